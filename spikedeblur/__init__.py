@@ -1,0 +1,48 @@
+"""Deblurring of RGB video with a spike camera's recording of the same scene.
+
+The public names are loaded when they are first used: importing this package costs nothing, so that
+the command line can answer at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spikedeblur.io.spikes import SpikeStream
+    from spikedeblur.models.checkpoint import load_model
+    from spikedeblur.pipeline import Deblurrer
+    from spikedeblur.voxel import voxelize
+
+__all__ = ["Deblurrer", "SpikeStream", "__version__", "load_model", "voxelize"]
+
+_HOMES = {
+    "Deblurrer": "spikedeblur.pipeline",
+    "SpikeStream": "spikedeblur.io.spikes",
+    "load_model": "spikedeblur.models.checkpoint",
+    "voxelize": "spikedeblur.voxel",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("spikedeblur")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "0.0.0+source"

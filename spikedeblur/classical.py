@@ -1,0 +1,152 @@
+"""The methods without weights: TFP, TFI and SDM, on one frame and the spikes of its exposure.
+
+A spike pixel counts light as a video pixel does, only in time as well. So the rate of spikes
+around one instant is an image of that instant (TFP: texture from playback, TFI: texture from
+inter-spike intervals; Zhu et al., ICME 2019), and it says how each video pixel's light, summed
+over the exposure, was spread in time (SDM: sharp = blurry x rate / mean rate, in linear light).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikedeblur.errors import UsageError
+from spikedeblur.light import linear_to_srgb, luminance, srgb_to_linear
+from spikedeblur.resample import blur, gaussian_taps, resize
+
+__all__ = ["sdm", "spike_rate", "tfi", "tfp"]
+
+Floats = NDArray[np.float32]
+
+# Parts of the exposure that a rate may be averaged over, shortest first; the last is all of it.
+WINDOWS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+# An integrate-and-fire pixel keeps what is left below its threshold: a count taken between two
+# instants is off by the difference of two such remainders, each uniform in [0, 1).
+COUNT_VARIANCE = 1 / 6
+SMOOTHING = 0.5  # spike pixels; also what bilinear enlarging of the rate takes for granted
+NEIGHBOURHOOD = 2.5  # spike pixels over which noise and change are told apart
+MISTRUST = 1.8  # a change must exceed so many times the variance of noise to count as one
+PRIOR_SPIKES = 0.25  # added to both sides of the ratio, for pixels with hardly any spikes
+RATIO_RANGE = (0.1, 8.0)
+
+
+def sdm(
+    frame: Floats,
+    counts: Floats,
+    target: float = 0.0,
+    window: float | None = None,
+    coverage: NDArray[np.bool_] | None = None,
+) -> Floats:
+    """Spike-modulated deblurring of one frame -> sharp frame at `target`, (H, W, 3) sRGB [0, 1].
+
+    frame: (H, W, 3) float32 sRGB in [0, 1]. counts: (K, Hs, Ws) spikes per bin of its exposure,
+    over the same field of view. target: instant in [-0.5, 0.5] of the exposure. window: part of
+    the exposure to take rates over, (0, 1]; None lets noise and blur decide pixel by pixel.
+    coverage: (Hs, Ws), where the sensor saw something; elsewhere the frame stays as it is.
+    """
+    mean_rate = blur(counts.sum(axis=0), SMOOTHING)
+    change = _rate_change(counts, target, window)
+    if coverage is not None:
+        change = change * coverage * blur(coverage.astype(np.float32), NEIGHBOURHOOD)
+    ratio = 1 + change / (mean_rate + PRIOR_SPIKES)
+    ratio = np.clip(resize(ratio, frame.shape[:2]), *RATIO_RANGE)
+    sharp = srgb_to_linear(frame) * ratio[..., None]
+    return linear_to_srgb(np.clip(sharp, 0, 1)).astype(np.float32)
+
+
+def tfp(
+    frame: Floats, counts: Floats, target: float = 0.0, window: float | None = None
+) -> Floats:
+    """Texture from playback: the spike rate at `target` as a grey frame, (H, W, 3) sRGB [0, 1].
+
+    Arguments as for `sdm`; the frame lends its size and its mean luminance.
+    """
+    return _grey(spike_rate(counts, target, window), frame)
+
+
+def tfi(frame: Floats, spikes: NDArray[np.bool_], tick: int) -> Floats:
+    """Texture from intervals: one over the ticks between the spikes around `tick`, as a grey frame.
+
+    frame: (H, W, 3) float32 sRGB, lends its size and mean luminance. spikes: (N, Hs, Ws) bool.
+    tick: in [0, N). Where no spike is seen on one side, the end of the stream stands for it.
+    """
+    ticks = len(spikes)
+    if not 0 <= tick < ticks:
+        raise UsageError(f"tick outside the spikes ({tick} of {ticks} seen) - give one inside")
+    before = _nearest_spike(spikes[tick::-1])
+    after = _nearest_spike(spikes[tick + 1 :]) + 1
+    return _grey(np.reciprocal((before + after).astype(np.float32)), frame)
+
+
+def spike_rate(counts: Floats, target: float = 0.0, window: float | None = None) -> Floats:
+    """Rate around `target`, in spikes per exposure: counts (K, Hs, Ws) -> (Hs, Ws) float32."""
+    rate = blur(counts.sum(axis=0), SMOOTHING) + _rate_change(counts, target, window)
+    positive: Floats = np.maximum(rate, 0)
+    return positive
+
+
+def _rate_change(counts: Floats, target: float, window: float | None) -> Floats:
+    """Rate around the target less the mean rate, spikes per exposure, smoothed: (Hs, Ws).
+
+    Without a window, each pixel blends several by the inverse of their expected squared error:
+    variance, known from the count, plus squared bias, the part of the difference to every shorter
+    window that noise does not explain (after Lepski's rule). Where nothing moves that is the
+    whole exposure, whose change is exactly zero.
+    """
+    if window is not None:
+        return _windowed_change(counts, target, window)
+    changes = [_windowed_change(counts, target, length) for length in WINDOWS]
+    averaged = float(np.sum(gaussian_taps(SMOOTHING) ** 2)) ** 2
+    variances = [COUNT_VARIANCE * averaged / length**2 for length in WINDOWS[:-1]] + [0.0]
+    # Few spikes make noise that comes in lumps: its local energy strays further from its mean.
+    lumps = 1 / (blur(counts.sum(axis=0), NEIGHBOURHOOD) + PRIOR_SPIKES)
+    mistrust = MISTRUST * (1 + lumps)
+    total, blended = np.zeros_like(changes[0]), np.zeros_like(changes[0])
+    for j, (change, variance) in enumerate(zip(changes, variances, strict=True)):
+        squared_bias = np.zeros_like(change)
+        for shorter, its_variance in zip(changes[:j], variances[:j], strict=True):
+            energy = blur((change - shorter) ** 2, NEIGHBOURHOOD)
+            noise = mistrust * np.float32(variance + its_variance)
+            np.maximum(squared_bias, energy - noise, out=squared_bias)
+        weight = 1 / (squared_bias + np.float32(variance + 0.001))
+        total += weight
+        blended += weight * change
+    return blended / total
+
+
+def _windowed_change(counts: Floats, target: float, length: float) -> Floats:
+    """`_rate_change` by one window: `length` of the exposure around the target, moved inside."""
+    if not 0 < length <= 1 or not -0.5 <= target <= 0.5:
+        raise UsageError(
+            f"no such window ({length:g} of the exposure around {target:g} seen)"
+            " - give a length in (0, 1] and a target in [-0.5, 0.5]"
+        )
+    bins = len(counts)
+    first = min(max((target + 0.5 - length / 2) * bins, 0), (1 - length) * bins)
+    edges = np.arange(bins + 1)
+    overlap = np.minimum(edges[1:], first + length * bins) - np.maximum(edges[:-1], first)
+    weights = np.clip(overlap, 0, 1) / length - 1
+    change: Floats = np.tensordot(weights.astype(np.float32), counts, axes=1)
+    return blur(change, SMOOTHING)
+
+
+def _grey(light: Floats, frame: Floats) -> Floats:
+    """Linear light of the spike plane -> grey sRGB frame with the mean luminance of `frame`."""
+    enlarged = resize(light, frame.shape[:2])
+    mean = luminance(srgb_to_linear(frame)).mean()
+    matched = enlarged * (mean / max(enlarged.mean(), np.finfo(np.float32).tiny))
+    grey = linear_to_srgb(np.clip(matched, 0, 1)).astype(np.float32)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def _nearest_spike(spikes: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Index of each pixel's first spike, (N, H, W) -> (H, W); N where it has none."""
+    index = np.full(spikes.shape[1:], len(spikes), dtype=np.int32)
+    waiting = np.ones(spikes.shape[1:], dtype=np.bool_)
+    for n, plane in enumerate(spikes):
+        index[plane & waiting] = n
+        waiting &= ~plane
+        if not waiting.any():
+            break
+    return index

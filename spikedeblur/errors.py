@@ -1,0 +1,35 @@
+"""Everything the program may say when it cannot go on.
+
+A message is one line: what is wrong (the value seen) - what to do. `exit_status` is what the
+command line returns for it.
+"""
+
+from __future__ import annotations
+
+
+class SpikedeblurError(Exception):
+    """Base of all errors that are the user's to know about; never carries a traceback to them."""
+
+    exit_status = 1
+
+
+class UsageError(SpikedeblurError):
+    """The command was called with values that cannot work, or lacks one that cannot be inferred."""
+
+    exit_status = 2
+
+
+class ConfigError(UsageError):
+    """A configuration file or a `--set` has an unknown key or a value out of range."""
+
+
+class InputError(SpikedeblurError):
+    """A file to be read is missing, damaged, or not what it is said to be."""
+
+
+class OutputError(SpikedeblurError):
+    """A file cannot be written: it exists, the folder is read-only, the disk is full."""
+
+
+class WeightsError(InputError):
+    """A weights file is damaged, is another model's, or holds values that are not finite."""

@@ -1,0 +1,101 @@
+"""Spike plane <-> video plane: 3 x 3 homographies between two pixel grids.
+
+In every matrix here the pixel in column j of row i is a square whose centre is (j + 0.5, i + 0.5),
+so that a plane w pixels wide spans 0 to w and scaling one plane onto another has no half-pixel
+shift. A sidecar's homography counts otherwise, as OpenCV does: the centre of the first pixel is
+(0, 0). `spike_to_video` is where the one becomes the other. Sizes are (width, height).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikedeblur.errors import UsageError
+
+__all__ = ["spike_to_video", "tile_coverage", "tile_to_spike", "warp"]
+
+Matrix = NDArray[np.float64]
+
+
+def spike_to_video(
+    spike_size: tuple[int, int],
+    video_size: tuple[int, int],
+    homography: Sequence[float] | None = None,
+) -> Matrix:
+    """Matrix from points of the spike plane to points of the video plane.
+
+    homography: nine numbers, row-major, spike pixel -> video pixel as in a sidecar; None scales
+    the whole of one plane onto the whole of the other.
+    Raises UsageError if the homography cannot be inverted.
+    """
+    if homography is None:
+        (spike_width, spike_height), (width, height) = spike_size, video_size
+        scales = [width / spike_width, height / spike_height, 1]
+        return np.diag(np.array(scales, dtype=np.float64))
+    matrix = np.asarray(homography, dtype=np.float64).reshape(3, 3)
+    if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 3:
+        raise UsageError(f"homography cannot be inverted ({list(homography)} seen) - correct it")
+    to_centre = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    from_centre = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
+    centred: Matrix = to_centre @ matrix @ from_centre
+    return centred
+
+
+def tile_to_spike(matrix: Matrix, y0: int, x0: int, step: int = 1) -> Matrix:
+    """Matrix from points of a tile to points of the spike plane.
+
+    matrix: spike -> video. y0, x0: the tile's first video pixel. step: video pixels per tile
+    sample; each sample stands for the centre of its step x step block.
+    """
+    tile_to_video = np.array([[step, 0, x0], [0, step, y0], [0, 0, 1]], dtype=np.float64)
+    to_spike: Matrix = np.linalg.inv(matrix) @ tile_to_video
+    return to_spike
+
+
+def tile_coverage(
+    to_spike: Matrix, shape: tuple[int, int], spike_size: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Which samples of a tile of `shape` (rows, columns) the spike sensor sees -> (rows, columns).
+
+    to_spike: tile -> spike plane, from `tile_to_spike`.
+    """
+    x, y, depth = _mapped(to_spike, shape)
+    width, height = spike_size
+    return (depth > 0) & (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
+
+
+def warp(
+    planes: NDArray[np.float32], to_spike: Matrix, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Sample spike planes (K, H, W) at every sample of a tile of `shape` -> (K, *shape) float32.
+
+    Bilinear; beyond the spike plane its border is repeated, and `tile_coverage` says where.
+    """
+    height, width = planes.shape[-2:]
+    x, y, _ = _mapped(to_spike, shape)
+    x = np.clip(x - 0.5, 0, width - 1)
+    y = np.clip(y - 0.5, 0, height - 1)
+    left, top = x.astype(np.intp), y.astype(np.intp)
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    across, down = (x - left).astype(np.float32), (y - top).astype(np.float32)
+    sampled = np.empty((len(planes), *shape), dtype=np.float32)
+    for plane, out in zip(planes, sampled, strict=True):
+        upper = plane[top, left] * (1 - across) + plane[top, right] * across
+        lower = plane[bottom, left] * (1 - across) + plane[bottom, right] * across
+        out[...] = upper * (1 - down) + lower * down
+    return sampled
+
+
+def _mapped(
+    to_spike: Matrix, shape: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Spike-plane x and y of every sample's centre, and its depth (not above zero: behind it)."""
+    rows, columns = shape
+    x = np.arange(columns) + 0.5
+    y = (np.arange(rows) + 0.5)[:, None]
+    across, down, depth = (row[0] * x + row[1] * y + row[2] for row in to_spike)
+    safe = np.where(depth > 0, depth, np.inf)
+    return across / safe, down / safe, depth

@@ -1,0 +1,52 @@
+"""Files appear whole or not at all: temporary name, flush, fsync, rename."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spikedeblur.errors import OutputError
+
+
+def sync(path: Path) -> None:
+    """Force the contents of a file, or the entries of a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raise `OutputError` when `path` exists and may not be replaced, or is a folder."""
+    if path.is_dir():
+        raise OutputError(f"the output is a folder ({path}) - name a file in it")
+    if path.exists() and not overwrite:
+        raise OutputError(f"the output exists ({path}) - give -y to replace it, or another -o")
+
+
+@contextmanager
+def atomic_path(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, and rename it to `path` when the block succeeds.
+
+    The temporary name keeps the suffix, since writers choose the format by it. When the block
+    raises, the temporary file is removed and whatever stood at `path` is untouched.
+    Raises `OutputError` for a refused overwrite and for what the file system refuses.
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite)
+    if not path.parent.is_dir():
+        raise OutputError(f"the output folder does not exist ({path.parent}) - create it first")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield temporary
+        sync(temporary)
+        os.replace(temporary, path)
+        sync(path.parent)
+    except OSError as error:
+        raise OutputError(f"cannot write {path} ({error.strerror or error}) - "
+                          "check space and permissions") from error
+    finally:
+        temporary.unlink(missing_ok=True)

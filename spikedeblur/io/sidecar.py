@@ -1,0 +1,177 @@
+"""The TOML file beside a .dat (`s.dat` -> `s.toml`) that says how to read it."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikedeblur.errors import InputError
+from spikedeblur.io.atomic import atomic_path
+from spikedeblur.quantities import exact
+
+__all__ = ["Sidecar", "read_sidecar", "sidecar_path", "write_sidecar"]
+
+MAX_BYTES = 64 * 1024
+LIMIT = 10**9
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What a sidecar says; None where it says nothing.
+
+    width, height: sensor in pixels (both or neither). rate_hz: ticks per second.
+    flip: rows stored bottom-up. bit_order: "little" or "big".
+    offset_s: time of tick 0 on the video's clock. exposure_s: shutter time of a video frame.
+    exposure_start_s: how long after a frame's time stamp its shutter opens.
+    homography: spike pixel -> video pixel, 3 x 3 row-major, centre of the first pixel at (0, 0).
+    """
+
+    width: int | None = None
+    height: int | None = None
+    rate_hz: Fraction | None = None
+    flip: bool | None = None
+    bit_order: str | None = None
+    offset_s: Fraction | None = None
+    exposure_s: Fraction | None = None
+    exposure_start_s: Fraction | None = None
+    homography: tuple[float, ...] | None = None
+
+
+KEYS = [field.name for field in fields(Sidecar)]
+COMMENTS = {
+    "width": "pixels",
+    "rate_hz": "ticks per second",
+    "flip": "rows stored bottom-up",
+    "offset_s": "time of tick 0 on the video's clock",
+    "exposure_s": "shutter time of a video frame",
+    "exposure_start_s": "shutter opens so long after a frame's time stamp",
+    "homography": "spike pixel -> video pixel, row-major",
+}
+
+
+def sidecar_path(spikes: Path | str) -> Path:
+    """Where the sidecar of a spike file stands."""
+    return Path(spikes).with_suffix(".toml")
+
+
+def read_sidecar(path: Path | str) -> Sidecar:
+    """Read and check a sidecar.
+
+    Raises InputError if the file is missing, no TOML, too large, or has an unknown key (the
+    nearest known one is named) or a value that cannot be.
+    """
+    path = Path(path)
+    table = _read_toml(path)
+    for key in table:
+        if key not in KEYS:
+            near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
+            advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(KEYS)}"
+            raise InputError(f"unknown key in sidecar {path} ({key!r} seen) - {advice}")
+    values: dict[str, Any] = {key: _checked(path, key, value) for key, value in table.items()}
+    if ("width" in values) != ("height" in values):
+        raise InputError(f"sidecar {path} has only one of width and height - give both or neither")
+    return Sidecar(**values)
+
+
+def write_sidecar(path: Path | str, sidecar: Sidecar, *, overwrite: bool = False) -> None:
+    """Write what the sidecar says, and only that; reads back equal. Raises OutputError."""
+    lines = []
+    for key in KEYS:
+        value = getattr(sidecar, key)
+        if value is not None:
+            comment = f"  # {COMMENTS[key]}" if key in COMMENTS else ""
+            lines.append(f"{key} = {_toml(value)}{comment}\n")
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(f"sidecar not found ({path}) - check the path") from None
+    except OSError as error:
+        raise InputError(f"cannot read sidecar ({path}: {error.strerror}) - check it") from None
+    if len(content) > MAX_BYTES:
+        raise InputError(f"sidecar {path} is above {MAX_BYTES:,} bytes - it cannot be a sidecar")
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8, and numbers too long
+        reason = " ".join(str(error).split())
+        raise InputError(f"sidecar {path} is not valid TOML ({reason}) - correct it") from None
+
+
+def _checked(path: Path, key: str, value: object) -> object:
+    """The value in its field's type. Raises InputError naming what the key takes."""
+    wanted, checked = _CHECKS[key]
+    result = checked(value)
+    if result is None:
+        seen = repr(value)
+        seen = seen if len(seen) <= 60 else seen[:57] + "..."
+        raise InputError(f"bad {key} in sidecar {path} ({seen} seen) - give {wanted}")
+    return result
+
+
+def _pixels(value: object) -> int | None:
+    return value if type(value) is int and 0 < value < LIMIT else None
+
+
+def _number(value: object) -> Fraction | None:
+    # The comparison is also what turns away nan and the infinities.
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return exact(value) if abs(value) < LIMIT else None
+
+
+def _positive(value: object) -> Fraction | None:
+    number = _number(value)
+    return number if number is not None and number > 0 else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if type(value) is bool else None
+
+
+def _bit_order(value: object) -> str | None:
+    return value if isinstance(value, str) and value in ("little", "big") else None
+
+
+def _matrix(value: object) -> tuple[float, ...] | None:
+    if not isinstance(value, list) or len(value) != 9:
+        return None
+    numbers = [_number(each) for each in value]
+    if None in numbers:
+        return None
+    matrix = np.array(value, dtype=np.float64)
+    invertible = np.linalg.matrix_rank(matrix.reshape(3, 3)) == 3
+    return tuple(matrix.tolist()) if invertible else None
+
+
+_CHECKS = {
+    "width": ("a whole number of pixels above zero", _pixels),
+    "height": ("a whole number of pixels above zero", _pixels),
+    "rate_hz": ("ticks per second, above zero", _positive),
+    "flip": ("true or false", _flag),
+    "bit_order": ('"little" or "big"', _bit_order),
+    "offset_s": ("seconds", _number),
+    "exposure_s": ("seconds, above zero", _positive),
+    "exposure_start_s": ("seconds", _number),
+    "homography": ("nine numbers, the rows of an invertible 3x3 matrix", _matrix),
+}
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(each) for each in value)}]"
+    return repr(float(value) if isinstance(value, Fraction) else value)

@@ -1,0 +1,285 @@
+"""Voxel files: spike counts (T, K, H, W), T = video frame, K = bin, as .tif, .npy or .npz.
+
+The TIFF has one float32 page per bin, `axes: TZYX` and what is known of the recording in the JSON
+of its description. It is deflated, for that needs no codec beyond Python's own wherever it is read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.atomic import atomic_path
+
+__all__ = ["VoxelFile", "VoxelInfo", "is_voxel_file", "write_voxels"]
+
+Grid = NDArray[np.float32]
+Shape = tuple[int, int, int, int]
+
+SUFFIXES = (".tif", ".tiff", ".npy", ".npz")
+ARRAY_NAME = "voxels"
+MAX_FRAME_VALUES = 1 << 30
+
+# tifffile logs every oddity of a damaged file; here each becomes one error instead.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class VoxelInfo:
+    """What a voxel file says of its recording; None where it says nothing.
+
+    rate_hz: ticks per second. exposure_s: shutter time of a frame, seconds, if all are alike.
+    """
+
+    rate_hz: float | None = None
+    exposure_s: float | None = None
+
+
+def is_voxel_file(path: Path | str) -> bool:
+    """Whether the name has a voxel file's suffix."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def write_voxels(
+    path: Path | str,
+    grids: Iterable[Grid],
+    shape: Shape,
+    info: VoxelInfo | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write T grids (K, H, W) float32 as they come; the format follows the suffix.
+
+    shape: (T, K, H, W), known beforehand. Raises OutputError if the file exists (unless
+    overwrite) or cannot be written, UsageError for another suffix or grids of another shape.
+    """
+    path = Path(path)
+    write = _WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise UsageError(f"unknown voxel format ({path.name} seen) - use .tif, .npy or .npz")
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        write(temporary, _checked(grids, shape), shape, info or VoxelInfo())
+
+
+class VoxelFile:
+    """A voxel file, read frame by frame; `file[t]` is the (K, H, W) float32 counts of frame t.
+
+    shape: (T, K, H, W). info: what the file says of its recording.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        """Open a voxel file. Raises InputError if it is missing, damaged, or holds no grids."""
+        self.path = Path(path)
+        self.info = VoxelInfo()
+        self._closing = ExitStack()
+        self._read: Callable[[int], NDArray[Any]]
+        if not self.path.is_file():
+            raise InputError(f"voxel file not found ({self.path}) - check the path")
+        if not is_voxel_file(self.path):
+            raise InputError(f"not a voxel file ({self.path}) - give a .tif, .npy or .npz")
+        try:
+            if self.path.suffix.lower().startswith(".tif"):
+                shape = self._open_tiff()
+            else:
+                shape = self._open_npy()
+            self.shape = self._usable(shape)
+        except InputError:
+            self.close()
+            raise
+        except Exception as error:  # a damaged file makes the libraries raise nearly anything
+            self.close()
+            raise self._damaged(error) from None
+
+    @property
+    def bins(self) -> int:
+        """K, bins per frame."""
+        return self.shape[1]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, frame: int) -> Grid:
+        """Counts of one frame -> (K, H, W) float32. Raises InputError if they are damaged."""
+        if not 0 <= frame < len(self):
+            raise IndexError(f"frame {frame} of {len(self)}")
+        try:
+            grid = self._read(frame).reshape(self.shape[1:]).astype(np.float32, copy=False)
+        except Exception as error:
+            raise self._damaged(error) from None
+        if not np.isfinite(grid).all() or grid.min(initial=0) < 0:
+            raise InputError(
+                f"voxel file {self.path} holds no counts in frame {frame} (negative or not finite"
+                " values seen) - voxelize the recording again"
+            )
+        return grid
+
+    def __iter__(self) -> Iterator[Grid]:
+        return (self[frame] for frame in range(len(self)))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._closing.close()
+
+    def __enter__(self) -> VoxelFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open_tiff(self) -> tuple[int, ...]:
+        tiff = self._closing.enter_context(tifffile.TiffFile(self.path))
+        series = tiff.series[0]
+        if series.ndim == 4 and series.axes not in ("TZYX", "QQYX", "QQQQ"):
+            raise InputError(
+                f"voxel file {self.path} has other axes ({series.axes} seen) - it must be TZYX"
+            )
+        self.info = _info(next(iter(tiff.shaped_metadata or ()), {}))
+        self._check_numbers(series.dtype)
+        bins = series.shape[1] if series.ndim == 4 else 1
+        if series.dataoffset is None:
+            self._read = lambda t: tiff.asarray(key=slice(t * bins, (t + 1) * bins), maxworkers=1)
+        else:  # stored plain in one piece, with a single directory for all the pages
+            file = self._closing.enter_context(self.path.open("rb"))
+            dtype = np.dtype(tiff.byteorder + series.dtype.char)
+            self._read = _frame_reader(file, series.dataoffset, dtype, series.shape)
+        return series.shape
+
+    def _open_npy(self) -> tuple[int, ...]:
+        file: Any = self._closing.enter_context(self.path.open("rb"))
+        if self.path.suffix.lower() == ".npz":
+            archive = self._closing.enter_context(zipfile.ZipFile(file))
+            arrays = [name.removesuffix(".npy") for name in archive.namelist()]
+            name = ARRAY_NAME if ARRAY_NAME in arrays or len(arrays) != 1 else arrays[0]
+            if name not in arrays:
+                raise InputError(
+                    f"voxel file {self.path} has no array {ARRAY_NAME!r} ({', '.join(arrays[:9])}"
+                    " seen) - name it so"
+                )
+            if "info" in arrays:
+                self.info = _info(json.loads(np.load(archive.open("info.npy")).item()))
+            file = self._closing.enter_context(archive.open(f"{name}.npy"))
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, by_columns, dtype = read_header(file)
+        if by_columns:
+            raise InputError(
+                f"voxel file {self.path} is in column order - save it with np.ascontiguousarray"
+            )
+        self._check_numbers(dtype)
+        self._read = _frame_reader(file, file.tell(), dtype, shape)
+        return shape
+
+    def _check_numbers(self, dtype: np.dtype[Any]) -> None:
+        if dtype.kind not in "fiu":
+            raise InputError(f"voxel file {self.path} holds {dtype} values - save float32 counts")
+
+    def _usable(self, shape: tuple[int, ...]) -> Shape:
+        if len(shape) != 4 or 0 in shape or np.prod(shape[1:], dtype=object) > MAX_FRAME_VALUES:
+            raise InputError(
+                f"voxel file {self.path} holds no voxel grids (shape {shape} seen)"
+                " - it must be (frames, bins, height, width)"
+            )
+        return shape[0], shape[1], shape[2], shape[3]
+
+    def _damaged(self, error: Exception) -> InputError:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        return InputError(f"voxel file {self.path} is damaged ({reason}) - write it again")
+
+
+def _frame_reader(
+    file: BinaryIO, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> Callable[[int], NDArray[Any]]:
+    """Reads frame t of an array stored plain from `offset` on."""
+    size = int(np.prod(shape[1:], dtype=object)) * dtype.itemsize
+
+    def read(frame: int) -> NDArray[Any]:
+        file.seek(offset + frame * size)
+        content = file.read(size)
+        if len(content) < size:
+            raise EOFError(f"it ends within frame {frame}")
+        return np.frombuffer(content, dtype=dtype)
+
+    return read
+
+
+def _info(metadata: dict[str, Any]) -> VoxelInfo:
+    """What the metadata say, foreign or broken values left out."""
+    known = {name: metadata.get(name) for name in VoxelInfo.__dataclass_fields__}
+    return VoxelInfo(
+        **{name: float(v) for name, v in known.items() if isinstance(v, (int, float)) and v > 0}
+    )
+
+
+def _checked(grids: Iterable[Grid], shape: Shape) -> Iterator[Grid]:
+    """The grids as C-ordered float32. Raises UsageError unless they are T of (K, H, W)."""
+    count = 0
+    for grid in grids:
+        count += 1
+        if grid.shape != shape[1:] or count > shape[0]:
+            raise UsageError(f"voxel grid {count} is {grid.shape}, not of {shape} - make them fit")
+        yield np.ascontiguousarray(grid, dtype=np.float32)
+    if count < shape[0]:
+        raise UsageError(f"too few voxel grids ({count} of {shape[0]} seen) - give them all")
+
+
+def _metadata(shape: Shape, info: VoxelInfo) -> dict[str, object]:
+    known = {name: value for name, value in asdict(info).items() if value is not None}
+    return {"bins": shape[1], "width": shape[3], "height": shape[2], **known}
+
+
+def _write_tiff(path: Path, grids: Iterator[Grid], shape: Shape, info: VoxelInfo) -> None:
+    large = 4 * int(np.prod(shape, dtype=object)) > 1 << 31
+    with tifffile.TiffWriter(path, bigtiff=large) as tiff:
+        tiff.write(
+            (page for grid in grids for page in grid),
+            shape=shape,
+            dtype=np.float32,
+            photometric="minisblack",
+            compression="zlib",
+            compressionargs={"level": 1},
+            metadata={"axes": "TZYX", **_metadata(shape, info)},
+            maxworkers=1,
+            buffersize=4 * shape[2] * shape[3],
+        )
+
+
+def _write_npy(path: Path, grids: Iterator[Grid], shape: Shape, _: VoxelInfo) -> None:
+    with path.open("wb") as file:
+        _write_array(file, grids, shape)
+
+
+def _write_npz(path: Path, grids: Iterator[Grid], shape: Shape, info: VoxelInfo) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open(f"{ARRAY_NAME}.npy", "w", force_zip64=True) as file:
+            _write_array(file, grids, shape)
+        with archive.open("info.npy", "w") as file:
+            np.save(file, np.array(json.dumps(_metadata(shape, info))))
+
+
+def _write_array(file: Any, grids: Iterator[Grid], shape: Shape) -> None:
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    for grid in grids:
+        file.write(grid.astype("<f4", copy=False).tobytes())
+
+
+_WRITERS: dict[str, Callable[[Path, Iterator[Grid], Shape, VoxelInfo], None]] = {
+    ".tif": _write_tiff,
+    ".tiff": _write_tiff,
+    ".npy": _write_npy,
+    ".npz": _write_npz,
+}

@@ -1,0 +1,33 @@
+"""What many tests need: one small recording, made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.recordings import Recording, make_recording
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """A recording of seven frames; read it, do not change it."""
+    return make_recording(tmp_path_factory.mktemp("recording"))
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of the shipped geometry with few channels, as initialised."""
+    import torch
+
+    from spikedeblur.models.checkpoint import save_model
+    from spikedeblur.models.config import load_config
+    from spikedeblur.models.vrt_spike import build_model
+
+    config = load_config("small", [
+        "MODEL.CHANNELS_PER_SCALE=[8, 8, 8, 8]", "MODEL.VRT.EMBED_DIMS=[8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8]",
+        "MODEL.VRT.DEPTHS=[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"])
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_model(path, build_model(config))
+    return path
