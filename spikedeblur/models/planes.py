@@ -1,0 +1,85 @@
+"""Bringing planes onto each other: the spike plane onto the frame's, and any size onto a multiple.
+
+Shape suffixes: N planes, K channels, h and w pixels. Coordinates are continuous, (x, y), with the
+centre of the first pixel at (0.5, 0.5), so that plain scaling moves no pixel by half.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def scaling_matrix(source_hw: tuple[float, float], target_hw: tuple[float, float]) -> Tensor:
+    """3x3 float64: target coordinates -> source coordinates when both show the same field."""
+    sy, sx = source_hw[0] / target_hw[0], source_hw[1] / target_hw[1]
+    return torch.diag(torch.tensor([sx, sy, 1.0], dtype=torch.float64))
+
+
+def resample(grid_NKhw: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
+    """Sample planes at the pixels of another: (N, K, Hs, Ws) -> (N, K, *size).
+
+    `matrix` (3x3) takes a pixel of the target plane to the source plane, homogeneous. Bilinear;
+    where the target is coarser than the source the source is first averaged over whole pixels, so
+    that no spike is skipped. Beyond the source's border its last pixels are repeated.
+    """
+    matrix = torch.as_tensor(matrix, dtype=torch.float64, device="cpu")
+    height, width = size
+    if _is_identity(matrix) and grid_NKhw.shape[-2:] == (height, width):
+        return grid_NKhw
+    shrink = _shrink_factors(matrix, size)
+    if shrink != (1, 1):
+        grid_NKhw = functional.avg_pool2d(
+            grid_NKhw, shrink, ceil_mode=True, count_include_pad=False
+        )
+        finer = torch.diag(torch.tensor([1 / shrink[1], 1 / shrink[0], 1.0], dtype=torch.float64))
+        matrix = finer @ matrix
+    ys = torch.arange(height, dtype=torch.float64) + 0.5
+    xs = torch.arange(width, dtype=torch.float64) + 0.5
+    y, x = torch.meshgrid(ys, xs, indexing="ij")
+    points = torch.stack([x, y, torch.ones_like(x)]).flatten(1)
+    u, v, scale = (matrix @ points).reshape(3, height, width)
+    extent = torch.tensor(grid_NKhw.shape[:-3:-1], dtype=torch.float64)  # (width, height)
+    normalised = 2 * torch.stack([u / scale, v / scale], dim=-1) / extent - 1
+    locations = normalised.to(grid_NKhw).expand(grid_NKhw.shape[0], -1, -1, -1)
+    return functional.grid_sample(
+        grid_NKhw, locations, mode="bilinear", padding_mode="border", align_corners=False
+    )
+
+
+def _is_identity(matrix: Tensor) -> bool:
+    return torch.equal(matrix, torch.eye(3, dtype=torch.float64))
+
+
+def _shrink_factors(matrix: Tensor, size: tuple[int, int]) -> tuple[int, int]:
+    """Source pixels per target pixel at the target's centre, rounded down, at least 1: (y, x)."""
+    height, width = size
+    centre = torch.tensor([width / 2, height / 2, 1.0], dtype=torch.float64)
+
+    def project(step: tuple[float, float]) -> Tensor:
+        point = matrix @ (centre + torch.tensor([*step, 0.0], dtype=torch.float64))
+        return point[:2] / point[2]
+
+    across = (project((1.0, 0.0)) - project((0.0, 0.0))).norm()
+    down = (project((0.0, 1.0)) - project((0.0, 0.0))).norm()
+    return max(1, int(down + 1e-6)), max(1, int(across + 1e-6))
+
+
+def mirrored_index(size: int, padded: int, device: torch.device | None = None) -> Tensor:
+    """Indices that extend an axis of `size` to `padded`: mirrored once, then the last repeated.
+
+    A mirror reaches at most size - 1 pixels; beyond it the end stays what it is.
+    """
+    index = torch.arange(padded, device=device)
+    mirrored = torch.where(index < size, index, 2 * (size - 1) - index)
+    return mirrored.clamp(0, size - 1)
+
+
+def pad_bottom_right(planes: Tensor, height: int, width: int) -> Tensor:
+    """Extend the last two axes to (height, width) by mirroring; never by zeros."""
+    if planes.shape[-2:] == (height, width):
+        return planes
+    rows = mirrored_index(planes.shape[-2], height, planes.device)
+    columns = mirrored_index(planes.shape[-1], width, planes.device)
+    return planes[..., rows, :][..., columns]

@@ -1,0 +1,151 @@
+"""What the spikes alone say of the sharp frame: candidates by SDM, and the choice among them.
+
+Light in a spike pixel and light in a video pixel are the same light, so in linear light
+sharp(t) = blurry x rate(around t) / rate(whole exposure). No single window of time is right: a
+short one is noisy, a long one blurs. Candidates of several windows and smoothings are made here;
+the network's head weighs them at every pixel.
+
+Everything is a ratio to the pixel's own exposure, so neither the sensor's gain nor its
+fixed-pattern noise reaches the network. What the division hides, on how many spikes a rate
+stands, is given back as the logarithm of the count.
+
+Shape suffixes: N frames, K bins, M candidates, h and w pixels of the spike plane.
+"""
+
+from __future__ import annotations
+
+import torch
+from einops import einsum
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spikedeblur.models.config import PriorConfig
+
+# Spikes that every pixel is taken to have had at its mean rate: keeps ratios of dark pixels calm.
+PRIOR_SPIKES = 0.3
+MAX_LOG_RATIO = 2.5
+GAMMA = 2.4
+
+
+def window_weights(windows: Tensor, bins: int, target_time_N: Tensor) -> Tensor:
+    """Overlap of each bin with windows around the target time: (N, len(windows), bins).
+
+    `windows` are lengths in bins, `target_time_N` the instants in [-0.5, 0.5] of the exposure. A
+    window that would leave the exposure is moved inside. Rows sum to the length of the window.
+    """
+    length = windows.clamp(max=bins)[None, :, None]
+    centre = ((target_time_N + 0.5) * bins)[:, None, None]
+    start = torch.minimum((centre - length / 2).clamp(min=0), bins - length)
+    left = torch.arange(bins, device=target_time_N.device)
+    overlap = torch.minimum(left + 1, start + length) - torch.maximum(left.to(start), start)
+    return overlap.clamp(min=0)
+
+
+def gaussian_blur(planes_Nchw: Tensor, sigma: float) -> Tensor:
+    """Separable Gaussian over the last two axes, borders repeated."""
+    radius = max(1, round(2.5 * sigma))
+    offsets = torch.arange(-radius, radius + 1, device=planes_Nchw.device)
+    taps = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    taps = (taps / taps.sum()).to(planes_Nchw.dtype)
+    planes, channels, height, width = planes_Nchw.shape
+    x = planes_Nchw.reshape(planes * channels, 1, height, width)
+    x = functional.pad(x, (radius,) * 4, mode="replicate")
+    x = functional.conv2d(functional.conv2d(x, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
+    return x.reshape(planes, channels, height, width)
+
+
+def relative_rates(counts_NKhw: Tensor) -> Tensor:
+    """Each bin's rate over the mean rate of the pixel's exposure, minus 1; 0 without spikes."""
+    bins = counts_NKhw.shape[1]
+    mean = counts_NKhw.mean(dim=1, keepdim=True)
+    floor = PRIOR_SPIKES / bins
+    return ((counts_NKhw + floor) / (mean + floor)).clamp(max=8.0) - 1.0
+
+
+def log_count(counts_NKhw: Tensor) -> Tensor:
+    """log2 of 1 + the pixel's spikes of the exposure, scaled to about [0, 1]: (N, 1, h, w)."""
+    return torch.log2(1 + counts_NKhw.sum(dim=1, keepdim=True)) / 8
+
+
+class SpikePrior(nn.Module):
+    """Candidate ratios sharp / blurry, one for each window and smoothing. No parameters."""
+
+    windows: Tensor
+
+    def __init__(self, config: PriorConfig) -> None:
+        super().__init__()
+        self.smoothings = config.SMOOTHINGS
+        self.register_buffer("windows", torch.tensor(config.WINDOWS), persistent=False)
+        self.candidates = len(config.WINDOWS) * len(config.SMOOTHINGS)
+
+    def forward(self, counts_NKhw: Tensor, target_time_N: Tensor) -> Tensor:
+        """Counts (N, K, h, w), target times (N,) -> log ratios (N, M, h, w), clamped."""
+        bins = counts_NKhw.shape[1]
+        weights = window_weights(self.windows, bins, target_time_N)
+        rates = einsum(weights.to(counts_NKhw), counts_NKhw, "n m k, n k h w -> n m h w")
+        rates = rates * (bins / self.windows.clamp(max=bins)).to(rates)[:, None, None]
+        planes = torch.cat([rates, counts_NKhw.sum(dim=1, keepdim=True)], dim=1)
+        ratios = []
+        for sigma in self.smoothings:
+            smooth = gaussian_blur(planes, sigma) if sigma else planes
+            ratios.append((smooth[:, :-1] + PRIOR_SPIKES) / (smooth[:, -1:] + PRIOR_SPIKES))
+        return torch.cat(ratios, dim=1).log().clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
+
+
+def to_linear(srgb: Tensor) -> Tensor:
+    """sRGB in [0, 1] -> linear light (IEC 61966-2-1)."""
+    curve = ((srgb.clamp(min=0) + 0.055) / 1.055) ** GAMMA
+    return torch.where(srgb <= 0.04045, srgb / 12.92, curve)
+
+
+def to_srgb(linear: Tensor) -> Tensor:
+    """Linear light >= 0 -> sRGB (IEC 61966-2-1); not clamped above."""
+    low = linear.clamp(min=1e-6)  # the power's slope is infinite at 0
+    return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * low ** (1 / GAMMA) - 0.055)
+
+
+def grey(rgb_N3hw: Tensor) -> Tensor:
+    """Luma of sRGB frames with BT.709 weights: (N, 1, h, w)."""
+    weights = torch.tensor([0.2126, 0.7152, 0.0722], device=rgb_N3hw.device, dtype=rgb_N3hw.dtype)
+    return (rgb_N3hw * weights[:, None, None]).sum(dim=1, keepdim=True)
+
+
+class CandidateHead(nn.Module):
+    """Features and candidates -> the sharp frame.
+
+    At every pixel a softmax weighs the candidates' ratios and the ratio 1 (the blurry frame); a
+    further factor, free of the candidates, sharpens what none of them holds; the product
+    multiplies the blurry frame in linear light and, since published sets averaged gamma-encoded
+    frames, in gamma-encoded values too, a gate mixing the two; a residual in RGB carries what grey
+    spikes cannot tell. It starts as the blurry frame: its weights are zero, its bias for it.
+    """
+
+    BLURRY_BIAS = 4.0
+    LINEAR_BIAS = 2.0
+
+    def __init__(self, channels: int, candidates: int, stem: int) -> None:
+        super().__init__()
+        self.candidates = candidates
+        outputs = candidates + 1 + 1 + 1 + 3
+        self.conv = nn.Conv2d(channels, outputs * stem**2, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(stem)
+        nn.init.zeros_(self.conv.weight)
+        bias = torch.zeros(outputs)
+        bias[candidates] = self.BLURRY_BIAS
+        bias[candidates + 2] = self.LINEAR_BIAS
+        with torch.no_grad():
+            assert self.conv.bias is not None
+            self.conv.bias.copy_(bias.repeat_interleave(stem**2))
+
+    def forward(
+        self, features_NChw: Tensor, blurry_N3HW: Tensor, log_ratios_NMHW: Tensor
+    ) -> Tensor:
+        outputs = self.shuffle(self.conv(features_NChw)).float()
+        sizes = [self.candidates + 1, 1, 1, 3]
+        logits, factor, gate, residual = outputs.split(sizes, dim=1)
+        weights = logits.softmax(dim=1)
+        ratio = (weights[:, :-1] * log_ratios_NMHW.exp()).sum(dim=1, keepdim=True) + weights[:, -1:]
+        ratio = ratio * factor.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp()
+        in_linear = to_srgb(to_linear(blurry_N3HW) * ratio)
+        in_gamma = blurry_N3HW * ratio
+        return torch.lerp(in_gamma, in_linear, gate.sigmoid()) + residual

@@ -1,0 +1,72 @@
+"""SpikeEncoder3D: voxel grids of spikes -> a pyramid of features at 1, 1/2, 1/4 and 1/8.
+
+Shape suffixes: B batch, T frames, K bins, C channels, H and W the network's plane.
+Tensors are (B, C, T, H, W) in channels_last_3d memory, so that a view as tokens is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ResidualBlock3D(nn.Module):
+    """Conv3d 3x3x3 - ReLU - Conv3d 3x3x3 - add - ReLU, without normalisation.
+
+    The second convolution starts at zero, so that a deep pyramid starts as its strided
+    convolutions alone and the first training steps stay small.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv3d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv3d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+        if self.conv2.bias is not None:
+            nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x_BCTHW: Tensor) -> Tensor:
+        return functional.relu(x_BCTHW + self.conv2(functional.relu(self.conv1(x_BCTHW))))
+
+
+def _residual_pair(channels: int) -> nn.Sequential:
+    return nn.Sequential(ResidualBlock3D(channels), ResidualBlock3D(channels))
+
+
+class SpikeEncoder3D(nn.Module):
+    """3D-convolutional pyramid over voxel grids.
+
+    `forward` takes (B, T, K, H, W) and returns four features Fs_i of shape
+    (B, channels_per_scale[i], T_i, H_i, W_i): the first at the size of the input, each next one
+    divided (rounding up) by its temporal and spatial stride.
+    """
+
+    def __init__(
+        self,
+        in_bins: int = 32,
+        channels_per_scale: Sequence[int] = (96, 96, 96, 96),
+        temporal_strides: Sequence[int] = (1, 1, 1),
+        spatial_strides: Sequence[int] = (2, 2, 2),
+    ) -> None:
+        super().__init__()
+        c0, *wider = channels_per_scale
+        self.in_proj = nn.Conv3d(in_bins, c0, 3, padding=1)
+        self.res0 = _residual_pair(c0)
+        narrow = c0
+        strides = zip(wider, temporal_strides, spatial_strides, strict=True)
+        for i, (wide, t, s) in enumerate(strides, 1):
+            self.add_module(f"down{i}", nn.Conv3d(narrow, wide, 3, stride=(t, s, s), padding=1))
+            self.add_module(f"res{i}", _residual_pair(wide))
+            narrow = wide
+        self.scales = 1 + len(wider)
+
+    def forward(self, voxels_BTKHW: Tensor) -> list[Tensor]:
+        x = voxels_BTKHW.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)
+        features = [self.res0(functional.relu(self.in_proj(x)))]
+        for i in range(1, self.scales):
+            down, residual = self.get_submodule(f"down{i}"), self.get_submodule(f"res{i}")
+            features.append(residual(functional.relu(down(features[-1]))))
+        return features

@@ -1,0 +1,233 @@
+"""VRTSpike: the whole network, and the rules of size that callers need not know.
+
+    frames  -> stem -> VRT encoder 1..4 -> decoder -> head -> sharp frames
+    spikes  -> SpikeEncoder3D -> SpikeTemporalSA -> fused into the encoder at each of its scales
+
+Shape suffixes: B batch, T frames, K bins, N = B*T, H and W the frame's pixels, h and w those of
+the network (H / STEM, W / STEM).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import accumulate
+from operator import mul
+
+import torch
+from einops import rearrange, repeat
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spikedeblur.errors import ConfigError, InputError
+from spikedeblur.models.config import Config, ModelConfig, VRTConfig
+from spikedeblur.models.fusion import MultiScaleTemporalCrossAttnFuse
+from spikedeblur.models.planes import pad_bottom_right, resample, scaling_matrix
+from spikedeblur.models.prior import (
+    GAMMA,
+    CandidateHead,
+    SpikePrior,
+    grey,
+    log_count,
+    relative_rates,
+)
+from spikedeblur.models.spike_encoder import SpikeEncoder3D
+from spikedeblur.models.temporal_attention import SpikeTemporalSA
+from spikedeblur.models.vrt import VRT
+
+MIN_SIDE = 16
+COARSEST = 8  # divisor of VRT's fourth scale
+
+
+def build_vrt(config: VRTConfig, in_chans: int, out_chans: int) -> VRT:
+    """VRT with the hyper-parameters of a configuration."""
+    return VRT(
+        in_chans=in_chans, out_chans=out_chans, window_size=config.WINDOW_SIZE,
+        depths=config.DEPTHS, indep_reconsts=config.INDEP_RECONSTS, embed_dims=config.EMBED_DIMS,
+        num_heads=config.NUM_HEADS, mul_attn_ratio=config.MUL_ATTN_RATIO,
+        mlp_ratio=config.MLP_RATIO, pa_frames=config.PA_FRAMES,
+        deformable_groups=config.DEFORMABLE_GROUPS, blocks=config.BLOCKS,
+        temporal_strides=config.TEMPORAL_STRIDES, use_checkpoint_attn=config.USE_CHECKPOINT_ATTN,
+        use_checkpoint_ffn=config.USE_CHECKPOINT_FFN, zero_init=config.ZERO_INIT,
+        drop_path_rate=config.DROP_PATH_RATE,
+    )
+
+
+class SpikeBranch(nn.Module):
+    """Voxel grids -> temporally attended features at four scales, and their fusion into VRT's."""
+
+    def __init__(self, config: ModelConfig, bins: int) -> None:
+        super().__init__()
+        encoder, widths = config.SPIKE_ENCODER, config.CHANNELS_PER_SCALE
+        key_strides = list(accumulate((1, *encoder.TEMPORAL_STRIDES), mul))
+        query_strides = list(accumulate((1, *config.VRT.TEMPORAL_STRIDES), mul))
+        self.encoder = SpikeEncoder3D(
+            bins, widths, encoder.TEMPORAL_STRIDES, encoder.SPATIAL_STRIDES
+        )
+        self.attention = nn.ModuleList(
+            SpikeTemporalSA(width, config.SPIKE_TSA, stride)
+            for width, stride in zip(widths, key_strides, strict=True)
+        )
+        self.fusion = MultiScaleTemporalCrossAttnFuse(
+            widths, config.FUSE, query_strides, key_strides
+        )
+
+    def forward(self, voxels_BTKhw: Tensor) -> list[Tensor]:
+        """(B, T, K, h, w) -> Fs'_1..4, each (B, C, T, h, w) of its scale."""
+        features = self.encoder(voxels_BTKhw)
+        return [attend(x) for attend, x in zip(self.attention, features, strict=True)]
+
+    def fuse(self, features: Sequence[Tensor], stage: int, frames_BTHWC: Tensor) -> Tensor:
+        """With a clip's Fs'_1..4 bound, the hook that VRT calls after encoder stage 1..4."""
+        fuse, frames_BCTHW = self.fusion[stage - 1], frames_BTHWC.permute(0, 4, 1, 2, 3)
+        return fuse(frames_BCTHW, features[stage - 1]).permute(0, 2, 3, 4, 1)
+
+
+class VRTSpike(nn.Module):
+    """Blurry frames and their spikes -> sharp frames.
+
+    `model(rgb, voxels, target_time)`:
+    - rgb (B, T, 3, H, W) float in [0, 1], sRGB; any T >= 1, any H and W >= 16;
+    - voxels (B, T, K, Hs, Ws) float, spike counts of K bins over each frame's exposure, on a plane
+      of any size that shows the frame's field; None for a model without spikes;
+    - target_time: the instant to restore, in [-0.5, 0.5] of the exposure, a number or (B,);
+    - returns (B, T, 3, H, W) float, not clamped.
+    Padding to what the network divides by happens inside, by mirroring. Raises `InputError` for
+    shapes that do not fit together and for values that are not finite.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        model, self.stem = config.MODEL, config.MODEL.STEM
+        self.spikes = SpikeBranch(model, config.DATA.K) if model.USE_SPIKE else None
+        self.prior = SpikePrior(model.PRIOR) if model.PRIOR else None
+        channels = 3 * self.stem**2 + (1 if model.TARGET_TIME else 0)
+        if self.prior is None:
+            self.head = None
+        else:
+            channels += self.prior.candidates * self.stem**2 + 1
+            self.head = CandidateHead(model.VRT.EMBED_DIMS[0], self.prior.candidates, self.stem)
+        self.vrt = build_vrt(model.VRT, channels, 3 * self.stem**2)
+        if self.head is not None:
+            self.vrt.conv_last = nn.Identity()  # type: ignore[assignment]  # the head is in its place
+
+    @property
+    def uses_spikes(self) -> bool:
+        """Whether the model was built to take voxel grids."""
+        return self.spikes is not None
+
+    @property
+    def size_multiple(self) -> int:
+        """What padded heights and widths are multiples of."""
+        return COARSEST * self.stem
+
+    def forward(
+        self, rgb: Tensor, voxels: Tensor | None = None, target_time: float | Tensor = 0.0
+    ) -> Tensor:
+        self._check(rgb, voxels)
+        batch, frames, _, height, width = rgb.shape
+        if frames == 1:  # mutual attention works on pairs of frames
+            pair = None if voxels is None else voxels.expand(-1, 2, -1, -1, -1)
+            return self(rgb.expand(-1, 2, -1, -1, -1), pair, target_time)[:, :1]
+        padded = self._padded_size(height, width)
+        target = torch.as_tensor(target_time, dtype=torch.float32, device=rgb.device).expand(batch)
+        if voxels is not None:
+            voxels = self._on_frame_plane(voxels, (height, width), padded)
+        out = self._restore(pad_bottom_right(rgb, *padded), voxels, target)
+        return out[..., :height, :width]
+
+    def _restore(self, rgb: Tensor, voxels: Tensor | None, target_B: Tensor) -> Tensor:
+        """The network on sizes it divides: rgb (B, T, 3, H, W), voxels on H/f, W/f."""
+        batch, frames = rgb.shape[:2]
+        rgb_N3HW = rgb.flatten(0, 1)
+        inputs = [functional.pixel_unshuffle(rgb_N3HW, self.stem)]
+        size, net_size = rgb_N3HW.shape[-2:], inputs[0].shape[-2:]
+        target_N = repeat(target_B, "b -> (b t)", t=frames)
+        if self.config.MODEL.TARGET_TIME:
+            inputs.append(target_N.to(rgb)[:, None, None, None].expand(-1, 1, *net_size))
+        fuse, log_ratios = None, None
+        if voxels is not None and self.spikes is not None:
+            counts_NKhw = voxels.flatten(0, 1)
+            rates = _resize(relative_rates(counts_NKhw), net_size)
+            changes = grey(_resize(rgb_N3HW, net_size)) * rates
+            features = self.spikes(changes.unflatten(0, (batch, frames)))
+            fuse = partial(self.spikes.fuse, features)
+            if self.prior is not None:
+                with torch.autocast(rgb.device.type, enabled=False):
+                    log_ratios = _resize(self.prior(counts_NKhw, target_N), size)
+                change = grey(rgb_N3HW) * ((log_ratios / GAMMA).exp() - 1)
+                inputs.append(functional.pixel_unshuffle(change, self.stem))
+                inputs.append(_resize(log_count(counts_NKhw), net_size))
+        x = torch.cat(inputs, dim=1).unflatten(0, (batch, frames))
+        guide = _resize(rgb_N3HW, net_size).unflatten(0, (batch, frames))
+        features_BThwC = self.vrt.features(x, fuse=fuse, guide=guide)
+        if self.head is not None:
+            features_NChw = rearrange(features_BThwC, "b t h w c -> (b t) c h w")
+            return self.head(features_NChw, rgb_N3HW, log_ratios).unflatten(0, (batch, frames))
+        residual_BTchw = self.vrt.conv_last(features_BThwC.permute(0, 4, 1, 2, 3)).transpose(1, 2)
+        return functional.pixel_shuffle(residual_BTchw, self.stem) + rgb
+
+    def _padded_size(self, height: int, width: int) -> tuple[int, int]:
+        multiple, vrt = self.size_multiple, self.config.MODEL.VRT
+        least = multiple
+        if vrt.MUL_ATTN_RATIO > 0 and "tmsa" in vrt.BLOCKS:
+            least = multiple * max(vrt.WINDOW_SIZE[1:])  # its position code fills one window
+        rows, columns = (max(least, -(-side // multiple) * multiple) for side in (height, width))
+        return rows, columns
+
+    def _on_frame_plane(
+        self, voxels: Tensor, size: tuple[int, int], padded: tuple[int, int]
+    ) -> Tensor:
+        """Voxels of any plane onto the padded frame's, divided by the power of two nearest above.
+
+        A plane is never made coarser than the spikes are, up to the network's own plane.
+        """
+        plane = (voxels.shape[-2], voxels.shape[-1])
+        factor = self.size_multiple
+        while factor > 1 and (size[0] < plane[0] * factor or size[1] < plane[1] * factor):
+            factor //= 2
+        target = (padded[0] // factor, padded[1] // factor)
+        if (plane[0] * factor, plane[1] * factor) == size:
+            return pad_bottom_right(voxels, *target)
+        matrix = scaling_matrix(plane, (size[0] / factor, size[1] / factor))
+        flat = resample(voxels.flatten(0, 1), matrix, target)
+        return flat.unflatten(0, voxels.shape[:2])
+
+    def _check(self, rgb: Tensor, voxels: Tensor | None) -> None:
+        bins = self.config.DATA.K
+        if rgb.ndim != 5 or rgb.shape[2] != 3 or min(rgb.shape[-2:]) < MIN_SIDE or not rgb.numel():
+            raise InputError(f"frames of shape {tuple(rgb.shape)} - expected (B, T, 3, H, W) with "
+                             f"H and W at least {MIN_SIDE}")
+        if self.uses_spikes and voxels is None:
+            raise InputError("the model takes spikes, none were given - give voxels")
+        if not self.uses_spikes and voxels is not None:
+            raise InputError("the model takes no spikes, but voxels were given - omit them")
+        if voxels is not None and (voxels.ndim != 5 or voxels.shape[:3] != (*rgb.shape[:2], bins)
+                                   or not voxels.numel()):
+            raise InputError(f"voxels of shape {tuple(voxels.shape)} with frames "
+                             f"{tuple(rgb.shape)} - expected (B, T, {bins}, Hs, Ws)")
+        for name, tensor in (("frames", rgb), ("voxels", voxels)):
+            if tensor is not None and not torch.isfinite(tensor).all():
+                raise InputError(f"{name} of shape {tuple(tensor.shape)} hold values that are not "
+                                 "finite - check the input")
+
+
+def _resize(planes_Nchw: Tensor, size: Sequence[int]) -> Tensor:
+    """Whole-number averaging down, bilinear up, both about pixel centres."""
+    height, width = planes_Nchw.shape[-2:]
+    if (height, width) == tuple(size):
+        return planes_Nchw
+    if height > size[0]:
+        return functional.avg_pool2d(planes_Nchw, (height // size[0], width // size[1]))
+    return functional.interpolate(
+        planes_Nchw, size=(size[0], size[1]), mode="bilinear", align_corners=False
+    )
+
+
+def build_model(config: Config) -> VRTSpike:
+    """A model with fresh weights for a configuration."""
+    try:
+        return VRTSpike(config)
+    except ValueError as error:
+        raise ConfigError(f"the configuration cannot be built ({error})") from None

@@ -1,0 +1,161 @@
+"""Weights files: what is written reads back, what is foreign or hostile is refused."""
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from spikedeblur.errors import WeightsError
+from spikedeblur.models.checkpoint import load_model, save_model
+from spikedeblur.models.config import load_config
+from spikedeblur.models.vrt import VRT
+from spikedeblur.models.vrt_spike import build_model
+
+from .test_vrt_spike import clip, shaken, tiny
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+
+@pytest.fixture
+def written(tmp_path):
+    model = shaken(tiny("small"))
+    path = tmp_path / "m.safetensors"
+    save_model(path, model)
+    return model, path
+
+
+def test_a_file_restores_the_model_that_wrote_it(written):
+    model, path = written
+    again = load_model(path)
+    assert again.config == model.config and not again.training
+    rgb, voxels = clip()
+    with torch.no_grad():
+        assert torch.equal(again(rgb, voxels), model(rgb, voxels))
+
+
+def test_half_precision_halves_the_file_and_loads_as_fp32(written, tmp_path):
+    model, path = written
+    half = tmp_path / "half.safetensors"
+    save_model(half, model, torch.float16)
+    assert half.stat().st_size < 0.7 * path.stat().st_size
+    loaded = load_model(half)
+    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+    rgb, voxels = clip()
+    with torch.no_grad():
+        assert (loaded(rgb, voxels) - model(rgb, voxels)).abs().max() < 2e-2
+
+
+def official_checkpoint(path):
+    """The published fixture's weights, saved as the official files are."""
+    description = json.loads((FIXTURES / "tiny_vrt.json").read_text())
+    arrays = np.load(FIXTURES / "tiny_vrt.npz")
+    vrt = VRT(**description["config"])
+    state = vrt.state_dict()
+    for key in arrays.files:
+        if key.startswith("w/"):
+            state[key[2:]] = torch.from_numpy(arrays[key].astype(np.float32))
+    vrt.load_state_dict(state)
+    torch.save({"params": vrt.state_dict()}, path)
+    return vrt.eval()
+
+
+def test_official_checkpoint_loads_with_its_own_geometry(tmp_path):
+    path = tmp_path / "006_VRT.pth"
+    vrt = official_checkpoint(path)
+    model = load_model(path)
+    rgb = torch.rand(1, 6, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(model(rgb), vrt(rgb))
+
+
+def test_official_geometry_is_deduced_from_names_and_shapes_alone(tmp_path):
+    with torch.device("meta"):
+        names = VRT(num_heads=[6] * 11, deformable_groups=16).state_dict()
+    torch.save({"params": {k: torch.zeros(v.shape, dtype=v.dtype) for k, v in names.items()}},
+               tmp_path / "gopro.pth")
+    deduced = load_model(tmp_path / "gopro.pth").config.MODEL.VRT
+    expected = load_config("vrt_gopro").MODEL.VRT
+    free = {"USE_CHECKPOINT_ATTN", "USE_CHECKPOINT_FFN"}  # no weights tell of these
+    assert deduced.model_dump(exclude=free) == expected.model_dump(exclude=free)
+
+
+class Malicious:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path):
+    marker = tmp_path / "ran"
+    checkpoint = {"params": Malicious(marker)}
+    torch.save(checkpoint, tmp_path / "a.pth")
+    (tmp_path / "b.pth").write_bytes(pickle.dumps(checkpoint, protocol=2))
+    for name in ("a.pth", "b.pth"):
+        with pytest.raises(WeightsError, match="plain tensors"):
+            load_model(tmp_path / name)
+    assert not marker.exists()
+
+
+def test_damaged_and_foreign_files_are_refused(written, tmp_path):
+    _, path = written
+    whole = path.read_bytes()
+    cases = {
+        "cut.safetensors": whole[: len(whole) // 2],
+        "empty.safetensors": b"",
+        "text.safetensors": b"hello " * 100,
+        "huge.safetensors": (10**15).to_bytes(8, "little") + whole[8:],
+        "text.pth": b"hello " * 100,
+    }
+    for name, data in cases.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(WeightsError, match=name.split(".")[0]):
+            load_model(tmp_path / name)
+    save_file({"x": torch.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match="not a model of this program"):
+        load_model(tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match="no weights nowhere"):
+        load_model("nowhere")
+
+
+def rewritten(path, change):
+    """The file with its tensors changed, its metadata kept."""
+    import safetensors
+
+    with safetensors.safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    state = load_file(path)
+    change(state)
+    save_file(state, path, metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda s: s.pop("head.conv.bias"), "lacks tensor head.conv.bias"),
+        (lambda s: s.update(extra=torch.zeros(1)), "unknown tensor extra"),
+        (lambda s: s.update({"head.conv.bias": torch.zeros(1)}), r"head.conv.bias is \(1,\)"),
+        (lambda s: s["head.conv.bias"].fill_(float("nan")), "not finite"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_named(written, change, said):
+    _, path = written
+    rewritten(path, change)
+    with pytest.raises(WeightsError, match=said):
+        load_model(path)
+
+
+def test_fresh_models_of_one_seed_are_equal():
+    first, second = (build_model_seeded() for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first.values(), second.values(), strict=True))
+
+
+def build_model_seeded():
+    torch.manual_seed(3)
+    return build_model(load_config("small")).state_dict()

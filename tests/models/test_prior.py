@@ -1,0 +1,93 @@
+"""The prior: windows by a naive sum, candidates on light whose answer is known, blind to gain."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spikedeblur.models.config import PriorConfig
+from spikedeblur.models.prior import (
+    CandidateHead,
+    SpikePrior,
+    gaussian_blur,
+    relative_rates,
+    to_linear,
+    to_srgb,
+    window_weights,
+)
+
+
+@given(
+    length=st.floats(0.5, 40), target=st.floats(-0.5, 0.5), bins=st.sampled_from([1, 8, 32]),
+)
+@settings(max_examples=80, deadline=None)
+def test_window_weights_are_the_overlap_of_intervals(length, target, bins):
+    weights = window_weights(torch.tensor([length]), bins, torch.tensor([target]))[0, 0].numpy()
+    span = min(np.float32(length), bins)
+    start = min(max((target + 0.5) * bins - span / 2, 0), bins - span)
+    naive = [max(0, min(k + 1, start + span) - max(k, start)) for k in range(bins)]
+    assert weights == pytest.approx(naive, abs=2e-5)
+    assert weights.sum() == pytest.approx(span, abs=1e-4)
+
+
+def test_a_pixel_lit_at_the_target_only_is_brighter_by_the_window():
+    """All light in the middle 2 of 32 bins: a window of 2 sees it 16 times as bright."""
+    counts = torch.zeros(1, 32, 4, 4)
+    counts[:, 15:17] = 4000
+    ratios = SpikePrior(PriorConfig(WINDOWS=(2, 8, 32), SMOOTHINGS=(0,)))(counts, torch.zeros(1))
+    expected = torch.tensor([2.5, float(np.log(4.0)), 0.0])  # log 16 is beyond the clamp of 2.5
+    torch.testing.assert_close(ratios[0, :, 0, 0], expected, atol=1e-3, rtol=0)
+
+
+def test_steady_light_gives_ratio_one_at_any_gain():
+    prior = SpikePrior(PriorConfig(WINDOWS=(1, 4, 16), SMOOTHINGS=(0, 1)))
+    for level in (0.5, 3.0, 40.0):
+        pattern = level * (1 + 0.05 * torch.rand(1, 1, 6, 6)).expand(1, 32, 6, 6)
+        assert prior(pattern, torch.tensor([0.2])).abs().max() < 1e-5
+
+
+def test_gain_of_the_sensor_cancels():
+    """Many spikes or four times fewer (a threshold four times higher): the same light is read."""
+    counts = 200 * torch.rand(1, 32, 6, 6)
+    prior = SpikePrior(PriorConfig(SMOOTHINGS=(0, 1)))
+    for read in (relative_rates, lambda c: prior(c, torch.zeros(1))):
+        torch.testing.assert_close(read(counts), read(counts / 4), atol=0.01, rtol=0.01)
+
+
+def test_no_spikes_say_nothing():
+    nothing = torch.zeros(2, 32, 3, 3)
+    assert relative_rates(nothing).abs().max() == 0
+    assert SpikePrior(PriorConfig())(nothing, torch.zeros(2)).abs().max() == 0
+
+
+def test_gaussian_blur_of_a_point_is_the_bell():
+    plane = torch.zeros(1, 1, 15, 15)
+    plane[..., 7, 7] = 1
+    blurred = gaussian_blur(plane, 1.5)[0, 0].double()
+    y, x = np.mgrid[-7:8, -7:8]
+    bell = np.exp(-(x**2 + y**2) / 2 / 1.5**2) * (abs(x) <= 4) * (abs(y) <= 4)
+    torch.testing.assert_close(blurred, torch.tensor(bell / bell.sum()), atol=1e-6, rtol=0)
+
+
+def test_srgb_curve_against_published_values():
+    """Values of IEC 61966-2-1: 8-bit 188 is 50 % light, the segments meet at 0.04045."""
+    assert to_linear(torch.tensor([0.0, 1.0, 188 / 255])).tolist() == pytest.approx(
+        [0.0, 1.0, 0.503], abs=1e-3
+    )
+    levels = torch.linspace(0, 1.5, 1001, dtype=torch.double)
+    torch.testing.assert_close(to_srgb(to_linear(levels)), levels, atol=1e-6, rtol=0)
+
+
+def test_head_starts_close_to_the_blurry_frame_and_takes_a_candidate_when_told():
+    head = CandidateHead(8, 2, stem=2)
+    blurry, features = torch.rand(1, 3, 8, 8), torch.randn(1, 8, 4, 4)
+    ratios = torch.stack([torch.full((8, 8), 0.7), torch.full((8, 8), -0.4)])[None]
+    same = head(features, blurry, torch.zeros_like(ratios))
+    torch.testing.assert_close(same, blurry, atol=1e-5, rtol=0)
+    with torch.no_grad():
+        head.conv.bias.view(-1, 4)[0] = 100.0  # the first candidate wins everywhere
+        head.conv.bias.view(-1, 4)[4] = 100.0  # in linear light alone
+    brighter = head(features, blurry, ratios)
+    expected = to_srgb(to_linear(blurry) * float(np.exp(0.7)))
+    torch.testing.assert_close(brighter, expected, atol=1e-4, rtol=0)
