@@ -1,0 +1,225 @@
+"""Colour without guesswork: the matrix and range of a video, and exact conversion to RGB and back.
+
+Policy. The matrix is the one the video is tagged with; without a tag it is BT.709 from 720 rows up
+and BT.601 below. The range is the tag's; untagged video is limited, untagged RGB full. The tags of
+an output equal those of its input, and none are invented. Samples are handled as code values: the
+transfer function (gamma, PQ, HLG) is never undone here.
+
+swscale resamples chroma and unpacks pixel formats; the matrix itself is applied here, in float32,
+because swscale scales 10-bit white to 65283 of 65535 and its dithering is not the source's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+
+UNSPECIFIED = 2
+RGB_MATRIX = 0
+LIMITED, FULL = 1, 2
+HD_ROWS = 720
+
+# Luma weights (Kr, Kb) of the matrix codes of ITU-T H.273, table 4.
+LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
+    1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114), 6: (0.299, 0.114),
+    7: (0.212, 0.087), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593),
+}
+MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
+_MATRIX_NAMES = {code: name for name, code in MATRIX_CODES.items()} | {5: "bt601", 10: "bt2020"}
+HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+_BAND_ROWS = 64
+# Lanczos returns 4:2:0 chroma sent to 4:4:4 and back at 73 dB; bilinear only at 60 dB.
+_RESAMPLING = Interpolation.LANCZOS | Interpolation.ACCURATE_RND
+
+
+@dataclass(frozen=True)
+class ColourTags:
+    """The four colour descriptions of a video, as the codes of ITU-T H.273 that the file holds."""
+
+    matrix: int = UNSPECIFIED
+    range: int = 0
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+
+    @property
+    def hdr(self) -> str | None:
+        """The name of the high dynamic range transfer function, if the video has one."""
+        return HDR_TRANSFERS.get(self.transfer)
+
+
+@dataclass(frozen=True)
+class PixelLayout:
+    """What a pixel format can hold: its family, bits a sample, and chroma subsampling."""
+
+    name: str
+    family: str  # "rgb", "yuv" or "gray"
+    depth: int
+    chroma_x: int  # luma samples per chroma sample, horizontally
+    chroma_y: int
+    alpha: bool
+    full_range: bool  # the yuvj formats are full range by name
+
+    @classmethod
+    @lru_cache(maxsize=64)
+    def of(cls, name: str) -> PixelLayout:
+        """Describe the pixel format FFmpeg calls `name`; `ValueError` when it has none."""
+        pixel = av.VideoFormat(name, 64, 64)
+        colours = [part for part in pixel.components if not part.is_alpha]
+        if pixel.is_rgb or pixel.has_palette or pixel.is_bayer or name.startswith("xyz"):
+            family = "rgb"
+        else:
+            family = "yuv" if len(colours) >= 3 else "gray"
+        depth = 8 if pixel.has_palette else max(part.bits for part in colours)
+        chroma = family == "yuv"
+        return cls(name=name, family=family, depth=depth,
+                   chroma_x=64 // pixel.chroma_width() if chroma else 1,
+                   chroma_y=64 // pixel.chroma_height() if chroma else 1,
+                   alpha=any(part.is_alpha for part in pixel.components),
+                   full_range=name.startswith("yuvj"))
+
+
+def matrix_of(tags: ColourTags, height: int, override: str | None = None) -> int:
+    """The matrix code to convert with: `override`, else the tag, else by the height."""
+    if override is not None:
+        return MATRIX_CODES[override]
+    if tags.matrix in LUMA_WEIGHTS:
+        return tags.matrix
+    return MATRIX_CODES["bt709" if height >= HD_ROWS else "bt601"]
+
+
+def matrix_name(code: int) -> str:
+    """A matrix code in words, as `--colorspace` takes it."""
+    return _MATRIX_NAMES.get(code, f"matrix {code}")
+
+
+class ColourConverter:
+    """Converts decoded frames to RGB arrays, and RGB arrays to frames for an encoder.
+
+    `matrix` is a code of `LUMA_WEIGHTS`; `full_range` says how luma and chroma codes are scaled.
+    One object keeps its swscale contexts; it is not for use by two threads at once.
+    """
+
+    def __init__(self, matrix: int, full_range: bool) -> None:
+        self.matrix = matrix
+        self.full_range = full_range
+        self._kr, self._kb = LUMA_WEIGHTS[matrix]
+        self._kg = 1.0 - self._kr - self._kb
+        self._scaler = VideoReformatter()
+
+    def to_rgb(self, frame: av.VideoFrame) -> np.ndarray:
+        """Return `frame` as (H, W, 3): uint8 for 8-bit video, else uint16 over 0..65535."""
+        layout = PixelLayout.of(frame.format.name)
+        dtype = np.uint8 if layout.depth <= 8 else np.uint16
+        if layout.family == "rgb":
+            target = "rgb24" if dtype is np.uint8 else "rgb48le"
+            return np.ascontiguousarray(self._reformat(frame, target).to_ndarray())
+        if layout.family == "gray":
+            packed = self._reformat(frame, _gray_format(layout.depth))
+            luma = _planes(packed)[0].astype(np.float32)
+            gray = self._unscale_luma(luma, layout.depth)
+            return np.repeat(_quantise(gray, dtype)[..., None], 3, axis=2)
+        planes = _planes(self._reformat(frame, _yuv444_format(layout.depth)))
+        rgb = np.empty((*planes[0].shape, 3), dtype)
+        for band in _bands(rgb.shape[0]):
+            self._band_to_rgb([plane[band] for plane in planes], layout.depth, rgb[band])
+        return rgb
+
+    def from_rgb(self, rgb: np.ndarray, pix_fmt: str) -> av.VideoFrame:
+        """Return `rgb` (H, W, 3), uint8 or uint16 over its whole scale, as a `pix_fmt` frame."""
+        layout = PixelLayout.of(pix_fmt)
+        if layout.family == "rgb":
+            name = "rgb24" if rgb.dtype == np.uint8 else "rgb48le"
+            packed = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format=name)
+            return self._reformat(packed, pix_fmt)
+        gray = layout.family == "gray"
+        whole = _gray_format(layout.depth) if gray else _yuv444_format(layout.depth)
+        height, width = rgb.shape[:2]
+        frame = av.VideoFrame(width, height, whole)
+        planes = _planes(frame)
+        for band in _bands(height):
+            self._band_from_rgb(rgb[band], layout.depth, [plane[band] for plane in planes])
+        return self._reformat(frame, pix_fmt)
+
+    def _band_to_rgb(self, planes: list[np.ndarray], depth: int, out: np.ndarray) -> None:
+        luma = self._unscale_luma(planes[0].astype(np.float32), depth)
+        middle, span = np.float32(1 << (depth - 1)), np.float32(self._chroma_span(depth))
+        blue = (planes[1].astype(np.float32) - middle) / span
+        red = (planes[2].astype(np.float32) - middle) / span
+        to_red, to_blue = 2 * (1 - self._kr), 2 * (1 - self._kb)
+        green = luma - np.float32(to_blue * self._kb / self._kg) * blue
+        green -= np.float32(to_red * self._kr / self._kg) * red
+        out[..., 0] = _quantise(luma + np.float32(to_red) * red, out.dtype)
+        out[..., 1] = _quantise(green, out.dtype)
+        out[..., 2] = _quantise(luma + np.float32(to_blue) * blue, out.dtype)
+
+    def _band_from_rgb(self, rgb: np.ndarray, depth: int, planes: list[np.ndarray]) -> None:
+        peak = np.float32(np.iinfo(rgb.dtype).max)
+        red, green, blue = (rgb[..., channel].astype(np.float32) / peak for channel in range(3))
+        luma = np.float32(self._kr) * red + np.float32(self._kg) * green
+        luma += np.float32(self._kb) * blue
+        offset, span = self._luma_scale(depth)
+        highest = (1 << depth) - 1
+        _store(planes[0], luma * np.float32(span) + np.float32(offset), highest)
+        if len(planes) < 3:
+            return
+        middle, chroma = np.float32(1 << (depth - 1)), self._chroma_span(depth)
+        _store(planes[1], (blue - luma) * np.float32(chroma / (2 - 2 * self._kb)) + middle, highest)
+        _store(planes[2], (red - luma) * np.float32(chroma / (2 - 2 * self._kr)) + middle, highest)
+
+    def _unscale_luma(self, luma: np.ndarray, depth: int) -> np.ndarray:
+        offset, span = self._luma_scale(depth)
+        return (luma - np.float32(offset)) / np.float32(span)
+
+    def _luma_scale(self, depth: int) -> tuple[int, int]:
+        """Offset and span of luma codes (ITU-R BT.2100, table 9)."""
+        if self.full_range:
+            return 0, (1 << depth) - 1
+        return 16 << (depth - 8), 219 << (depth - 8)
+
+    def _chroma_span(self, depth: int) -> int:
+        return (1 << depth) - 1 if self.full_range else 224 << (depth - 8)
+
+    def _reformat(self, frame: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
+        """Change the layout of `frame`, never its matrix or its range."""
+        span = FULL if self.full_range else LIMITED
+        if PixelLayout.of(pix_fmt).family == "rgb":
+            span = FULL
+        code = self.matrix
+        # threads=1: for small frames swscale's own threads cost seventeen times their work.
+        return self._scaler.reformat(
+            frame, format=pix_fmt, src_colorspace=code, dst_colorspace=code, src_color_range=span,
+            dst_color_range=span, interpolation=_RESAMPLING, threads=1)
+
+
+def _yuv444_format(depth: int) -> str:
+    return "yuv444p" if depth <= 8 else f"yuv444p{depth}le"
+
+
+def _gray_format(depth: int) -> str:
+    return "gray" if depth <= 8 else f"gray{depth}le"
+
+
+def _bands(rows: int) -> list[slice]:
+    """Row slices small enough that a band's temporaries stay in the processor's cache."""
+    return [slice(top, min(top + _BAND_ROWS, rows)) for top in range(0, rows, _BAND_ROWS)]
+
+
+def _planes(frame: av.VideoFrame) -> list[np.ndarray]:
+    """Views of the planes of `frame`, each (rows, columns) without the padding."""
+    dtype = np.dtype(np.uint8 if frame.format.components[0].bits <= 8 else np.uint16)
+    return [np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, :plane.width]
+            for plane in frame.planes]
+
+
+def _quantise(values: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
+    """Round [0, 1] floats to the whole scale of `dtype`, clipping what lies outside."""
+    peak = np.float32(np.iinfo(dtype).max)
+    return np.clip(values * peak + np.float32(0.5), 0, peak).astype(dtype)
+
+
+def _store(plane: np.ndarray, values: np.ndarray, highest: int) -> None:
+    plane[...] = np.clip(values + np.float32(0.5), 0, highest).astype(plane.dtype)

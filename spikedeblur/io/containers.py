@@ -1,0 +1,73 @@
+"""Opening files as video safely, and what each container can hold."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import DataStream, Stream
+
+from spikedeblur.errors import InputError, UsageError
+
+# Formats that hold the video themselves. Playlists and scripts, which make FFmpeg read other
+# files, are not among them, whatever a file is called.
+_DEMUXERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,h264,hevc,vvc,obu,av1,ivf,nut,"
+    "ogg,flv,asf,mxf,dv,m4v,yuv4mpegpipe,gif,apng,wav,mp3,flac,aac"
+)
+MATROSKA = frozenset({"matroska", "webm"})
+MOVIE = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v"})
+# Container formats whose times lie on a grid of their own.
+TIME_GRIDS = {"matroska": Fraction(1, 1000), "webm": Fraction(1, 1000), "flv": Fraction(1, 1000),
+              "mpegts": Fraction(1, 90_000), "mpeg": Fraction(1, 90_000)}
+# Formats without times: frames follow each other at one rate.
+CONSTANT_RATE = frozenset({"avi", "yuv4mpegpipe", "rawvideo", "h264", "hevc"})
+
+
+def reason(error: BaseException) -> str:
+    """What FFmpeg or the system says of an error, without the file's name, on one line."""
+    text = getattr(error, "strerror", None) or str(error)
+    return " ".join(text.split())
+
+
+def codec_name(stream: Stream) -> str:
+    """The codec of a stream; PyAV has no name for streams that nothing here can decode."""
+    if stream.codec_context is not None:
+        return stream.codec_context.name
+    return (stream.name if isinstance(stream, DataStream) else None) or "unknown"
+
+
+def open_input(path: Path) -> InputContainer:
+    """Open a video file for reading; only this file is read, whatever it refers to.
+
+    Raises `InputError` when it is missing, a folder, or in no video format that is known.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a video - name a file, or an image sequence "
+                         "such as folder/%05d.png")
+    if not path.exists():
+        raise InputError(f"there is no file {path} - check the name")
+    try:
+        return av.open(f"file:{path.resolve()}", "r", metadata_errors="surrogateescape", options={
+            "protocol_whitelist": "file", "format_whitelist": _DEMUXERS})
+    except av.FFmpegError as error:
+        raise InputError(f"cannot read {path} as a video ({reason(error)}) - the file may be "
+                         "truncated, damaged, or no video") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({reason(error)}) - check its permissions") from error
+
+
+def container_of(path: Path) -> str:
+    """The name of the container format that the suffix of `path` stands for."""
+    try:
+        return av.format.ContainerFormat(path.suffix.lstrip(".").lower(), "w").name
+    except ValueError:
+        pass
+    known = {".mkv": "matroska", ".m4v": "ipod", ".ts": "mpegts", ".m2ts": "mpegts",
+             ".ogv": "ogg", ".mpg": "mpeg", ".y4m": "yuv4mpegpipe"}
+    if path.suffix.lower() in known:
+        return known[path.suffix.lower()]
+    raise UsageError(f"no video format is known by the suffix '{path.suffix}' ({path}) - use .mkv, "
+                     ".mp4, .mov or .webm")

@@ -1,0 +1,255 @@
+"""Image sequences (PNG, TIFF; 8 or 16 bits) read and written like a video."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import av
+import numpy as np
+import tifffile
+
+from spikedeblur.errors import InputError, OutputError, UsageError
+from spikedeblur.io.atomic import sync
+from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, matrix_of
+from spikedeblur.io.video_info import FALLBACK_RATE, VideoFrame, VideoInfo
+from spikedeblur.io.video_reader import DEFAULT_MAX_PIXELS
+
+IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
+_NUMBER = re.compile(r"%0?(\d*)d")
+
+
+def is_image_sequence(path: Path | str) -> bool:
+    """Whether `path` names images: a PNG or TIFF, or a pattern of them such as `%05d.png`."""
+    return Path(path).suffix.lower() in IMAGE_SUFFIXES
+
+
+def numbered_files(pattern: Path) -> list[Path]:
+    """The existing files of a pattern such as `frames/%05d.png`, by number; or the one file.
+
+    Raises `InputError` when there is none or when a number is missing in between.
+    """
+    if not _NUMBER.search(pattern.name):
+        if not pattern.is_file():
+            raise InputError(f"there is no image {pattern} - check the name")
+        return [pattern]
+    found = {int(match.group(1)): entry for entry, match in _matches(pattern)}
+    if not found:
+        raise InputError(f"no image matches {pattern} - check the folder and the number of digits")
+    first, last = min(found), max(found)
+    for number in range(first, last):
+        if number not in found:
+            raise InputError(f"image {number} of {pattern} is missing ({first} to {last} were "
+                             "found) - complete the sequence")
+    return [found[number] for number in range(first, last + 1)]
+
+
+def read_image(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.ndarray:
+    """Read a PNG or TIFF as (H, W, 3) uint8 or uint16; gray is repeated, transparency left out.
+
+    Raises `InputError` for what is damaged, too large, or of another type.
+    """
+    try:
+        if path.suffix.lower() == ".png":
+            return _read_png(path, max_pixels)
+        return _read_tiff(path, max_pixels)
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"the image is too large for the memory ({path})"
+                         " - scale it down") from error
+    except Exception as error:  # tifffile has no common base for what damaged files raise
+        raise InputError(f"cannot read the image {path} ({error or type(error).__name__}) - it may "
+                         "be damaged") from error
+
+
+def write_image(path: Path, rgb: np.ndarray) -> None:
+    """Write (H, W, 3) uint8 or uint16 as PNG or TIFF, without loss; by the suffix."""
+    if path.suffix.lower() != ".png":
+        tifffile.imwrite(path, rgb, photometric="rgb", compression="zlib", predictor=True)
+        return
+    eight = rgb.dtype == np.uint8
+    context = av.CodecContext.create("png", "w")
+    context.height, context.width = rgb.shape[:2]
+    context.pix_fmt = "rgb24" if eight else "rgb48be"
+    context.time_base = Fraction(1, 25)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb),
+                                       format="rgb24" if eight else "rgb48le")
+    packets = context.encode(frame.reformat(format=context.pix_fmt)) + context.encode(None)
+    path.write_bytes(b"".join(bytes(packet) for packet in packets))
+
+
+class ImageSequenceReader:
+    """Reads a numbered sequence; image `n` is shown at n / rate seconds. See `VideoReader`."""
+
+    def __init__(self, path: Path | str, *, rate: Fraction | None = None,
+                 start: Fraction | None = None, end: Fraction | None = None,
+                 max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
+        self.path = Path(path)
+        self.damaged = 0
+        self.warnings: list[str] = []
+        self._max_pixels = max_pixels
+        files = numbered_files(self.path)
+        if rate is None:
+            rate = FALLBACK_RATE
+            self.warnings.append(f"images have no frame rate: {rate} per second are assumed")
+        if rate <= 0:
+            raise UsageError(f"the frame rate ({rate}) is not positive - give frames per second")
+        self._chosen = [(number, file) for number, file in enumerate(files)
+                        if (start is None or number / rate >= start)
+                        and (end is None or number / rate < end)]
+        if not self._chosen:
+            raise InputError(f"no image lies between --start and --end ({self.path}) - "
+                             f"{len(files)} images last {float(len(files) / rate):.3f} s")
+        first = read_image(self._chosen[0][1], max_pixels)
+        self.info = VideoInfo(
+            width=first.shape[1], height=first.shape[0], time_base=1 / rate, average_rate=rate,
+            pix_fmt="rgb24" if first.dtype == np.uint8 else "rgb48le", container="images",
+            codec=self.path.suffix.lower().lstrip("."), lossless=True,
+            frame_count_estimate=len(self._chosen), duration=len(files) / rate, start=start,
+            end=end, colour=ColourTags(matrix=RGB_MATRIX, range=FULL),
+            matrix=matrix_of(ColourTags(), first.shape[0]), full_range=True)
+        self._frames = self._read(first)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        return self._frames
+
+    def close(self) -> None:
+        """Nothing is held open between images."""
+
+    def _read(self, first: np.ndarray) -> Iterator[VideoFrame]:
+        step = self.info.time_base
+        for index, (number, file) in enumerate(self._chosen):
+            rgb = first if index == 0 else read_image(file, self._max_pixels)
+            if rgb.shape != first.shape or rgb.dtype != first.dtype:
+                raise InputError(f"{file} is {rgb.shape[1]}x{rgb.shape[0]} {rgb.dtype}, the first "
+                                 f"image {first.shape[1]}x{first.shape[0]} {first.dtype} - make "
+                                 "them alike")
+            yield VideoFrame(index, number, step, 1, step, rgb)
+
+
+class ImageSequenceWriter:
+    """Writes frames as numbered images from 1, which all appear when the `with` block ends well."""
+
+    def __init__(self, path: Path | str, source: VideoInfo, *, width: int | None = None,
+                 height: int | None = None, overwrite: bool = False) -> None:
+        self.path = Path(path)
+        self.warnings = ["images hold no sound, times or colour tags: use .mkv to keep them"]
+        self.frames = 0
+        self._size = (width or source.width, height or source.height)
+        self._sixteen = source.bit_depth > 8
+        self._overwrite = overwrite
+        self._numbered = _NUMBER.search(self.path.name) is not None
+        folder = self.path.parent
+        if not folder.is_dir():
+            raise OutputError(f"the output folder does not exist ({folder}) - create it first")
+        existing = [entry for entry, _ in _matches(self.path)] if self._numbered else (
+            [self.path] if self.path.exists() else [])
+        if existing and not overwrite:
+            raise OutputError(f"the output exists ({existing[0]}) - give -y to replace it, or "
+                              "another -o")
+        self._folder = folder / f".{self.path.stem.replace('%', '')}.{os.getpid()}.part"
+        self._guard(self._folder.mkdir)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self._guard(self._publish)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def write(self, frame: VideoFrame) -> None:
+        """Write one image: 16 bits when the input has more than 8, else 8."""
+        rgb = frame.rgb
+        if rgb.shape != (self._size[1], self._size[0], 3):
+            raise ValueError(f"frame of shape {rgb.shape}, output {self._size}")
+        if self.frames and not self._numbered:
+            raise UsageError(f"several frames do not fit one image ({self.path}) - name a sequence "
+                             "such as frames/%05d.png")
+        if self._sixteen and rgb.dtype == np.uint8:
+            rgb = rgb.astype(np.uint16) * 257
+        elif not self._sixteen and rgb.dtype == np.uint16:
+            rgb = ((rgb.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        self.frames += 1
+        name = self.path.name % self.frames if self._numbered else self.path.name
+        self._guard(lambda: write_image(self._folder / name, rgb))
+
+    def _publish(self) -> None:
+        for entry in sorted(self._folder.iterdir()):
+            sync(entry)
+            os.replace(entry, self.path.with_name(entry.name))
+        sync(self.path.parent)
+
+    def _guard(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except OSError as error:
+            raise OutputError(f"cannot write {self.path} ({error.strerror or error}) - check space "
+                              "and permissions") from error
+
+
+def _matches(pattern: Path) -> list[tuple[Path, re.Match[str]]]:
+    """The files in the pattern's folder that fit it, with the number as group 1."""
+    number = _NUMBER.search(pattern.name)
+    assert number is not None
+    digits = int(number.group(1) or 0)
+    head, tail = pattern.name[:number.start()], pattern.name[number.end():]
+    expression = re.compile(re.escape(head) + rf"(\d{{{max(digits, 1)},}})" + re.escape(tail))
+    if not pattern.parent.is_dir():
+        return []
+    pairs = ((entry, expression.fullmatch(entry.name)) for entry in pattern.parent.iterdir())
+    return [(entry, match) for entry, match in pairs if match is not None]
+
+
+def _read_png(path: Path, max_pixels: int) -> np.ndarray:
+    data = path.read_bytes()
+    width, height = (int.from_bytes(data[at:at + 4], "big") for at in (16, 20))
+    _check_pixels(path, width, height, max_pixels)
+    context = av.CodecContext.create("png", "r")
+    frames = context.decode(av.Packet(data)) + context.decode(None)
+    if not frames:
+        raise InputError(f"the image {path} is empty or damaged - make it again")
+    deep = max(part.bits for part in frames[0].format.components) > 8
+    picture = frames[0].reformat(format="rgb48le" if deep else "rgb24", dst_color_range=FULL,
+                                 src_color_range=FULL)
+    return np.ascontiguousarray(picture.to_ndarray())
+
+
+def _read_tiff(path: Path, max_pixels: int) -> np.ndarray:
+    with tifffile.TiffFile(path) as file:
+        page = cast(tifffile.TiffPage, file.pages[0])
+        _check_pixels(path, page.imagewidth, page.imagelength, max_pixels)
+        pixels = page.asarray()
+        if page.axes == "SYX":
+            pixels = np.moveaxis(pixels, 0, 2)
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim not in (2, 3):
+        raise InputError(f"the image {path} holds {pixels.dtype} of shape {pixels.shape} - save it "
+                         "as 8 or 16 bits, gray or RGB")
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.shape[2] in (1, 2):
+        pixels = np.repeat(pixels[..., :1], 3, axis=2)
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def _check_pixels(path: Path, width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise InputError(f"the image is too large ({width}x{height}, at most {max_pixels} pixels: "
+                         f"{path}) - scale it down")

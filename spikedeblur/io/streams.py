@@ -1,0 +1,213 @@
+"""Copying what is not the video: sound, subtitles, attachments, chapters and metadata."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from types import TracebackType
+from typing import Self
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import AttachmentStream, Disposition, Stream
+
+from spikedeblur.io.containers import MATROSKA, MOVIE, codec_name, open_input
+from spikedeblur.io.video_info import VideoInfo
+
+# What describes the old file rather than its content; muxers write their own.
+_STALE_KEYS = frozenset({
+    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "number_of_frames",
+    "number_of_bytes", "bps", "vendor_id", "rotate"})
+_CANDIDATES = (("matroska", ".mkv"), ("mp4", ".mp4"), ("mov", ".mov"), ("avi", ".avi"))
+
+
+def lasting_metadata(metadata: dict[str, str]) -> dict[str, str]:
+    """The entries of `metadata` that stay true of a copy."""
+    return {key: value for key, value in metadata.items()
+            if key.lower().split("-")[0] not in _STALE_KEYS
+            and not key.lower().startswith("_statistics")}
+
+
+class StreamCopier:
+    """Copies packets of the other streams of `info.path` into `output`, in step with the video.
+
+    The file is opened a second time, so that memory does not depend on how its streams are
+    interleaved. `warnings` says what the output's format cannot hold, and which can.
+    """
+
+    def __init__(self, info: VideoInfo, output: OutputContainer, *, audio: bool = True,
+                 subtitles: bool = True) -> None:
+        self.warnings: list[str] = []
+        self._info = info
+        self._output = output
+        self._targets: dict[int, Stream] = {}
+        self._pending: Packet | None = None
+        self._source = open_input(info.path) if info.path is not None else None
+        self._packets: Iterator[Packet] = iter(())
+        # Encoders put sound that is not played before time zero. MP4 holds it there, and Matroska
+        # what Matroska held; other muxers would shift the video to make room.
+        both_matroska = info.container.startswith("matroska") and output.format.name in MATROSKA
+        self._zero_is_first = output.format.name not in MOVIE and not both_matroska
+        if self._source is None:
+            return
+        output.metadata.update(lasting_metadata(self._source.metadata))
+        self._copy_chapters()
+        dropped = {kind for kind, wanted in (("audio", audio), ("subtitle", subtitles))
+                   if not wanted}
+        for stream in self._source.streams:
+            if stream.index != info.video_index and stream.type not in dropped:
+                self._add(stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        if self._source is not None:
+            self._source.close()
+
+    @property
+    def time_bases(self) -> list[Fraction]:
+        """Time bases of the copied streams."""
+        if self._source is None:
+            return []
+        bases = (self._source.streams[index].time_base for index in self._targets)
+        return [Fraction(base) for base in bases if base is not None]
+
+    def begin(self) -> None:
+        """Start reading; call when the output's header has been written."""
+        if self._source is None or not self._targets:
+            return
+        for stream in self._source.streams:
+            if stream.index not in self._targets:
+                stream.discard = av.stream.Discard.all
+        if self._info.start is not None and self._info.start > 0:
+            try:
+                self._source.seek(int(self._info.start * av.time_base), backward=True)
+            except av.FFmpegError:
+                self._source.close()
+                self._source = open_input(self._info.path)  # type: ignore[arg-type]
+        wanted = [self._source.streams[index] for index in self._targets]
+        self._packets = self._source.demux(*wanted)
+
+    def copy_until(self, time: Fraction | None) -> None:
+        """Write packets that begin before `time` (seconds); all that remain when it is `None`."""
+        while (packet := self._next()) is not None:
+            begin, end = _extent(packet)
+            if self._info.end is not None and begin is not None and begin >= self._info.end:
+                continue
+            if self._info.start is not None and end is not None and end <= self._info.start:
+                continue
+            if self._zero_is_first and begin is not None and begin < 0:
+                self._note_unplayed()
+                continue
+            if time is not None and begin is not None and begin > time:
+                self._pending = packet
+                return
+            packet.stream = self._targets[packet.stream.index]
+            self._output.mux(packet)
+
+    def _next(self) -> Packet | None:
+        """The packet put back, else the next one that is not a flush marker."""
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            return pending
+        try:
+            for packet in self._packets:
+                # Flush markers are empty. A missing dts says nothing: Matroska has real ones.
+                if packet.size and not _is_filler(packet):
+                    return packet
+        except (av.FFmpegError, IndexError):
+            pass  # the video's reader has met, and counted, the same damage
+        return None
+
+    def _add(self, stream: Stream) -> None:
+        if _is_redundant(stream, bool(self._chapters)):
+            return
+        if isinstance(stream, AttachmentStream):
+            self._attach(stream)
+            return
+        name = self._output.format.name
+        if _can_hold(stream, name):
+            target = self._output.add_stream_from_template(stream, opaque=True)
+            target.metadata.update(lasting_metadata(stream.metadata))
+            target.disposition = Disposition(stream.disposition)
+            self._targets[stream.index] = target
+            return
+        self._warn_dropped(stream)
+
+    def _note_unplayed(self) -> None:
+        text = f"sound before the clock's zero is left out: {self._output.format.name} has no place"
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def _attach(self, stream: AttachmentStream) -> None:
+        if self._output.format.name != "matroska":
+            self.warnings.append(f"the attachment {stream.name} is not kept: use .mkv")
+            return
+        self._output.add_attachment(stream.name or f"attachment{stream.index}",
+                                    stream.mimetype or "application/octet-stream", stream.data)
+
+    def _copy_chapters(self) -> None:
+        """Keep the chapters that overlap the part that is read."""
+        assert self._source is not None
+        self._chapters = [chapter for chapter in self._source.chapters() if self._overlaps(
+            chapter["start"] * Fraction(chapter["time_base"] or 1),
+            chapter["end"] * Fraction(chapter["time_base"] or 1))]
+        if not self._chapters:
+            return
+        name = self._output.format.name
+        if name in MOVIE | MATROSKA:
+            self._output.set_chapters(self._chapters)
+        else:
+            self.warnings.append(f"the chapters are not kept in {name}: use .mkv or .mp4")
+
+    def _overlaps(self, begin: Fraction, end: Fraction) -> bool:
+        low, high = self._info.start, self._info.end
+        return (low is None or end > low) and (high is None or begin < high)
+
+    def _warn_dropped(self, stream: Stream) -> None:
+        better = next((suffix for container, suffix in _CANDIDATES if _can_hold(stream, container)),
+                      None)
+        advice = f"use {better}" if better else "no format that is written here can hold it"
+        self.warnings.append(f"the {stream.type} stream {stream.index} ({codec_name(stream)}) is "
+                             f"not kept in {self._output.format.name}: {advice}")
+
+
+def _is_redundant(stream: Stream, chapters: bool) -> bool:
+    """Whether the muxer writes this data stream again by itself (chapter titles, timecode)."""
+    if stream.type != "data":
+        return False
+    timecode = "timecode" in stream.metadata
+    return timecode or (chapters and stream.name in {"bin_data", "text"})
+
+
+def _is_filler(packet: Packet) -> bool:
+    """Whether this is the empty text MP4 has between subtitles; its muxer puts in its own."""
+    context = packet.stream.codec_context
+    return (packet.size == 2 and context is not None and context.name == "mov_text"
+            and bytes(packet) == b"\0\0")
+
+
+def _can_hold(stream: Stream, container: str) -> bool:
+    """Whether a header with a copy of `stream` can be written; it is tried in memory."""
+    if stream.codec_context is None:
+        return False
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _extent(packet: Packet) -> tuple[Fraction | None, Fraction | None]:
+    """Begin and end of a packet in seconds, where it says."""
+    stamp = packet.pts if packet.pts is not None else packet.dts
+    if stamp is None or packet.time_base is None:
+        return None, None
+    base = Fraction(packet.time_base)
+    return stamp * base, (stamp + max(packet.duration or 0, 1)) * base

@@ -1,0 +1,102 @@
+"""What a video is: its frames, and everything about it that an output has to keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, PixelLayout, matrix_name, matrix_of
+
+FALLBACK_RATE = Fraction(25)
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFrame:
+    """One picture and its place in time.
+
+    `rgb` is (H, W, 3), uint8, or uint16 over the whole scale when the video has more than 8 bits.
+    `pts` and `duration` count `time_base`; `interval` is the seconds until the next frame is shown.
+    """
+
+    index: int
+    pts: int
+    time_base: Fraction
+    duration: int | None
+    interval: Fraction
+    rgb: np.ndarray
+
+    @property
+    def time(self) -> Fraction:
+        """Seconds on the video's clock at which the frame is shown."""
+        return self.pts * self.time_base
+
+
+@dataclass(frozen=True)
+class StreamSummary:
+    """One stream of a file, for reports."""
+
+    index: int
+    kind: str  # "video", "audio", "subtitle", "attachment" or "data"
+    codec: str
+    language: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """A video as its file describes it; also the template of the video written from it.
+
+    `start` and `end` (seconds) are the part that is read, `None` for all of it. `colour` holds the
+    tags as read, `matrix` and `full_range` what is used to convert. `path` is `None` when there is
+    no file whose other streams could be copied. `display_matrix` is FFmpeg's nine integers.
+    """
+
+    width: int
+    height: int
+    time_base: Fraction
+    average_rate: Fraction
+    pix_fmt: str
+    path: Path | None = None
+    container: str = ""
+    codec: str = ""
+    lossless: bool = False
+    video_index: int = 0
+    frame_count_estimate: int | None = None
+    duration: Fraction | None = None
+    start: Fraction | None = None
+    end: Fraction | None = None
+    colour: ColourTags = field(default_factory=ColourTags)
+    matrix: int = 1
+    full_range: bool = False
+    display_matrix: tuple[int, ...] | None = None
+    rotation: int = 0
+    sample_aspect_ratio: Fraction | None = None
+    streams: tuple[StreamSummary, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+    stream_metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def bit_depth(self) -> int:
+        """Bits per sample."""
+        return PixelLayout.of(self.pix_fmt).depth
+
+    @property
+    def matrix_name(self) -> str:
+        """The matrix used, in words: bt709, bt601, bt2020, or rgb when there is none."""
+        rgb = PixelLayout.of(self.pix_fmt).family == "rgb"
+        return "rgb" if rgb else matrix_name(self.matrix)
+
+    @classmethod
+    def synthetic(cls, width: int, height: int, rate: Fraction | int,
+                  pix_fmt: str = "bgr0") -> VideoInfo:
+        """Describe frames that come from no file: frame `n` has pts `n` in units of 1 / `rate`."""
+        rate = Fraction(rate)
+        layout = PixelLayout.of(pix_fmt)
+        rgb = layout.family == "rgb"
+        tags = ColourTags(matrix=RGB_MATRIX, range=FULL) if rgb else ColourTags()
+        return cls(width=width, height=height, time_base=1 / rate, average_rate=rate,
+                   pix_fmt=pix_fmt, lossless=rgb, colour=tags, matrix=matrix_of(tags, height),
+                   full_range=rgb or layout.full_range)
