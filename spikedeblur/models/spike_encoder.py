@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spikedeblur.models.clip_conv import ClipConv
+
 
 class ResidualBlock3D(nn.Module):
     """Conv3d 3x3x3 - ReLU - Conv3d 3x3x3 - add - ReLU, without normalisation.
@@ -22,8 +24,8 @@ class ResidualBlock3D(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv3d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv3d(channels, channels, 3, padding=1)
+        self.conv1 = ClipConv(channels, channels, depth=3)
+        self.conv2 = ClipConv(channels, channels, depth=3)
         nn.init.zeros_(self.conv2.weight)
         if self.conv2.bias is not None:
             nn.init.zeros_(self.conv2.bias)
@@ -53,12 +55,12 @@ class SpikeEncoder3D(nn.Module):
     ) -> None:
         super().__init__()
         c0, *wider = channels_per_scale
-        self.in_proj = nn.Conv3d(in_bins, c0, 3, padding=1)
+        self.in_proj = ClipConv(in_bins, c0, depth=3)
         self.res0 = _residual_pair(c0)
         narrow = c0
         strides = zip(wider, temporal_strides, spatial_strides, strict=True)
         for i, (wide, t, s) in enumerate(strides, 1):
-            self.add_module(f"down{i}", nn.Conv3d(narrow, wide, 3, stride=(t, s, s), padding=1))
+            self.add_module(f"down{i}", ClipConv(narrow, wide, depth=3, stride=(t, s)))
             self.add_module(f"res{i}", _residual_pair(wide))
             narrow = wide
         self.scales = 1 + len(wider)

@@ -126,10 +126,7 @@ class VRTSpike(nn.Module):
         self, rgb: Tensor, voxels: Tensor | None = None, target_time: float | Tensor = 0.0
     ) -> Tensor:
         self._check(rgb, voxels)
-        batch, frames, _, height, width = rgb.shape
-        if frames == 1:  # mutual attention works on pairs of frames
-            pair = None if voxels is None else voxels.expand(-1, 2, -1, -1, -1)
-            return self(rgb.expand(-1, 2, -1, -1, -1), pair, target_time)[:, :1]
+        batch, _, _, height, width = rgb.shape
         padded = self._padded_size(height, width)
         target = torch.as_tensor(target_time, dtype=torch.float32, device=rgb.device).expand(batch)
         if voxels is not None:
@@ -169,11 +166,9 @@ class VRTSpike(nn.Module):
         return functional.pixel_shuffle(residual_BTchw, self.stem) + rgb
 
     def _padded_size(self, height: int, width: int) -> tuple[int, int]:
-        multiple, vrt = self.size_multiple, self.config.MODEL.VRT
-        least = multiple
-        if vrt.MUL_ATTN_RATIO > 0 and "tmsa" in vrt.BLOCKS:
-            least = multiple * max(vrt.WINDOW_SIZE[1:])  # its position code fills one window
-        rows, columns = (max(least, -(-side // multiple) * multiple) for side in (height, width))
+        multiple, least = self.size_multiple, self.vrt.min_size
+        rows = max(least[0] * self.stem, -(-height // multiple) * multiple)
+        columns = max(least[1] * self.stem, -(-width // multiple) * multiple)
         return rows, columns
 
     def _on_frame_plane(

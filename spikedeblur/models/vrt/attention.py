@@ -17,6 +17,11 @@ from spikedeblur.models.vrt.windowing import Size3, WindowPlan
 TOKENS_AT_ONCE = 1 << 13
 
 
+def tokens_at_once(device: torch.device) -> int:
+    """How many tokens to take through a layer: few keep the results in a processor's cache."""
+    return TOKENS_AT_ONCE if device.type == "cpu" else TOKENS_AT_ONCE << 5
+
+
 class WindowAttention(nn.Module):
     """Attention inside windows of nominal size (depth, height, width) (VRT, equations 1 to 4).
 
@@ -48,8 +53,7 @@ class WindowAttention(nn.Module):
             x_BnC = x_SC[group.start * plan.tokens : group.stop * plan.tokens]
             x_BnC = x_BnC.view(-1, plan.tokens, x_SC.shape[-1])
             bias = bias_hnn if group.mask is None else bias_hnn + group.mask
-            # Short runs of windows keep the intermediate results in the processor's cache.
-            for run in x_BnC.split(max(1, TOKENS_AT_ONCE // plan.tokens)):
+            for run in x_BnC.split(max(1, tokens_at_once(x_SC.device) // plan.tokens)):
                 parts.append(self._run(run, bias, group.mask))
         return torch.cat(parts).view(x_SC.shape)
 

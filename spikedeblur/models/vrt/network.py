@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from spikedeblur.models.clip_conv import ClipConv
 from spikedeblur.models.vrt.checks import check_options
-from spikedeblur.models.vrt.conv import ClipConv, ConvBlock, ConvGroup
+from spikedeblur.models.vrt.conv import ConvBlock
 from spikedeblur.models.vrt.flow import SpyNet, strided_flows
-from spikedeblur.models.vrt.stages import ResidualConv, ResidualTMSA, Stage, StageOptions
+from spikedeblur.models.vrt.stages import ResidualTMSA, Stage, StageOptions, refinement
 from spikedeblur.models.vrt.tmsa import TMSABlock
 from spikedeblur.models.vrt.warping import CORNERS, neighbour_images
 from spikedeblur.models.vrt.windowing import Size3
@@ -75,32 +76,18 @@ class VRT(nn.Module):
         drop_path_rate: float = 0.0,
     ) -> None:
         check_options(
-            upscale,
-            pa_frames,
-            window_size,
-            depths,
-            embed_dims,
-            num_heads,
-            deformable_groups,
-            blocks,
-            temporal_strides,
-        )
+            upscale, pa_frames, window_size, depths, embed_dims, num_heads, deformable_groups,
+            blocks, temporal_strides,
+        )  # fmt: skip
         super().__init__()
         self.in_chans, self.out_chans, self.pa_frames = in_chans, out_chans, pa_frames
         self.temporal_strides = tuple(temporal_strides)
         self.window_size: Size3 = (window_size[0], window_size[1], window_size[2])
         options = StageOptions(
-            self.window_size,
-            mul_attn_ratio,
-            mlp_ratio,
-            pa_frames,
-            deformable_groups,
-            use_checkpoint_attn,
-            use_checkpoint_ffn,
-        )
-        rates = _split(
-            torch.linspace(0, drop_path_rate, sum(depths), device="cpu").tolist(), depths
-        )
+            self.window_size, mul_attn_ratio, mlp_ratio, pa_frames, deformable_groups,
+            use_checkpoint_attn, use_checkpoint_ffn,
+        )  # fmt: skip
+        rates = torch.linspace(0, drop_path_rate, sum(depths), device="cpu").split(list(depths))
         dims = embed_dims
         warped = 2 * 3 * CORNERS if pa_frames else 0
         self.conv_first = ClipConv(in_chans + warped, dims[0])
@@ -108,27 +95,16 @@ class VRT(nn.Module):
             self.spynet = SpyNet()
         for i, (kind, scale) in enumerate(zip(KINDS, SCALES, strict=True)):
             stage = Stage(
-                kind,
-                scale,
-                dims[max(i - 1, 0)],
-                dims[i],
-                depths[i],
-                num_heads[i],
-                blocks[i],
-                rates[i],
-                options,
-            )
+                kind, scale, dims[max(i - 1, 0)], dims[i], depths[i], num_heads[i], blocks[i],
+                rates[i].tolist(), options,
+            )  # fmt: skip
             setattr(self, f"stage{i + 1}", stage)
-        entry = nn.Sequential(nn.Identity(), nn.LayerNorm(dims[6]), nn.Linear(dims[6], dims[7]))
-        self.stage8 = nn.ModuleList([entry])
-        for i in range(len(KINDS), len(depths)):
-            alone = i in indep_reconsts
-            if blocks[7] == "conv":
-                self.stage8.append(ResidualConv(ConvGroup(dims[i], alone, rates[i])))
-                continue
-            window = (1 if alone else self.window_size[0], *self.window_size[1:])
-            group = options.group(dims[i], window, num_heads[i], rates[i])
-            self.stage8.append(ResidualTMSA(group, dims[i]))
+        first = len(KINDS)
+        self.stage8 = refinement(
+            dims[first - 1], dims[first:], depths[first:], num_heads[first:],
+            [i in indep_reconsts for i in range(first, len(depths))], blocks[first],
+            [part.tolist() for part in rates[first:]], options,
+        )  # fmt: skip
         self.norm = nn.LayerNorm(dims[-1])
         self.conv_after_body = nn.Linear(dims[-1], dims[0])
         self.conv_last = ClipConv(dims[0], out_chans)
@@ -243,9 +219,3 @@ def _stage_flows(
     flows: tuple[list[Tensor], list[Tensor]] | None, scale: int, stride: int
 ) -> tuple[Tensor, Tensor] | None:
     return None if flows is None else strided_flows(*flows, scale, stride)
-
-
-def _split(values: list[float], counts: Sequence[int]) -> list[list[float]]:
-    """Consecutive runs of `counts` values."""
-    remaining = iter(values)
-    return [[next(remaining) for _ in range(count)] for count in counts]

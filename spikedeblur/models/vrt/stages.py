@@ -146,3 +146,26 @@ class ResidualConv(nn.Module):
 
     def forward(self, x_NTHWC: Tensor) -> Tensor:
         return self.residual_group(x_NTHWC)
+
+
+def refinement(
+    before: int,
+    dims: Sequence[int],
+    depths: Sequence[int],
+    heads: Sequence[int],
+    per_frame: Sequence[bool],
+    block: str,
+    rates: Sequence[Sequence[float]],
+    options: StageOptions,
+) -> nn.ModuleList:
+    """Stage 8: a change of width, then groups at full resolution, `per_frame` or across frames."""
+    entry = nn.Sequential(nn.Identity(), nn.LayerNorm(before), nn.Linear(before, dims[0]))
+    layers = nn.ModuleList([entry])
+    for i, dim in enumerate(dims):
+        if block == "conv":
+            layers.append(ResidualConv(ConvGroup(dim, per_frame[i], rates[i])))
+            continue
+        depth, height, width = options.window_size
+        window = (1 if per_frame[i] else depth, height, width)
+        layers.append(ResidualTMSA(options.group(dim, window, heads[i], rates[i]), dim))
+    return layers

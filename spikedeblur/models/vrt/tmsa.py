@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from spikedeblur.models.vrt.attention import TOKENS_AT_ONCE, WindowAttention
+from spikedeblur.models.vrt.attention import WindowAttention, tokens_at_once
 from spikedeblur.models.vrt.windowing import Size3, WindowPlan, effective_window, window_plan
 
 
@@ -26,8 +26,7 @@ class GEGLU(nn.Module):
         self.fc2 = nn.Linear(hidden, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        # Short runs of tokens keep the intermediate results in the processor's cache.
-        runs = x.reshape(-1, x.shape[-1]).split(TOKENS_AT_ONCE)
+        runs = x.reshape(-1, x.shape[-1]).split(tokens_at_once(x.device))
         parts = [self.fc2(F.gelu(self.fc11(run)) * self.fc12(run)) for run in runs]
         return torch.cat(parts).view(*x.shape[:-1], -1)
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spikedeblur.models.vrt.conv import ClipConv, ConvBlock
+from spikedeblur.models.clip_conv import ClipConv
+from spikedeblur.models.vrt.conv import ConvBlock
 
 
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize("shape", [(1, 4, 5, 6, 7), (2, 4, 3, 6, 6), (1, 4, 1, 5, 5)])
-def test_clip_conv_equals_conv3d(depth: int, shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("stride", [(1, 1), (1, 2), (2, 1), (2, 2)])
+def test_clip_conv_equals_conv3d(
+    depth: int, shape: tuple[int, ...], stride: tuple[int, int]
+) -> None:
     torch.manual_seed(0)
-    conv = ClipConv(4, 5, depth)
-    plain = torch.nn.Conv3d(4, 5, (depth, 3, 3), padding=(depth // 2, 1, 1))
+    conv = ClipConv(4, 5, depth, stride)
+    steps = (stride[0], stride[1], stride[1])
+    plain = torch.nn.Conv3d(4, 5, (depth, 3, 3), stride=steps, padding=(depth // 2, 1, 1))
     plain.load_state_dict(conv.state_dict())
     inputs = [torch.randn(shape).requires_grad_()]
     inputs.append(inputs[0].detach().clone().requires_grad_())
