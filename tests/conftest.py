@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.recordings import Recording, make_recording
+
+# Small tensors only: threads would wait for each other, the more so on a busy machine. Read when
+# torch is first imported, here and in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +30,8 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from spikedeblur.models.vrt_spike import build_model
 
     config = load_config("small", [
-        "MODEL.CHANNELS_PER_SCALE=[8, 8, 8, 8]", "MODEL.VRT.EMBED_DIMS=[8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8]",
-        "MODEL.VRT.DEPTHS=[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"])
+        f"MODEL.CHANNELS_PER_SCALE={[8] * 4}", f"MODEL.VRT.EMBED_DIMS={[8] * 11}",
+        f"MODEL.VRT.DEPTHS={[1] * 11}"])
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_model(path, build_model(config))

@@ -1,0 +1,128 @@
+"""What the program says: talk on stderr, data on stdout.
+
+Messages of the layers below arrive through the logger `spikedeblur`; they know of no terminal.
+Shown are notes and warnings; with -v also details, with -q only errors.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from typing import Any
+
+import click
+
+from spikedeblur.errors import OutputError
+
+LOGGER = logging.getLogger("spikedeblur")
+
+
+def printable(text: str) -> str:
+    """`text` on one line, control characters as \\xNN: a file name cannot move the cursor."""
+    return "".join(
+        character if character.isprintable()
+        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for character in text)
+
+
+class _LineFormatter(logging.Formatter):
+    """`spikedeblur: warning: WHAT`; notes and details without the level's name."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        kind = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        return f"spikedeblur: {kind}{printable(record.getMessage())}"
+
+
+class _DatedFormatter(_LineFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{self.formatTime(record)} {super().format(record)}"
+
+
+class _StderrHandler(logging.Handler):
+    """Writes through click, which finds the stderr of the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
+
+
+class _WarningCounter(logging.Handler):
+    """Counts warnings, shown or not."""
+
+    count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += record.levelno == logging.WARNING
+
+
+class Console:
+    """The terminal as commands see it; `configure` follows once the options are known."""
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self._verbosity = 0
+        self._counter = _WarningCounter()
+        self._stderr = _StderrHandler(logging.INFO)
+        self._stderr.setFormatter(_LineFormatter())
+        self._handlers: list[logging.Handler] = []
+        self._add(self._counter)
+        self._add(self._stderr)
+        LOGGER.setLevel(logging.DEBUG)
+        LOGGER.propagate = False
+
+    def configure(self, *, verbosity: int, quiet: bool, log_file: str | None) -> None:
+        """Apply -v, -q and --log-file. Raises `OutputError` if the log cannot be opened."""
+        self.quiet, self._verbosity = quiet, verbosity
+        self._stderr.setLevel(logging.ERROR if quiet
+                              else logging.DEBUG if verbosity else logging.INFO)
+        if log_file is not None:
+            try:
+                handler = logging.FileHandler(log_file, encoding="utf-8")
+            except OSError as error:
+                raise OutputError(f"cannot write the log ({log_file}: {error.strerror}) - "
+                                  "check its folder and permissions") from None
+            handler.setFormatter(_DatedFormatter())
+            self._add(handler)
+
+    def _add(self, handler: logging.Handler) -> None:
+        self._handlers.append(handler)
+        LOGGER.addHandler(handler)
+
+    @property
+    def warnings(self) -> int:
+        """Warnings so far."""
+        return self._counter.count
+
+    def note(self, text: str) -> None:
+        """Say something in passing."""
+        LOGGER.info("%s", text)
+
+    def warn(self, text: str) -> None:
+        """Warn of something that did not go as wished."""
+        LOGGER.warning("%s", text)
+
+    def detail(self, text: str) -> None:
+        """Say something for those who gave -v."""
+        LOGGER.debug("%s", text)
+
+    def error(self, text: str, error: BaseException | None = None) -> None:
+        """Say why the program ends; with -vv also where `error` came from."""
+        LOGGER.error("%s", text)
+        if error is not None and self._verbosity >= 2:
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+
+    def data(self, text: str) -> None:
+        """Write a line of data to stdout, at once."""
+        click.echo(text)
+
+    def json(self, value: dict[str, Any]) -> None:
+        """Write one object as a line of JSON to stdout, at once."""
+        click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
+
+    def close(self) -> None:
+        """Let go of the logger and the log file."""
+        LOGGER.setLevel(logging.NOTSET)
+        LOGGER.propagate = True
+        for handler in self._handlers:
+            LOGGER.removeHandler(handler)
+            handler.close()

@@ -1,0 +1,135 @@
+"""The root command: finds the others when they are asked for, and turns what they raise into words.
+
+Nothing heavy is imported here nor at the top of the command files, so that every `--help` answers
+at once: numpy, torch and av are imported inside the functions that use them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+import click
+
+from spikedeblur.cli.console import Console
+from spikedeblur.cli.status import ExitStatus
+from spikedeblur.errors import SpikedeblurError
+
+COMMANDS = ("info", "voxelize", "simulate", "align", "train", "deblur", "benchmark")
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived: unwinds the stack, so that files are closed and temporary ones removed."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own, imported when they are named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"spikedeblur.cli.{cmd_name}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would make it a failure
+            raise click.exceptions.Exit(ExitStatus.BROKEN_PIPE) from None
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from spikedeblur import __version__
+
+        click.echo(f"spikedeblur {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-V", "--version", is_flag=True, is_eager=True, expose_value=False,
+              callback=_print_version, help="Show the version and exit.")
+@click.option("-v", "--verbose", count=True,
+              help="Say more; twice, show where an error came from.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--log-file", type=click.Path(dir_okay=False), metavar="F",
+              help="Also append every message, with the time, to this file.")
+@click.pass_obj
+def root(console: Console, verbose: int, quiet: bool, log_file: str | None) -> None:
+    """Deblur RGB video with a spike camera's recording of the same scene."""
+    console.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status. Never lets an exception out."""
+    console = Console()
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status = _run(args, console)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = ExitStatus.BROKEN_PIPE
+    finally:
+        console.close()
+        signal.signal(signal.SIGTERM, previous)
+    if status == ExitStatus.BROKEN_PIPE:
+        _forget_stdout()
+    return status
+
+
+def _run(args: Sequence[str] | None, console: Console) -> int:
+    try:
+        status = root.main(args, prog_name="spikedeblur", standalone_mode=False, obj=console,
+                           auto_envvar_prefix="SPIKEDEBLUR")
+        return int(status or ExitStatus.OK)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitStatus.USAGE
+    except click.UsageError as error:
+        console.error(_usage_message(error))
+        return ExitStatus.USAGE
+    except click.ClickException as error:
+        console.error(error.format_message())
+        return ExitStatus.FAILED
+    except SpikedeblurError as error:
+        console.error(str(error), error)
+        return error.exit_status
+    except (click.Abort, KeyboardInterrupt):
+        console.error("interrupted - nothing was left half written")
+        return ExitStatus.CTRL_C
+    except Terminated:
+        console.error("terminated - nothing was left half written")
+        return ExitStatus.TERMINATED
+    except SystemExit as error:  # click's own, after shell completion
+        return int(error.code or ExitStatus.OK)
+    except Exception as error:
+        console.error(f"{type(error).__name__}: {error} (this is a bug) - "
+                      "run again with -vv and report what it shows", error)
+        return ExitStatus.FAILED
+
+
+def _usage_message(error: click.UsageError) -> str:
+    """click's message as one line of the form used everywhere: what - what to do."""
+    message = error.format_message().rstrip(".")
+    if " - " in message:
+        return message
+    command = error.ctx.command_path if error.ctx else "spikedeblur"
+    return f"{message} - see {command} --help"
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> Any:
+    raise Terminated
+
+
+def _forget_stdout() -> None:
+    """Leave quietly: nobody reads stdout any more, not even what Python flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+

@@ -1,0 +1,70 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+SPIKE_OPTIONS = (
+    click.option("--spike-size", type=SIZE, envvar="SPIKEDEBLUR_SPIKE_SIZE", show_envvar=True,
+                 help="Sensor size in pixels, such as 400x250."),
+    click.option("--spike-rate", type=HERTZ, envvar="SPIKEDEBLUR_SPIKE_RATE", show_envvar=True,
+                 help="Ticks per second."),
+    click.option("--exposure", type=EXPOSURE, envvar="SPIKEDEBLUR_EXPOSURE", show_envvar=True,
+                 help="Shutter time of a video frame: seconds, 0.5x of the frame interval, or "
+                      "180deg.  [default: the whole interval]"),
+    click.option("--offset", type=SECONDS, envvar="SPIKEDEBLUR_OFFSET", show_envvar=True,
+                 help="Time of spike tick 0 on the video's clock.  [default: the first frame's]"),
+    click.option("--flip/--no-flip", default=None, envvar="SPIKEDEBLUR_FLIP", show_envvar=True,
+                 help="Rows are stored bottom-up, or not.  [default: flip]"),
+)
+
+
+def spike_options(command: Function) -> Function:
+    """Add --spike-size, --spike-rate, --exposure, --offset, --flip as one `spike_options` argument.
+
+    Each beats the environment, that the sidecar, that inference.
+    """
+    @wraps(command)
+    def gathered(*args: Any, spike_size: Any, spike_rate: Any, exposure: Any, offset: Any,
+                 flip: bool | None, **others: Any) -> Any:
+        from spikedeblur.io.spike_source import SpikeOptions
+
+        options = SpikeOptions(size=spike_size, rate_hz=spike_rate, exposure=exposure,
+                               offset_s=offset, flip=flip)
+        return command(*args, spike_options=options, **others)
+
+    decorated: Any = gathered
+    for option in reversed(SPIKE_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def compute_options(command: Function) -> Function:
+    """Add --device, --precision and --threads."""
+    decorated: Any = command
+    for option in (
+        click.option("--threads", type=click.IntRange(min=1), metavar="N",
+                     help="CPU threads.  [default: all cores]"),
+        click.option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+                     default="auto", show_default=True, help="Numbers the network computes with."),
+        click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
+                     help="What computes."),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+def overwrite_option(command: Function) -> Function:
+    """Add -y/--overwrite."""
+    return click.option("-y", "--overwrite", is_flag=True,
+                        help="Replace an output that exists.")(command)
+
+

@@ -1,0 +1,75 @@
+"""What `deblur --dry-run` says: how the files would be read, and what would be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spikedeblur.cli.console import Console, printable
+
+if TYPE_CHECKING:
+    from spikedeblur.io.spike_source import SpikeOptions
+    from spikedeblur.io.video import Reader
+    from spikedeblur.pipeline import Deblurrer
+
+
+def tell_plan(console: Console, deblurrer: Deblurrer, video: Path, spikes: Path | None,
+              options: SpikeOptions, output: Path, reading: dict[str, Any],
+              as_json: bool) -> None:
+    """Write the plan to stdout; reads headers and one frame, writes nothing else.
+
+    reading: keywords of `open_video`.
+    """
+    from spikedeblur.io.video import open_video
+
+    with open_video(video, **reading) as reader:
+        plan = {"video": _video(reader), **_spikes(deblurrer, reader, spikes, options),
+                **_network(deblurrer, reader),
+                "output": f"{output}{' (exists)' if output.exists() else ''}"}
+    if as_json:
+        console.json({"event": "plan", **plan})
+        return
+    for name, value in plan.items():
+        console.data(printable(f"{name:9}{value}"))
+
+
+def _video(reader: Reader) -> str:
+    info = reader.info
+    frames = info.frame_count_estimate
+    return (f"{reader.path}: {info.width}x{info.height} {info.pix_fmt}, "
+            f"{'about ' + str(frames) if frames else 'unknown number of'} frames, "
+            f"{float(info.average_rate):g} fps, {len(info.streams)} streams")
+
+
+def _spikes(deblurrer: Deblurrer, reader: Reader, spikes: Path | None,
+            options: SpikeOptions) -> dict[str, Any]:
+    from spikedeblur.exposures import StreamExposures
+
+    frames, exposures = deblurrer.open_spikes(reader, spikes, options)
+    if exposures is None:
+        return {"spikes": "none"}
+    width, height = exposures.size
+    if not isinstance(exposures, StreamExposures):
+        return {"spikes": f"{spikes}: voxel grids of {width}x{height}"}
+    stream, first = exposures.stream, next(frames)
+    interval = exposures.interval(first.time, first.interval)
+    return {
+        "spikes": f"{stream.path}: {width}x{height} at {float(stream.rate_hz):g} Hz, "
+                  f"{stream.ticks} ticks, from {float(stream.offset_s):g} s on the video's clock",
+        "exposure": f"first frame: ticks {float(interval.start):.1f} to {float(interval.stop):.1f}",
+    }
+
+
+def _network(deblurrer: Deblurrer, reader: Reader) -> dict[str, Any]:
+    from spikedeblur.restorers import NetRestorer
+
+    tiled, restorer = deblurrer.tiled, deblurrer.restorer
+    if tiled is None or not isinstance(restorer, NetRestorer):
+        return {"method": deblurrer.method}
+    info = reader.info
+    tile = tiled.tile or tiled.choose_tile(info.height, info.width, restorer.window)
+    tiles = len(tiled.grid(info.height, info.width, tile))
+    return {"method": f"net on {tiled.device}, {tiled.precision}",
+            "windows": f"{restorer.window} frames every {restorer.stride}",
+            "tiles": f"{tiles} a frame, {tile} pixels, overlap {tiled.overlap_of(tile)}, "
+                     f"about {tiled.working_bytes(tile, restorer.window) / 1e6:.0f} MB"}

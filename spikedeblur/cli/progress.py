@@ -1,0 +1,157 @@
+"""How far a command has come: a bar on a terminal, a line now and then elsewhere, or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+KINDS = ("auto", "plain", "json", "none")
+PLAIN_SECONDS = 10.0
+PLAIN_PERCENT = 10
+JSON_SECONDS = 1.0
+
+
+class Progress:
+    """Counts frames and says nothing; the displays below derive from it. A context manager."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.total: int | None = None
+        self.frames = 0
+        self._began = time.monotonic()
+
+    def advance_to(self, frames: int, total: int | None) -> None:
+        """Note how many frames are done, and how many are expected, None if that is not known."""
+        self.frames, self.total = frames, total
+        self.show()
+
+    def show(self) -> None:
+        """Tell how far it is; called after every frame."""
+
+    @property
+    def seconds(self) -> float:
+        """Time since the beginning."""
+        return time.monotonic() - self._began
+
+    @property
+    def fps(self) -> float:
+        """Frames per second so far."""
+        return self.frames / max(self.seconds, 1e-9)
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds to go, if the total is known and something is done."""
+        if self.total is None or self.frames == 0:
+            return None
+        return max(self.total - self.frames, 0) / self.fps
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        """Nothing to put away."""
+
+
+class PlainProgress(Progress):
+    """One line on stderr every 10 s or 10 %, whichever comes first: for logs."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label)
+        self._shown_at, self._shown_percent = self._began, 0
+
+    def show(self) -> None:
+        percent = 100 * self.frames // self.total if self.total else 0
+        now = time.monotonic()
+        if (now - self._shown_at < PLAIN_SECONDS
+                and percent < self._shown_percent + PLAIN_PERCENT):
+            return
+        self._shown_at, self._shown_percent = now, percent - percent % PLAIN_PERCENT
+        share = f"/{self.total} ({percent} %)" if self.total else ""
+        eta = "" if self.eta_s is None else f", {_clock(self.eta_s)} to go"
+        click.echo(f"spikedeblur: {self.label} {self.frames}{share} frames, "
+                   f"{self.fps:.2f} fps{eta}", err=True)
+
+
+class JsonProgress(Progress):
+    """One JSON object a second at most."""
+
+    def __init__(self, label: str, *, to_stderr: bool) -> None:
+        super().__init__(label)
+        self._to_stderr = to_stderr
+        self._shown_at = -JSON_SECONDS
+
+    def show(self) -> None:
+        if self.seconds - self._shown_at < JSON_SECONDS:
+            return
+        self._shown_at = self.seconds
+        eta = None if self.eta_s is None else round(self.eta_s, 1)
+        event = {"event": "progress", "frames": self.frames, "total": self.total,
+                 "fps": round(self.fps, 3), "eta_s": eta}
+        click.echo(json.dumps(event), err=self._to_stderr)
+
+
+class BarProgress(Progress):
+    """A bar with frames, fps and the time to go, on a terminal's stderr."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label)
+        self._bar = _rich_bar()
+        self._task = self._bar.add_task(label, total=None, fps="")
+
+    def show(self) -> None:
+        self._bar.update(self._task, completed=self.frames, total=self.total,
+                         fps=f"{self.fps:.2f} fps")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+
+def _rich_bar() -> RichProgress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                    TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[fps]}"),
+                    TextColumn("ETA"), TimeRemainingColumn(), console=Console(stderr=True))
+
+
+def progress_display(kind: str, label: str, *, quiet: bool = False,
+                     json_lines: bool = False) -> Progress:
+    """The display for --progress `kind` (auto, plain, json, none).
+
+    `json_lines`: stdout carries JSON lines (--json), so progress joins them there; with
+    `--progress json` alone it goes to stderr.
+    """
+    if kind == "json" or (kind == "auto" and json_lines):
+        return JsonProgress(label, to_stderr=not json_lines)
+    if kind == "none" or quiet:
+        return Progress(label)
+    if kind == "auto" and sys.stderr.isatty():
+        return BarProgress(label)
+    return PlainProgress(label)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,0 +1,86 @@
+"""spikedeblur simulate: sharp footage becomes a recording with blur, spikes and the sharp truth."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spikedeblur.cli.console import Console
+from spikedeblur.cli.options import overwrite_option
+from spikedeblur.cli.progress import KINDS, progress_display
+from spikedeblur.cli.values import EXPOSURE, HERTZ, SIZE
+from spikedeblur.errors import UsageError
+
+if TYPE_CHECKING:
+    from spikedeblur.quantities import Exposure
+
+SAMPLE = "sample"
+OF_ANY_SOURCE = {"source", "output", "overwrite", "progress"}
+
+
+@click.command("simulate")
+@click.argument("source", type=click.Path(path_type=Path), metavar="VIDEO|PHOTO_DIR|sample")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="DIR",
+              help="Folder for blurry.mkv, spikes.dat, spikes.toml and sharp.mkv.")
+@click.option("--frames", type=click.IntRange(min=1), metavar="N",
+              help="Frames to make.  [default: all of a video, 24 of photographs]")
+@click.option("--size", type=SIZE, help="Frame size.  [default: the video's, or 640x360]")
+@click.option("--fps", type=HERTZ, metavar="F",
+              help="Blurry frames per second.  [default: an eighth of the video's, or 50]")
+@click.option("--exposure", type=EXPOSURE, default="0.9x", show_default=True,
+              help="Shutter time of a blurry frame.")
+@click.option("--spike-size", type=SIZE, help="Sensor size.  [default: half the frame's]")
+@click.option("--spike-rate", type=HERTZ, default="20000", show_default=True,
+              help="Ticks per second.")
+@click.option("--threshold", type=click.FloatRange(min=0, min_open=True), default=1.0,
+              show_default=True, metavar="L", help="Light that makes a spike; white is 1 a tick.")
+@click.option("--blur", "blur_px", type=click.FloatRange(min=0), metavar="PX",
+              help="Motion within an exposure, for photographs.")
+@click.option("--gamma-space", is_flag=True,
+              help="Add up encoded light, as the published data sets do.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
+@click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True)
+@overwrite_option
+@click.pass_context
+def command(context: click.Context, *, source: Path, output: Path, exposure: Exposure,
+            spike_rate: Fraction, progress: str, overwrite: bool, fps: Fraction | None,
+            **settings: Any) -> None:
+    """Record a sharp video, or scenes made of photographs, with both cameras.
+
+    The light of a frame's exposure is added up for the blurry video, and tick by tick for the
+    spikes; sharp.mkv holds the middle of each exposure. The word sample stands for the bundled
+    sample, whose settings are fixed.
+    """
+    console: Console = context.obj
+    if str(source) == SAMPLE and not source.exists():
+        _make_sample(context, output, overwrite)
+        console.note(f"wrote {output}: the bundled sample")
+        return
+    from spikedeblur.training.simulation import Settings, simulate
+
+    if not exposure.relative and fps is None:
+        raise UsageError(f"the frame rate is not known (--exposure {exposure}) - give --fps too, "
+                         "or the exposure as a part of the frame interval, such as 0.5x")
+    part = exposure.value if exposure.relative or fps is None else exposure.value * fps
+    with progress_display(progress, "simulated", quiet=console.quiet) as display:
+        made = simulate(source, output, Settings(rate_hz=spike_rate, exposure=part, fps=fps,
+                                                 **settings),
+                        overwrite=overwrite,
+                        progress=lambda frames: display.advance_to(frames, settings["frames"]))
+    for warning in made.warnings:
+        console.warn(warning)
+    console.note(f"wrote {output}: {made.frames} frames, {made.ticks} ticks")
+
+
+def _make_sample(context: click.Context, output: Path, overwrite: bool) -> None:
+    from spikedeblur.sample import make_sample
+
+    told = [name for name in context.params if name not in OF_ANY_SOURCE
+            and context.get_parameter_source(name) != click.core.ParameterSource.DEFAULT]
+    if told:
+        raise UsageError(f"the bundled sample has settings of its own ({', '.join(told)} given) - "
+                         "leave them out, or simulate another source")
+    make_sample(output, overwrite)

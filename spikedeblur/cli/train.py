@@ -1,0 +1,81 @@
+"""spikedeblur train: weights from photographs or recorded sequences."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spikedeblur.cli.console import Console
+from spikedeblur.errors import UsageError
+
+if TYPE_CHECKING:
+    from spikedeblur.training.events import Event
+
+
+@click.command("train")
+@click.argument("config", default="small")
+@click.option("--photos", type=click.Path(path_type=Path), metavar="DIR",
+              help="Sharp photographs; clips and spikes are synthesised from them on the fly.")
+@click.option("--data", type=click.Path(path_type=Path), metavar="DIR",
+              help="Recorded or simulated sequences.")
+@click.option("--val", type=click.Path(path_type=Path), metavar="DIR",
+              help="Sequences to validate on.  [default: a part of what is given]")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="RUN_DIR",
+              help="Folder for weights, metrics.jsonl, config.yaml and state.")
+@click.option("--resume", is_flag=True, help="Go on where the run in RUN_DIR ended.")
+@click.option("--init", type=click.Path(path_type=Path), metavar="FILE",
+              help="Weights to start from.")
+@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE",
+              help="Change a value of the configuration; repeatable.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Short for TRAIN.SEED.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
+              help="What computes.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),
+              help="Short for TRAIN.PRECISION.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N",
+              help="CPU threads.  [default: all cores]")
+@click.pass_obj
+def command(console: Console, *, config: str, photos: Path | None, data: Path | None,
+            val: Path | None, output: Path, resume: bool, init: Path | None,
+            overrides: tuple[str, ...], seed: int | None, device: str, precision: str | None,
+            threads: int | None) -> None:
+    """Train the model of CONFIG, a packaged name or a YAML file (default: small).
+
+    Several processes: torchrun --nproc-per-node N -m spikedeblur train ...
+    """
+    if (photos is None) == (data is None):
+        raise UsageError("there is nothing to learn from - give one of --photos DIR and --data DIR")
+    import torch
+
+    from spikedeblur.models.config import load_config
+    from spikedeblur.training.run import run_training
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    short = [f"TRAIN.{key}={value}" for key, value in (("SEED", seed), ("PRECISION", precision))
+             if value is not None]
+    resolved = load_config(config, [*overrides, *short])
+    run_training(resolved, photos=photos, data=data, val=val, output=output, resume=resume,
+                 init=init, device=device, report=lambda event: _tell(console, event))
+    if os.environ.get("RANK", "0") == "0":  # of several processes, one speaks
+        console.note(f"wrote {output / 'best.safetensors'} and {output / 'last.safetensors'}")
+
+
+def _tell(console: Console, event: Event) -> None:
+    """One line for each record of metrics.jsonl; with -v also for saved states."""
+    from spikedeblur.training.events import Record, Saved
+
+    if isinstance(event, Saved):
+        console.detail(f"step {event.step}: state saved")
+    if not isinstance(event, Record):
+        return
+    line = (f"step {event.step}: loss {event.loss:.5f}, rate {event.lr:.2e}, "
+            f"{event.seconds:.2f} s a step")
+    if event.psnr is not None:
+        line += f", {event.psnr:.2f} dB"
+    if event.blurry_psnr is not None:
+        line += f" (blurry {event.blurry_psnr:.2f} dB)"
+    console.note(line)

@@ -1,0 +1,108 @@
+"""The types of option values: texts as people write them, turned into exact numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import click
+
+from spikedeblur.errors import UsageError
+from spikedeblur.quantities import parse_exposure, parse_size
+
+SMALLEST_TILE = 32
+
+
+class Parsed(click.ParamType):
+    """A value that a function parses; its `UsageError` becomes click's, which names the option."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return self.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+@dataclass(frozen=True)
+class TimePoint:
+    """A place in a video: seconds on its clock, or a frame, counted from 0."""
+
+    seconds: Fraction = Fraction(0)
+    frame: int | None = None
+
+    def on_clock(self, rate: Fraction) -> Fraction:
+        """Seconds; a frame begins half an interval early, since containers round its time."""
+        if self.frame is None:
+            return self.seconds
+        return max(self.frame - Fraction(1, 2), Fraction(0)) / rate
+
+
+def parse_seconds(text: str) -> Fraction:
+    """`1.5`, `-0.02` or `1/3` -> seconds, exactly as written. Raises `UsageError`."""
+    if re.fullmatch(r"\s*[+-]?(\d{1,12}(\.\d{0,18})?|\.\d{1,18})([eE][+-]?\d{1,2})?\s*", text):
+        return Fraction(text)
+    match = re.fullmatch(r"\s*([+-]?\d{1,12})/(\d{1,12})\s*", text)
+    if match is None or int(match[2]) == 0:
+        raise UsageError(f"not a number of seconds ({text!r}) - give one such as 0.25")
+    return Fraction(int(match[1]), int(match[2]))
+
+
+def parse_positive(text: str) -> Fraction:
+    """A number above zero, exactly as written. Raises `UsageError`."""
+    try:
+        value = parse_seconds(text)
+    except UsageError:
+        value = Fraction(0)
+    if value <= 0:
+        raise UsageError(f"not a number above zero ({text!r}) - give one such as 20000")
+    return value
+
+
+def parse_time_point(text: str) -> TimePoint:
+    """`90.5` (seconds), `1:30` or `0:01:30.5` (clock), `120f` (frame). Raises `UsageError`."""
+    if match := re.fullmatch(r"\s*(\d{1,12})f\s*", text):
+        return TimePoint(frame=int(match[1]))
+    match = re.fullmatch(r"\s*(?:(?:(\d{1,6}):)?(\d{1,6}):)?(\d{1,12}(?:\.\d{1,18})?)\s*", text)
+    if match is None:
+        raise UsageError(f"not a time ({text!r}) - give seconds, HH:MM:SS.mmm or a frame (120f)")
+    hours, minutes, seconds = match.groups(default="0")
+    return TimePoint(seconds=3600 * int(hours) + 60 * int(minutes) + Fraction(seconds))
+
+
+def parse_tile(text: str) -> int | None:
+    """`auto` -> None, else a number of pixels. Raises `UsageError`."""
+    if text == "auto":
+        return None
+    if not re.fullmatch(r"\d{1,6}", text) or int(text) < SMALLEST_TILE:
+        raise UsageError(f"not a tile ({text!r}) - give auto, or a side of {SMALLEST_TILE} pixels "
+                         "or more")
+    return int(text)
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """`KEY=VALUE` -> (key, value). Raises `UsageError`."""
+    key, separator, value = text.partition("=")
+    if not (key and separator):
+        raise UsageError(f"not KEY=VALUE ({text!r}) - give an option's name and its value")
+    return key, value
+
+
+SIZE = Parsed("WxH", parse_size)
+HERTZ = Parsed("HZ", parse_positive)
+EXPOSURE = Parsed("S", parse_exposure)
+SECONDS = Parsed("S", parse_seconds)
+TIME = Parsed("T", parse_time_point)
+TILE = Parsed("auto|N", parse_tile)
+PAIR = Parsed("K=V", parse_pair)

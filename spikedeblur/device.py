@@ -1,0 +1,57 @@
+"""Which device computes, with which precision."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from spikedeblur.errors import UsageError
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def choose_device(name: str) -> torch.device:
+    """auto (a GPU if there is one), cpu, cuda, cuda:N or mps -> the device.
+
+    Raises `UsageError` for another name, and for a device that this machine does not have.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise UsageError(f"unknown device ({name!r}) - give auto, cpu, cuda, cuda:N or mps")
+    present = {"cpu": 1, "cuda": torch.cuda.device_count(),
+               "mps": int(torch.backends.mps.is_available())}[device.type]
+    if (device.index or 0) >= present:
+        raise UsageError(f"this machine has no such device ({name}) - give --device auto or cpu")
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """auto, fp32, bf16, fp16 -> the precision to use on `device`.
+
+    auto is fp32, but on CUDA the half precision that the GPU has. Raises `UsageError`.
+    """
+    if name not in PRECISIONS:
+        raise UsageError(f"unknown precision ({name!r}) - give one of {', '.join(PRECISIONS)}")
+    if name == "fp16" and device.type != "cuda":
+        raise UsageError(f"fp16 is for CUDA (device {device.type}) - give --precision fp32 or bf16")
+    if name != "auto":
+        return name
+    if device.type != "cuda":
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
+    """A context in which the network computes with `precision`."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, _DTYPES[precision])

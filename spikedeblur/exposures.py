@@ -1,0 +1,202 @@
+"""Exposures: what the spike camera counted while each frame's shutter was open.
+
+From a frame to its voxel grid: time stamps -> ticks (timeline) -> counts (voxel). The spikes come
+from a stream, or from voxel grids made beforehand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.spike_source import (
+    SpikeOptions,
+    SpikeSource,
+    find_sidecar,
+    resolve_spike_source,
+)
+from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.io.voxels import VoxelFile, is_voxel_file
+from spikedeblur.quantities import Exposure
+from spikedeblur.timeline import Interval, coverage, exposure_interval
+from spikedeblur.voxel import voxelize
+
+DEFAULT_BINS = 32
+WHOLE_INTERVAL = Exposure(Fraction(1), relative=True)
+
+
+@dataclass(frozen=True)
+class ExposedFrame:
+    """A blurry frame with what the spikes say of its exposure.
+
+    counts: voxel grid (K, Hs, Ws) float32, in spikes per bin; None if nothing of the exposure was
+    recorded. coverage: which part of it was, 0 to 1. homography: spike pixel -> video pixel as in
+    a sidecar, None for plain scaling.
+    """
+
+    frame: VideoFrame
+    counts: np.ndarray | None
+    coverage: Fraction
+    homography: tuple[float, ...] | None = None
+    source: Exposures | None = None
+
+    def spikes_around(self, target_time: float) -> tuple[np.ndarray, int]:
+        """The spike planes of the exposure, (N, Hs, Ws) bool, and the tick of `target_time`.
+
+        Raises `UsageError` if the source holds counts only.
+        """
+        if not isinstance(self.source, StreamExposures):
+            raise UsageError("tfi needs the spikes themselves - give --spikes as a .dat")
+        return self.source.planes(self.frame, target_time)
+
+
+class Exposures(Protocol):
+    """Anything that knows the spikes of a frame's exposure, on a plane of one size."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the spike plane."""
+
+    @property
+    def homography(self) -> tuple[float, ...] | None:
+        """Spike pixel -> video pixel, row-major; None for plain scaling."""
+
+    def counts(self, frame: VideoFrame) -> tuple[np.ndarray | None, Fraction]:
+        """Voxel grid of the frame's exposure (None if nothing is known), and its coverage."""
+
+
+class StreamExposures:
+    """Exposures cut out of a spike stream.
+
+    exposure: shutter time, by default the whole frame interval. exposure_start_s: opening of the
+    shutter after the time stamp, by default such that the exposure is centred in the interval.
+    homography: spike pixel -> video pixel, row-major; None for plain scaling.
+    """
+
+    def __init__(self, stream: SpikeStream, *, bins: int = DEFAULT_BINS,
+                 exposure: Exposure = WHOLE_INTERVAL, exposure_start_s: Fraction | None = None,
+                 homography: tuple[float, ...] | None = None) -> None:
+        self.stream = stream
+        self.size = stream.width, stream.height
+        self.homography = homography
+        self._bins = bins
+        self._exposure = exposure
+        self._start_s = exposure_start_s
+
+    @classmethod
+    def of_source(cls, source: SpikeSource, *, bins: int = DEFAULT_BINS,
+                  first_pts_s: Fraction = Fraction(0)) -> StreamExposures:
+        """Open a source; without a known offset its tick 0 is at `first_pts_s` seconds."""
+        return cls(source.open(first_pts_s), bins=bins, exposure=source.exposure,
+                   exposure_start_s=source.exposure_start_s, homography=source.homography)
+
+    def interval(self, pts_s: Fraction, interval_s: Fraction) -> Interval:
+        """The exposure, in ticks, of a frame shown at pts_s for interval_s seconds."""
+        return exposure_interval(pts_s, interval_s, self._exposure.seconds(interval_s),
+                                 self.stream.offset_s, self.stream.rate_hz, self._start_s)
+
+    def counts(self, frame: VideoFrame) -> tuple[np.ndarray | None, Fraction]:
+        interval = self.interval(frame.time, frame.interval)
+        covered = coverage(interval, self.stream.ticks)
+        if not covered:
+            return None, covered
+        grid = voxelize(self.stream, self._bins, interval.start, interval.stop)
+        return (grid if covered == 1 else fill_unseen(grid, interval, self.stream.ticks)), covered
+
+    def planes(self, frame: VideoFrame, target_time: float) -> tuple[np.ndarray, int]:
+        """The ticks that the frame's exposure touches, and which of them `target_time` falls on."""
+        interval = self.interval(frame.time, frame.interval)
+        start = max(math.floor(interval.start), 0)
+        spikes = self.stream[start:max(math.ceil(interval.stop), 0)]
+        passed = interval.length * (Fraction(target_time) + Fraction(1, 2))
+        tick = math.floor(interval.start + passed)
+        return spikes, min(max(tick - start, 0), len(spikes) - 1)
+
+    def ended_before(self, frame: VideoFrame) -> bool:
+        """Whether the stream ends before the frame's exposure begins."""
+        return self.interval(frame.time, frame.interval).start >= self.stream.ticks
+
+
+class GridSource(Protocol):
+    """Voxel grids by frame number, each (K, H, W) float32 counts."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> np.ndarray: ...
+
+
+class VoxelExposures:
+    """Exposures made beforehand: grid n belongs to video frame n."""
+
+    homography = None
+
+    def __init__(self, grids: GridSource, *, bins: int | None = None,
+                 name: str = "voxel file") -> None:
+        if len(grids) == 0:
+            raise InputError(f"{name} holds no voxel grid - make it anew with spikedeblur voxelize")
+        found, height, width = grids[0].shape
+        self.size = width, height
+        if bins is not None and found != bins:
+            raise InputError(f"{name} holds grids of {found} bins, the model takes {bins} - "
+                             f"make it anew with spikedeblur voxelize --bins {bins}")
+        self._grids = grids
+
+    def counts(self, frame: VideoFrame) -> tuple[np.ndarray | None, Fraction]:
+        if frame.index >= len(self._grids):
+            return None, Fraction(0)
+        return self._grids[frame.index], Fraction(1)
+
+
+def fill_unseen(grid: np.ndarray, interval: Interval, ticks: int) -> np.ndarray:
+    """Give the part of each bin that the stream has not seen the mean rate of what it has seen.
+
+    A pixel's rate then stands still where nothing is known, which asks for no change to the blurry
+    frame; bins left empty would read as darkness.
+    """
+    step = interval.length / len(grid)
+    edges = [interval.start + step * k for k in range(len(grid) + 1)]
+    seen = [Interval(start, stop).clip(ticks) for start, stop in pairwise(edges)]
+    share = np.array([float(part.length / step) if part else 0.0 for part in seen], np.float32)
+    mean = grid.sum(axis=0) / share.sum()
+    filled: np.ndarray = grid + (1 - share)[:, None, None] * mean
+    return filled
+
+
+def expose(frames: Iterable[VideoFrame], exposures: Exposures | None) -> Iterator[ExposedFrame]:
+    """Give each frame its spikes; without any, every frame stands alone and counts as covered."""
+    for frame in frames:
+        if exposures is None:
+            yield ExposedFrame(frame, None, Fraction(1))
+            continue
+        counts, covered = exposures.counts(frame)
+        yield ExposedFrame(frame, counts, covered, exposures.homography, exposures)
+
+
+def open_exposures(spikes: SpikeStream | Exposures | Path | str, options: SpikeOptions, *,
+                   bins: int, interval_s: Fraction, first_pts_s: Fraction,
+                   duration_s: Fraction | None) -> Exposures:
+    """Exposures of whatever a caller has: a stream, a .dat with its sidecar, or a voxel file.
+
+    first_pts_s: time of the video's first frame, where an unknown tick 0 is taken to lie.
+    interval_s, duration_s: how long a frame and the video last, to infer a .dat's size and rate.
+    Raises `UsageError` and `InputError` as reading the files does.
+    """
+    if isinstance(spikes, SpikeStream):
+        return StreamExposures(spikes, bins=bins, exposure=options.exposure or WHOLE_INTERVAL)
+    if not isinstance(spikes, str | Path):
+        return spikes
+    path = Path(spikes)
+    if is_voxel_file(path):
+        return VoxelExposures(VoxelFile(path), bins=bins, name=str(path))
+    source = resolve_spike_source(path, options, find_sidecar(path), duration_s=duration_s,
+                                  interval_s=interval_s)
+    return StreamExposures.of_source(source, bins=bins, first_pts_s=first_pts_s)

@@ -1,0 +1,208 @@
+"""One network pass over frames of any size: tiles in, tiles out, overlap-added to whole frames.
+
+What can go wrong with memory and numbers is handled here: a tile that does not fit is halved and
+the frames are done again; a tile that is not finite is done again in fp32, and given back blurry,
+counted, if that does not help.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spikedeblur.device import autocast
+from spikedeblur.errors import SpikedeblurError
+from spikedeblur.geometry import spike_to_video, tile_coverage, tile_to_spike
+from spikedeblur.memory import available_bytes
+from spikedeblur.models.planes import resample
+from spikedeblur.tiling import MULTIPLE, OverlapAdd, Tile, TileGrid, check_tile, default_overlap
+
+LOGGER = logging.getLogger("spikedeblur")
+
+Model = Callable[..., Tensor]
+"""model(rgb (1, T, 3, H, W), voxels (1, T, K, h, w) or None, target_time) -> (1, T, 3, H, W)."""
+
+SMALLEST_TILE = 64
+MEMORY_SHARE = 0.5
+COPIES = 40
+"""Peak memory of a pass, counted in feature maps of the network's widest stage at its full size:
+33 were measured with the official geometry, 35 with the small one, at 128 pixels."""
+
+
+@dataclass(frozen=True)
+class SpikePlanes:
+    """The voxel grids of a window: counts (T, K, Hs, Ws) float32, and where they lie.
+
+    homography: spike pixel -> video pixel as in a sidecar, None for plain scaling.
+    """
+
+    counts: np.ndarray
+    homography: tuple[float, ...] | None = None
+
+    def on_tile(self, tile: Tile, frame_size: tuple[int, int], device: torch.device) -> Tensor:
+        """The spikes under a tile, on a grid of its own: (T, K, tile height / f, tile width / f).
+
+        frame_size: (height, width) of the video. Where the sensor did not look, every pixel gets a
+        rate that stands still, which asks for no change to the blurry frame.
+        """
+        height, width = self.counts.shape[-2:]
+        step = plane_step(frame_size, (height, width), tile)
+        to_video = spike_to_video((width, height), (frame_size[1], frame_size[0]), self.homography)
+        to_spike = tile_to_spike(to_video, tile.y, tile.x, step)
+        shape = tile.height // step, tile.width // step
+        counts = torch.from_numpy(self.counts).to(device)
+        plane = resample(counts, torch.from_numpy(to_spike), shape)
+        if self.homography is not None:
+            seen = torch.from_numpy(tile_coverage(to_spike, shape, (width, height))).to(device)
+            plane = torch.where(seen, plane, plane.mean(dim=1, keepdim=True))
+        return plane
+
+
+class TiledModel:
+    """A network with the tiles, device and precision it runs with.
+
+    tile: side in pixels, None to choose it from the free memory. overlap: pixels that neighbouring
+    tiles share, None for a quarter of the tile up to 64. Raises `UsageError` for impossible ones.
+    """
+
+    def __init__(self, model: Model, *, device: torch.device | None = None, precision: str = "fp32",
+                 tile: int | None = None, overlap: int | None = None) -> None:
+        side = 2 * (overlap or 0) + 2 * MULTIPLE if tile is None else tile
+        check_tile(side, default_overlap(side) if overlap is None else overlap)
+        self.model = model
+        self.device = device or torch.device("cpu")
+        self.precision = precision
+        self._wanted_tile = tile
+        self._overlap = overlap
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the last video: the tile chosen for it, and the count of tiles left blurry."""
+        self.tile = self._wanted_tile
+        self.not_finite = 0
+
+    def __call__(self, rgb: np.ndarray, planes: SpikePlanes | None,
+                 target_times: Sequence[float] = (0.0,)) -> list[np.ndarray]:
+        """Restore the frames of one window at each of `target_times`.
+
+        rgb: (T, H, W, 3) uint8 or uint16, sRGB. target_times: instants within the exposure, -0.5
+        to 0.5. Returns one float32 array (T, 3, H, W) per time, about [0, 1], not clamped.
+        Raises `SpikedeblurError` if even the smallest tile does not fit into memory.
+        """
+        height, width = rgb.shape[1:3]
+        if self.tile is None:
+            self.tile = self.choose_tile(height, width, len(rgb))
+            LOGGER.debug("tiles of %d pixels for frames of %dx%d", self.tile, width, height)
+        while True:
+            try:
+                return self._over_tiles(rgb, planes, target_times, self.tile)
+            except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError among them
+                if not _is_out_of_memory(error):
+                    raise
+            # Outside the handler: the traceback would keep the failed pass's tensors alive.
+            self._halve_tile(height, width)
+
+    def choose_tile(self, height: int, width: int, frames: int) -> int:
+        """The largest tile that half of the free memory holds, at most the whole frame."""
+        if self.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.device)
+        else:
+            free = available_bytes()
+        side = int((free * MEMORY_SHARE / self.working_bytes(1, frames)) ** 0.5)
+        side = side // SMALLEST_TILE * SMALLEST_TILE
+        return max(SMALLEST_TILE, min(side, _round_up(max(height, width), SMALLEST_TILE)))
+
+    def working_bytes(self, tile: int, frames: int) -> float:
+        """Estimated peak memory of a pass over `frames` frames of one tile."""
+        return 4 * frames * COPIES * _channels_per_pixel(self.model) * tile**2
+
+    def grid(self, height: int, width: int, tile: int) -> TileGrid:
+        """The tiles of a frame, placed on the network's own pooling grid."""
+        multiple = max(MULTIPLE, getattr(self.model, "size_multiple", MULTIPLE))
+        return TileGrid(height, width, tile, self.overlap_of(tile), multiple)
+
+    def overlap_of(self, tile: int) -> int:
+        """The overlap in use with tiles of this side."""
+        wanted = default_overlap(tile) if self._overlap is None else self._overlap
+        return min(wanted, tile // 2)
+
+    def _halve_tile(self, height: int, width: int) -> None:
+        assert self.tile is not None
+        failed = min(self.tile, _round_up(max(height, width), MULTIPLE))
+        if failed <= SMALLEST_TILE:
+            raise SpikedeblurError(f"out of memory even with tiles of {failed} pixels - close "
+                                   "other programs, or give a shorter --window")
+        self.tile = max(SMALLEST_TILE, failed // 2 // MULTIPLE * MULTIPLE)
+        LOGGER.warning("out of memory with tiles of %d pixels - going on with %d", failed,
+                       self.tile)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _over_tiles(self, rgb: np.ndarray, planes: SpikePlanes | None,
+                    target_times: Sequence[float], tile_side: int) -> list[np.ndarray]:
+        frames, height, width = rgb.shape[:3]
+        sums = [OverlapAdd((frames, 3), height, width) for _ in target_times]
+        for tile, weight in self.grid(height, width, tile_side):
+            crop = self._load(rgb[:, tile.area[0], tile.area[1]])
+            voxels = (None if planes is None
+                      else planes.on_tile(tile, (height, width), self.device))
+            for target_time, overlap_add in zip(target_times, sums, strict=True):
+                overlap_add.add(tile, weight, self._restore(crop, voxels, target_time))
+        return [overlap_add.total for overlap_add in sums]
+
+    def _load(self, rgb: np.ndarray) -> Tensor:
+        """(T, h, w, 3) integers -> (1, T, 3, h, w) float32 in [0, 1] on the device."""
+        scale = np.float32(np.iinfo(rgb.dtype).max)
+        crop = torch.from_numpy(rgb.astype(np.float32) / scale)
+        return crop.permute(0, 3, 1, 2)[None].contiguous().to(self.device)
+
+    def _restore(self, crop: Tensor, voxels: Tensor | None, target_time: float) -> np.ndarray:
+        out = self._run(crop, voxels, target_time, self.precision)
+        if self.precision != "fp32" and not torch.isfinite(out).all():
+            out = self._run(crop, voxels, target_time, "fp32")
+        if not torch.isfinite(out).all():
+            self.not_finite += 1
+            out = crop
+        restored: np.ndarray = out[0].float().cpu().numpy()
+        return restored
+
+    def _run(self, crop: Tensor, voxels: Tensor | None, target_time: float,
+             precision: str) -> Tensor:
+        with torch.inference_mode(), autocast(precision, self.device):
+            return self.model(crop, None if voxels is None else voxels[None], target_time)
+
+
+def _channels_per_pixel(model: Model) -> float:
+    """Channels of the widest stage per pixel of the frame; the official VRT's if unknown."""
+    config = getattr(model, "config", None)
+    if config is None:
+        return 120.0
+    return float(max(config.MODEL.VRT.EMBED_DIMS) / config.MODEL.STEM**2)
+
+
+def plane_step(frame_size: tuple[int, int], spike_size: tuple[int, int], tile: Tile) -> int:
+    """Frame pixels per pixel of the tile's spike plane: the largest of 1, 2, 4 that loses nothing.
+
+    The plane stays at least as fine as the spike plane. Frame and tile must be divisible, so that
+    planes of all tiles lie on one grid and the frame in one tile has the same.
+    """
+    fitting = [step for step in (4, 2)
+               if all(step * spikes <= pixels and pixels % step == 0
+                      for pixels, spikes in zip(frame_size, spike_size, strict=True))
+               and tile.height % step == 0 and tile.width % step == 0]
+    return fitting[0] if fitting else 1
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        sign in str(error)
+        for sign in ("DefaultCPUAllocator", "out of memory", "not enough memory"))
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple

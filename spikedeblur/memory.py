@@ -1,0 +1,63 @@
+"""How much memory there is, and how much this process has used."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+
+def available_bytes() -> int:
+    """RAM that can be taken without swapping: the machine's, or what the control group leaves.
+
+    Falls back to a quarter of the physical memory where the system does not tell.
+    """
+    machine = _meminfo_available()
+    if machine is None:
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+    group = _control_group_available()
+    return machine if group is None else min(machine, group)
+
+
+def _meminfo_available() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _control_group_available() -> int | None:
+    """What a container's memory limit leaves (cgroup v2, then v1); None without a limit."""
+    for limit, used in (("memory.max", "memory.current"),
+                        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+        try:
+            folder = Path("/sys/fs/cgroup")
+            return max(int((folder / limit).read_text()) - int((folder / used).read_text()), 0)
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def peak_rss_mb() -> float:
+    """Largest resident memory of this process so far, in MB of 10^6 bytes."""
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    except OSError:
+        pass
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def reset_peak() -> None:
+    """Let `peak_rss_mb` count from now on, where the system can (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")

@@ -1,0 +1,37 @@
+"""How close restored frames are to sharp ones."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+HIGHEST_PSNR = 100.0
+
+
+def frame_psnr(restored: Tensor, sharp: Tensor) -> Tensor:
+    """PSNR (N,) in dB of frames (N, 3, H, W) in [0, 1]; at most 100."""
+    error = (restored - sharp).square().mean(dim=(1, 2, 3))
+    return -10 * torch.log10(error.clamp_min(10 ** (-HIGHEST_PSNR / 10)))
+
+
+def frame_ssim(restored: Tensor, sharp: Tensor) -> Tensor:
+    """SSIM (N,) of frames (N, 3, H, W) in [0, 1], Gaussian window of sigma 1.5 (Wang et al. 2004).
+
+    Frames need at least 11 pixels a side, the window's size.
+    """
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    value = structural_similarity_index_measure(restored, sharp, gaussian_kernel=True, sigma=1.5,
+                                                data_range=1.0, reduction="none")
+    assert isinstance(value, Tensor)
+    return value.reshape(-1)
+
+
+def temporal_error(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Flicker (N - 1,): how far each step from frame to frame is from the sharp video's own step.
+
+    Mean absolute difference over frames (N, 3, H, W) in [0, 1]; 0 for a video that moves as the
+    sharp one does, whatever constant error it has.
+    """
+    steps = restored.diff(dim=0) - sharp.diff(dim=0)
+    return steps.abs().mean(dim=(1, 2, 3))

@@ -1,0 +1,235 @@
+"""Deblurrer: the straight corridor from a blurry video and its spikes to a sharp video.
+
+bytes -> frame -> exposure -> ticks -> voxels -> window -> tile -> network -> blend -> frame ->
+bytes. Everything is a generator: alive are one window of frames and one tile of the network,
+however long the video is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from spikedeblur.device import choose_device, choose_precision
+from spikedeblur.errors import InputError, UsageError
+from spikedeblur.exposures import (
+    DEFAULT_BINS,
+    ExposedFrame,
+    Exposures,
+    StreamExposures,
+    VoxelExposures,
+    expose,
+    open_exposures,
+)
+from spikedeblur.inference import Model, TiledModel
+from spikedeblur.io.spike_source import SpikeOptions
+from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.io.video import Reader, open_video
+from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.models.checkpoint import load_model
+from spikedeblur.restorers import ClassicalRestorer, NetRestorer, Restored, Restorer
+from spikedeblur.sinks import VideoSinks
+from spikedeblur.tally import Tally
+
+LOGGER = logging.getLogger("spikedeblur")
+DEFAULT_WINDOW = 5
+Spikes = str | Path | SpikeStream | Exposures
+
+
+class Deblurrer:
+    """Deblurs video with spikes.
+
+        from spikedeblur import Deblurrer
+        Deblurrer().run("blurry.mp4", "spikes.dat", "sharp.mp4")
+
+    model: weights by file or packaged name, a model (a module is moved to the device), or None for
+    the shipped weights.
+    method: net, or sdm, tfp, tfi, which need no weights (`model` is then left alone).
+    device: auto, cpu, cuda, cuda:N, mps. precision: auto, fp32, bf16, fp16 (CUDA only).
+    threads: of the CPU, for the whole process; None leaves torch's choice.
+    window: frames the network sees at once, None for what it was trained with. stride: frames from
+    one window to the next, None for 3 of 5. tile: side in pixels, None to choose by free memory.
+    overlap: pixels shared by neighbouring tiles, None to choose.
+    slowmo: sharp frames per blurry frame, spread over its exposure.
+
+    `tally` counts what became of the frames of the last run.
+    Raises `UsageError` for values that cannot be, `WeightsError` for weights that cannot be used.
+    """
+
+    def __init__(self, model: str | Path | Model | None = None, *, method: str = "net",
+                 device: str = "auto", precision: str = "auto", threads: int | None = None,
+                 window: int | None = None, stride: int | None = None, tile: int | None = None,
+                 overlap: int | None = None, slowmo: int = 1) -> None:
+        if slowmo < 1:
+            raise UsageError(f"no such number of frames (--slowmo {slowmo}) - give 1 or more")
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.method = method
+        self.slowmo = slowmo
+        self.bins = DEFAULT_BINS
+        self.uses_spikes = True
+        self.tally = Tally()
+        self.tiled: TiledModel | None = None
+        times = [(2 * number + 1) / (2 * slowmo) - 0.5 for number in range(slowmo)]
+        if method != "net":
+            self.restorer: Restorer = ClassicalRestorer(method, times)
+            return
+        chosen = choose_device(device)
+        numbers = choose_precision(precision, chosen)
+        network: Any = model
+        if model is None or isinstance(model, str | Path):
+            network = load_model(model, chosen)
+        elif isinstance(model, torch.nn.Module):
+            network = model.to(chosen).eval()
+        if (config := getattr(network, "config", None)) is not None:
+            self.bins = config.DATA.K
+            window = window or config.DATA.CLIP_LEN
+            if slowmo > 1 and not config.MODEL.TARGET_TIME:
+                raise UsageError(f"these weights restore one instant only (--slowmo {slowmo}) - "
+                                 "use weights trained with MODEL.TARGET_TIME")
+        self.uses_spikes = getattr(network, "uses_spikes", True)
+        self.tiled = TiledModel(network, device=chosen, precision=numbers, tile=tile,
+                                overlap=overlap)
+        self.restorer = NetRestorer(self.tiled, window=window or DEFAULT_WINDOW, stride=stride,
+                                     target_times=times)
+
+    def frames(self, frames: Iterable[VideoFrame],
+               spikes: Exposures | SpikeStream | None = None) -> Iterator[VideoFrame]:
+        """Yield the sharp frames of `frames`, `slowmo` for each, in their depth, as they are done.
+
+        spikes: where exposures come from; a stream stands for exposures that fill each frame's
+        interval; None for a model without spikes.
+        Raises `InputError` if no frame at all is covered by spikes.
+        """
+        for _, sharp in self._pairs(frames, self._exposures(spikes)):
+            yield sharp
+
+    def run(self, video: str | Path, spikes: Spikes | None, output: str | Path, *,
+            spike_options: SpikeOptions | None = None, start: Fraction | None = None,
+            end: Fraction | None = None, rate: Fraction | None = None, strict: bool = False,
+            on_frame: Callable[[int, int | None], None] | None = None, **sinks: Any) -> Tally:
+        """Deblur a file into another; everything but the pictures is kept.
+
+        spikes: a .dat (its sidecar is found), a voxel file (.tif, .npy, .npz), an open stream, or
+        None for weights that use none. spike_options: what beats the sidecar. start, end: the part
+        to read, seconds on the video's clock. rate: frames per second of images, which have none
+        of their own. strict: damage of the video is an error. on_frame: called after each frame
+        with (frames written, frames expected or None).
+        sinks: keywords of `VideoSinks` (compare, overwrite) and `create_video` (codec, crf, ...).
+        Returns the tally; warnings go to the logger `spikedeblur`. Raises `InputError`,
+        `OutputError` or `UsageError`, and then leaves nothing at `output`.
+        """
+        with open_video(video, start=start, end=end, rate=rate, strict=strict) as reader:
+            frames, exposures = self.open_spikes(reader, spikes, spike_options)
+            told = _warn(reader.warnings)
+            expected = reader.info.frame_count_estimate
+            expected = expected and expected * self.slowmo
+            with VideoSinks(Path(output), reader.info, slowmo=self.slowmo, **sinks) as writer:
+                told_of_output = _warn(writer.warnings)
+                for blurry, sharp in self._pairs(frames, exposures):
+                    writer.write(blurry, sharp)
+                    if on_frame is not None:
+                        on_frame(self.tally.written, expected)
+            self.tally.damaged = reader.damaged
+        _warn(reader.warnings[told:])
+        _warn(writer.warnings[told_of_output:])
+        _warn(list(self.tally.warnings()))
+        return self.tally
+
+    def open_spikes(self, reader: Reader, spikes: Spikes | None,
+                    options: SpikeOptions | None = None
+                    ) -> tuple[Iterator[VideoFrame], Exposures | None]:
+        """The frames of `reader`, and the exposures that `spikes` gives them."""
+        frames = iter(reader)
+        if spikes is not None and not self.uses_spikes:
+            LOGGER.warning("these weights use no spikes: the ones given are left alone")
+        if spikes is None or not self.uses_spikes:
+            return frames, self._exposures(None)
+        first = next(frames)
+        duration = reader.info.duration
+        exposures = open_exposures(
+            spikes, options or SpikeOptions(), bins=self.bins, interval_s=first.interval,
+            first_pts_s=_first_time(reader, first),
+            duration_s=None if duration is None else duration - _first_time(reader, first))
+        if isinstance(exposures, VoxelExposures) and reader.info.start is not None:
+            raise UsageError("a voxel file belongs to the whole video (--start given) - give the "
+                             ".dat, or leave --start out")
+        if isinstance(exposures, StreamExposures) and exposures.ended_before(first):
+            raise InputError("the spikes end before the first frame is exposed "
+                             f"({float(exposures.stream.duration_s):.3f} s of spikes from "
+                             f"{float(exposures.stream.offset_s):.3f} s on) - check --offset")
+        return chain([first], frames), exposures
+
+    def _exposures(self, spikes: Exposures | SpikeStream | None) -> Exposures | None:
+        if not self.uses_spikes:
+            return None
+        if spikes is None:
+            raise UsageError(f"the method {self.method} needs spikes - give --spikes S.dat")
+        if isinstance(spikes, SpikeStream):
+            return StreamExposures(spikes, bins=self.bins)
+        return spikes
+
+    def _pairs(self, frames: Iterable[VideoFrame], exposures: Exposures | None
+               ) -> Iterator[tuple[VideoFrame, VideoFrame]]:
+        """Yield (blurry, sharp), `slowmo` times for each frame read."""
+        self.tally = Tally()
+        if self.tiled is not None:
+            self.tiled.begin()
+        exposed = expose(frames, exposures)
+        for restored in self.restorer.restore(self._counted(exposed)):
+            if self.tiled is not None:
+                self.tally.not_finite = self.tiled.not_finite
+            for sharp in _sharp_frames(restored, self.slowmo):
+                self.tally.written += 1
+                yield restored.exposed.frame, sharp
+        if self.tally.uncovered == self.tally.read:
+            raise InputError(f"the spikes cover none of the {self.tally.read} frames - check "
+                             "--offset, --spike-rate and --spike-size")
+
+    def _counted(self, exposed_frames: Iterable[ExposedFrame]) -> Iterator[ExposedFrame]:
+        for exposed in exposed_frames:
+            self.tally.read += 1
+            self.tally.partial += 0 < exposed.coverage < 1
+            self.tally.uncovered += exposed.coverage == 0
+            yield exposed
+
+
+def _sharp_frames(restored: Restored, slowmo: int) -> Iterator[VideoFrame]:
+    """The frames to write for one frame read: evenly spaced over its interval."""
+    blurry = restored.exposed.frame
+    ticks = blurry.interval / blurry.time_base
+    for number in range(slowmo):
+        rgb = blurry.rgb
+        if restored.pictures is not None:
+            rgb = to_integers(restored.pictures[number], rgb.dtype)
+        yield VideoFrame(
+            index=blurry.index * slowmo + number, pts=blurry.pts * slowmo + int(number * ticks),
+            time_base=blurry.time_base / slowmo, duration=blurry.duration,
+            interval=blurry.interval / slowmo, rgb=rgb)
+
+
+def to_integers(picture: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Float picture in [0, 1] -> uint8 or uint16 over the whole scale, rounded to the nearest."""
+    highest = np.iinfo(dtype).max
+    return np.ascontiguousarray(np.rint(np.clip(picture, 0, 1) * highest).astype(dtype))
+
+
+def _first_time(reader: Reader, first: VideoFrame) -> Fraction:
+    """Time of the video's first frame, also when reading starts later."""
+    if reader.info.start is None:
+        return first.time
+    with open_video(reader.path, rate=reader.info.average_rate) as whole:
+        return next(iter(whole)).time
+
+
+def _warn(messages: Sequence[str]) -> int:
+    for message in messages:
+        LOGGER.warning("%s", message)
+    return len(messages)

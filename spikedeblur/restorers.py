@@ -1,0 +1,137 @@
+"""Exposed frames in, sharp pictures out, in the same order: by the network, or without weights."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from spikedeblur.classical import sdm, tfi, tfp
+from spikedeblur.errors import InputError, UsageError
+from spikedeblur.exposures import ExposedFrame
+from spikedeblur.geometry import spike_to_video, tile_coverage, tile_to_spike, warp
+from spikedeblur.inference import SpikePlanes, TiledModel
+from spikedeblur.windows import Window, WindowMerger, check_window, default_stride, sliding_windows
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A frame and its sharp pictures, float32 (H, W, 3), one for each target time.
+
+    None where no spikes cover the exposure: the frame is then to stay as it is.
+    """
+
+    exposed: ExposedFrame
+    pictures: Sequence[np.ndarray] | None
+
+
+class Restorer(Protocol):
+    """Anything that restores frames one after the other, holding only a few."""
+
+    def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        """Yield each frame once, in order."""
+
+
+class NetRestorer:
+    """Windows of frames through the network, overlapping predictions merged.
+
+    window: frames of one pass, T. stride: frames from one window to the next, None for 3 of 5.
+    target_times: instants of the exposure to restore, each in [-0.5, 0.5].
+    Raises `UsageError` for a stride outside [1, window].
+    """
+
+    def __init__(self, model: TiledModel, *, window: int = 5, stride: int | None = None,
+                 target_times: Sequence[float] = (0.0,)) -> None:
+        self.window = window
+        self.stride = default_stride(window) if stride is None else stride
+        check_window(self.window, self.stride)
+        self._model = model
+        self._target_times = target_times
+
+    def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        waiting: deque[ExposedFrame] = deque()
+        mergers = [WindowMerger(self.window, self.stride) for _ in self._target_times]
+        entered = 0
+        for window in sliding_windows(frames, self.window, self.stride):
+            new = window.start + window.length - entered
+            waiting.extend(window.frames[window.length - new:window.length])
+            entered += new
+            predictions = self._predict(window)
+            merged = [merger.add(window.start, window.length, prediction)
+                      for merger, prediction in zip(mergers, predictions, strict=True)]
+            for pictures in zip(*merged, strict=True):
+                yield _restored(waiting.popleft(), pictures)
+        for pictures in zip(*(merger.finish() for merger in mergers), strict=True):
+            yield _restored(waiting.popleft(), pictures)
+
+    def _predict(self, window: Window[ExposedFrame]) -> list[np.ndarray]:
+        """One float32 array (T, 3, H, W) per target time."""
+        rgb = np.stack([exposed.frame.rgb for exposed in window.frames])
+        if not any(exposed.coverage for exposed in window.frames):
+            shape = (len(rgb), 3, *rgb.shape[1:3])
+            return [np.broadcast_to(np.float32(0), shape)] * len(self._target_times)
+        return self._model(rgb, self._planes(window.frames), self._target_times)
+
+    def _planes(self, frames: Sequence[ExposedFrame]) -> SpikePlanes | None:
+        """The window's voxel grids; a frame without any gets empty ones, as a neighbour only."""
+        known = [exposed.counts for exposed in frames if exposed.counts is not None]
+        if not known:
+            return None
+        empty = np.zeros_like(known[0])
+        counts = np.stack([empty if exposed.counts is None else exposed.counts
+                           for exposed in frames])
+        return SpikePlanes(counts, frames[0].homography)
+
+
+def _restored(exposed: ExposedFrame, pictures: Sequence[np.ndarray]) -> Restored:
+    if not exposed.coverage:
+        return Restored(exposed, None)
+    return Restored(exposed, [np.moveaxis(picture, 0, -1) for picture in pictures])
+
+
+class ClassicalRestorer:
+    """One of the methods without weights (sdm, tfp, tfi), frame by frame."""
+
+    METHODS = ("sdm", "tfp", "tfi")
+
+    def __init__(self, method: str, target_times: Sequence[float] = (0.0,)) -> None:
+        if method not in self.METHODS:
+            raise UsageError(f"unknown method ({method!r}) - give net, {', '.join(self.METHODS)}")
+        self._method = method
+        self._target_times = target_times
+
+    def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        for exposed in frames:
+            pictures = None
+            if exposed.coverage:
+                pictures = [self._picture(exposed, time) for time in self._target_times]
+            yield Restored(exposed, pictures)
+
+    def _picture(self, exposed: ExposedFrame, target_time: float) -> np.ndarray:
+        rgb = exposed.frame.rgb
+        frame = rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)
+        if self._method == "tfi":
+            planes, tick = exposed.spikes_around(target_time)
+            return tfi(frame, planes, tick)
+        if exposed.counts is None:
+            raise InputError(f"{self._method} needs spikes - give --spikes")
+        counts, seen = _on_frame(exposed.counts, exposed.homography, frame.shape[:2])
+        if self._method == "tfp":
+            return tfp(frame, counts, target_time)
+        return sdm(frame, counts, target_time, coverage=seen)
+
+
+def _on_frame(counts: np.ndarray, homography: tuple[float, ...] | None,
+              shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Counts on a plane that covers the frame's field of view, and where the sensor looked.
+
+    With plain scaling the spike plane is that plane itself.
+    """
+    if homography is None:
+        return counts, None
+    size = (counts.shape[-1], counts.shape[-2])
+    to_spike = tile_to_spike(spike_to_video(size, (shape[1], shape[0]), homography), 0, 0)
+    return warp(counts, to_spike, shape), tile_coverage(to_spike, shape, size)

@@ -1,0 +1,85 @@
+"""Where sharp frames go: the output file, and beside it, if wished, a before-and-after view."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from spikedeblur.io.video import Writer, create_video
+from spikedeblur.io.video_info import VideoFrame, VideoInfo
+
+COMPARISONS = ("side", "split")
+LINE_WIDTH = 2
+
+
+class VideoSinks:
+    """The writers of one run. `warnings` is complete when the `with` block has ended.
+
+    source: the input, whose everything but the pictures is kept. slowmo: frames written for each
+    one read. compare: side or split, for a second file named by `comparison_path`.
+    encoder: further keywords of `create_video`.
+    """
+
+    def __init__(self, path: Path, source: VideoInfo, *, slowmo: int = 1,
+                 compare: str | None = None, overwrite: bool = False, **encoder: Any) -> None:
+        faster = replace(source, average_rate=source.average_rate * slowmo,
+                         time_base=source.time_base / slowmo)
+        self._compare = compare
+        self._writers: list[Writer] = []
+        with ExitStack() as stack:
+            self._open(stack, path, faster, overwrite, encoder)
+            if compare is not None:
+                width = source.width * (2 if compare == "side" else 1)
+                self._open(stack, comparison_path(path), faster, overwrite,
+                           {**encoder, "width": width})
+            self._stack = stack.pop_all()
+
+    def _open(self, stack: ExitStack, path: Path, source: VideoInfo, overwrite: bool,
+              encoder: dict[str, Any]) -> None:
+        writer: Writer = create_video(path, source, overwrite=overwrite, **encoder)
+        stack.enter_context(writer)
+        self._writers.append(writer)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What of the input the output does not keep."""
+        return self._writers[0].warnings
+
+    def write(self, blurry: VideoFrame, sharp: VideoFrame) -> None:
+        """Write a sharp frame, and the comparison with the frame it was made of."""
+        self._writers[0].write(sharp)
+        if self._compare is not None:
+            picture = compared(self._compare, blurry.rgb, sharp.rgb)
+            self._writers[1].write(replace(sharp, rgb=picture))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+
+def comparison_path(output: Path) -> Path:
+    """The file for the before-and-after view of `output`: NAME_compare.mkv for NAME.mkv."""
+    return output.with_name(f"{output.stem}_compare{output.suffix}")
+
+
+def compared(kind: str, blurry: np.ndarray, sharp: np.ndarray) -> np.ndarray:
+    """`side`: blurry | sharp, (H, 2W, 3); `split`: left half blurry, right half sharp, (H, W, 3).
+
+    Both pictures are (H, W, 3) of one integer type. A white line marks the split.
+    """
+    if kind == "side":
+        return np.concatenate([blurry, sharp], axis=1)
+    middle = blurry.shape[1] // 2
+    picture = sharp.copy()
+    picture[:, :middle] = blurry[:, :middle]
+    line = slice(max(middle - LINE_WIDTH // 2, 0), middle + LINE_WIDTH // 2)
+    picture[:, line] = np.iinfo(sharp.dtype).max
+    return picture

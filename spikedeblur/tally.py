@@ -1,0 +1,44 @@
+"""What became of the frames of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass
+class Tally:
+    """Counts of one run, kept up to date while it goes on.
+
+    read, written: frames. partial: frames restored from the part of their exposure that spikes
+    cover. uncovered: frames passed through unchanged for want of spikes. not_finite: tiles left
+    blurry because the network gave no finite numbers. damaged: corrupt packets and frames of the
+    video.
+    """
+
+    read: int = 0
+    written: int = 0
+    partial: int = 0
+    uncovered: int = 0
+    not_finite: int = 0
+    damaged: int = 0
+
+    @property
+    def input_was_damaged(self) -> bool:
+        """Whether part of the output is not what a whole, covered input would have given."""
+        return bool(self.uncovered or self.not_finite or self.damaged)
+
+    def warnings(self) -> Iterator[str]:
+        """One line for each thing that did not go as wished."""
+        if self.partial:
+            yield (f"spikes cover only part of the exposure of {self.partial} of {self.read} frames"
+                   " - they were restored from that part")
+        if self.uncovered:
+            yield (f"no spikes cover {self.uncovered} of {self.read} frames"
+                   " - they were passed through unchanged")
+        if self.not_finite:
+            yield (f"the network gave no finite numbers for {self.not_finite} tiles"
+                   " - they were left blurry")
+        if self.damaged:
+            yield (f"{self.damaged} packets or frames of the video are damaged"
+                   " - they were skipped or repaired")

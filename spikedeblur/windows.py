@@ -1,0 +1,124 @@
+"""Which frames a network pass reads, which it owns, and how overlapping passes merge.
+
+A window is `size` neighbouring frames read together; windows start `stride` frames apart, so with
+a stride below the size neighbouring windows share frames. A frame near the border of a window is
+seen with neighbours on one side only and comes out a little different from one in the middle; were
+each frame taken from one window alone, that difference would flicker at every border. Shared
+frames are therefore averaged with weights that favour the window's centre.
+
+Everything here is streaming: the number of frames is not known, `size` frames are held going in
+and at most `size` going out. A scene cut ends one sequence and begins another: use
+`sliding_windows` and `WindowMerger` anew for each shot.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from spikedeblur.errors import UsageError
+
+Frame = TypeVar("Frame")
+
+STRIDE_PER_SIZE = 0.6
+"""Default stride over size: 3 for windows of 5, 1.67 network passes a frame. The two frames next to
+every border are then seen by a second window as well, nearer to its centre."""
+
+
+@dataclass(frozen=True)
+class Window(Generic[Frame]):
+    """The frames of one network pass.
+
+    `frames` holds exactly the window's size of them, `start` is the index of the first in its
+    sequence. A sequence shorter than a window repeats its last frame, because a network with
+    learnt temporal positions is at home only with the length it was trained on; `length` is the
+    number of frames that are not such repeats.
+    """
+
+    frames: tuple[Frame, ...]
+    start: int
+    length: int
+
+
+def default_stride(size: int) -> int:
+    """Stride for windows of `size` frames: 3 for 5, and at least 1."""
+    return max(1, round(size * STRIDE_PER_SIZE))
+
+
+def check_window(size: int, stride: int) -> None:
+    """Raise `UsageError` unless 1 <= stride <= size."""
+    if size < 1:
+        raise UsageError(f"a window needs a frame (--window {size}) - give 1 or more")
+    if not 1 <= stride <= size:
+        raise UsageError(f"the window stride must lie between 1 and the window of {size} frames "
+                         f"(stride {stride}) - a longer one would skip frames")
+
+
+def sliding_windows(frames: Iterable[Frame], size: int, stride: int) -> Iterator[Window[Frame]]:
+    """Yield the windows over one sequence of frames of unknown length.
+
+    The last window is moved back so that it, too, is full. Holds the last `size` frames and
+    nothing else. Raises `UsageError` for a stride outside [1, size].
+    """
+    check_window(size, stride)
+    recent: deque[Frame] = deque(maxlen=size)
+    count = covered = 0
+    for frame in frames:
+        recent.append(frame)
+        count += 1
+        if count >= size and (count - size) % stride == 0:
+            yield Window(tuple(recent), count - size, size)
+            covered = count
+    if covered < count:
+        length = min(size, count)
+        repeats = (recent[-1],) * (size - length)
+        yield Window(tuple(recent) + repeats, count - length, length)
+
+
+def merge_weights(size: int) -> np.ndarray:
+    """Weight of each of a window's predictions, float32 (size,): a triangle over the window."""
+    position = np.arange(size)
+    return np.minimum(position + 1, size - position).astype(np.float32)
+
+
+class WindowMerger:
+    """Averages the overlapping predictions of successive windows and gives each frame out once.
+
+    A frame is given out as soon as no regular window can read it again. The window that was moved
+    back at the end may begin with frames already given out: they serve as context only.
+    """
+
+    def __init__(self, size: int, stride: int) -> None:
+        self._weights = merge_weights(size)
+        self._stride = stride
+        self._sums: dict[int, tuple[np.ndarray, np.float32]] = {}
+        self._next = 0
+
+    def add(self, start: int, length: int, predictions: np.ndarray) -> Iterator[np.ndarray]:
+        """Take float32 predictions (size, ...) of the frames from `start` on; yield finished ones.
+
+        Only the first `length` count; those beyond belong to repeated frames.
+        """
+        for position in range(max(0, self._next - start), length):
+            weight = self._weights[position]
+            weighted = predictions[position] * weight
+            if start + position in self._sums:
+                total, weight_so_far = self._sums[start + position]
+                weighted += total
+                weight += weight_so_far
+            self._sums[start + position] = weighted, weight
+        yield from self._give_out(start + self._stride)
+
+    def finish(self) -> Iterator[np.ndarray]:
+        """Yield what is left when the last window has been added."""
+        yield from self._give_out(self._next + len(self._sums))
+
+    def _give_out(self, stop: int) -> Iterator[np.ndarray]:
+        while self._next < stop and self._next in self._sums:
+            total, weight = self._sums.pop(self._next)
+            self._next += 1
+            yield total / weight

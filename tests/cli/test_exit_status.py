@@ -1,0 +1,279 @@
+"""What the program returns and says: one line on stderr, the right status, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from spikedeblur.cli import main as program
+from spikedeblur.cli.main import main
+from spikedeblur.cli.status import ExitStatus
+from tests.recordings import HEIGHT, RATE, TICKS, WIDTH
+
+GEOMETRY = ["--spike-size", f"{WIDTH // 2}x{HEIGHT // 2}", "--spike-rate", str(RATE * TICKS)]
+
+
+@pytest.fixture
+def copy(recording, tmp_path) -> Path:
+    """A folder with the recording's files, to be spoilt."""
+    for path in (recording.blurry, recording.spikes, recording.spikes.with_suffix(".toml")):
+        shutil.copy(path, tmp_path / path.name)
+    return tmp_path
+
+
+def deblur(folder: Path, *args: str, video: str = "blurry.mkv", spikes: str = "spikes.dat") -> int:
+    return main(["deblur", str(folder / video), "--spikes", str(folder / spikes), "--method", "sdm",
+                 *args])
+
+
+def only_error(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on stderr, whose form is checked."""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 1, captured.err
+    assert re.fullmatch(r"spikedeblur: error: .* - .*", lines[0]), lines[0]
+    return lines[0]
+
+
+def test_ok(copy, capsys):
+    before = set(copy.iterdir())
+    assert deblur(copy, "--progress", "none") == ExitStatus.OK
+    captured = capsys.readouterr()
+    assert captured.out == "" and "7 frames" in captured.err
+    assert set(copy.iterdir()) - before == {copy / "blurry_deblurred.mkv"}
+
+
+def test_quiet_says_nothing(copy, capsys):
+    assert main(["-q", "deblur", str(copy / "blurry.mkv"), "--spikes", str(copy / "spikes.dat"),
+                 "--method", "sdm", "--offset", "0.02"]) == ExitStatus.DAMAGED_INPUT
+    assert capsys.readouterr() == ("", "")
+
+
+class TestBadInput:
+    """Every case: one line, the right status, no output."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_written(self, copy):
+        yield
+        assert not list(copy.glob("*_deblurred*")) and not list(copy.glob(".*"))
+
+    def test_missing_video(self, copy, capsys):
+        assert deblur(copy, video="nowhere.mp4") == ExitStatus.FAILED
+        assert "nowhere.mp4" in only_error(capsys)
+
+    def test_missing_spikes(self, copy, capsys):
+        assert deblur(copy, spikes="nowhere.dat") == ExitStatus.FAILED
+        assert "nowhere.dat" in only_error(capsys)
+
+    def test_spikes_of_the_wrong_size(self, copy, capsys):
+        with (copy / "spikes.dat").open("ab") as file:
+            file.write(b"x")
+        assert deblur(copy) == ExitStatus.FAILED
+        assert "spikes.dat" in only_error(capsys)
+
+    @pytest.mark.parametrize("size", ["0x16", "24x0", "-24x16", "24", "axb"])
+    def test_impossible_sizes(self, copy, capsys, size):
+        assert deblur(copy, "--spike-size", size) == ExitStatus.USAGE
+        assert size in only_error(capsys)
+
+    @pytest.mark.parametrize("rate", ["0", "-5", "fast"])
+    def test_impossible_rates(self, copy, capsys, rate):
+        assert deblur(copy, f"--spike-rate={rate}") == ExitStatus.USAGE
+        assert "--spike-rate" in only_error(capsys)
+
+    def test_no_geometry(self, copy, capsys):
+        (copy / "spikes.toml").unlink()
+        assert deblur(copy) == ExitStatus.USAGE
+        assert "--spike-size" in only_error(capsys)
+
+    def test_misspelt_sidecar(self, copy, capsys):
+        (copy / "spikes.toml").write_text("widht = 24\n")
+        assert deblur(copy) == ExitStatus.FAILED
+        assert "did you mean width" in only_error(capsys)
+
+    def test_text_renamed_to_video(self, copy, capsys):
+        (copy / "text.mp4").write_text("this is no video\n" * 100)
+        assert deblur(copy, video="text.mp4") == ExitStatus.FAILED
+        assert "text.mp4" in only_error(capsys)
+
+    def test_no_video_stream(self, copy, capsys):
+        write_silence(copy / "sound.mkv")
+        assert deblur(copy, video="sound.mkv") == ExitStatus.FAILED
+        assert "no video stream" in only_error(capsys)
+
+    def test_output_is_the_input(self, copy, capsys):
+        before = (copy / "blurry.mkv").read_bytes()
+        os.symlink(copy / "blurry.mkv", copy / "link.mkv")
+        for output in ("blurry.mkv", "link.mkv", "../" + copy.name + "/blurry.mkv"):
+            assert deblur(copy, "-y", "-o", str(copy / output)) == ExitStatus.USAGE
+            assert "the output is the input" in only_error(capsys)
+        assert deblur(copy, "-y", "-o", str(copy / "spikes.dat")) == ExitStatus.USAGE
+        assert (copy / "blurry.mkv").read_bytes() == before
+
+    def test_spikes_that_cover_nothing(self, copy, capsys):
+        for offset in ("-100", "100"):
+            assert deblur(copy, f"--offset={offset}", "--progress", "none") == ExitStatus.FAILED
+            assert "--offset" in only_error(capsys)
+
+    def test_weights_that_are_not_ours(self, copy, capsys):
+        (copy / "w.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
+        for weights in (copy / "w.safetensors", copy / "spikes.dat", "nowhere"):
+            status = deblur(copy, "--method", "net", "--weights", str(weights))
+            assert status == ExitStatus.FAILED
+            assert "weights" in only_error(capsys) or "safetensors" in str(weights)
+
+    def test_part_outside_the_video(self, copy, capsys):
+        assert deblur(copy, "--start", "100") == ExitStatus.FAILED
+        assert "--start" in only_error(capsys)
+        assert deblur(copy, "--start", "2", "--end", "1") == ExitStatus.USAGE
+
+    def test_output_folder_that_does_not_exist(self, copy, capsys):
+        assert deblur(copy, "-o", str(copy / "no" / "out.mkv")) == ExitStatus.FAILED
+        assert "folder" in only_error(capsys)
+
+    @pytest.mark.parametrize("args", [
+        ["--resume"], ["--shard", "1/2"], ["--slowmo", "0"], ["--crf", "-1"], ["--codec", "nope"],
+        ["-e", "novalue"], ["-e", "nope=1"], ["--tile", "x"], ["--tile", "4"], ["--progress", "x"],
+        ["--exposure", "0"], ["--exposure", "5parsec"], ["--offset", "later"], ["-y", "-n"],
+        ["--start", "1:2:3:4"], ["--method", "net", "--device", "abacus"], ["--nope"], ["b.mkv"]])
+    def test_usage(self, copy, capsys, args):
+        assert deblur(copy, *args) == ExitStatus.USAGE
+        only_error(capsys)
+
+
+def write_silence(path: Path) -> None:
+    import av
+    import numpy as np
+
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout="mono")
+        frame.sample_rate = 8000
+        output.mux(stream.encode(frame) + stream.encode(None))
+
+
+class TestExistingOutput:
+    def test_is_refused(self, copy, capsys):
+        (copy / "out.mkv").write_text("precious")
+        assert deblur(copy, "-o", str(copy / "out.mkv")) == ExitStatus.FAILED
+        assert "-y" in only_error(capsys)
+        assert (copy / "out.mkv").read_text() == "precious"
+
+    def test_is_replaced_with_overwrite(self, copy):
+        (copy / "out.mkv").write_text("old")
+        assert deblur(copy, "-y", "-o", str(copy / "out.mkv")) == ExitStatus.OK
+        assert (copy / "out.mkv").stat().st_size > 1000
+
+    def test_is_kept_with_no_clobber(self, copy):
+        (copy / "out.mkv").write_text("precious")
+        assert deblur(copy, "-n", "-o", str(copy / "out.mkv")) == ExitStatus.OK
+        assert (copy / "out.mkv").read_text() == "precious"
+
+
+def test_uncovered_frames_give_status_3_with_their_count(copy, capsys):
+    assert deblur(copy, "--offset", "0.02") == ExitStatus.DAMAGED_INPUT
+    assert "no spikes cover 1 of 7 frames" in capsys.readouterr().err
+
+
+def test_partly_covered_frames_are_only_warned_of(copy, capsys):
+    assert deblur(copy, "--offset", "0.01") == ExitStatus.OK
+    assert "only part of the exposure of 1 of 7 frames" in capsys.readouterr().err
+
+
+def raising(error: BaseException) -> click.Command:
+    @click.command("raise")
+    def command() -> None:
+        raise error
+    return command
+
+
+@pytest.mark.parametrize(("error", "status"), [
+    (KeyboardInterrupt(), ExitStatus.CTRL_C), (program.Terminated(), ExitStatus.TERMINATED),
+    (RuntimeError("oops"), ExitStatus.FAILED), (click.UsageError("no"), ExitStatus.USAGE)])
+def test_status_of_exceptions(monkeypatch, capsys, error, status):
+    monkeypatch.setattr(program.LazyGroup, "get_command", lambda *_: raising(error))
+    assert main(["raise"]) == status
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_bug_shows_its_traceback_on_request_only(monkeypatch, capsys):
+    monkeypatch.setattr(program.LazyGroup, "get_command", lambda *_: raising(ValueError("odd")))
+    assert main(["raise"]) == ExitStatus.FAILED
+    assert "this is a bug" in only_error(capsys)
+    assert main(["-vv", "raise"]) == ExitStatus.FAILED
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_control_characters_are_escaped(tmp_path, capsys):
+    name = "a\x1b[31m\nb.dat"
+    assert main(["info", str(tmp_path / name)]) == ExitStatus.FAILED
+    assert r"a\x1b[31m\nb.dat" in only_error(capsys)
+
+
+def test_log_file_takes_every_message(copy, capsys):
+    log = copy / "run.log"
+    assert main(["-q", "--log-file", str(log), "info", str(copy / "nowhere")]) == ExitStatus.FAILED
+    assert re.search(r"^\d{4}-\d\d-\d\d .* spikedeblur: error: .*nowhere", log.read_text())
+
+
+def test_environment_stands_in_for_options(copy, capsys, monkeypatch):
+    (copy / "spikes.toml").unlink()
+    monkeypatch.setenv("SPIKEDEBLUR_SPIKE_SIZE", f"{WIDTH // 2}x{HEIGHT // 2}")
+    monkeypatch.setenv("SPIKEDEBLUR_SPIKE_RATE", str(RATE * TICKS))
+    assert deblur(copy) == ExitStatus.OK
+    monkeypatch.setenv("SPIKEDEBLUR_DEBLUR_CRF", "low")
+    capsys.readouterr()
+    assert deblur(copy, "-y") == ExitStatus.USAGE
+    assert "low" in only_error(capsys)
+
+
+def start(*args: str, **kwargs: object) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-m", "spikedeblur", *args], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, ExitStatus.TERMINATED),
+                                                (signal.SIGINT, ExitStatus.CTRL_C)])
+def test_signals_end_the_run_cleanly(recording, tmp_path, number, status):
+    """A thousand frames: the signal meets the run in the middle."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    image = make_image(folder / "00000.png")
+    for index in range(1, 1000):
+        os.link(image, folder / f"{index:05}.png")
+    process = start("deblur", str(folder / "%05d.png"), "--spikes", str(recording.spikes),
+                    "--method", "sdm", "-o", str(tmp_path / "out.mkv"), "--json", *GEOMETRY)
+    assert process.stdout is not None
+    process.stdout.readline()  # the first frame is done
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == status, errors
+    assert "Traceback" not in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["frames"]
+
+
+def make_image(path: Path) -> Path:
+    import numpy as np
+
+    from spikedeblur.io.images import write_image
+
+    write_image(path, np.full((HEIGHT, WIDTH, 3), 99, np.uint8))
+    return path
+
+
+def test_a_reader_that_goes_away_is_no_error(recording):
+    process = start("info", *[str(recording.spikes)] * 400)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=60) == ExitStatus.BROKEN_PIPE

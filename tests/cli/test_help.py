@@ -1,0 +1,87 @@
+"""`--help` answers at once, for every command, and documents what it lists."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+
+from spikedeblur.cli.main import COMMANDS, main, root
+
+HEAVY = ("torch", "numpy", "av", "rich", "tifffile", "pydantic", "yaml")
+
+
+@pytest.mark.parametrize("args", [[], *([name] for name in COMMANDS)], ids=str)
+def test_help_imports_nothing_heavy(args):
+    code = ("import sys; from spikedeblur.cli.main import main; "
+            f"status = main({[*args, '--help']!r}); "
+            f"print([name for name in {HEAVY} if name in sys.modules]); sys.exit(status)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: spikedeblur")
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("args", [["--help"], ["deblur", "--help"], ["--version"]])
+def test_help_is_fast(args):
+    """Best of three, as other programs may be running."""
+    def seconds() -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "spikedeblur", *args], check=True,
+                       stdout=subprocess.DEVNULL)
+        return time.perf_counter() - began
+    assert min(seconds() for _ in range(3)) < 0.4
+
+
+def commands() -> list[click.Command]:
+    context = click.Context(root)
+    return [command for name in COMMANDS if (command := root.get_command(context, name))]
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command.name)
+def test_every_command_and_option_says_what_it_is(command):
+    assert command.help and command.name in COMMANDS
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.name not in ("seed", "progress"):
+            assert parameter.help, f"{command.name} {parameter.opts}"
+
+
+@pytest.mark.parametrize(("command", "options"), [
+    ("deblur", "--spikes --spike-size --spike-rate --exposure --offset --flip --no-flip -o "
+               "--output -y --overwrite -n --no-clobber --weights --method --device --precision "
+               "--threads "
+               "--window --window-stride --tile --overlap --codec --crf --preset --pix-fmt -e "
+               "--encoder-option --no-audio --no-subtitles --start --end --slowmo --compare "
+               "--resume --shard --dry-run --json --progress"),
+    ("voxelize", "-o --output --bins --frames-per-second --video --spike-size --spike-rate "
+                 "--exposure --offset --flip --no-flip"),
+    ("simulate", "-o --output"), ("align", "--spikes -o --output"), ("info", "--json"),
+    ("train", "--photos --data --val -o --output --resume --set --seed --device --precision"),
+    ("benchmark", "--methods --speed --size --device --precision --threads --json --html")])
+def test_the_options_callers_rely_on_are_there(command, options):
+    found = root.get_command(click.Context(root), command)
+    assert found is not None
+    names = {name for parameter in found.params
+             for name in (*parameter.opts, *parameter.secondary_opts)}
+    assert set(options.split()) <= names
+
+
+def test_version(capsys):
+    assert main(["-V"]) == 0
+    assert capsys.readouterr().out.startswith("spikedeblur ")
+
+
+def test_no_command_shows_the_help_on_stderr(capsys):
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "deblur" in err
+
+
+def test_completion_knows_the_commands(monkeypatch, capsys):
+    for name, value in (("_SPIKEDEBLUR_COMPLETE", "bash_complete"), ("COMP_CWORD", "1"),
+                        ("COMP_WORDS", "spikedeblur deb")):
+        monkeypatch.setenv(name, value)
+    assert main([]) == 0
+    assert capsys.readouterr().out.strip() == "plain,deblur"

@@ -1,0 +1,73 @@
+"""Option values: what people write becomes exact numbers, anything else an error."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spikedeblur.cli.values import (
+    TimePoint,
+    parse_pair,
+    parse_positive,
+    parse_seconds,
+    parse_tile,
+    parse_time_point,
+)
+from spikedeblur.errors import UsageError
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("0.1", Fraction(1, 10)), ("-2.5", Fraction(-5, 2)), ("1/3", Fraction(1, 3)), ("7", 7),
+    ("1e-3", Fraction(1, 1000)), (" .5 ", Fraction(1, 2)), ("3.", 3)])
+def test_seconds_are_exact(text, value):
+    assert parse_seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "1/0", "nan", "inf", "1e999", "1 2", "0x10", "9" * 99])
+def test_other_texts_are_no_seconds(text):
+    with pytest.raises(UsageError):
+        parse_seconds(text)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "0/5", "x"])
+def test_rates_are_above_zero(text):
+    with pytest.raises(UsageError):
+        parse_positive(text)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [
+    ("90", 90), ("90.5", Fraction(181, 2)), ("1:30", 90), ("01:02:03.25", Fraction(14893, 4))])
+def test_times(text, seconds):
+    assert parse_time_point(text).on_clock(Fraction(30)) == seconds
+
+
+def test_a_frame_begins_half_an_interval_early():
+    assert parse_time_point("120f").on_clock(Fraction(30)) == Fraction(239, 60)
+    assert TimePoint(frame=0).on_clock(Fraction(30)) == 0
+
+
+@pytest.mark.parametrize("text", ["", "1:", "1:2:3:4", "-5", "5m", "f", "1.5f"])
+def test_other_texts_are_no_times(text):
+    with pytest.raises(UsageError):
+        parse_time_point(text)
+
+
+def test_tiles_and_pairs():
+    assert parse_tile("auto") is None and parse_tile("256") == 256
+    assert parse_pair("x264-params=a=b") == ("x264-params", "a=b")
+    for parse, text in ((parse_tile, "12"), (parse_tile, "big"), (parse_pair, "a"),
+                        (parse_pair, "=a")):
+        with pytest.raises(UsageError):
+            parse(text)
+
+
+@settings(max_examples=50)
+@given(st.text())
+def test_any_text_is_parsed_or_refused(text):
+    for parse in (parse_seconds, parse_positive, parse_time_point, parse_tile, parse_pair):
+        with suppress(UsageError):
+            parse(text)

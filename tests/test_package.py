@@ -1,0 +1,53 @@
+"""The package itself: public names, loaded when used; devices; memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import spikedeblur
+from spikedeblur.device import autocast, choose_device, choose_precision
+from spikedeblur.errors import UsageError
+from spikedeblur.memory import available_bytes, peak_rss_mb, reset_peak
+
+
+def test_public_names_are_there_and_cost_nothing_until_used():
+    code = ("import sys, spikedeblur; assert not {'numpy', 'torch', 'av'} & set(sys.modules); "
+            "from spikedeblur import SpikeStream, voxelize; assert 'torch' not in sys.modules; "
+            "from spikedeblur import Deblurrer, load_model")
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert {"SpikeStream", "voxelize", "Deblurrer", "load_model"} <= set(dir(spikedeblur))
+    assert isinstance(spikedeblur.__version__, str)
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = spikedeblur.nonsense
+
+
+def test_devices_and_precisions():
+    cpu = choose_device("cpu")
+    assert cpu.type == "cpu" and choose_device("auto").type in ("cpu", "cuda", "mps")
+    assert choose_precision("auto", cpu) == "fp32" and choose_precision("bf16", cpu) == "bf16"
+    for name in ("abacus", "cuda:77", "cpu:3", "meta", "", "cuda:x"):
+        with pytest.raises(UsageError):
+            choose_device(name)
+    with pytest.raises(UsageError, match="CUDA"):
+        choose_precision("fp16", cpu)
+
+
+def test_autocast_computes_in_the_precision():
+    a = torch.rand(8, 8)
+    for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        with autocast(precision, torch.device("cpu")):
+            assert (a @ a).dtype == dtype
+
+
+def test_memory_figures_are_sane():
+    assert 10**7 < available_bytes() < 10**14
+    reset_peak()
+    before = peak_rss_mb()
+    block = np.ones(30_000_000, np.uint8)
+    assert 20 < peak_rss_mb() - before < 60
+    del block
