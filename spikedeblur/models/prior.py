@@ -2,8 +2,8 @@
 
 Light in a spike pixel and light in a video pixel are the same light, so in linear light
 sharp(t) = blurry x rate(around t) / rate(whole exposure). No single window of time is right: a
-short one is noisy, a long one blurs. Candidates of several windows and smoothings are made here;
-the network's head weighs them at every pixel.
+short one is noisy, a long one blurs. Candidates of several windows and smoothings are made here,
+and one that blends windows by their expected error; the network's head weighs them at every pixel.
 
 Everything is a ratio to the pixel's own exposure, so neither the sensor's gain nor its
 fixed-pattern noise reaches the network. What the division hides, on how many spikes a rate
@@ -13,6 +13,8 @@ Shape suffixes: N frames, K bins, M candidates, h and w pixels of the spike plan
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from einops import einsum
@@ -25,6 +27,12 @@ from spikedeblur.models.config import PriorConfig
 PRIOR_SPIKES = 0.3
 MAX_LOG_RATIO = 2.5
 GAMMA = 2.4
+# An integrate-and-fire count between two instants is off by the difference of two remainders,
+# each uniform in [0, 1).
+COUNT_VARIANCE = 1 / 6
+BLEND_SMOOTHING = 0.5  # spike pixels
+NEIGHBOURHOOD = 2.5  # spike pixels over which noise and change are told apart
+MISTRUST = 1.8  # a change must exceed so many times the variance of noise to count as one
 
 
 def window_weights(windows: Tensor, bins: int, target_time_N: Tensor) -> Tensor:
@@ -41,15 +49,19 @@ def window_weights(windows: Tensor, bins: int, target_time_N: Tensor) -> Tensor:
     return overlap.clamp(min=0)
 
 
+def gaussian_taps(sigma: float) -> Tensor:
+    """Weights of one axis of a Gaussian, three sigma to either side; they sum to one."""
+    radius = math.ceil(3 * sigma)
+    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    return taps / taps.sum()
+
+
 def gaussian_blur(planes_Nchw: Tensor, sigma: float) -> Tensor:
     """Separable Gaussian over the last two axes, borders repeated."""
-    radius = max(1, round(2.5 * sigma))
-    offsets = torch.arange(-radius, radius + 1, device=planes_Nchw.device)
-    taps = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    taps = (taps / taps.sum()).to(planes_Nchw.dtype)
+    taps = gaussian_taps(sigma).to(planes_Nchw)
     planes, channels, height, width = planes_Nchw.shape
     x = planes_Nchw.reshape(planes * channels, 1, height, width)
-    x = functional.pad(x, (radius,) * 4, mode="replicate")
+    x = functional.pad(x, (len(taps) // 2,) * 4, mode="replicate")
     x = functional.conv2d(functional.conv2d(x, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
     return x.reshape(planes, channels, height, width)
 
@@ -67,8 +79,38 @@ def log_count(counts_NKhw: Tensor) -> Tensor:
     return torch.log2(1 + counts_NKhw.sum(dim=1, keepdim=True)) / 8
 
 
+def blended_change(changes_NMhw: Tensor, counts_N1hw: Tensor, lengths: Tensor) -> Tensor:
+    """Blend the windows' changes of rate at each pixel by their expected squared error.
+
+    changes: rate in each window less the mean rate, spikes per exposure; lengths (M,): parts of
+    the exposure, ascending, the last 1 (whose change is zero); counts: spikes of the exposure.
+    The error is the variance known from counting plus squared bias: what of the difference to
+    every shorter window noise does not explain (after Lepski's rule). Returns (N, 1, h, w).
+    """
+    averaged = float(gaussian_taps(BLEND_SMOOTHING).square().sum()) ** 2
+    variances = COUNT_VARIANCE * averaged / lengths.square()
+    variances = torch.where(lengths < 1, variances, torch.zeros_like(variances))
+    # Few spikes make noise that comes in lumps: its local energy strays further from its mean.
+    lumps = 1 / (gaussian_blur(counts_N1hw, NEIGHBOURHOOD) + PRIOR_SPIKES)
+    mistrust = MISTRUST * (1 + lumps)
+    weights = []
+    for j in range(len(lengths)):
+        squared_bias = torch.zeros_like(counts_N1hw)
+        if j:
+            difference = (changes_NMhw[:, j : j + 1] - changes_NMhw[:, :j]).square()
+            noise = (variances[j] + variances[:j])[:, None, None]
+            excess = gaussian_blur(difference, NEIGHBOURHOOD) - mistrust * noise
+            squared_bias = excess.amax(dim=1, keepdim=True).clamp(min=0)
+        weights.append(1 / (squared_bias + variances[j] + 0.001))
+    weight = torch.cat(weights, dim=1)
+    return (weight * changes_NMhw).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True)
+
+
 class SpikePrior(nn.Module):
-    """Candidate ratios sharp / blurry, one for each window and smoothing. No parameters."""
+    """Candidate ratios sharp / blurry: the blend first, then windows x smoothings. No parameters.
+
+    Windows are lengths in bins, ascending.
+    """
 
     windows: Tensor
 
@@ -76,20 +118,29 @@ class SpikePrior(nn.Module):
         super().__init__()
         self.smoothings = config.SMOOTHINGS
         self.register_buffer("windows", torch.tensor(config.WINDOWS), persistent=False)
-        self.candidates = len(config.WINDOWS) * len(config.SMOOTHINGS)
+        self.candidates = 1 + len(config.WINDOWS) * len(config.SMOOTHINGS)
 
     def forward(self, counts_NKhw: Tensor, target_time_N: Tensor) -> Tensor:
         """Counts (N, K, h, w), target times (N,) -> log ratios (N, M, h, w), clamped."""
         bins = counts_NKhw.shape[1]
-        weights = window_weights(self.windows, bins, target_time_N)
+        lengths = self.windows.clamp(max=bins) / bins
+        weights = window_weights(self.windows, bins, target_time_N) / lengths[:, None]
         rates = einsum(weights.to(counts_NKhw), counts_NKhw, "n m k, n k h w -> n m h w")
-        rates = rates * (bins / self.windows.clamp(max=bins)).to(rates)[:, None, None]
-        planes = torch.cat([rates, counts_NKhw.sum(dim=1, keepdim=True)], dim=1)
-        ratios = []
+        total = counts_NKhw.sum(dim=1, keepdim=True)
+        ratios = [self._blend(rates, total, lengths)]
+        planes = torch.cat([rates, total], dim=1)
         for sigma in self.smoothings:
             smooth = gaussian_blur(planes, sigma) if sigma else planes
             ratios.append((smooth[:, :-1] + PRIOR_SPIKES) / (smooth[:, -1:] + PRIOR_SPIKES))
         return torch.cat(ratios, dim=1).log().clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
+
+    @staticmethod
+    def _blend(rates_NMhw: Tensor, total_N1hw: Tensor, lengths: Tensor) -> Tensor:
+        smooth = gaussian_blur(torch.cat([rates_NMhw, total_N1hw], dim=1), BLEND_SMOOTHING)
+        total = smooth[:, -1:]
+        whole = lengths.new_ones(1)
+        change = blended_change(smooth - total, total_N1hw, torch.cat([lengths, whole]))
+        return (total + change + PRIOR_SPIKES) / (total + PRIOR_SPIKES)
 
 
 def to_linear(srgb: Tensor) -> Tensor:
@@ -117,10 +168,11 @@ class CandidateHead(nn.Module):
     further factor, free of the candidates, sharpens what none of them holds; the product
     multiplies the blurry frame in linear light and, since published sets averaged gamma-encoded
     frames, in gamma-encoded values too, a gate mixing the two; a residual in RGB carries what grey
-    spikes cannot tell. It starts as the blurry frame: its weights are zero, its bias for it.
+    spikes cannot tell. It starts as the blended candidate, SDM that needs no training: the
+    weights of its convolution are zero, its bias is for the first candidate.
     """
 
-    BLURRY_BIAS = 4.0
+    BLEND_BIAS = 5.0
     LINEAR_BIAS = 2.0
 
     def __init__(self, channels: int, candidates: int, stem: int) -> None:
@@ -131,7 +183,7 @@ class CandidateHead(nn.Module):
         self.shuffle = nn.PixelShuffle(stem)
         nn.init.zeros_(self.conv.weight)
         bias = torch.zeros(outputs)
-        bias[candidates] = self.BLURRY_BIAS
+        bias[0] = self.BLEND_BIAS
         bias[candidates + 2] = self.LINEAR_BIAS
         with torch.no_grad():
             assert self.conv.bias is not None

@@ -6,8 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spikedeblur.classical import spike_rate
 from spikedeblur.models.config import PriorConfig
 from spikedeblur.models.prior import (
+    PRIOR_SPIKES,
     CandidateHead,
     SpikePrior,
     gaussian_blur,
@@ -16,6 +18,7 @@ from spikedeblur.models.prior import (
     to_srgb,
     window_weights,
 )
+from spikedeblur.resample import blur
 
 
 @given(
@@ -35,7 +38,8 @@ def test_a_pixel_lit_at_the_target_only_is_brighter_by_the_window():
     """All light in the middle 2 of 32 bins: a window of 2 sees it 16 times as bright."""
     counts = torch.zeros(1, 32, 4, 4)
     counts[:, 15:17] = 4000
-    ratios = SpikePrior(PriorConfig(WINDOWS=(2, 8, 32), SMOOTHINGS=(0,)))(counts, torch.zeros(1))
+    prior = SpikePrior(PriorConfig(WINDOWS=(2, 8, 32), SMOOTHINGS=(0,)))
+    ratios = prior(counts, torch.zeros(1))[:, 1:]
     expected = torch.tensor([2.5, float(np.log(4.0)), 0.0])  # log 16 is beyond the clamp of 2.5
     torch.testing.assert_close(ratios[0, :, 0, 0], expected, atol=1e-3, rtol=0)
 
@@ -66,7 +70,7 @@ def test_gaussian_blur_of_a_point_is_the_bell():
     plane[..., 7, 7] = 1
     blurred = gaussian_blur(plane, 1.5)[0, 0].double()
     y, x = np.mgrid[-7:8, -7:8]
-    bell = np.exp(-(x**2 + y**2) / 2 / 1.5**2) * (abs(x) <= 4) * (abs(y) <= 4)
+    bell = np.exp(-(x**2 + y**2) / 2 / 1.5**2) * (abs(x) <= 5) * (abs(y) <= 5)
     torch.testing.assert_close(blurred, torch.tensor(bell / bell.sum()), atol=1e-6, rtol=0)
 
 
@@ -79,15 +83,27 @@ def test_srgb_curve_against_published_values():
     torch.testing.assert_close(to_srgb(to_linear(levels)), levels, atol=1e-6, rtol=0)
 
 
-def test_head_starts_close_to_the_blurry_frame_and_takes_a_candidate_when_told():
+def test_blend_agrees_with_the_method_without_weights():
+    """The first candidate is what `classical.spike_rate` finds, written in another way."""
+    rng = np.random.default_rng(0)
+    light = np.cumsum(rng.random((32, 24, 30)), axis=0) % 3
+    counts = rng.poisson(light).astype(np.float32)
+    prior = SpikePrior(PriorConfig(WINDOWS=(2, 4, 8, 16), SMOOTHINGS=(0,)))
+    ratio = prior(torch.from_numpy(counts)[None], torch.tensor([0.1]))[0, 0].exp().numpy()
+    mean = blur(counts.sum(axis=0), 0.5)
+    expected = (spike_rate(counts, 0.1) + PRIOR_SPIKES) / (mean + PRIOR_SPIKES)
+    assert np.ptp(expected) > 0.5
+    assert np.abs(ratio - expected).max() < 0.02
+
+
+def test_head_starts_as_the_blend_and_takes_another_candidate_when_told():
     head = CandidateHead(8, 2, stem=2)
     blurry, features = torch.rand(1, 3, 8, 8), torch.randn(1, 8, 4, 4)
     ratios = torch.stack([torch.full((8, 8), 0.7), torch.full((8, 8), -0.4)])[None]
-    same = head(features, blurry, torch.zeros_like(ratios))
-    torch.testing.assert_close(same, blurry, atol=1e-5, rtol=0)
+    lit = to_srgb(to_linear(blurry) * float(np.exp(0.7)))
+    torch.testing.assert_close(head(features, blurry, ratios), lit, atol=0.1, rtol=0)
     with torch.no_grad():
-        head.conv.bias.view(-1, 4)[0] = 100.0  # the first candidate wins everywhere
+        head.conv.bias.view(-1, 4)[1] = 100.0  # the second candidate wins everywhere
         head.conv.bias.view(-1, 4)[4] = 100.0  # in linear light alone
-    brighter = head(features, blurry, ratios)
-    expected = to_srgb(to_linear(blurry) * float(np.exp(0.7)))
-    torch.testing.assert_close(brighter, expected, atol=1e-4, rtol=0)
+    expected = to_srgb(to_linear(blurry) * float(np.exp(-0.4)))
+    torch.testing.assert_close(head(features, blurry, ratios), expected, atol=1e-4, rtol=0)
