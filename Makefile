@@ -6,9 +6,8 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow lint install clean
 
-$(VENV)/.installed: setup.cfg pyproject.toml
+$(VENV)/.installed: setup.cfg pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch>=2.10,<2.14"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
@@ -19,7 +18,10 @@ $(VENV)/.installed-test: $(VENV)/.installed
 install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
-	$(BIN)/python -m spikedeblur.demo demo
+	$(BIN)/spikedeblur simulate sample -o demo/sample -y
+	$(BIN)/spikedeblur deblur demo/sample/blurry.mkv --spikes demo/sample/spikes.dat \
+		-o demo/deblurred.mkv --compare side -y
+	$(BIN)/spikedeblur benchmark demo/sample
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow"

@@ -20,16 +20,22 @@ JSON_SECONDS = 1.0
 
 
 class Progress:
-    """Counts frames and says nothing; the displays below derive from it. A context manager."""
+    """Counts frames and says nothing; the displays below derive from it. A context manager.
 
-    def __init__(self, label: str) -> None:
-        self.label = label
+    `unit`: what is counted where it is not frames. `note`: what else is worth telling.
+    """
+
+    def __init__(self, label: str, unit: str = "frames") -> None:
+        self.label, self.unit, self.note = label, unit, ""
         self.total: int | None = None
         self.frames = 0
+        self._before: int | None = None  # done by an earlier run, when one is resumed
         self._began = time.monotonic()
 
     def advance_to(self, frames: int, total: int | None) -> None:
         """Note how many frames are done, and how many are expected, None if that is not known."""
+        if self._before is None:
+            self._before = max(frames - 1, 0)
         self.frames, self.total = frames, total
         self.show()
 
@@ -44,7 +50,12 @@ class Progress:
     @property
     def fps(self) -> float:
         """Frames per second so far."""
-        return self.frames / max(self.seconds, 1e-9)
+        return (self.frames - (self._before or 0)) / max(self.seconds, 1e-9)
+
+    @property
+    def speed(self) -> str:
+        """`fps`, with its unit."""
+        return f"{self.fps:.2f} {'fps' if self.unit == 'frames' else f'{self.unit}/s'}"
 
     @property
     def eta_s(self) -> float | None:
@@ -64,8 +75,8 @@ class Progress:
 class PlainProgress(Progress):
     """One line on stderr every 10 s or 10 %, whichever comes first: for logs."""
 
-    def __init__(self, label: str) -> None:
-        super().__init__(label)
+    def __init__(self, label: str, unit: str = "frames") -> None:
+        super().__init__(label, unit)
         self._shown_at, self._shown_percent = self._began, 0
 
     def show(self) -> None:
@@ -77,8 +88,9 @@ class PlainProgress(Progress):
         self._shown_at, self._shown_percent = now, percent - percent % PLAIN_PERCENT
         share = f"/{self.total} ({percent} %)" if self.total else ""
         eta = "" if self.eta_s is None else f", {_clock(self.eta_s)} to go"
-        click.echo(f"spikedeblur: {self.label} {self.frames}{share} frames, "
-                   f"{self.fps:.2f} fps{eta}", err=True)
+        note = f", {self.note}" if self.note else ""
+        click.echo(f"spikedeblur: {self.label} {self.frames}{share} {self.unit}, "
+                   f"{self.speed}{eta}{note}", err=True)
 
 
 class JsonProgress(Progress):
@@ -102,14 +114,14 @@ class JsonProgress(Progress):
 class BarProgress(Progress):
     """A bar with frames, fps and the time to go, on a terminal's stderr."""
 
-    def __init__(self, label: str) -> None:
-        super().__init__(label)
+    def __init__(self, label: str, unit: str = "frames") -> None:
+        super().__init__(label, unit)
         self._bar = _rich_bar()
-        self._task = self._bar.add_task(label, total=None, fps="")
+        self._task = self._bar.add_task(label, total=None, speed="", note="")
 
     def show(self) -> None:
-        self._bar.update(self._task, completed=self.frames, total=self.total,
-                         fps=f"{self.fps:.2f} fps")
+        self._bar.update(self._task, completed=self.frames, total=self.total, speed=self.speed,
+                         note=self.note)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -131,12 +143,13 @@ def _rich_bar() -> RichProgress:
     )
 
     return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                    TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[fps]}"),
-                    TextColumn("ETA"), TimeRemainingColumn(), console=Console(stderr=True))
+                    TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[speed]}"),
+                    TextColumn("ETA"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+                    console=Console(stderr=True))
 
 
-def progress_display(kind: str, label: str, *, quiet: bool = False,
-                     json_lines: bool = False) -> Progress:
+def progress_display(kind: str, label: str, *, quiet: bool = False, json_lines: bool = False,
+                     unit: str = "frames") -> Progress:
     """The display for --progress `kind` (auto, plain, json, none).
 
     `json_lines`: stdout carries JSON lines (--json), so progress joins them there; with
@@ -145,10 +158,10 @@ def progress_display(kind: str, label: str, *, quiet: bool = False,
     if kind == "json" or (kind == "auto" and json_lines):
         return JsonProgress(label, to_stderr=not json_lines)
     if kind == "none" or quiet:
-        return Progress(label)
+        return Progress(label, unit)
     if kind == "auto" and sys.stderr.isatty():
-        return BarProgress(label)
-    return PlainProgress(label)
+        return BarProgress(label, unit)
+    return PlainProgress(label, unit)
 
 
 def _clock(seconds: float) -> str:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.progress import KINDS, progress_display
 from spikedeblur.errors import UsageError
 
 if TYPE_CHECKING:
+    from spikedeblur.cli.progress import Progress
     from spikedeblur.training.events import Event
 
 
 @click.command("train")
-@click.argument("config", default="small")
+@click.argument("config", required=False)
 @click.option("--photos", type=click.Path(path_type=Path), metavar="DIR",
               help="Sharp photographs; clips and spikes are synthesised from them on the fly.")
 @click.option("--data", type=click.Path(path_type=Path), metavar="DIR",
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
               help="Folder for weights, metrics.jsonl, config.yaml and state.")
 @click.option("--resume", is_flag=True, help="Go on where the run in RUN_DIR ended.")
 @click.option("--init", type=click.Path(path_type=Path), metavar="FILE",
-              help="Weights to start from.")
+              help="Weights to start from, ours or an official VRT checkpoint.")
 @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE",
               help="Change a value of the configuration; repeatable.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Short for TRAIN.SEED.")
@@ -37,12 +39,15 @@ if TYPE_CHECKING:
               help="Short for TRAIN.PRECISION.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="CPU threads.  [default: all cores]")
+@click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True)
 @click.pass_obj
-def command(console: Console, *, config: str, photos: Path | None, data: Path | None,
+def command(console: Console, *, config: str | None, photos: Path | None, data: Path | None,
             val: Path | None, output: Path, resume: bool, init: Path | None,
             overrides: tuple[str, ...], seed: int | None, device: str, precision: str | None,
-            threads: int | None) -> None:
-    """Train the model of CONFIG, a packaged name or a YAML file (default: small).
+            threads: int | None, progress: str) -> None:
+    """Train the model of CONFIG, a packaged name or a YAML file.
+
+    Without CONFIG a resumed run keeps its own, and a new one is `small`.
 
     Several processes: torchrun --nproc-per-node N -m spikedeblur train ...
     """
@@ -57,25 +62,30 @@ def command(console: Console, *, config: str, photos: Path | None, data: Path | 
         torch.set_num_threads(threads)
     short = [f"TRAIN.{key}={value}" for key, value in (("SEED", seed), ("PRECISION", precision))
              if value is not None]
-    resolved = load_config(config, [*overrides, *short])
-    run_training(resolved, photos=photos, data=data, val=val, output=output, resume=resume,
-                 init=init, device=device, report=lambda event: _tell(console, event))
-    if os.environ.get("RANK", "0") == "0":  # of several processes, one speaks
+    kept = output / "config.yaml"
+    source = config or (str(kept) if resume and kept.exists() else "small")
+    resolved = load_config(source, [*overrides, *short])
+    leads = os.environ.get("RANK", "0") == "0"  # of several processes, one speaks
+    with progress_display(progress, "trained", quiet=console.quiet or not leads,
+                          unit="steps") as display:
+        run_training(resolved, photos=photos, data=data, val=val, output=output, resume=resume,
+                     init=init, device=device,
+                     report=lambda event: _tell(console, display, event))
+    if leads:
         console.note(f"wrote {output / 'best.safetensors'} and {output / 'last.safetensors'}")
 
 
-def _tell(console: Console, event: Event) -> None:
-    """One line for each record of metrics.jsonl; with -v also for saved states."""
-    from spikedeblur.training.events import Record, Saved
+def _tell(console: Console, display: Progress, event: Event) -> None:
+    """Every step moves the display; a record of metrics.jsonl is a line; -v tells of states."""
+    from spikedeblur.training.events import Record, Saved, StepDone
 
-    if isinstance(event, Saved):
+    if isinstance(event, StepDone):
+        display.advance_to(event.step, event.steps)
+    elif isinstance(event, Saved):
         console.detail(f"step {event.step}: state saved")
-    if not isinstance(event, Record):
-        return
-    line = (f"step {event.step}: loss {event.loss:.5f}, rate {event.lr:.2e}, "
-            f"{event.seconds:.2f} s a step")
-    if event.psnr is not None:
-        line += f", {event.psnr:.2f} dB"
-    if event.blurry_psnr is not None:
-        line += f" (blurry {event.blurry_psnr:.2f} dB)"
-    console.note(line)
+    elif isinstance(event, Record):
+        quality = "" if event.psnr is None else f", {event.psnr:.2f} dB, SSIM {event.ssim:.4f}"
+        blurry = "" if event.blurry_psnr is None else f" (blurry {event.blurry_psnr:.2f} dB)"
+        display.note = f"loss {event.loss:.5f}{quality}"
+        console.note(f"step {event.step}: {display.note}{blurry}, rate {event.lr:.2e}, "
+                     f"{event.seconds:.2f} s a step, {event.wait:.1%} of it waiting for data")

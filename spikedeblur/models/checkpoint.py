@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from spikedeblur.errors import ConfigError, WeightsError
@@ -25,6 +25,7 @@ from spikedeblur.models.vrt_spike import VRTSpike, build_model
 
 DEFAULT = "small"
 FORMAT = "spikedeblur-model-1"
+HEADER = "spikedeblur"  # the metadata entry of a file, JSON
 MAX_TENSORS = 50_000
 PICKLE_SUFFIXES = {".pth", ".pt", ".ckpt"}
 
@@ -82,27 +83,26 @@ def save_model(
 ) -> None:
     """Write weights and configuration as safetensors; `dtype` is what floats are stored in.
 
-    `path` is written directly: callers that replace a file wrap this in `io.atomic.atomic_path`.
+    Buffers are not written: all of them follow from the configuration. `path` is written directly:
+    callers that replace a file wrap this in `io.atomic.atomic_path`.
     """
-    state = {
-        key: (value.to(dtype) if value.is_floating_point() else value).contiguous()
-        for key, value in model.state_dict().items()
-    }
-    config = json.dumps(model.config.model_dump(mode="json"))
-    save_file(state, path, metadata={"format": FORMAT, "config": config, **(notes or {})})
+    state = {key: p.detach().to("cpu", dtype).contiguous() for key, p in model.named_parameters()}
+    header = {"format": FORMAT, "config": model.config.model_dump(mode="json"), **(notes or {})}
+    # One entry: the order of several is not kept, and equal weights should be equal files.
+    path.write_bytes(save(state, metadata={HEADER: json.dumps(header)}))
 
 
 def read_model_file(path: Path) -> tuple[Config, dict[str, Tensor]]:
     """Configuration and tensors of a file that `save_model` wrote."""
     try:
         with safe_open(path, framework="pt") as file:
-            metadata, names = file.metadata() or {}, list(file.keys())
-            if metadata.get("format") != FORMAT or len(names) > MAX_TENSORS:
+            header, names = _header((file.metadata() or {}).get(HEADER)), list(file.keys())
+            if header.get("format") != FORMAT or len(names) > MAX_TENSORS:
                 raise WeightsError(
-                    f"{path} is not a model of this program (format {metadata.get('format')!r}, "
+                    f"{path} is not a model of this program (format {header.get('format')!r}, "
                     f"{len(names)} tensors) - name a file that `spikedeblur train` wrote"
                 )
-            config = config_from_dict(_json(metadata.get("config"), path), str(path))
+            config = config_from_dict(header.get("config") or {}, str(path))
             return config, {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise WeightsError(
@@ -129,9 +129,13 @@ def read_official(path: Path) -> dict[str, Tensor]:
 
 
 def load_strictly(model: torch.nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Copy `state` into `model`; names, shapes and finiteness are checked before anything moves."""
+    """Copy `state` into `model`; names, shapes and finiteness are checked before anything moves.
+
+    Every parameter has to be there, and nothing that the model has no place for; buffers may be.
+    """
     expected = model.state_dict()
-    for kind, names in (("lacks", expected.keys() - state.keys()),
+    required = {name for name, _ in model.named_parameters()}
+    for kind, names in (("lacks", required - state.keys()),
                         ("has the unknown", state.keys() - expected.keys())):
         if names:
             raise WeightsError(f"{path} {kind} tensor {min(names)} ({len(names)} in all) - "
@@ -143,17 +147,16 @@ def load_strictly(model: torch.nn.Module, state: dict[str, Tensor], path: Path) 
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise WeightsError(f"{path}: tensor {key} holds values that are not finite - "
                                "the file is damaged, get it again")
-    model.load_state_dict(state)
+    model.load_state_dict({**expected, **state})
 
 
-def _json(text: str | None, path: Path) -> dict[str, Any]:
+def _header(text: str | None) -> dict[str, Any]:
+    """What stands beside the tensors; empty for files that are not ours."""
     try:
-        tree = json.loads(text or "")
-    except ValueError:
-        tree = None
-    if not isinstance(tree, dict):
-        raise WeightsError(f"{path} carries no configuration - get the file again")
-    return tree
+        header = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return {}
+    return header if isinstance(header, dict) else {}
 
 
 def _refuse_bomb(path: Path) -> None:

@@ -47,7 +47,7 @@ def test_half_precision_halves_the_file_and_loads_as_fp32(written, tmp_path):
     assert {p.dtype for p in loaded.parameters()} == {torch.float32}
     rgb, voxels = clip()
     with torch.no_grad():
-        assert (loaded(rgb, voxels) - model(rgb, voxels)).abs().max() < 2e-2
+        assert (loaded(rgb, voxels) - model(rgb, voxels)).abs().mean() < 2e-3
 
 
 def official_checkpoint(path):

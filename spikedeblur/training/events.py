@@ -1,0 +1,57 @@
+"""What a training run tells its caller while it goes on; the caller decides how to show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One optimiser step was taken; `loss` is of this step alone."""
+
+    step: int
+    steps: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Validated:
+    """`done` of `total` validation clips of this process have been measured."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of metrics.jsonl; means are over the steps since the previous line.
+
+    `seconds` is the time of one step (validation and saving excluded), `wait` the fraction of it
+    spent waiting for clips. PSNR (dB) and SSIM are of the averaged weights, over the frames of
+    the validation set; `blurry_psnr` is what doing nothing gives there.
+    """
+
+    step: int
+    loss: float
+    lr: float
+    seconds: float
+    wait: float
+    psnr: float | None = None
+    ssim: float | None = None
+    blurry_psnr: float | None = None
+
+    def as_json(self) -> dict[str, float]:
+        """Return the fields that have a value."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Everything needed to resume at `step` is on the disk."""
+
+    step: int
+
+
+Event = StepDone | Validated | Record | Saved
+Report = Callable[[Event], None]

@@ -1,0 +1,100 @@
+"""What learns: the network, the average of its weights, and what moves them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from spikedeblur.models.config import Config
+from spikedeblur.models.vrt_spike import VRTSpike
+from spikedeblur.training.distributed import World
+from spikedeblur.training.losses import RestorationLoss
+from spikedeblur.training.optimization import build_average, build_optimizer, build_schedule
+from spikedeblur.training.sampler import Batch
+from spikedeblur.training.state import State
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Learner:
+    """Takes optimiser steps; `average` holds the weights that are validated and shipped."""
+
+    def __init__(self, config: Config, model: VRTSpike, world: World) -> None:
+        settings = config.TRAIN
+        self.world = world
+        self.clip_norm = settings.CLIP_NORM
+        self.accumulation = settings.ACCUMULATION
+        self.autocast_dtype = AUTOCAST.get(settings.PRECISION)
+        self.model = model.to(world.device).train()
+        self.average = build_average(self.model, settings).eval()
+        # A stage that the temporal strides leave with one frame has nothing to align it with.
+        shortened = any(stride > 1 for stride in config.MODEL.VRT.TEMPORAL_STRIDES)
+        self.parallel = world.wrap(self.model, some_unused=shortened)
+        self.loss = RestorationLoss(config.LOSS).to(world.device)
+        self.optimizer = build_optimizer(self.model, settings)
+        self.schedule = build_schedule(self.optimizer, settings)
+        scales = settings.PRECISION == "fp16" and world.device.type == "cuda"
+        self.scaler = torch.amp.GradScaler(world.device.type, enabled=scales)
+
+    def accumulate(self, batch: Batch, last: bool) -> float:
+        """Add the gradient of one of a step's batches; returns its share of the step's loss."""
+        with self.gradients_shared(last):
+            restored = self.restore(self.parallel, batch)
+            sharp = batch["sharp"].to(self.world.device, non_blocking=True)
+            loss = self.loss(restored, sharp) / self.accumulation
+            self.scaler.scale(loss).backward()
+        return float(loss.detach())
+
+    def gradients_shared(self, last: bool) -> AbstractContextManager[None]:
+        """Between processes, average gradients once a step and not at every accumulated batch."""
+        if isinstance(self.parallel, nn.parallel.DistributedDataParallel) and not last:
+            return self.parallel.no_sync()
+        return nullcontext()
+
+    def restore(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Run `network` on a batch at the precision of the run; returns (B, T, 3, H, W)."""
+        device = self.world.device
+        there = {key: value.to(device, non_blocking=True) for key, value in batch.items()
+                 if key != "sharp"}
+        dtype = self.autocast_dtype
+        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+            return network(there["blurry"], there.get("voxels"), there["target_time"])
+
+    @property
+    def averaged(self) -> VRTSpike:
+        """The network with the averaged weights."""
+        return cast(VRTSpike, self.average.module)
+
+    def clip_gradient(self) -> float:
+        """Bound the norm of the step's gradient; returns what it was."""
+        self.scaler.unscale_(self.optimizer)
+        return float(nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm))
+
+    def move_weights(self) -> None:
+        """Move the weights along their gradient, then their average and the learning rate."""
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.schedule.step()
+        self.average.update_parameters(self.model)
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def state(self) -> State:
+        """Return all that the coming steps depend on."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def load(self, state: State) -> None:
+        """Take over what `state` returned."""
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.scaler.load_state_dict(state["scaler"])

@@ -1,0 +1,98 @@
+"""A whole training run: from folders and a configuration to weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from spikedeblur.errors import ConfigError, WeightsError
+from spikedeblur.models.checkpoint import load_model
+from spikedeblur.models.config import Config
+from spikedeblur.models.vrt_spike import VRTSpike, build_model
+from spikedeblur.training.datasets import training_and_validation
+from spikedeblur.training.distributed import World, joined_world, lost_process_named
+from spikedeblur.training.events import Report
+from spikedeblur.training.loop import Trainer
+from spikedeblur.training.run_folder import RunFolder
+from spikedeblur.training.sampler import ClipSource
+from spikedeblur.training.state import seed_everything
+
+LOGGER = logging.getLogger(__name__)
+Sources = Callable[[], tuple[ClipSource, ClipSource]]
+
+
+def run_training(config: Config, *, photos: Path | None = None, data: Path | None = None,
+                 val: Path | None = None, output: Path, resume: bool = False,
+                 init: Path | None = None, device: str = "auto", report: Report) -> None:
+    """Train the model of `config` and leave its weights, records and states in `output`.
+
+    Clips are synthesised from `photos` or read from `data` (one of them); validated is on `val`,
+    else on the validation part of `data`, else on clips synthesised from photos that the training
+    does not see. `init` names weights to start from; a resumed run starts from its own. `report`
+    is called in the first process with what happens (`training.events`).
+
+    Raises `SpikedeblurError`: `UsageError` and `ConfigError` for what cannot work, `InputError`
+    for bad data and damaged states, `OutputError` for a folder in use and a full disk.
+    """
+    def sources() -> tuple[ClipSource, ClipSource]:
+        return training_and_validation(config, photos=photos, data=data, val=val)
+
+    train(config, sources, output=output, resume=resume, init=init, device=device, report=report)
+
+
+def train(config: Config, sources: Sources, *, output: Path, resume: bool = False,
+          init: Path | None = None, device: str = "auto", report: Report) -> None:
+    """Train on `sources()`, the clips for training and for validation."""
+    if config.TRAIN.FSDP:
+        raise ConfigError("TRAIN.FSDP is not available (true) - leave it false; "
+                          "MODEL.VRT.USE_CHECKPOINT_ATTN and _FFN save memory")
+    folder = RunFolder(output)
+    with joined_world(device) as world, lost_process_named():
+        if not world.leads:  # the first process says it for all
+            logging.getLogger("spikedeblur").setLevel(logging.ERROR)
+        if not resume:
+            folder.refuse_started()
+        seed_everything(config.TRAIN.SEED)
+        model = build_model(config)
+        if init is not None and not resume:
+            start_from(model, init)
+        clips, validation_clips = sources()
+        trainer = Trainer(config, model, clips, validation_clips, folder, world, report)
+        if resume:
+            find_state(trainer)
+        prepare(trainer, world)
+        trainer.run()
+
+
+def find_state(trainer: Trainer) -> None:
+    """Go back to the newest state, or say that there is none."""
+    if trainer.resume():
+        LOGGER.info("resuming at step %d of %d", trainer.step, trainer.settings.STEPS)
+    else:
+        LOGGER.warning("no state to resume in %s; starting at step 0", trainer.folder.states)
+
+
+def prepare(trainer: Trainer, world: World) -> None:
+    """Make the folder ready for the steps to come, before any process takes one."""
+    if world.leads:
+        trainer.folder.prepare(trainer.config)
+        trainer.folder.forget_after(trainer.recorded)
+    world.wait_for_all()
+
+
+def start_from(model: VRTSpike, path: Path) -> None:
+    """Copy weights of the same or a smaller model; what the file lacks stays as initialised.
+
+    That lets a model with spikes start from the official VRT's weights, which know of none.
+    Raises `WeightsError` when a tensor of the file has no place in `model`.
+    """
+    given = load_model(path).state_dict()
+    own = model.state_dict()
+    for key, value in given.items():
+        if key not in own or own[key].shape != value.shape:
+            place = tuple(own[key].shape) if key in own else "none"
+            raise WeightsError(f"{path} is of another model (tensor {key} {tuple(value.shape)}, "
+                               f"here {place}) - train with the configuration of these weights")
+    model.load_state_dict({**own, **given})
+    LOGGER.info("%d of %d tensors start from %s", len(given), len(own), path)

@@ -1,0 +1,113 @@
+"""The folder of a run: config.yaml, metrics.jsonl, the weights and the states."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from spikedeblur.errors import ConfigError, OutputError
+from spikedeblur.io.atomic import atomic_path
+from spikedeblur.models.checkpoint import save_model
+from spikedeblur.models.config import Config, config_to_yaml
+from spikedeblur.models.vrt_spike import VRTSpike
+from spikedeblur.training.events import Record
+from spikedeblur.training.state import saved_states
+
+# What a resumed run may change: none of it alters the steps that are already taken.
+CHANGEABLE = {"TRAIN.STEPS", "TRAIN.SAVE_EVERY", "TRAIN.VAL_EVERY", "TRAIN.LOG_EVERY",
+              "TRAIN.WORKERS", "LOG.TENSORBOARD"}
+
+
+class RunFolder:
+    """Paths of a run, and its small text files. Nothing is created before `prepare`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self.states = self.root / "state"
+        self.config = self.root / "config.yaml"
+        self.metrics = self.root / "metrics.jsonl"
+        self.last = self.root / "last.safetensors"
+        self.best = self.root / "best.safetensors"
+        self.tensorboard = self.root / "tensorboard"
+
+    def refuse_started(self) -> None:
+        """Raise `OutputError` when the folder holds a run that would be lost."""
+        if saved_states(self.states) or self.metrics.exists() or self.best.exists():
+            raise OutputError(f"the folder holds a training run ({self.root}) - "
+                              "give --resume to continue it, or another -o")
+
+    def prepare(self, config: Config) -> None:
+        """Create the folder and write the resolved configuration."""
+        try:
+            self.states.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot create {self.states} ({error.strerror}) - "
+                              "check the path and its permissions") from error
+        for leftover in self.root.rglob(".*.part*"):  # of a process killed while it wrote
+            leftover.unlink(missing_ok=True)
+        write_text(self.config, config_to_yaml(config))
+
+    def append(self, record: Record) -> None:
+        """Add one line to metrics.jsonl."""
+        try:
+            with open(self.metrics, "a", encoding="utf-8") as file:
+                file.write(json.dumps(record.as_json()) + "\n")
+        except OSError as error:
+            raise OutputError(f"cannot write {self.metrics} ({error.strerror}) - "
+                              "free space, then give --resume") from error
+
+    def forget_after(self, step: int) -> None:
+        """Drop the lines of metrics.jsonl beyond `step`, and one that a kill cut short."""
+        if not self.metrics.exists():
+            return
+        lines = self.metrics.read_text(encoding="utf-8", errors="replace").splitlines()
+        kept = [line for line in lines if step_of(line) <= step]
+        write_text(self.metrics, "".join(line + "\n" for line in kept))
+
+
+def write_weights(path: Path, model: VRTSpike) -> None:
+    """Replace the weights file at `path`; raises `OutputError` when the disk refuses."""
+    with atomic_path(path, overwrite=True) as temporary:
+        try:
+            save_model(temporary, model)
+        except SafetensorError as error:
+            raise OutputError(f"cannot write {path} ({error}) - free space, then give --resume"
+                              ) from error
+
+
+def step_of(line: str) -> float:
+    """Return the step of a line of metrics.jsonl, infinity for a damaged one."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the file at `path` by `text`, whole or not at all."""
+    with atomic_path(path, overwrite=True) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def refuse_other_config(saved: dict[str, Any], config: Config) -> None:
+    """Raise `ConfigError` naming the first key in which a resumed run would differ."""
+    now = flat(config.model_dump(mode="json"))
+    before = flat(saved)
+    for key in [*now, *(key for key in before if key not in now)]:
+        if key not in CHANGEABLE and before.get(key) != now.get(key):
+            raise ConfigError(
+                f"the run was started with another {key} ({before.get(key)}, now {now.get(key)}) "
+                "- resume with the run's own config.yaml, or start a run with --init"
+            )
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested sections as {"SECTION.KEY": value}."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        leaves |= flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return leaves

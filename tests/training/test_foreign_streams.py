@@ -1,0 +1,53 @@
+"""Spike streams of another group's simulator, with the sharp picture of one of their ticks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from spikedeblur.classical import blur
+from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.training.photos import read_photo
+
+PACKAGE = "spikezoo==0.2.3.7"
+TRUE_TICK, WINDOW = 150, 15
+# The fastest motion of the five is blurred by any window long enough to hold spikes.
+LEAST = {"203_part2_key_id151": 0.975, "203_part3_key_id151": 0.95}
+
+
+@pytest.fixture(scope="module")
+def streams(tmp_path_factory):
+    """The spike files of the package; skipped where it cannot be had."""
+    folder = tmp_path_factory.mktemp("spikezoo")
+    fetched = subprocess.run([sys.executable, "-m", "pip", "download", "--no-deps", "-q", PACKAGE,
+                              "-d", str(folder)], capture_output=True, check=False)
+    wheels = list(folder.glob("*.whl"))
+    if fetched.returncode or not wheels:
+        pytest.skip(f"{PACKAGE} cannot be downloaded")
+    with zipfile.ZipFile(wheels[0]) as archive:
+        names = [name for name in archive.namelist() if name.startswith("spikezoo/data/base/")]
+        archive.extractall(folder, names)
+    return sorted(folder.rglob("*.dat"))
+
+
+def likeness(stream, tick, truth):
+    """Correlation of the mean rate around a tick with the true picture."""
+    first = tick - WINDOW // 2
+    rate = blur(stream[first:first + WINDOW].mean(axis=0, dtype=np.float32), 0.7)
+    return np.corrcoef(rate.ravel(), truth.ravel())[0, 1]
+
+
+@pytest.mark.slow
+def test_the_rate_around_the_true_tick_is_the_true_picture(streams):
+    assert len(streams) == 5
+    for path in streams:
+        truth = read_photo(path.parents[1] / "gt" / f"{path.stem}.png")[..., 1] / 255
+        with SpikeStream.open(path, width=400, height=250, rate_hz=20000) as stream:
+            assert len(stream) == 301
+            found = {tick: likeness(stream, tick, truth) for tick in range(130, 171, 5)}
+        assert max(found, key=found.__getitem__) == TRUE_TICK
+        assert found[TRUE_TICK] > LEAST.get(path.stem, 0.98)
