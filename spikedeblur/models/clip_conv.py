@@ -5,18 +5,19 @@ Shape suffixes: N batch, T frames, H, W feature map, C channels in.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+# torch gives conv3d over one clip to a native kernel, up to four times slower than oneDNN's and
+# more so backwards, unless channels x frames x rows exceed this.
+NATIVE_UP_TO = 20480
 
 
 class ClipConv(nn.Conv3d):
     """Convolution of `depth` (1 or 3) x 3 x 3 over (N, C, T, H, W) clips, padded by zeros.
 
     `stride` is (frames, pixels); sizes are divided by it, rounding up. The same as `nn.Conv3d` in
-    value and in state. torch gives conv3d over a single small clip to a native kernel, four times
-    slower than oneDNN's and more so backwards; a clip seen as a batch of frames does not meet that
-    rule.
+    value and in state; where that would be slow it is the sum of 2D convolutions over frames.
     """
 
     def __init__(
@@ -27,18 +28,22 @@ class ClipConv(nn.Conv3d):
                          padding=(depth // 2, 1, 1))
 
     def forward(self, input: Tensor) -> Tensor:
-        batch, _, frames = input.shape[:3]
+        batch, channels, frames, height, _ = input.shape
         depth, step = self.kernel_size[0], self.stride[0]
-        if batch > 1 and depth > 1:
+        if depth > 1 and (batch > 1 or channels * frames * height > NATIVE_UP_TO):
             return super().forward(input)
-        kernel = self.weight.transpose(1, 2).flatten(1, 2)  # (O, depth * C, 3, 3)
         x_NTCHW = input.transpose(1, 2)
-        if depth > 1:
-            padded = functional.pad(x_NTCHW, (0, 0, 0, 0, 0, 0, 1, 1))
-            x_NTCHW = torch.cat([padded[:, i : i + frames : step] for i in range(depth)], dim=2)
-        elif step > 1:
-            x_NTCHW = x_NTCHW[:, ::step]
-        out = functional.conv2d(
-            x_NTCHW.flatten(0, 1), kernel, self.bias, stride=self.stride[1:], padding=1
-        )
-        return out.unflatten(0, (batch, -1)).transpose(1, 2)
+        out = self._on_frames(x_NTCHW[:, ::step], depth // 2, self.bias)
+        following = x_NTCHW[:, 1::step]
+        preceding = x_NTCHW[:, step - 1 : frames - 1 : step]
+        if depth > 1 and frames > 1:
+            out[:, : following.shape[1]] += self._on_frames(following, 2, None)
+        if depth > 1 and preceding.shape[1]:
+            out[:, 1:] += self._on_frames(preceding, 0, None)
+        return out.transpose(1, 2)
+
+    def _on_frames(self, x_NTCHW: Tensor, place: int, bias: Tensor | None) -> Tensor:
+        """Convolve each frame with one of the kernel's `depth` planes."""
+        kernel, stride = self.weight[:, :, place], (self.stride[1], self.stride[2])
+        out = functional.conv2d(x_NTCHW.flatten(0, 1), kernel, bias, stride=stride, padding=1)
+        return out.unflatten(0, x_NTCHW.shape[:2])
