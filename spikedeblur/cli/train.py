@@ -84,8 +84,9 @@ def _tell(console: Console, display: Progress, event: Event) -> None:
     elif isinstance(event, Saved):
         console.detail(f"step {event.step}: state saved")
     elif isinstance(event, Record):
-        quality = "" if event.psnr is None else f", {event.psnr:.2f} dB, SSIM {event.ssim:.4f}"
-        blurry = "" if event.blurry_psnr is None else f" (blurry {event.blurry_psnr:.2f} dB)"
+        figures = [(", {:.2f} dB", event.psnr), (", SSIM {:.4f}", event.ssim),
+                   (" (blurry {:.2f} dB)", event.blurry_psnr)]
+        quality = "".join(form.format(value) for form, value in figures if value is not None)
         display.note = f"loss {event.loss:.5f}{quality}"
-        console.note(f"step {event.step}: {display.note}{blurry}, rate {event.lr:.2e}, "
+        console.note(f"step {event.step}: {display.note}, rate {event.lr:.2e}, "
                      f"{event.seconds:.2f} s a step, {event.wait:.1%} of it waiting for data")
