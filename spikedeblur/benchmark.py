@@ -1,4 +1,4 @@
-"""Quality, speed and memory of the methods, on cases with ground truth or on made-up frames."""
+"""Quality, speed and memory of the methods, on cases with ground truth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import numpy as np
 import torch
 
 from spikedeblur.errors import InputError
-from spikedeblur.exposures import VoxelExposures
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.memory import peak_rss_mb, reset_peak
@@ -98,7 +96,7 @@ def measure(case: Case, method: str, deblurrer: Deblurrer | None) -> Result:
             truth: Reader = open_video(case.sharp)
             stack.enter_context(truth)
             sharp = iter(truth)
-        clock, score = _Stopwatch(frames), _Score()
+        clock, score = Stopwatch(frames), _Score()
         for frame in clock:
             if sharp is not None:
                 score.add(frame, next(sharp, None), case)
@@ -106,35 +104,8 @@ def measure(case: Case, method: str, deblurrer: Deblurrer | None) -> Result:
                   round(peak_rss_mb(), 1))
 
 
-def measure_speed(method: str, deblurrer: Deblurrer, size: tuple[int, int], *, frames: int = 10,
-                  warm_up: int = 5) -> Result:
-    """Seconds per frame over `frames` made-up frames of (width, height), after `warm_up` others.
-
-    The spike plane has half the size, as a spike camera beside a video camera has.
-    """
-    width, height = size
-    rng = np.random.default_rng(0)
-    rgb = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    grid = rng.poisson(2.0, (deblurrer.bins, max(height // 2, 1), max(width // 2, 1)))
-    interval = Fraction(1, 30)
-
-    def made_up(count: int) -> Iterator[VideoFrame]:
-        for index in range(count):
-            yield VideoFrame(index, index, interval, 1, interval, rgb)
-
-    reset_peak()
-    for count in (warm_up, frames):
-        exposures = VoxelExposures([grid.astype(np.float32)] * count)
-        clock = _Stopwatch(deblurrer.frames(made_up(count), exposures))
-        for _ in clock:
-            pass
-    return Result(f"{width}x{height}", method, None, None, None, clock.seconds / clock.frames,
-                  round(peak_rss_mb(), 1))
-
-
-def machine(deblurrer: Deblurrer | None = None) -> dict[str, Any]:
+def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
     """What the figures were measured on."""
-    device = deblurrer.tiled.device if deblurrer is not None and deblurrer.tiled else "cpu"
     return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count(),
             "threads": torch.get_num_threads(), "device": str(device),
             "python": platform.python_version(), "torch": torch.__version__}
@@ -150,7 +121,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-class _Stopwatch:
+class Stopwatch:
     """Iterates over frames and adds up the time it takes to get them."""
 
     def __init__(self, frames: Iterable[VideoFrame]) -> None:

@@ -105,7 +105,7 @@ class StreamExposures:
                                  self.stream.offset_s, self.stream.rate_hz, self._start_s)
 
     def counts(self, frame: VideoFrame) -> tuple[np.ndarray | None, Fraction]:
-        interval = self.interval(frame.time, frame.interval)
+        interval = self.interval(*frame.span)
         covered = coverage(interval, self.stream.ticks)
         if not covered:
             return None, covered
@@ -114,7 +114,7 @@ class StreamExposures:
 
     def planes(self, frame: VideoFrame, target_time: float) -> tuple[np.ndarray, int]:
         """The ticks that the frame's exposure touches, and which of them `target_time` falls on."""
-        interval = self.interval(frame.time, frame.interval)
+        interval = self.interval(*frame.span)
         start = max(math.floor(interval.start), 0)
         spikes = self.stream[start:max(math.ceil(interval.stop), 0)]
         passed = interval.length * (Fraction(target_time) + Fraction(1, 2))
@@ -123,7 +123,7 @@ class StreamExposures:
 
     def ended_before(self, frame: VideoFrame) -> bool:
         """Whether the stream ends before the frame's exposure begins."""
-        return self.interval(frame.time, frame.interval).start >= self.stream.ticks
+        return self.interval(*frame.span).start >= self.stream.ticks
 
 
 class GridSource(Protocol):

@@ -102,7 +102,7 @@ class TiledModel:
             try:
                 return self._over_tiles(rgb, planes, target_times, self.tile)
             except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError among them
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
             # Outside the handler: the traceback would keep the failed pass's tensors alive.
             self._halve_tile(height, width)
@@ -198,7 +198,8 @@ def plane_step(frame_size: tuple[int, int], spike_size: tuple[int, int], tile: T
     return fitting[0] if fitting else 1
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch or Python raised `error` for want of memory."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
         sign in str(error)
         for sign in ("DefaultCPUAllocator", "out of memory", "not enough memory"))

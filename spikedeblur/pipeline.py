@@ -2,7 +2,8 @@
 
 bytes -> frame -> exposure -> ticks -> voxels -> window -> tile -> network -> blend -> frame ->
 bytes. Everything is a generator: alive are one window of frames and one tile of the network,
-however long the video is.
+however long the video is. In `Deblurrer.run` what comes before the window and what comes after
+the blend each go on in a thread of their own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from spikedeblur.ahead import ReadAhead, WriteBehind
 from spikedeblur.device import choose_device, choose_precision
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.exposures import (
@@ -108,7 +110,7 @@ class Deblurrer:
         interval; None for a model without spikes.
         Raises `InputError` if no frame at all is covered by spikes.
         """
-        for _, sharp in self._pairs(frames, self._exposures(spikes)):
+        for _, sharp in self._pairs(expose(frames, self._exposures(spikes))):
             yield sharp
 
     def run(self, video: str | Path, spikes: Spikes | None, output: str | Path, *,
@@ -133,10 +135,12 @@ class Deblurrer:
             expected = expected and expected * self.slowmo
             with VideoSinks(Path(output), reader.info, slowmo=self.slowmo, **sinks) as writer:
                 told_of_output = _warn(writer.warnings)
-                for blurry, sharp in self._pairs(frames, exposures):
-                    writer.write(blurry, sharp)
-                    if on_frame is not None:
-                        on_frame(self.tally.written, expected)
+                with ReadAhead(expose(frames, exposures)) as exposed, \
+                        WriteBehind(writer.write) as behind:
+                    for pair in self._pairs(exposed):
+                        behind.put(*pair)
+                        if on_frame is not None:
+                            on_frame(self.tally.written, expected)
             self.tally.damaged = reader.damaged
         _warn(reader.warnings[told:])
         _warn(writer.warnings[told_of_output:])
@@ -155,7 +159,7 @@ class Deblurrer:
         first = next(frames)
         duration = reader.info.duration
         exposures = open_exposures(
-            spikes, options or SpikeOptions(), bins=self.bins, interval_s=first.interval,
+            spikes, options or SpikeOptions(), bins=self.bins, interval_s=first.span[1],
             first_pts_s=_first_time(reader, first),
             duration_s=None if duration is None else duration - _first_time(reader, first))
         if isinstance(exposures, VoxelExposures) and reader.info.start is not None:
@@ -176,13 +180,11 @@ class Deblurrer:
             return StreamExposures(spikes, bins=self.bins)
         return spikes
 
-    def _pairs(self, frames: Iterable[VideoFrame], exposures: Exposures | None
-               ) -> Iterator[tuple[VideoFrame, VideoFrame]]:
+    def _pairs(self, exposed: Iterable[ExposedFrame]) -> Iterator[tuple[VideoFrame, VideoFrame]]:
         """Yield (blurry, sharp), `slowmo` times for each frame read."""
         self.tally = Tally()
         if self.tiled is not None:
             self.tiled.begin()
-        exposed = expose(frames, exposures)
         for restored in self.restorer.restore(self._counted(exposed)):
             if self.tiled is not None:
                 self.tally.not_finite = self.tiled.not_finite
@@ -224,9 +226,9 @@ def to_integers(picture: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 def _first_time(reader: Reader, first: VideoFrame) -> Fraction:
     """Time of the video's first frame, also when reading starts later."""
     if reader.info.start is None:
-        return first.time
+        return first.span[0]
     with open_video(reader.path, rate=reader.info.average_rate) as whole:
-        return next(iter(whole)).time
+        return next(iter(whole)).span[0]
 
 
 def _warn(messages: Sequence[str]) -> int:

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from spikedeblur.classical import sdm, tfi, tfp
+from spikedeblur.cuts import shots
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.exposures import ExposedFrame
 from spikedeblur.geometry import spike_to_video, tile_coverage, tile_to_spike, warp
@@ -38,6 +39,8 @@ class Restorer(Protocol):
 class NetRestorer:
     """Windows of frames through the network, overlapping predictions merged.
 
+    A hard cut ends one sequence of windows and begins another, so that no window sees two shots.
+
     window: frames of one pass, T. stride: frames from one window to the next, None for 3 of 5.
     target_times: instants of the exposure to restore, each in [-0.5, 0.5].
     Raises `UsageError` for a stride outside [1, window].
@@ -52,6 +55,10 @@ class NetRestorer:
         self._target_times = target_times
 
     def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        for shot in shots(frames, lambda exposed: exposed.frame.rgb):
+            yield from self._restore_shot(shot)
+
+    def _restore_shot(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
         waiting: deque[ExposedFrame] = deque()
         mergers = [WindowMerger(self.window, self.stride) for _ in self._target_times]
         entered = 0

@@ -18,6 +18,7 @@ from spikedeblur.exposures import (
 )
 from spikedeblur.io.spike_source import SpikeOptions
 from spikedeblur.io.spikes import SpikeStream, write_dat
+from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.io.voxels import write_voxels
 from spikedeblur.quantities import parse_exposure
 from spikedeblur.timeline import Interval
@@ -48,6 +49,15 @@ def test_a_frame_gets_the_count_of_its_interval(stream, planes):
         assert counts.shape == (7, 6, 8) and covered == 1
         np.testing.assert_allclose(counts.sum(0), planes[20 * index:20 * index + 20].sum(0),
                                    rtol=1e-5)
+
+
+def test_exact_times_are_preferred_to_what_the_container_made_of_them(stream, planes):
+    """A frame of 1/50 s at tick 20 that a file has at tick 23, for 17 of them."""
+    frame = VideoFrame(1, 23, Fraction(1, RATE_HZ), 17, Fraction(17, RATE_HZ),
+                       np.zeros((12, 16, 3), np.uint8), Fraction(20, RATE_HZ), Fraction(1, 50))
+    counts, _ = StreamExposures(stream, bins=5).counts(frame)
+    np.testing.assert_allclose(counts.sum(0), planes[20:40].sum(0), rtol=1e-5)
+    assert StreamExposures(stream).planes(frame, -0.5)[0].shape[0] == 20
 
 
 @pytest.mark.parametrize(("exposure", "ticks"), [("0.5x", (5, 15)), ("90deg", (7.5, 12.5)),

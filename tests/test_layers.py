@@ -15,9 +15,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 BASE = {"errors", "quantities", "memory"}
 MIDDLE = {"io", "timeline", "geometry", "voxel", "classical", "light", "resample", "windows",
-          "tiling", "models", "metrics", "device"}
+          "cuts", "ahead", "tiling", "models", "metrics", "device"}
 UPPER = {"pipeline", "exposures", "inference", "restorers", "sinks", "tally", "inspection",
-         "alignment", "training", "benchmark", "report", "sample"}
+         "alignment", "training", "benchmark", "speed", "report", "sample"}
 TOP = {"cli", "__main__"}
 HEAVY = {"torch", "numpy", "av", "rich", "tifffile", "pydantic", "yaml", "einops", "torchmetrics"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterator
 from fractions import Fraction
@@ -10,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import InputError, OutputError, UsageError
 from spikedeblur.exposures import StreamExposures, VoxelExposures
 from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.pipeline import Deblurrer, to_integers
+from spikedeblur.sinks import VideoSinks
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH, frame_at
 
 
@@ -65,6 +67,20 @@ def test_every_window_sees_its_frames_with_their_own_spikes():
     sharp = Deblurrer(paint).frames(random_frames(8), VoxelExposures(counts))
     expected = [round(number / 100 * 255) for number in range(8)]
     assert [int(frame.rgb[3, 4, 1]) for frame in sharp] == expected
+
+
+@pytest.mark.parametrize("sizes", [(4, 7), (6, 2, 5), (9,)])
+def test_nothing_is_blended_across_a_cut(sizes):
+    """A model that gives each frame the mean of its window would show every neighbour it saw."""
+    def mean(rgb, voxels, target_time):
+        return rgb.mean(1, keepdim=True).expand_as(rgb)
+
+    scenes = [frame.rgb for frame in random_frames(len(sizes), 40, 60)]
+    numbers = np.repeat(np.arange(len(sizes)), sizes)
+    blurry = [frame_at(index, scenes[number]) for index, number in enumerate(numbers)]
+    for one, other in zip(blurry, Deblurrer(mean).frames(blurry, grids(len(blurry))), strict=True):
+        np.testing.assert_array_equal(one.rgb, other.rgb)
+        assert one.pts == other.pts
 
 
 def test_slow_motion_spreads_frames_over_interval_and_exposure():
@@ -187,7 +203,8 @@ def test_only_a_window_of_frames_is_alive():
     most = 0
     for _ in Deblurrer(identity).frames(source(), grids(60, 8, 8)):
         most = max(most, len(alive))
-    assert most <= 5 + 3 + 1  # the window, the stride's frames that wait for the next, one in hand
+    # the window, the stride's frames that wait for the next, one in hand, one looked ahead to
+    assert most <= 5 + 3 + 2
 
 
 def test_floats_become_the_nearest_integer():
@@ -218,6 +235,24 @@ def test_a_run_that_fails_leaves_nothing(recording, tmp_path):
         Deblurrer(broken).run(recording.blurry, recording.spikes, tmp_path / "out.mkv",
                               compare="split")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["reading", "writing", "progress"])
+def test_errors_of_other_threads_come_out_as_they_are(recording, tmp_path, monkeypatch, where):
+    def fail(*_arguments):
+        raise error
+
+    error = KeyboardInterrupt() if where == "progress" else OutputError("it broke - mend it")
+    before = threading.active_count()
+    if where == "reading":
+        monkeypatch.setattr(StreamExposures, "counts", fail)
+    elif where == "writing":
+        monkeypatch.setattr(VideoSinks, "write", fail)
+    with pytest.raises(type(error)) as caught:
+        Deblurrer(identity).run(recording.blurry, recording.spikes, tmp_path / "out.mkv",
+                                on_frame=fail if where == "progress" else None)
+    assert caught.value is error
+    assert list(tmp_path.iterdir()) == [] and threading.active_count() == before
 
 
 def test_a_part_of_the_video_keeps_its_place_in_the_spikes(recording, tmp_path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,58 +20,83 @@ if TYPE_CHECKING:
     from spikedeblur.pipeline import Deblurrer
 
 METHODS = ("blurry", "sdm", "tfp", "tfi", "net")
+WIDTH = 110  # columns, in which the widest table stays whole
+Size = tuple[int, int]
+Column = tuple[str, str, str]  # heading, field of the result, format
+
+QUALITY: tuple[Column, ...] = (
+    ("case", "case", ""), ("method", "method", ""), ("PSNR dB", "psnr", ".2f"),
+    ("SSIM", "ssim", ".4f"), ("temporal", "temporal", ".4f"),
+    ("s/frame", "seconds_per_frame", ".3f"), ("peak MB", "peak_rss_mb", ".0f"))
+PASSES: tuple[Column, ...] = (
+    ("size", "case", ""), ("precision", "precision", ""), ("s/frame", "seconds_per_frame", ".3f"),
+    ("min", "seconds_per_frame_min", ".3f"), ("max", "seconds_per_frame_max", ".3f"),
+    ("GFLOP/frame", "gflop_per_frame", ".1f"), ("GFLOP/s", "gflops", ".0f"),
+    ("conv3d", "conv3d_gflops", ".0f"), ("of it", "conv3d_fraction", ".0%"),
+    ("growth MB", "peak_growth_mb", ".0f"), ("to fp32", "speed_to_fp32", ".2fx"),
+    ("PSNR dB", "psnr_to_fp32", ".1f"))
 
 
 @click.command("benchmark")
 @click.argument("cases", nargs=-1, metavar="[CASE_DIR]...", type=click.Path(path_type=Path))
-@click.option("--methods", default="blurry,sdm,net", show_default=True, metavar="M,...",
-              help=f"Some of {', '.join(METHODS)}.")
+@click.option("--methods", metavar="M,...",
+              help=f"Some of {', '.join(METHODS)}.  [default: blurry,sdm,net]")
 @click.option("--weights", metavar="FILE|NAME", help="[default: those shipped with the program]")
-@click.option("--speed", is_flag=True, help="Time made-up frames instead of cases.")
+@click.option("--speed", is_flag=True,
+              help="Time made-up frames instead of cases, windows and tiles as in deblur.")
 @click.option("--size", "sizes", type=SIZE, multiple=True,
               help="Frame size for --speed; repeatable.  [default: 640x360]")
-@click.option("--repeats", type=click.IntRange(min=1), default=10, show_default=True, metavar="N",
-              help="Frames timed by --speed.")
-@click.option("--warm-up", type=click.IntRange(min=0), default=5, show_default=True, metavar="N",
-              help="Frames run before them.")
+@click.option("--frames", type=click.IntRange(min=1), metavar="T",
+              help="--speed of the network alone: passes over one window of T whole frames, in fp32"
+                   " and in half precision, set against the machine's rate of convolution.")
+@click.option("--config", metavar="NAME|FILE",
+              help="The same with random weights for this configuration.  [T: its window]")
+@click.option("--repeats", type=click.IntRange(min=1), metavar="N",
+              help="How many --speed times.  [default: 10 frames or 3 passes]")
+@click.option("--warm-up", type=click.IntRange(min=0), metavar="N",
+              help="How many run before them.  [default: 5 frames or 1 pass]")
 @compute_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="REPORT",
               help="Also write a report.")
 @click.pass_context
-def command(context: click.Context, *, cases: tuple[Path, ...], methods: str, weights: str | None,
-            speed: bool, sizes: tuple[tuple[int, int], ...], repeats: int, warm_up: int,
-            device: str, precision: str, threads: int | None, as_json: bool,
-            html: Path | None) -> None:
+def command(context: click.Context, *, cases: tuple[Path, ...], methods: str | None,
+            weights: str | None, speed: bool, sizes: tuple[Size, ...], frames: int | None,
+            config: str | None, repeats: int | None, warm_up: int | None, device: str,
+            precision: str, threads: int | None, as_json: bool, html: Path | None) -> None:
     """Measure methods on each CASE_DIR (as simulate writes them), or on the bundled sample."""
     console: Console = context.obj
     if html is not None:
         raise UsageError("--html is not available yet - use --json")
-    names = _methods(methods, speed)
-    from spikedeblur.benchmark import Case, bundled_case, machine, measure, measure_speed
-    from spikedeblur.pipeline import Deblurrer
+    alone = bool(frames or config)
+    names = _methods(methods or ("net" if alone else "blurry,sdm,net"), speed)
+    if alone:
+        _check_alone(speed, names, weights, config)
+    from spikedeblur.benchmark import machine
+    from spikedeblur.device import choose_device
 
-    found = [Case.of_folder(folder) for folder in cases]
-    if not speed and not found:
-        scratch = context.with_resource(TemporaryDirectory(prefix="spikedeblur-"))
-        found = [bundled_case(Path(scratch) / "sample")]
-    deblurrers: dict[str, Deblurrer | None] = {
-        name: None if name == "blurry" else Deblurrer(weights, method=name, device=device,
-                                                      precision=precision, threads=threads)
-        for name in names}
-    results: list[Result] = []
-    for name, deblurrer in deblurrers.items():
-        if speed and deblurrer is not None:
-            results += [measure_speed(name, deblurrer, size, frames=repeats, warm_up=warm_up)
-                        for size in sizes or ((640, 360),)]
-        elif not speed:
-            results += [measure(case, name, deblurrer) for case in found]
-    results.sort(key=lambda result: result.case)
-    if as_json:
-        console.json({"machine": machine(deblurrers.get("net")),
-                      "cases": [result.as_json() for result in results]})
+    results: Sequence[Result]
+    if alone:
+        results = _passes(weights, config, sizes or ((640, 360),), frames, device=device,
+                          precision=precision, threads=threads, repeats=3 if repeats is None
+                          else repeats, warm_up=1 if warm_up is None else warm_up)
     else:
-        _table(results)
+        from spikedeblur.pipeline import Deblurrer
+
+        deblurrers = {name: None if name == "blurry" else
+                      Deblurrer(weights, method=name, device=device, precision=precision,
+                                threads=threads)
+                      for name in names}
+        if speed:
+            results = _speeds(deblurrers, sizes or ((640, 360),), repeats or 10,
+                              5 if warm_up is None else warm_up)
+        else:
+            results = _qualities(context, cases, deblurrers)
+    if as_json:
+        used = choose_device(device) if "net" in names else "cpu"
+        console.json({"machine": machine(used), "cases": [asdict(result) for result in results]})
+    else:
+        _table(results, PASSES if alone else QUALITY)
 
 
 def _methods(text: str, speed: bool) -> list[str]:
@@ -81,17 +108,70 @@ def _methods(text: str, speed: bool) -> list[str]:
     return [name for name in names if not (speed and name in ("blurry", "tfi"))]
 
 
-def _table(results: list[Result]) -> None:
+def _check_alone(speed: bool, names: list[str], weights: str | None, config: str | None) -> None:
+    if not speed:
+        raise UsageError("--frames and --config are for timing the network - give --speed too")
+    if names != ["net"]:
+        raise UsageError(f"--frames and --config time the network alone (--methods "
+                         f"{','.join(names)}) - leave --methods out")
+    if weights is not None and config is not None:
+        raise UsageError("--config has random weights (--weights given) - give one of the two")
+
+
+def _passes(weights: str | None, config: str | None, sizes: Sequence[Size], frames: int | None, *,
+            device: str, precision: str, threads: int | None, repeats: int, warm_up: int
+            ) -> list[Result]:
+    """One row for each size and precision."""
+    import torch
+
+    from spikedeblur.device import choose_device
+    from spikedeblur.models.checkpoint import load_model
+    from spikedeblur.speed import compared_precisions, fresh_network, measure_pass
+
+    chosen = choose_device(device)
+    precisions = compared_precisions(precision, chosen)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    network = fresh_network(config, chosen) if config else load_model(weights, chosen)
+    window = frames or network.config.DATA.CLIP_LEN
+    return [row for size in sizes
+            for row in measure_pass(network, config or weights or "shipped", size, window,
+                                    precisions=precisions, repeats=repeats, warm_up=warm_up)]
+
+
+def _speeds(deblurrers: dict[str, Deblurrer | None], sizes: Sequence[Size], frames: int,
+            warm_up: int) -> list[Result]:
+    from spikedeblur.speed import measure_method
+
+    return [measure_method(name, deblurrer, size, frames=frames, warm_up=warm_up)
+            for size in sorted(sizes) for name, deblurrer in deblurrers.items()
+            if deblurrer is not None]
+
+
+def _qualities(context: click.Context, cases: Sequence[Path],
+               deblurrers: dict[str, Deblurrer | None]) -> list[Result]:
+    from spikedeblur.benchmark import Case, bundled_case, measure
+
+    found = [Case.of_folder(folder) for folder in cases]
+    if not found:
+        scratch = context.with_resource(TemporaryDirectory(prefix="spikedeblur-"))
+        found = [bundled_case(Path(scratch) / "sample")]
+    results = [measure(case, name, deblurrer)
+               for name, deblurrer in deblurrers.items() for case in found]
+    return sorted(results, key=lambda result: result.case)
+
+
+def _table(results: Sequence[Result], columns: Sequence[Column]) -> None:
     from rich.console import Console as RichConsole
     from rich.table import Table
 
-    table = Table("case", "method")
-    for heading in ("PSNR dB", "SSIM", "temporal", "s/frame", "peak MB"):
-        table.add_column(heading, justify="right")
+    console = RichConsole()
+    console.width = max(console.width, WIDTH)
+    table = Table()
+    for heading, _, form in columns:
+        table.add_column(heading, justify="right" if form else "left")
     for result in results:
-        figures: list[tuple[Any, str]] = [
-            (result.psnr, ".2f"), (result.ssim, ".4f"), (result.temporal, ".4f"),
-            (result.seconds_per_frame, ".3f"), (result.peak_rss_mb, ".0f")]
-        table.add_row(result.case, result.method, *("" if value is None else format(value, form)
-                                                    for value, form in figures))
-    RichConsole().print(table)
+        values = ((getattr(result, field), form) for _, field, form in columns)
+        table.add_row(*("" if value is None else format(value, form.removesuffix("x"))
+                        + "x" * form.endswith("x") for value, form in values))
+    console.print(table)

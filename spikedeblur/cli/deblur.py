@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from spikedeblur.cli.batch import PIPE, Job, Outcome, plan_jobs, run_jobs
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import compute_options, spike_options
 from spikedeblur.cli.progress import KINDS, progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ, PAIR, TILE, TIME, TimePoint
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from spikedeblur.io.spike_source import SpikeOptions
     from spikedeblur.pipeline import Deblurrer
 
 
 @click.command("deblur")
 @click.argument("videos", nargs=-1, required=True, metavar="VIDEO", type=click.Path(path_type=Path))
-@click.option("--spikes", type=click.Path(path_type=Path), metavar="S.dat|X.tif",
-              help="The spike camera's recording, or voxel grids made of it. May be left out with "
-                   "weights that use none.")
+@click.option("--spikes", type=click.Path(path_type=Path), metavar="S.dat|X.tif", multiple=True,
+              help="The spike camera's recording, or voxel grids made of it. For several videos: "
+                   "once for each, a folder of STEM.dat, or a pattern such as DIR/{stem}.dat. "
+                   "[default: STEM.dat beside the video, if it exists]")
 @spike_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
-              help="[default: INPUT_deblurred beside the input]")
+              help="- is standard output (Matroska).  [default: INPUT_deblurred beside the input]")
+@click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Write INPUT_deblurred into this folder instead; it is created.")
 @click.option("-y", "--overwrite", is_flag=True, help="Replace an output that exists.")
 @click.option("-n", "--no-clobber", is_flag=True, help="Do nothing if the output exists.")
 @click.option("--weights", metavar="FILE|NAME", help="[default: those shipped with the program]")
@@ -67,72 +75,124 @@ if TYPE_CHECKING:
 @click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True,
               help="auto: a bar on a terminal, lines elsewhere.")
 @click.pass_obj
-def command(console: Console, *, videos: tuple[Path, ...], spikes: Path | None,
-            spike_options: SpikeOptions, output: Path | None, overwrite: bool, no_clobber: bool,
-            frame_rate: Fraction | None, start: TimePoint | None, end: TimePoint | None,
-            strict: bool, resume: bool, shard: str | None, dry_run: bool, as_json: bool,
-            progress: str, **settings: Any) -> ExitStatus:
+def command(console: Console, *, videos: tuple[Path, ...], spikes: tuple[Path, ...],
+            output: Path | None, output_dir: Path | None, overwrite: bool, no_clobber: bool,
+            resume: bool, shard: str | None, as_json: bool, **settings: Any) -> ExitStatus:
     """Deblur VIDEO with the spikes of the same scene.
 
     Every frame keeps its time; sound, subtitles, metadata, rotation and colour tags are kept.
+    Several videos are done one after the other; one that fails does not stop the others.
+    VIDEO may be -, standard input, which is stored in a temporary file first.
     """
-    _refuse_unavailable(resume, shard, videos)
-    video = videos[0]
-    output = output or video.with_name(f"{video.stem}_deblurred{video.suffix}")
-    _check_paths(video, spikes, output)
+    _refuse_unavailable(resume, shard)
     if overwrite and no_clobber:
         raise UsageError("both --overwrite and --no-clobber are given - give one of them")
-    if no_clobber and output.exists():
-        console.note(f"{output} exists: nothing to do")
-        return ExitStatus.OK
-    reading = _reading(video, start, end, frame_rate)
+    jobs = plan_jobs(videos, spikes, output, output_dir)
+    if len(jobs) == 1:
+        _check_paths(jobs[0])  # before weights are loaded
+        if jobs[0].output == PIPE:
+            _check_stdout(as_json or settings["dry_run"], settings["compare"])
+    if output_dir is not None and not settings["dry_run"]:
+        _create(output_dir)
     deblurrer = _deblurrer(settings)
-    if dry_run:
+    if not spikes and not deblurrer.uses_spikes:
+        jobs = [replace(job, spikes=None) for job in jobs]
+    work = partial(_deblur, console, deblurrer, overwrite=overwrite, no_clobber=no_clobber,
+                   as_json=as_json, settings=settings)
+    if len(jobs) == 1:
+        with _stdin_stored(jobs[0]) as job:
+            return work(job, event="done").status
+    return run_jobs(console, jobs, partial(work, event="video"), as_json)
+
+
+def _deblur(console: Console, deblurrer: Deblurrer, job: Job, *, event: str, overwrite: bool,
+            no_clobber: bool, as_json: bool, settings: dict[str, Any]) -> Outcome:
+    """Deblur one video; `event` names the JSON object that says how it went."""
+    _check_paths(job)
+    if no_clobber and job.output.exists():
+        console.note(f"{job.output} exists: nothing to do")
+        return Outcome(ExitStatus.OK)
+    reading = _reading(job.video, settings["start"], settings["end"], settings["frame_rate"])
+    if settings["dry_run"]:
         from spikedeblur.cli.plan import tell_plan
 
-        tell_plan(console, deblurrer, video, spikes, spike_options, output, reading, as_json)
-        return ExitStatus.OK
-    with progress_display(progress, "deblurred", quiet=console.quiet,
+        tell_plan(console, deblurrer, job, settings["spike_options"], reading, as_json)
+        return Outcome(ExitStatus.OK)
+    warned = console.warnings
+    with progress_display(settings["progress"], "deblurred", quiet=console.quiet,
                           json_lines=as_json) as display:
         tally = deblurrer.run(
-            video, spikes, output, **reading, spike_options=spike_options, strict=strict,
-            on_frame=display.advance_to, overwrite=overwrite,
+            job.video, job.spikes, job.output, **reading, spike_options=settings["spike_options"],
+            strict=settings["strict"], on_frame=display.advance_to, overwrite=overwrite,
             compare=settings["compare"], codec=settings["codec"], crf=settings["crf"],
             preset=settings["preset"], pix_fmt=settings["pix_fmt"],
             encoder_options=dict(settings["encoder_options"]), audio=not settings["no_audio"],
             subtitles=not settings["no_subtitles"])
-    plural = "" if console.warnings == 1 else "s"
-    console.note(f"wrote {output}: {tally.written} frames in {display.seconds:.1f} s, "
-                 f"{display.fps:.2f} fps, {console.warnings} warning{plural}")
+    warnings = console.warnings - warned
+    console.note(f"wrote {job.output}: {tally.written} frames in {display.seconds:.1f} s, "
+                 f"{display.fps:.2f} fps, {warnings} warning{'' if warnings == 1 else 's'}")
     if as_json:
         from spikedeblur.memory import peak_rss_mb
 
-        console.json({"event": "done", "frames": tally.written, "fps": round(display.fps, 3),
-                      "output": str(output), "warnings": console.warnings,
+        console.json({"event": event, "frames": tally.written, "fps": round(display.fps, 3),
+                      "output": str(job.output), "warnings": warnings,
                       "peak_rss_mb": round(peak_rss_mb(), 1), "partial": tally.partial,
                       "uncovered": tally.uncovered, "not_finite": tally.not_finite,
                       "damaged": tally.damaged})
-    return ExitStatus.DAMAGED_INPUT if tally.input_was_damaged else ExitStatus.OK
+    status = ExitStatus.DAMAGED_INPUT if tally.input_was_damaged else ExitStatus.OK
+    return Outcome(status, tally.written)
 
 
-def _refuse_unavailable(resume: bool, shard: str | None, videos: tuple[Path, ...]) -> None:
-    for given, name in ((resume, "--resume"), (shard, "--shard"),
-                        (len(videos) > 1, "several videos in one call")):
+def _refuse_unavailable(resume: bool, shard: str | None) -> None:
+    for given, name in ((resume, "--resume"), (shard, "--shard")):
         if given:
-            raise UsageError(f"{name} is not available yet - run one whole video at a time, or "
-                             "parts of it by --start and --end")
+            raise UsageError(f"{name} is not available yet - run whole videos, or parts of them by "
+                             "--start and --end")
 
 
-def _check_paths(video: Path, spikes: Path | None, output: Path) -> None:
+def _check_paths(job: Job) -> None:
     """Refuse, before anything is loaded, what cannot end well."""
-    if "%" not in video.name and not video.exists():
+    video, spikes, output = job.video, job.spikes, job.output
+    if "%" not in video.name and video != PIPE and not video.exists():
         raise InputError(f"there is no file {video} - check the name")
     if spikes is not None and not spikes.exists():
         raise InputError(f"there is no file {spikes} - check the name given to --spikes")
     for kind, path in (("input", video), ("spike file", spikes)):
-        if (path is not None and output.absolute() == path.absolute()) or (
-                path is not None and output.exists() and path.exists() and output.samefile(path)):
+        if path is None or PIPE in (path, output):
+            continue
+        if output.absolute() == path.absolute() or (
+                output.exists() and path.exists() and output.samefile(path)):
             raise UsageError(f"the output is the {kind} ({output}) - choose another -o")
+
+
+def _check_stdout(as_json: bool, compare: str | None) -> None:
+    """Refuse what would mix with the video on standard output."""
+    for given, name in ((as_json, "--json or --dry-run"), (compare, "--compare")):
+        if given:
+            raise UsageError(f"the video goes to standard output (-o -, and {name}) - "
+                             "write it to a file")
+    if sys.stdout.isatty():
+        raise UsageError("standard output is a terminal (-o -) - name a file, or pipe it on")
+
+
+@contextmanager
+def _stdin_stored(job: Job) -> Iterator[Job]:
+    """The job with a file in place of standard input."""
+    if job.video != PIPE:
+        yield job
+        return
+    from spikedeblur.io.pipes import stored
+
+    with stored(sys.stdin.buffer) as path:
+        yield replace(job, video=path)
+
+
+def _create(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot create the folder {folder} ({error.strerror}) - "
+                          "give another --output-dir") from None
 
 
 def _reading(video: Path, start: TimePoint | None, end: TimePoint | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spikedeblur.cli.batch import Job
 from spikedeblur.cli.console import Console, printable
 
 if TYPE_CHECKING:
@@ -13,19 +14,18 @@ if TYPE_CHECKING:
     from spikedeblur.pipeline import Deblurrer
 
 
-def tell_plan(console: Console, deblurrer: Deblurrer, video: Path, spikes: Path | None,
-              options: SpikeOptions, output: Path, reading: dict[str, Any],
-              as_json: bool) -> None:
+def tell_plan(console: Console, deblurrer: Deblurrer, job: Job, options: SpikeOptions,
+              reading: dict[str, Any], as_json: bool) -> None:
     """Write the plan to stdout; reads headers and one frame, writes nothing else.
 
     reading: keywords of `open_video`.
     """
     from spikedeblur.io.video import open_video
 
-    with open_video(video, **reading) as reader:
-        plan = {"video": _video(reader), **_spikes(deblurrer, reader, spikes, options),
+    with open_video(job.video, **reading) as reader:
+        plan = {"video": _video(reader), **_spikes(deblurrer, reader, job.spikes, options),
                 **_network(deblurrer, reader),
-                "output": f"{output}{' (exists)' if output.exists() else ''}"}
+                "output": f"{job.output}{' (exists)' if job.output.exists() else ''}"}
     if as_json:
         console.json({"event": "plan", **plan})
         return
@@ -52,7 +52,7 @@ def _spikes(deblurrer: Deblurrer, reader: Reader, spikes: Path | None,
     if not isinstance(exposures, StreamExposures):
         return {"spikes": f"{spikes}: voxel grids of {width}x{height}"}
     stream, first = exposures.stream, next(frames)
-    interval = exposures.interval(first.time, first.interval)
+    interval = exposures.interval(*first.span)
     return {
         "spikes": f"{stream.path}: {width}x{height} at {float(stream.rate_hz):g} Hz, "
                   f"{stream.ticks} ticks, from {float(stream.offset_s):g} s on the video's clock",

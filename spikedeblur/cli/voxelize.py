@@ -74,7 +74,7 @@ def _frames_of(video: Path) -> list[tuple[Fraction, Fraction]]:
     from spikedeblur.io.video import open_video
 
     with open_video(video) as reader:
-        return [(frame.time, frame.interval) for frame in reader]
+        return [frame.span for frame in reader]
 
 
 def _duration(shown: list[tuple[Fraction, Fraction]]) -> Fraction:

@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 from av.container import InputContainer
 
+from spikedeblur.io.rate_grid import RateGrid
 from spikedeblur.io.video_info import FALLBACK_RATE
 
 # A shorter gap at the end than this is ordinary rounding of headers.
@@ -28,6 +29,10 @@ class FrameClock:
         raw = stream.time_base is None or container in {"h264", "hevc", "vvc", "m4v", "obu"}
         self.counting = raw or (container == "avi" and reordered)
         self.time_base = 1 / self._rate if self.counting else Fraction(stream.time_base or 1)
+        self._grid = None
+        if not self.counting and stream.start_time is not None:
+            self._grid = RateGrid.rounded(self._rate, self.time_base,
+                                          stream.start_time * self.time_base)
         self._track_end = None
         if container.startswith("mov") and stream.duration is not None:
             self._track_end = (stream.start_time or 0) + stream.duration
@@ -71,6 +76,14 @@ class FrameClock:
         if following is not None:
             return (following - pts) * self.time_base
         return (duration or self._step()) * self.time_base
+
+    def exact(self, pts: int, following: int | None, interval: Fraction
+              ) -> tuple[Fraction | None, Fraction | None]:
+        """(time, interval) of a frame before the container rounded them; None if it did not."""
+        if self._grid is None:
+            return None, None
+        next_time = None if following is None else following * self.time_base
+        return self._grid.span(pts * self.time_base, next_time, interval)
 
     def length(self, container: InputContainer) -> Fraction | None:
         """The end of the video stream's last frame by the header, in seconds, if it says."""

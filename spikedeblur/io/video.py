@@ -36,6 +36,8 @@ def create_video(path: Path | str, source: VideoInfo, *, codec: str | None = Non
                  time_base: Fraction | None = None, overwrite: bool = False) -> Writer:
     """Create a video file, or an image sequence, for frames like those of `source`.
 
+    The path `-` is standard output (Matroska).
+
     The arguments are those of `VideoWriter`; an image sequence has no use for the encoder's.
     """
     if is_image_sequence(path):

@@ -19,6 +19,8 @@ class VideoFrame:
 
     `rgb` is (H, W, 3), uint8, or uint16 over the whole scale when the video has more than 8 bits.
     `pts` and `duration` count `time_base`; `interval` is the seconds until the next frame is shown.
+    `exact_time` and `exact_interval` (seconds) are known where the container has rounded the times
+    of a constant rate; they are for exposures, `pts` is what is written again.
     """
 
     index: int
@@ -27,11 +29,19 @@ class VideoFrame:
     duration: int | None
     interval: Fraction
     rgb: np.ndarray
+    exact_time: Fraction | None = None
+    exact_interval: Fraction | None = None
 
     @property
     def time(self) -> Fraction:
         """Seconds on the video's clock at which the frame is shown."""
         return self.pts * self.time_base
+
+    @property
+    def span(self) -> tuple[Fraction, Fraction]:
+        """(time, interval) in seconds that exposures are reckoned from: exact ones if known."""
+        return (self.time if self.exact_time is None else self.exact_time,
+                self.interval if self.exact_interval is None else self.exact_interval)
 
 
 @dataclass(frozen=True)

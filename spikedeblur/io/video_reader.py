@@ -96,7 +96,8 @@ class VideoReader:
             interval = self._clock.interval(pts, following, duration)
             last_end = time + interval
             yield VideoFrame(index, pts, self._clock.time_base, duration, interval,
-                             self._to_rgb(decoded))
+                             self._to_rgb(decoded),
+                             *self._clock.exact(pts, following, interval))
             index += 1
         if index == 0:
             raise InputError(f"no frame lies between --start and --end ({self.path}) - "

@@ -15,7 +15,6 @@ import numpy as np
 from av.codec.context import Flags
 
 from spikedeblur.errors import OutputError, SpikedeblurError, UsageError
-from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.colour import FULL, LIMITED, RGB_MATRIX, ColourConverter, PixelLayout
 from spikedeblur.io.containers import (
     CONSTANT_RATE,
@@ -26,6 +25,7 @@ from spikedeblur.io.containers import (
     reason,
 )
 from spikedeblur.io.encoders import EncoderSettings, choose_encoder, open_encoder
+from spikedeblur.io.pipes import PIPE_CONTAINER, destination, is_pipe
 from spikedeblur.io.streams import StreamCopier, lasting_metadata
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
@@ -38,7 +38,8 @@ class VideoWriter:
     """Encodes frames into one file that appears, whole, when the `with` block ends well.
 
     `warnings` says what of the input could not be kept, and which format could keep it; it is
-    complete when the block has ended. Nothing stands at the path when the block raises.
+    complete when the block has ended. Nothing stands at the path when the block raises. The path
+    `-` is standard output: Matroska, written as it is made.
     """
 
     def __init__(self, path: Path | str, source: VideoInfo, *, codec: str | None = None,
@@ -65,12 +66,12 @@ class VideoWriter:
         self._durations: dict[int, int] = {}
         self._inexact = False
         self._closed = False
-        self._container = container_of(self.path)
+        self._container = PIPE_CONTAINER if is_pipe(path) else container_of(self.path)
         _refuse_input(self.path, source.path)
         with ExitStack() as stack:
             stack.enter_context(_output_errors(self.path))
-            temporary = stack.enter_context(atomic_path(self.path, overwrite))
-            self._open(temporary, audio, subtitles, stack)
+            target = stack.enter_context(destination(self.path, overwrite))
+            self._open(target, audio, subtitles, stack)
             self._stack = stack.pop_all()
 
     @property
@@ -110,8 +111,8 @@ class VideoWriter:
             self._mux(picture)
         self.frames += 1
 
-    def _open(self, temporary: Path, audio: bool, subtitles: bool, stack: ExitStack) -> None:
-        self._output = av.open(f"file:{temporary.resolve()}", "w", format=self._container,
+    def _open(self, target: str, audio: bool, subtitles: bool, stack: ExitStack) -> None:
+        self._output = av.open(target, "w", format=self._container,
                                metadata_errors="surrogateescape")
         stack.push(self._abandon)
         self._grid = self._choose_time_base()
@@ -273,7 +274,9 @@ class _output_errors:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        if isinstance(error, (av.FFmpegError, OSError)) and not isinstance(error, SpikedeblurError):
+        if isinstance(error, (SpikedeblurError, BrokenPipeError)):
+            return  # already said, or nobody is left to read the output
+        if isinstance(error, (av.FFmpegError, OSError)):
             raise OutputError(f"cannot write {self._path} ({reason(error)}) - check space, "
                               "permissions and the format") from error
 

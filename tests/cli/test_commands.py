@@ -116,6 +116,34 @@ class TestBenchmark:
             ("32x32", "sdm"), ("32x32", "net"), ("64x48", "sdm"), ("64x48", "net")]
         assert all(row["seconds_per_frame"] > 0 and row["psnr"] is None for row in rows)
 
+    def test_speed_of_the_network_alone(self, capsys, tiny_weights, tmp_path, monkeypatch):
+        monkeypatch.setattr("spikedeblur.speed.CONV_SHAPE", (2, 64, 4, 16, 16))
+        config = tmp_path / "tiny.yaml"
+        config.write_text("DATA: {CLIP_LEN: 2}\nMODEL:\n  CHANNELS_PER_SCALE: [8, 8, 8, 8]\n  VRT:"
+                          f" {{EMBED_DIMS: {[8] * 11}, NUM_HEADS: {[2] * 11}, DEPTHS: {[1] * 11},"
+                          " PA_FRAMES: 0, MUL_ATTN_RATIO: 0}\n")
+        quick = ["benchmark", "--speed", "--size", "48x32", "--repeats", "1"]
+        assert main([*quick, "--config", str(config), "--size", "32x32", "--json"]) == 0
+        rows = json.loads(capsys.readouterr().out)["cases"]
+        assert [(row["case"], row["precision"]) for row in rows] == [
+            (size, precision) for size in ("48x32", "32x32") for precision in ("fp32", "bf16")]
+        assert all(row["frames"] == 2 and row["seconds_per_frame"] > 0 for row in rows)
+        assert rows[1]["psnr_to_fp32"] > 20 and rows[1]["speed_to_fp32"] > 0
+        assert main([*quick, "--weights", str(tiny_weights), "--frames", "3", "--precision",
+                     "fp32"]) == 0
+        out, err = capsys.readouterr()
+        assert "48x32" in out and "conv3d" in out and "bf16" not in out and err == ""
+
+    @pytest.mark.parametrize("args", [
+        ["--config", "small"], ["--speed", "--config", "smal"], ["--speed", "--frames", "0"],
+        ["--speed", "--config", "small", "--weights", "small"],
+        ["--speed", "--config", "small", "--methods", "sdm,net"],
+        ["--speed", "--config", "small", "--precision", "fp16", "--device", "cpu"]])
+    def test_usage_of_speed(self, args, capsys):
+        assert main(["benchmark", *args]) == 2
+        [line] = capsys.readouterr().err.splitlines()
+        assert line.startswith("spikedeblur: error: ")
+
     @pytest.mark.parametrize("args", [["--methods", "magic"], ["--methods", ","],
                                       ["--html", "r.html"], ["--size", "big"]])
     def test_usage(self, args):
@@ -154,7 +182,8 @@ def test_train_passes_on_what_it_was_told(monkeypatch, tmp_path, capsys):
                  "--set", "TRAIN.STEPS=3", "--seed", "9", "--precision", "bf16", "--device",
                  "cpu"]) == 0
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "spikedeblur: step 2: loss 0.25000, rate 1.00e-03, 0.50 s a step, 30.50 dB"
+    assert lines[0] == ("spikedeblur: step 2: loss 0.25000, 30.50 dB, rate 1.00e-03, "
+                        "0.50 s a step, 0.0% of it waiting for data")
     assert lines[1] == "spikedeblur: step 2: state saved" and "best.safetensors" in lines[2]
 
 

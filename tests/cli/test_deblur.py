@@ -120,3 +120,17 @@ def test_the_network_with_weights_of_ours(recording, tmp_path, tiny_weights):
     assert main(["deblur", str(recording.blurry), "--spikes", str(recording.spikes), "--weights",
                  str(tiny_weights), "-o", str(tmp_path / "a.mkv"), "--threads", "1"]) == 0
     assert times(tmp_path / "a.mkv") == times(recording.blurry)
+
+
+@pytest.mark.parametrize("option", [["--json"], ["--dry-run"], ["--compare", "side"]])
+def test_nothing_mixes_with_a_video_on_standard_output(recording, option, capfdbinary):
+    assert deblur(recording, Path("-"), *option) == 2
+    captured = capfdbinary.readouterr()
+    assert captured.out == b"" and b"standard output" in captured.err
+
+
+def test_no_video_goes_to_a_terminal(recording, monkeypatch, capfdbinary):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert deblur(recording, Path("-")) == 2
+    captured = capfdbinary.readouterr()
+    assert captured.out == b"" and b"terminal" in captured.err

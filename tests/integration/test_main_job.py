@@ -54,6 +54,30 @@ def test_geometry_is_inferred_from_a_known_camera(tmp_path):
         assert [frame.time for frame in reader] == [Fraction(n, 50) for n in range(5)]
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_from_pipe_to_pipe(recording, tmp_path, suffix):
+    """Also an ordinary MP4, whose index stands at its end; talk stays on standard error."""
+    video = recording.blurry
+    if suffix == ".mp4":
+        video = tmp_path / "blurry.mp4"
+        with open_video(recording.blurry) as reader, \
+                create_video(video, reader.info, codec="libx264rgb", crf=0) as writer:
+            for frame in reader:
+                writer.write(frame)
+    arguments = ["--spikes", recording.spikes, "--method", "sdm"]
+    assert run("deblur", video, *arguments, "-o", tmp_path / "file.mkv", cwd=tmp_path
+               ).returncode == 0
+    with video.open("rb") as source, (tmp_path / "pipe.mkv").open("wb") as target:
+        done = subprocess.run([*COMMAND, "deblur", "-", *map(str, arguments)], stdin=source,
+                              stdout=target, stderr=subprocess.PIPE, cwd=tmp_path,
+                              env={**os.environ, "PYTHONPATH": str(PACKAGE_PARENT)})
+    assert done.returncode == 0 and b"7 frames" in done.stderr, done.stderr
+    with open_video(tmp_path / "file.mkv") as one, open_video(tmp_path / "pipe.mkv") as other:
+        for frame, piped in zip(one, other, strict=True):
+            assert frame.time == piped.time
+            np.testing.assert_array_equal(frame.rgb, piped.rgb)
+
+
 def write_noise(folder: Path, frames: int) -> None:
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 255, (32, 48, 3), dtype=np.uint8)

@@ -1,0 +1,113 @@
+"""Several videos in one call: which spikes and which output belong to each, and going on when one
+of them fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spikedeblur.cli.console import Console
+from spikedeblur.cli.status import ExitStatus
+from spikedeblur.errors import UsageError
+
+STEM = "{stem}"
+PIPE = Path("-")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One video to deblur; `spikes` is None where none are named and none stand beside it."""
+
+    video: Path
+    spikes: Path | None
+    output: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one job ended."""
+
+    status: ExitStatus
+    frames: int = 0
+
+
+def plan_jobs(videos: Sequence[Path], spikes: Sequence[Path], output: Path | None,
+              output_dir: Path | None) -> list[Job]:
+    """Pair every video with its spikes and its output.
+
+    spikes: one for each video, in order; or a folder or a pattern with {stem} for all of them; or
+    nothing, for STEM.dat beside each video. Raises `UsageError` for what does not pair.
+    """
+    if output is not None and (output_dir is not None or len(videos) > 1):
+        raise UsageError(f"one output for several videos, or beside --output-dir ({output}) - "
+                         "give --output-dir DIR alone")
+    if PIPE in videos and (len(videos) > 1 or output_dir is not None):
+        raise UsageError("standard input (-) beside other videos or --output-dir - "
+                         "deblur it alone, with -o")
+    jobs = [Job(video, found, output or _default_output(video, output_dir))
+            for video, found in zip(videos, _spikes_for(videos, spikes), strict=True)]
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        other = taken.setdefault(job.output.absolute(), job.video)
+        if other is not job.video:
+            raise UsageError(f"{other} and {job.video} would both become {job.output} - "
+                             "deblur them in separate calls")
+    return jobs
+
+
+def run_jobs(console: Console, jobs: Sequence[Job], work: Callable[[Job], Outcome],
+             as_json: bool) -> ExitStatus:
+    """Do every job; one that fails does not stop the others.
+
+    Failures are listed at the end; the status is then FAILED.
+    """
+    began, frames = time.monotonic(), 0
+    statuses: list[ExitStatus] = []
+    failed: list[str] = []
+    for job in jobs:
+        try:
+            outcome = work(job)
+        except BrokenPipeError:  # nobody reads what is said any more
+            raise
+        except Exception as error:
+            console.error(f"{job.video}: {error}", error)
+            failed.append(str(job.video))
+        else:
+            frames += outcome.frames
+            statuses.append(outcome.status)
+    if as_json:
+        from spikedeblur.memory import peak_rss_mb
+
+        fps = frames / max(time.monotonic() - began, 1e-9)
+        console.json({"event": "done", "frames": frames, "fps": round(fps, 3),
+                      "output": [str(job.output) for job in jobs if str(job.video) not in failed],
+                      "failed": failed, "warnings": console.warnings,
+                      "peak_rss_mb": round(peak_rss_mb(), 1)})
+    if failed:
+        console.error(f"{len(failed)} of {len(jobs)} videos failed ({', '.join(failed)}) - "
+                      "the reasons are above")
+        return ExitStatus.FAILED
+    return max(statuses)
+
+
+def _spikes_for(videos: Sequence[Path], spikes: Sequence[Path]) -> list[Path | None]:
+    if not spikes:
+        beside = [video.with_suffix(".dat") for video in videos]
+        return [path if path.exists() else None for path in beside]
+    if len(spikes) == 1 and STEM in str(spikes[0]):
+        return [Path(str(spikes[0]).replace(STEM, video.stem)) for video in videos]
+    if len(spikes) == 1 and spikes[0].is_dir():
+        return [spikes[0] / f"{video.stem}.dat" for video in videos]
+    if len(spikes) != len(videos):
+        raise UsageError(f"{len(spikes)} spike files for {len(videos)} videos - give --spikes once "
+                         "for each, or a folder, or a pattern such as DIR/{stem}.dat")
+    return list(spikes)
+
+
+def _default_output(video: Path, folder: Path | None) -> Path:
+    if video == PIPE:
+        return PIPE
+    name = f"{video.stem}_deblurred{video.suffix}"
+    return video.with_name(name) if folder is None else folder / name

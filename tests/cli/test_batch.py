@@ -1,0 +1,145 @@
+"""Several videos in one call: what belongs together, and what happens when one fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spikedeblur.cli.batch import plan_jobs
+from spikedeblur.cli.main import main
+from spikedeblur.cli.status import ExitStatus
+from spikedeblur.errors import UsageError
+from spikedeblur.io.video import open_video
+
+VIDEOS = [Path("in/a.mp4"), Path("in/b.mkv")]
+
+
+@pytest.fixture
+def folder(recording, tmp_path) -> Path:
+    """Two copies of the recording, a and b, each with its spikes and sidecar beside it."""
+    for name in "ab":
+        for path in (recording.blurry, recording.spikes, recording.spikes.with_suffix(".toml")):
+            shutil.copy(path, tmp_path / f"{name}{path.suffix}")
+    return tmp_path
+
+
+def deblur(*args: object) -> int:
+    return main(["deblur", *map(str, args), "--method", "sdm", "--progress", "none"])
+
+
+def pictures(path: Path) -> np.ndarray:
+    with open_video(path) as reader:
+        return np.stack([frame.rgb for frame in reader])
+
+
+def test_each_has_its_own_spikes_and_output(recording, folder):
+    (folder / "b.toml").write_text((folder / "b.toml").read_text() + "flip = false\n")
+    assert deblur(folder / "a.mkv", folder / "b.mkv", "--output-dir", folder / "new/out") == 0
+    for name, flip in (("a", "--flip"), ("b", "--no-flip")):
+        alone = folder / f"alone_{name}.mkv"
+        assert deblur(recording.blurry, "--spikes", recording.spikes, flip, "-o", alone) == 0
+        np.testing.assert_array_equal(pictures(folder / f"new/out/{name}_deblurred.mkv"),
+                                      pictures(alone))
+
+
+def test_outputs_stand_beside_the_inputs_by_default(folder):
+    assert deblur(folder / "a.mkv", folder / "b.mkv") == 0
+    assert (folder / "a_deblurred.mkv").exists() and (folder / "b_deblurred.mkv").exists()
+
+
+def test_one_that_fails_does_not_stop_the_others(folder, capsys):
+    (folder / "a.mkv").write_text("this is no video")
+    (folder / "c.mkv").symlink_to(folder / "b.mkv")
+    status = deblur(folder / "a.mkv", folder / "b.mkv", folder / "c.mkv", "--output-dir", folder,
+                    "--spikes", folder / "b.dat", "--spikes", folder / "b.dat", "--spikes",
+                    folder / "nowhere.dat")
+    assert status == ExitStatus.FAILED
+    errors = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert len(errors) == 3 and "a.mkv" in errors[0] and "nowhere.dat" in errors[1]
+    assert "2 of 3" in errors[2] and "a.mkv" in errors[2] and "c.mkv" in errors[2]
+    assert sorted(path.name for path in folder.glob("*_deblurred*")) == ["b_deblurred.mkv"]
+
+
+def test_the_worst_status_is_returned(folder):
+    (folder / "b.toml").write_text((folder / "b.toml").read_text() + "offset_s = 0.02\n")
+    assert deblur(folder / "a.mkv", folder / "b.mkv") == ExitStatus.DAMAGED_INPUT
+
+
+def test_json_has_one_object_for_each_and_one_for_all(folder, capsys):
+    (folder / "b.mkv").unlink()
+    assert deblur(folder / "a.mkv", folder / "b.mkv", "--json") == ExitStatus.FAILED
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == ["video", "done"]
+    assert events[0]["output"] == str(folder / "a_deblurred.mkv")
+    done = events[1]
+    assert (done["frames"], done["failed"]) == (7, [str(folder / "b.mkv")])
+    assert done["output"] == [str(folder / "a_deblurred.mkv")]
+    assert {"fps", "warnings", "peak_rss_mb"} <= done.keys()
+
+
+def test_existing_outputs_are_skipped_or_refused_one_by_one(folder, capsys):
+    (folder / "a_deblurred.mkv").write_bytes(b"mine")
+    assert deblur(folder / "a.mkv", folder / "b.mkv") == ExitStatus.FAILED
+    assert deblur(folder / "a.mkv", folder / "b.mkv", "-n") == ExitStatus.OK
+    assert (folder / "a_deblurred.mkv").read_bytes() == b"mine"
+    assert deblur(folder / "a.mkv", folder / "b.mkv", "-y") == ExitStatus.OK
+    assert len(pictures(folder / "a_deblurred.mkv")) == 7
+
+
+def test_a_dry_run_plans_all_and_writes_nothing(folder, capsys):
+    before = set(folder.iterdir())
+    assert deblur(folder / "a.mkv", folder / "b.mkv", "--output-dir", folder / "out",
+                  "--dry-run") == 0
+    out = capsys.readouterr().out
+    assert "a_deblurred.mkv" in out and "b_deblurred.mkv" in out
+    assert set(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(("spikes", "expected"), [
+    (["x.dat", "y.tif"], ["x.dat", "y.tif"]), (["s/{stem}.tif"], ["s/a.tif", "s/b.tif"]),
+    (["{stem}/{stem}.dat"], ["a/a.dat", "b/b.dat"])])
+def test_spikes_by_order_and_pattern(spikes, expected):
+    jobs = plan_jobs(VIDEOS, [Path(each) for each in spikes], None, None)
+    assert [str(job.spikes) for job in jobs] == expected
+
+
+def test_weights_without_spikes_leave_those_beside_the_video_alone(folder, monkeypatch, capsys):
+    from spikedeblur.cli import deblur as module
+    from spikedeblur.pipeline import Deblurrer
+
+    def plain(rgb, voxels, target_time):
+        assert voxels is None
+        return rgb
+
+    plain.uses_spikes = False
+    monkeypatch.setattr(module, "_deblurrer", lambda settings: Deblurrer(plain))
+    assert deblur(folder / "a.mkv") == 0
+    assert "warning" not in capsys.readouterr().err.replace("0 warnings", "")
+
+
+def test_spikes_by_folder_and_beside_the_video(folder):
+    videos = [folder / "a.mp4", folder / "c.mp4"]
+    assert [job.spikes for job in plan_jobs(videos, [], None, None)] == [folder / "a.dat", None]
+    assert [job.spikes for job in plan_jobs(videos, [folder], None, None)] == [
+        folder / "a.dat", folder / "c.dat"]
+
+
+@pytest.mark.parametrize("arguments", [
+    (VIDEOS, [Path("x.dat")], None, None), (VIDEOS, [Path("x.dat")] * 3, None, None),
+    (VIDEOS, [], Path("out.mkv"), None), (VIDEOS[:1], [], Path("out.mkv"), Path("out")),
+    ([Path("a/x.mp4"), Path("b/x.mp4")], [], None, Path("out"))])
+def test_what_does_not_pair_is_refused(arguments):
+    with pytest.raises(UsageError):
+        plan_jobs(*arguments)
+
+
+@pytest.mark.parametrize("arguments", [
+    ([Path("-"), Path("a.mp4")], [], None, None), ([Path("-")], [], None, Path("out"))])
+def test_standard_input_stands_alone(arguments):
+    with pytest.raises(UsageError, match="standard input"):
+        plan_jobs(*arguments)
+    assert plan_jobs([Path("-")], [], None, None)[0].output == Path("-")
