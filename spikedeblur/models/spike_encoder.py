@@ -31,7 +31,8 @@ class ResidualBlock3D(nn.Module):
             nn.init.zeros_(self.conv2.bias)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
-        return functional.relu(x_BCTHW + self.conv2(functional.relu(self.conv1(x_BCTHW))))
+        inner = functional.relu(self.conv1(x_BCTHW), inplace=True)
+        return functional.relu(self.conv2(inner) + x_BCTHW, inplace=True)
 
 
 def _residual_pair(channels: int) -> nn.Sequential:

@@ -167,8 +167,8 @@ class VideoSequence:
                              "write the sequence again")
 
     def _counts(self, stream: SpikeStream, frame: VideoFrame, bins: int) -> np.ndarray:
-        said = self.sidecar
-        interval = exposure_interval(frame.time, frame.interval, said.exposure_s or frame.interval,
+        said, (time, shown) = self.sidecar, frame.span
+        interval = exposure_interval(time, shown, said.exposure_s or shown,
                                      said.offset_s or Fraction(0), stream.rate_hz,
                                      said.exposure_start_s)
         return voxelize(stream, bins, interval.start, interval.stop)
