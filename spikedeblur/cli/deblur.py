@@ -19,7 +19,7 @@ from spikedeblur.cli.options import compute_options, spike_options
 from spikedeblur.cli.progress import KINDS, progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ, PAIR, TILE, TIME, TimePoint
-from spikedeblur.errors import InputError, OutputError, UsageError
+from spikedeblur.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from spikedeblur.pipeline import Deblurrer
@@ -93,7 +93,9 @@ def command(console: Console, *, videos: tuple[Path, ...], spikes: tuple[Path, .
         if jobs[0].output == PIPE:
             _check_stdout(as_json or settings["dry_run"], settings["compare"])
     if output_dir is not None and not settings["dry_run"]:
-        _create(output_dir)
+        from spikedeblur.io.atomic import make_folder
+
+        make_folder(output_dir)
     deblurrer = _deblurrer(settings)
     if not spikes and not deblurrer.uses_spikes:
         jobs = [replace(job, spikes=None) for job in jobs]
@@ -185,14 +187,6 @@ def _stdin_stored(job: Job) -> Iterator[Job]:
 
     with stored(sys.stdin.buffer) as path:
         yield replace(job, video=path)
-
-
-def _create(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot create the folder {folder} ({error.strerror}) - "
-                          "give another --output-dir") from None
 
 
 def _reading(video: Path, start: TimePoint | None, end: TimePoint | None,

@@ -27,6 +27,15 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise OutputError(f"the output exists ({path}) - give -y to replace it, or another -o")
 
 
+def make_folder(folder: Path) -> None:
+    """Create an output folder, unless it is there. Raises `OutputError` when it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot create the folder {folder} ({error.strerror}) - "
+                          "choose another") from None
+
+
 @contextmanager
 def atomic_path(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` when the block succeeds.

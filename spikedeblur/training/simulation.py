@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spikedeblur.errors import InputError, OutputError, UsageError
-from spikedeblur.io.atomic import refuse_existing
+from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.atomic import make_folder, refuse_existing
 from spikedeblur.io.sidecar import Sidecar, write_sidecar
 from spikedeblur.io.spikes import write_dat
 from spikedeblur.io.video import Reader, open_video
@@ -145,15 +145,6 @@ def write_recording(recorded: Iterator[Recorded], recording: Recording, folder: 
         ticks = write_dat(folder / SPIKES, spikes(), overwrite=overwrite)
     write_sidecar(folder / SIDECAR, sidecar(recording), overwrite=overwrite)
     return Simulated(blurry.frames, ticks, blurry.warnings)
-
-
-def make_folder(folder: Path) -> None:
-    """Create the output folder, unless it is there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot create the folder {folder} ({error.strerror}) - "
-                          "choose another -o") from error
 
 
 def timed(picture: np.ndarray, number: int, fps: Fraction) -> VideoFrame:
