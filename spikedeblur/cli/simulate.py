@@ -59,7 +59,7 @@ def command(context: click.Context, *, source: Path, output: Path, exposure: Exp
         _make_sample(context, output, overwrite)
         console.note(f"wrote {output}: the bundled sample")
         return
-    from spikedeblur.training.simulation import Settings, simulate
+    from spikedeblur.training.synthesis.simulation import Settings, simulate
 
     if not exposure.relative and fps is None:
         raise UsageError(f"the frame rate is not known (--exposure {exposure}) - give --fps too, "

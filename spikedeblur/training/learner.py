@@ -13,7 +13,7 @@ from spikedeblur.models.vrt_spike import VRTSpike
 from spikedeblur.training.distributed import World
 from spikedeblur.training.losses import RestorationLoss
 from spikedeblur.training.optimization import build_average, build_optimizer, build_schedule
-from spikedeblur.training.sampler import Batch
+from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.state import State
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}

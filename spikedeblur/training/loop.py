@@ -22,7 +22,7 @@ from spikedeblur.training.interruption import StopSignal
 from spikedeblur.training.learner import Learner
 from spikedeblur.training.optimization import learning_rate
 from spikedeblur.training.run_folder import RunFolder, refuse_other_config, write_weights
-from spikedeblur.training.sampler import (
+from spikedeblur.training.data.sampler import (
     Batch,
     BatchPlan,
     ClipSource,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spikedeblur.metrics import frame_psnr, frame_ssim
 from spikedeblur.training.distributed import World
-from spikedeblur.training.sampler import Batch, ClipSource, FixedClips, batches_of, clip_loader
+from spikedeblur.training.data.sampler import Batch, ClipSource, FixedClips, batches_of, clip_loader
 
 
 @dataclass(frozen=True)

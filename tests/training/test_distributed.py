@@ -16,7 +16,7 @@ from tiny_run import outcome, run
 from torch import Tensor
 
 from spikedeblur.errors import InputError
-from spikedeblur.training.sampler import BatchPlan
+from spikedeblur.training.data.sampler import BatchPlan
 from spikedeblur.training.state import newest_state
 
 SCRIPT = Path(__file__).with_name("tiny_run.py")

@@ -11,7 +11,7 @@ import pytest
 
 from spikedeblur.classical import blur
 from spikedeblur.io.spikes import SpikeStream
-from spikedeblur.training.photos import read_photo
+from spikedeblur.training.synthesis.photos import read_photo
 
 PACKAGE = "spikezoo==0.2.3.7"
 TRUE_TICK, WINDOW = 150, 15

@@ -19,7 +19,7 @@ from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.training.distributed import World
 from spikedeblur.training.events import Event, Record, Saved, StepDone, Validated
 from spikedeblur.training.run import run_training, start_from
-from spikedeblur.training.sampler import Batch
+from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.validation import Validator
 
 

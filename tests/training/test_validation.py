@@ -13,7 +13,7 @@ from tiny_run import NoiseClips
 from torch import Tensor
 
 from spikedeblur.training.distributed import World
-from spikedeblur.training.sampler import Batch
+from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.validation import Validator, frame_psnr, frame_ssim, shard
 
 

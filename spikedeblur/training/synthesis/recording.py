@@ -12,7 +12,7 @@ import torch
 
 from spikedeblur.errors import UsageError
 from spikedeblur.light import LUMINANCE_WEIGHTS
-from spikedeblur.training.camera import (
+from spikedeblur.training.synthesis.camera import (
     SpikePlane,
     VideoCamera,
     View,
@@ -21,7 +21,7 @@ from spikedeblur.training.camera import (
     expose,
     instants_needed,
 )
-from spikedeblur.training.spiking import SpikeSensor, even_edges, random_sensor, stepped_spikes
+from spikedeblur.training.synthesis.spiking import SpikeSensor, even_edges, random_sensor, stepped_spikes
 
 # Spikes come in blocks of about so many pixels.
 BLOCK_PIXELS = 1 << 22

@@ -8,10 +8,10 @@ import torch
 
 from spikedeblur.errors import InputError
 from spikedeblur.models.config import load_config
-from spikedeblur.training.datasets import training_and_validation
-from spikedeblur.training.layouts import find_sequences
-from spikedeblur.training.recorded import RecordedClips, clip_places
-from spikedeblur.training.sequences import RecordedFrame
+from spikedeblur.training.data.datasets import training_and_validation
+from spikedeblur.training.data.layouts import find_sequences
+from spikedeblur.training.data.recorded import RecordedClips, clip_places
+from spikedeblur.training.data.sequences import RecordedFrame
 from tests.training import trees
 from tests.training.pictures import noise_photo, photo_folder
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from spikedeblur.light import linear_to_srgb
-from spikedeblur.training.recording import Recorder, Recording
-from spikedeblur.training.spiking import SpikeSensor, charge_until
+from spikedeblur.training.synthesis.recording import Recorder, Recording
+from spikedeblur.training.synthesis.spiking import SpikeSensor, charge_until
 
 
 class Wall:

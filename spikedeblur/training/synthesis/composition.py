@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from spikedeblur.light import linear_to_srgb, luminance, srgb_to_linear
-from spikedeblur.training.motion import PlaneMotion, random_motion
-from spikedeblur.training.scene import Layer, Scene, frame_points
-from spikedeblur.training.shapes import random_mask
+from spikedeblur.training.synthesis.motion import PlaneMotion, random_motion
+from spikedeblur.training.synthesis.scene import Layer, Scene, frame_points
+from spikedeblur.training.synthesis.shapes import random_mask
 
 # Texture pixels per frame pixel, where the photograph has them: sampling in between stays sharp.
 DENSITY = 1.5

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedeblur.training.spiking import (
+from spikedeblur.training.synthesis.spiking import (
     SpikeSensor,
     bin_counts,
     even_edges,

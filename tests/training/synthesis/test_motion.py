@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spikedeblur.training.motion import MOST_TILT, MOST_ZOOM, ZOOM, random_motion, slide
-from spikedeblur.training.scene import frame_points
+from spikedeblur.training.synthesis.motion import MOST_TILT, MOST_ZOOM, ZOOM, random_motion, slide
+from spikedeblur.training.synthesis.scene import frame_points
 
 STARTS = np.arange(5) + 0.2
 STOPS = STARTS + 0.6

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from spikedeblur.light import srgb_to_linear
-from spikedeblur.training.camera import area_weights
+from spikedeblur.training.synthesis.camera import area_weights
 
 PYRAMID_LEVELS = 5
 FLOW_STEPS = 4

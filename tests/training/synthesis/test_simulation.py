@@ -13,7 +13,7 @@ from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.light import luminance, srgb_to_linear
-from spikedeblur.training.simulation import Settings, simulate, timed
+from spikedeblur.training.synthesis.simulation import Settings, simulate, timed
 from spikedeblur.voxel import voxelize
 from tests.training.pictures import noise_photo, photo_folder
 

@@ -10,15 +10,15 @@ from torch.utils.data import Dataset
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.models.config import Config
-from spikedeblur.training.photos import SUFFIXES, PhotoLibrary, find_photos
-from spikedeblur.training.randomness import CLIP, OTHER_SCENE, RATIO, SPOILING, spoiled, stream
-from spikedeblur.training.recorded import (
+from spikedeblur.training.synthesis.photos import SUFFIXES, PhotoLibrary, find_photos
+from spikedeblur.training.data.randomness import CLIP, OTHER_SCENE, RATIO, SPOILING, spoiled, stream
+from spikedeblur.training.data.recorded import (
     RecordedClips,
     training_sequences,
     validation_sequences,
 )
-from spikedeblur.training.sequences import RecordedSequence
-from spikedeblur.training.synthesis import Clip, Conditions, random_clip, random_ratio
+from spikedeblur.training.data.sequences import RecordedSequence
+from spikedeblur.training.synthesis.clips import Clip, Conditions, random_clip, random_ratio
 
 VALIDATION_SEED = 20_000
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.light import luminance, srgb_to_linear
-from spikedeblur.training.composition import (
+from spikedeblur.training.synthesis.composition import (
     Tone,
     plain_colours,
     random_ground,
@@ -14,7 +14,7 @@ from spikedeblur.training.composition import (
     richest_corner,
     textured,
 )
-from spikedeblur.training.motion import PlaneMotion
+from spikedeblur.training.synthesis.motion import PlaneMotion
 from tests.training.pictures import noise_photo
 
 NATURAL = Tone(1.0, np.ones(3), gamma_space=False)

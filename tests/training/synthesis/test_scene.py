@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from spikedeblur.training.motion import PlaneMotion
-from spikedeblur.training.scene import Layer, Scene
-from spikedeblur.training.shapes import random_mask
+from spikedeblur.training.synthesis.motion import PlaneMotion
+from spikedeblur.training.synthesis.scene import Layer, Scene
+from spikedeblur.training.synthesis.shapes import random_mask
 
 
 def pan(speed=(0.0, 0.0), anchor=(0.0, 0.0), camera=True):

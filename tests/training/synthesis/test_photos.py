@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.errors import InputError
-from spikedeblur.training.photos import PhotoLibrary, find_photos, read_photo
+from spikedeblur.training.synthesis.photos import PhotoLibrary, find_photos, read_photo
 from tests.training.pictures import noise_photo, photo_folder, write_png
 
 

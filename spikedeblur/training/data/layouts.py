@@ -22,7 +22,7 @@ from pathlib import Path
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.cameras import fitting_sizes
 from spikedeblur.io.sidecar import Sidecar, read_sidecar
-from spikedeblur.training.sequences import (
+from spikedeblur.training.data.sequences import (
     FrameFiles,
     PictureSequence,
     RecordedSequence,

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikedeblur.training.sampler import (
+from spikedeblur.training.data.sampler import (
     BatchPlan,
     EndlessClips,
     PlannedBatches,

@@ -20,7 +20,7 @@ from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.timeline import exposure_interval
-from spikedeblur.training.photos import read_photo
+from spikedeblur.training.synthesis.photos import read_photo
 from spikedeblur.voxel import voxelize
 
 # So much of a sequence's beginning tells it from every other.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from spikedeblur.light import LUMINANCE_WEIGHTS
-from spikedeblur.training.camera import (
+from spikedeblur.training.synthesis.camera import (
     Exposure,
     SpikePlane,
     VideoCamera,
@@ -17,9 +17,9 @@ from spikedeblur.training.camera import (
     expose,
     instants_needed,
 )
-from spikedeblur.training.composition import Tone, random_scene, random_tone, random_view
-from spikedeblur.training.photos import PhotoLibrary
-from spikedeblur.training.spiking import SpikeSensor, bin_counts, random_sensor
+from spikedeblur.training.synthesis.composition import Tone, random_scene, random_tone, random_view
+from spikedeblur.training.synthesis.photos import PhotoLibrary
+from spikedeblur.training.synthesis.spiking import SpikeSensor, bin_counts, random_sensor
 
 
 @dataclass(frozen=True)

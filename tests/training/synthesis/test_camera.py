@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from spikedeblur.light import linear_to_srgb, srgb_to_linear
-from spikedeblur.training.camera import (
+from spikedeblur.training.synthesis.camera import (
     SpikePlane,
     VideoCamera,
     area_weights,
@@ -17,8 +17,8 @@ from spikedeblur.training.camera import (
     halve_chroma,
     quantise_blocks,
 )
-from spikedeblur.training.motion import PlaneMotion
-from spikedeblur.training.scene import Layer, Scene
+from spikedeblur.training.synthesis.motion import PlaneMotion
+from spikedeblur.training.synthesis.scene import Layer, Scene
 
 GREY = torch.tensor([0.2, 0.5, 0.3])
 
@@ -61,7 +61,7 @@ def test_blur_is_the_mean_of_the_sharp_instants_and_so_are_the_spikes():
 def test_large_frames_are_exposed_in_groups_with_the_same_result(monkeypatch):
     texture = torch.rand(3, 40, 60, generator=torch.Generator().manual_seed(3))
     whole = expose(panned_scene(texture, 5.0), 0.0, 1.0, 0.5, 10, plane())
-    monkeypatch.setattr("spikedeblur.training.camera.GROUP_PIXELS", 3 * 16 * 24)
+    monkeypatch.setattr("spikedeblur.training.synthesis.camera.GROUP_PIXELS", 3 * 16 * 24)
     parts = expose(panned_scene(texture, 5.0), 0.0, 1.0, 0.5, 10, plane())
     for one, other in zip(vars(whole).values(), vars(parts).values(), strict=True):
         torch.testing.assert_close(one, other)

@@ -17,11 +17,11 @@ from spikedeblur.io.spikes import write_dat
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.io.video_writer import VideoWriter
-from spikedeblur.training.composition import Tone, random_scene
-from spikedeblur.training.footage import Footage
-from spikedeblur.training.photos import PhotoLibrary
-from spikedeblur.training.recording import Recorded, Recorder, Recording
-from spikedeblur.training.scene import Scene
+from spikedeblur.training.synthesis.composition import Tone, random_scene
+from spikedeblur.training.synthesis.footage import Footage
+from spikedeblur.training.synthesis.photos import PhotoLibrary
+from spikedeblur.training.synthesis.recording import Recorded, Recorder, Recording
+from spikedeblur.training.synthesis.scene import Scene
 
 BLURRY, SHARP, SPIKES, SIDECAR = "blurry.mkv", "sharp.mkv", "spikes.dat", "spikes.toml"
 PHOTO_FRAMES = 24

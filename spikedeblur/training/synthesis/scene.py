@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from spikedeblur.training.motion import PlaneMotion, slide
+from spikedeblur.training.synthesis.motion import PlaneMotion, slide
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spikedeblur.light import srgb_to_linear
-from spikedeblur.training.footage import Footage, motion_between, sampled
+from spikedeblur.training.synthesis.footage import Footage, motion_between, sampled
 from tests.training.pictures import noise_photo
 
 

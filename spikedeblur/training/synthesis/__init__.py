@@ -1,0 +1,1 @@
+"""Clips and recordings made of photographs or footage: motion, exposure, spikes."""
