@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from spikedeblur.errors import ConfigError, WeightsError
+from spikedeblur.errors import ConfigError, SpikedeblurError, WeightsError
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.config import Config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
@@ -51,18 +52,38 @@ def train(config: Config, sources: Sources, *, output: Path, resume: bool = Fals
     with joined_world(device) as world, lost_process_named():
         if not world.leads:  # the first process says it for all
             logging.getLogger("spikedeblur").setLevel(logging.ERROR)
-        if not resume:
-            folder.refuse_started()
         seed_everything(config.TRAIN.SEED)
         model = build_model(config)
         if init is not None and not resume:
             start_from(model, init)
         clips, validation_clips = sources()
-        trainer = Trainer(config, model, clips, validation_clips, folder, world, report)
-        if resume:
-            find_state(trainer)
-        prepare(trainer, world)
-        trainer.run()
+        with claimed(folder, world, resume):
+            trainer = Trainer(config, model, clips, validation_clips, folder, world, report)
+            if resume:
+                find_state(trainer)
+            prepare(trainer, world)
+            trainer.run()
+
+
+@contextmanager
+def claimed(folder: RunFolder, world: World, resume: bool) -> Iterator[None]:
+    """Keep other runs out of the folder, which holds one only when `resume` is set.
+
+    The first process does so for all; when it cannot, all raise its `OutputError`.
+    """
+    with ExitStack() as held:
+        refusal = None
+        if world.leads:
+            try:
+                held.enter_context(folder.locked())
+                if not resume:
+                    folder.refuse_started()
+            except SpikedeblurError as error:
+                refusal = error
+        refusal = world.gather(refusal)[0]
+        if refusal is not None:
+            raise refusal
+        yield
 
 
 def find_state(trainer: Trainer) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 
 from spikedeblur.errors import ConfigError, OutputError
-from spikedeblur.io.atomic import atomic_path
+from spikedeblur.io.atomic import atomic_path, make_folder
+from spikedeblur.io.lock import exclusive
 from spikedeblur.models.checkpoint import save_model
 from spikedeblur.models.config import Config, config_to_yaml
 from spikedeblur.models.vrt_spike import VRTSpike
@@ -22,7 +25,7 @@ CHANGEABLE = {"TRAIN.STEPS", "TRAIN.SAVE_EVERY", "TRAIN.VAL_EVERY", "TRAIN.LOG_E
 
 
 class RunFolder:
-    """Paths of a run, and its small text files. Nothing is created before `prepare`."""
+    """Paths of a run, and its small text files. Nothing is created before `locked`."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
@@ -33,6 +36,13 @@ class RunFolder:
         self.best = self.root / "best.safetensors"
         self.tensorboard = self.root / "tensorboard"
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Create the folder and keep other runs out of it; `OutputError` when one is in it."""
+        make_folder(self.root)
+        with exclusive(self.root / ".lock", f"the folder {self.root}"):
+            yield
+
     def refuse_started(self) -> None:
         """Raise `OutputError` when the folder holds a run that would be lost."""
         if saved_states(self.states) or self.metrics.exists() or self.best.exists():
@@ -40,12 +50,8 @@ class RunFolder:
                               "give --resume to continue it, or another -o")
 
     def prepare(self, config: Config) -> None:
-        """Create the folder and write the resolved configuration."""
-        try:
-            self.states.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot create {self.states} ({error.strerror}) - "
-                              "check the path and its permissions") from error
+        """Clear away what a kill left half written, and write the resolved configuration."""
+        make_folder(self.states)
         for leftover in self.root.rglob(".*.part*"):  # of a process killed while it wrote
             leftover.unlink(missing_ok=True)
         write_text(self.config, config_to_yaml(config))

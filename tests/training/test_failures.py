@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,6 +158,31 @@ def test_a_folder_with_a_run_is_not_trained_over(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="give --resume"):
         run(tmp_path, STEPS=2)
     assert outcome(tmp_path) == before
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from spikedeblur.io.lock import exclusive
+with exclusive(Path(sys.argv[1]), "it"):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_in_use_is_refused_and_its_user_named(resume: bool, tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    root.mkdir()
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(root / ".lock")], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(OutputError, match=rf"folder {root} is in use .*pid {other.pid} on"):
+            run(root, resume=resume)
+        assert [path.name for path in root.iterdir()] == [".lock"]
+        other.communicate()
+    run(root, STEPS=1)
 
 
 def test_resuming_nothing_starts_the_run(
