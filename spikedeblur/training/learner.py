@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from spikedeblur.models.config import Config
 from spikedeblur.models.vrt_spike import VRTSpike
+from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.distributed import World
 from spikedeblur.training.losses import RestorationLoss
 from spikedeblur.training.optimization import build_average, build_optimizer, build_schedule
-from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.state import State
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}

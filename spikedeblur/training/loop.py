@@ -16,12 +16,6 @@ from torch import Tensor
 from spikedeblur.errors import InputError, SpikedeblurError
 from spikedeblur.models.config import Config
 from spikedeblur.models.vrt_spike import VRTSpike
-from spikedeblur.training.distributed import World
-from spikedeblur.training.events import Record, Report, Saved, StepDone, Validated
-from spikedeblur.training.interruption import StopSignal
-from spikedeblur.training.learner import Learner
-from spikedeblur.training.optimization import learning_rate
-from spikedeblur.training.run_folder import RunFolder, refuse_other_config, write_weights
 from spikedeblur.training.data.sampler import (
     Batch,
     BatchPlan,
@@ -31,6 +25,12 @@ from spikedeblur.training.data.sampler import (
     batches_of,
     clip_loader,
 )
+from spikedeblur.training.distributed import World
+from spikedeblur.training.events import Record, Report, Saved, StepDone, Validated
+from spikedeblur.training.interruption import StopSignal
+from spikedeblur.training.learner import Learner
+from spikedeblur.training.optimization import learning_rate
+from spikedeblur.training.run_folder import RunFolder, refuse_other_config, write_weights
 from spikedeblur.training.state import (
     State,
     newest_state,

@@ -12,11 +12,11 @@ from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.config import Config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
 from spikedeblur.training.data.datasets import training_and_validation
+from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.distributed import World, joined_world, lost_process_named
 from spikedeblur.training.events import Report
 from spikedeblur.training.loop import Trainer
 from spikedeblur.training.run_folder import RunFolder
-from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.state import seed_everything
 
 LOGGER = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from spikedeblur.metrics import frame_psnr, frame_ssim
-from spikedeblur.training.distributed import World
 from spikedeblur.training.data.sampler import Batch, ClipSource, FixedClips, batches_of, clip_loader
+from spikedeblur.training.distributed import World
 
 
 @dataclass(frozen=True)

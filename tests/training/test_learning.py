@@ -14,9 +14,9 @@ from torch import Tensor
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.config import load_config
 from spikedeblur.training.data.datasets import PhotoClips
+from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.losses import charbonnier
 from spikedeblur.training.run import train
-from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.synthesis.clips import Conditions
 
 LOWERED_TO = 0.85  # of the loss of the blurry frames, which the network starts from

@@ -16,10 +16,10 @@ from spikedeblur.errors import ConfigError, UsageError, WeightsError
 from spikedeblur.models.checkpoint import load_model, save_model
 from spikedeblur.models.config import config_from_dict, load_config
 from spikedeblur.models.vrt_spike import build_model
+from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.distributed import World
 from spikedeblur.training.events import Event, Record, Saved, StepDone, Validated
 from spikedeblur.training.run import run_training, start_from
-from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.validation import Validator
 
 

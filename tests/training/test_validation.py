@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tiny_run import NoiseClips
 from torch import Tensor
 
-from spikedeblur.training.distributed import World
 from spikedeblur.training.data.sampler import Batch
+from spikedeblur.training.distributed import World
 from spikedeblur.training.validation import Validator, frame_psnr, frame_ssim, shard
 
 

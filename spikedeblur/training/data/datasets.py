@@ -10,7 +10,6 @@ from torch.utils.data import Dataset
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.models.config import Config
-from spikedeblur.training.synthesis.photos import SUFFIXES, PhotoLibrary, find_photos
 from spikedeblur.training.data.randomness import CLIP, OTHER_SCENE, RATIO, SPOILING, spoiled, stream
 from spikedeblur.training.data.recorded import (
     RecordedClips,
@@ -19,6 +18,7 @@ from spikedeblur.training.data.recorded import (
 )
 from spikedeblur.training.data.sequences import RecordedSequence
 from spikedeblur.training.synthesis.clips import Clip, Conditions, random_clip, random_ratio
+from spikedeblur.training.synthesis.photos import SUFFIXES, PhotoLibrary, find_photos
 
 VALIDATION_SEED = 20_000
 

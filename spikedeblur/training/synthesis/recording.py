@@ -21,7 +21,12 @@ from spikedeblur.training.synthesis.camera import (
     expose,
     instants_needed,
 )
-from spikedeblur.training.synthesis.spiking import SpikeSensor, even_edges, random_sensor, stepped_spikes
+from spikedeblur.training.synthesis.spiking import (
+    SpikeSensor,
+    even_edges,
+    random_sensor,
+    stepped_spikes,
+)
 
 # Spikes come in blocks of about so many pixels.
 BLOCK_PIXELS = 1 << 22

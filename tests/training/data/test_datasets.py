@@ -11,9 +11,9 @@ from spikedeblur.errors import InputError, UsageError
 from spikedeblur.light import srgb_to_linear
 from spikedeblur.models.config import load_config
 from spikedeblur.training.data.datasets import PhotoClips, held_out, training_and_validation
-from spikedeblur.training.synthesis.photos import PhotoLibrary
 from spikedeblur.training.data.randomness import stream
 from spikedeblur.training.synthesis.clips import Conditions, random_clip
+from spikedeblur.training.synthesis.photos import PhotoLibrary
 from tests.training.pictures import photo_folder
 
 
