@@ -116,19 +116,22 @@ class Deblurrer:
     def run(self, video: str | Path, spikes: Spikes | None, output: str | Path, *,
             spike_options: SpikeOptions | None = None, start: Fraction | None = None,
             end: Fraction | None = None, rate: Fraction | None = None, strict: bool = False,
+            colorspace: str | None = None,
             on_frame: Callable[[int, int | None], None] | None = None, **sinks: Any) -> Tally:
         """Deblur a file into another; everything but the pictures is kept.
 
         spikes: a .dat (its sidecar is found), a voxel file (.tif, .npy, .npz), an open stream, or
         None for weights that use none. spike_options: what beats the sidecar. start, end: the part
         to read, seconds on the video's clock. rate: frames per second of images, which have none
-        of their own. strict: damage of the video is an error. on_frame: called after each frame
-        with (frames written, frames expected or None).
+        of their own. strict: damage of the video is an error. colorspace: the matrix the video's
+        colours were made with (bt601, bt709, ...), in place of its tag. on_frame: called after
+        each frame with (frames written, frames expected or None).
         sinks: keywords of `VideoSinks` (compare, overwrite) and `create_video` (codec, crf, ...).
         Returns the tally; warnings go to the logger `spikedeblur`. Raises `InputError`,
         `OutputError` or `UsageError`, and then leaves nothing at `output`.
         """
-        with open_video(video, start=start, end=end, rate=rate, strict=strict) as reader:
+        with open_video(video, start=start, end=end, rate=rate, strict=strict,
+                        colorspace=colorspace) as reader:
             frames, exposures = self.open_spikes(reader, spikes, spike_options)
             told = _warn(reader.warnings)
             expected = reader.info.frame_count_estimate

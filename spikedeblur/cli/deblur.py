@@ -67,6 +67,9 @@ if TYPE_CHECKING:
               help="Sharp frames per blurry frame, spread over its exposure.")
 @click.option("--compare", type=click.Choice(["side", "split"]),
               help="Also write OUTPUT_compare with blurry and sharp in one picture.")
+@click.option("--colorspace", type=click.Choice(["bt601", "bt709", "bt2020", "smpte240m", "fcc"]),
+              help="The matrix the video's colours were made with, whatever its tag says; tags are "
+                   "kept.  [default: the tag's, else bt709 from 720 rows up, bt601 below]")
 @click.option("--strict", is_flag=True, help="Any damage in the video is an error.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run ended.")
 @click.option("--shard", metavar="I/N", help="Process one of N parts of the video.")
@@ -114,7 +117,8 @@ def _deblur(console: Console, deblurrer: Deblurrer, job: Job, *, event: str, ove
     if no_clobber and job.output.exists():
         console.note(f"{job.output} exists: nothing to do")
         return Outcome(ExitStatus.OK)
-    reading = _reading(job.video, settings["start"], settings["end"], settings["frame_rate"])
+    reading = {**_reading(job.video, settings["start"], settings["end"], settings["frame_rate"]),
+               "colorspace": settings["colorspace"]}
     if settings["dry_run"]:
         from spikedeblur.cli.plan import tell_plan
 

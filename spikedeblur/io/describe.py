@@ -20,6 +20,7 @@ from spikedeblur.io.colour import (
 )
 from spikedeblur.io.containers import codec_name
 from spikedeblur.io.decoder import Decoder
+from spikedeblur.io.hdr import HdrMetadata, dynamic_metadata
 from spikedeblur.io.video_info import FALLBACK_RATE, StreamSummary, VideoInfo
 
 
@@ -39,7 +40,7 @@ def describe(decoder: Decoder, first: av.VideoFrame, start: Fraction | None, end
         video_index=stream.index, duration=duration, start=start, end=end,
         frame_count_estimate=_estimate(stream.frames, duration, rate, start, end),
         colour=tags, matrix=matrix_of(tags, first.height, colorspace),
-        full_range=_is_full_range(layout, tags),
+        full_range=_is_full_range(layout, tags), hdr=HdrMetadata.of(first),
         display_matrix=_display_matrix(first), rotation=first.rotation,
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
         streams=tuple(summarise(each) for each in container.streams),
@@ -53,6 +54,8 @@ def assumptions(info: VideoInfo, first: av.VideoFrame, colorspace: str | None) -
     if info.colour.hdr:
         warnings.append(f"the video is HDR ({info.colour.hdr}): it is processed in code values, "
                         "its tags are kept")
+    for name in dynamic_metadata(first):
+        warnings.append(f"{name} metadata, which changes from frame to frame, is not kept")
     unknown = info.colour.matrix not in LUMA_WEIGHTS and info.colour.matrix != UNSPECIFIED
     if layout.family == "yuv" and unknown and colorspace is None:
         warnings.append(f"colour {matrix_name(info.colour.matrix)} is not supported: it is treated "

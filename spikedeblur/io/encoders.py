@@ -12,6 +12,7 @@ from av.codec.context import CodecContext
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.colour import PixelLayout
+from spikedeblur.io.hdr import HdrMetadata
 from spikedeblur.io.video_info import VideoInfo
 
 # Visually lossless on each encoder's own scale: detail is what the program makes.
@@ -74,7 +75,10 @@ def choose_encoder(settings: EncoderSettings, info: VideoInfo, size: tuple[int, 
                         "--pix-fmt yuv420p makes one for all players")
     supported = [pixel.name for pixel in encoder.video_formats or ()]
     pix_fmt = _pixel_format(settings.pix_fmt, info, size, encoder.name, supported, warnings)
-    options = _options(settings, encoder, PixelLayout.of(pix_fmt))
+    options = _options(settings, encoder, PixelLayout.of(pix_fmt), info.hdr)
+    if info.hdr is not None and info.hdr.parameters(encoder.name) is None:
+        warnings.append(f"the mastering display and light levels are not kept by {encoder.name}: "
+                        "--codec libx265 keeps them")
     return EncoderChoice(encoder.name, pix_fmt, options, tuple(warnings))
 
 
@@ -178,7 +182,8 @@ def _loss(source: PixelLayout, other: PixelLayout) -> tuple[int, ...]:
             not other.name.startswith(("yuv", "gray", "gbr")))
 
 
-def _options(settings: EncoderSettings, encoder: av.Codec, layout: PixelLayout) -> dict[str, str]:
+def _options(settings: EncoderSettings, encoder: av.Codec, layout: PixelLayout,
+             hdr: HdrMetadata | None) -> dict[str, str]:
     """The options to give the encoder: the caller's, checked, over our own defaults."""
     known = _known_options(encoder.name)
     deep = layout.depth > 8
@@ -200,8 +205,15 @@ def _options(settings: EncoderSettings, encoder: av.Codec, layout: PixelLayout) 
         options[name] = str(option)
     if encoder.name == "libx265":
         own = ["log-level=error", *([_DEEP_CHROMA] if deep and layout.family != "rgb" else [])]
-        options["x265-params"] = ":".join([*own, *filter(None, [options.get("x265-params")])])
+        _put_before(options, "x265-params", ":".join(own))
+    if hdr is not None and (parameters := hdr.parameters(encoder.name)) is not None:
+        _put_before(options, *parameters)
     return options
+
+
+def _put_before(options: dict[str, str], name: str, text: str) -> None:
+    """Add parameters to an option that takes many; the caller's come last, and so win."""
+    options[name] = ":".join([text, *filter(None, [options.get(name)])])
 
 
 def _known_options(codec: str) -> set[str]:

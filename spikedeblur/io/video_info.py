@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, PixelLayout, matrix_name, matrix_of
+from spikedeblur.io.hdr import HdrMetadata
 
 FALLBACK_RATE = Fraction(25)
 
@@ -81,6 +82,7 @@ class VideoInfo:
     colour: ColourTags = field(default_factory=ColourTags)
     matrix: int = 1
     full_range: bool = False
+    hdr: HdrMetadata | None = None
     display_matrix: tuple[int, ...] | None = None
     rotation: int = 0
     sample_aspect_ratio: Fraction | None = None

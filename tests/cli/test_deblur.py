@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from spikedeblur.cli.main import main
-from spikedeblur.io.video import open_video
+from spikedeblur.io.video import create_video, open_video
+from spikedeblur.io.video_info import VideoInfo
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH
 
 
@@ -69,6 +70,18 @@ def test_json_ends_with_the_summary(recording, tmp_path, capsys):
 def test_slow_motion_writes_n_frames_for_each(recording, tmp_path):
     assert deblur(recording, tmp_path / "a.mov", "--slowmo", "3", "--codec", "libx264rgb") == 0
     assert times(tmp_path / "a.mov") == [Fraction(n, 3 * RATE) for n in range(21)]
+
+
+def test_the_matrix_named_is_the_one_used(recording, tmp_path):
+    clip = tmp_path / "yuv.mkv"
+    with open_video(recording.blurry) as reader, create_video(
+            clip, VideoInfo.synthetic(WIDTH, HEIGHT, RATE, "yuv444p"), codec="ffv1") as writer:
+        for frame in reader:
+            writer.write(frame)
+    for matrix in ("bt601", "bt709"):
+        assert main(["deblur", str(clip), "--spikes", str(recording.spikes), "--method", "sdm",
+                     "--colorspace", matrix, "-o", str(tmp_path / f"{matrix}%d.png")]) == 0
+    assert (pictures(tmp_path / "bt601%d.png") != pictures(tmp_path / "bt709%d.png")).any()
 
 
 def test_a_part_by_frames_and_seconds(recording, tmp_path):

@@ -150,6 +150,18 @@ def test_untagged_video_is_601_below_720_rows_and_709_above(height: int, matrix:
     assert np.abs(frame.rgb[row, column] / 255 - PATCHES[3]).max() * 255 <= 2
 
 
+def test_another_matrix_than_the_tag_can_be_named(tmp_path: Path) -> None:
+    """Untagged video this small is taken for BT.601; here it was made with BT.709."""
+    clip = Clip(matrix=1, pix_fmt="yuv444p")
+    source = make_clip(tmp_path, clip)
+    row, column = patch_centres(clip.size)[3]  # the patch of which the two matrices differ most
+    meant = PATCHES[3] * 255
+    named, = frames_of(source, colorspace="bt709")[:1]
+    assert np.abs(named.rgb[row, column] - meant).max() <= 2
+    guessed, = frames_of(source)[:1]
+    assert np.abs(guessed.rgb[row, column] - meant).max() > 5
+
+
 def test_lossless_video_in_444_comes_back_code_by_code(tmp_path: Path) -> None:
     clip = dataclasses.replace(CLIPS["ffv1"], pix_fmt="yuv444p10le")
     source, target = make_clip(tmp_path, clip), tmp_path / "out.mkv"
