@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -11,27 +11,17 @@ from types import TracebackType
 from typing import Self, cast
 
 import av
-import numpy as np
-from av.codec.context import Flags
+from av.packet import Packet
 
-from spikedeblur.errors import OutputError, SpikedeblurError, UsageError
-from spikedeblur.io.colour import FULL, LIMITED, RGB_MATRIX, ColourConverter, PixelLayout
-from spikedeblur.io.containers import (
-    CONSTANT_RATE,
-    MATROSKA,
-    MOVIE,
-    TIME_GRIDS,
-    container_of,
-    reason,
-)
-from spikedeblur.io.encoders import EncoderSettings, choose_encoder, open_encoder
+from spikedeblur.errors import OutputError, SpikedeblurError
+from spikedeblur.io.containers import MOVIE, container_of, reason
+from spikedeblur.io.encoders import EncoderSettings
 from spikedeblur.io.pipes import PIPE_CONTAINER, destination, is_pipe
-from spikedeblur.io.streams import StreamCopier, lasting_metadata
+from spikedeblur.io.streams import StreamCopier
+from spikedeblur.io.video_encoder import VideoEncoder
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
 _HIGHEST_TIMESCALE = 2**31 - 1
-# libx265 leaves dts uninitialised when the video ends before its reordering has begun.
-_FRAMES_OF_REAL_DTS = 3
 
 
 class VideoWriter:
@@ -54,17 +44,14 @@ class VideoWriter:
         `OutputError` for a path that cannot be written.
         """
         self.path = Path(path)
-        self._warnings: list[str] = []
         self.frames = 0
         self._info = source
         self._size = (width or source.width, height or source.height)
         self._time_base = time_base or source.time_base
         self._settings = EncoderSettings(codec, crf, preset, pix_fmt, encoder_options)
-        self._last_pts: int | None = None
         self._first: tuple[int, int] | None = None
+        self._newest: Packet | None = None
         self._end = 0
-        self._durations: dict[int, int] = {}
-        self._inexact = False
         self._closed = False
         self._container = PIPE_CONTAINER if is_pipe(path) else container_of(self.path)
         _refuse_input(self.path, source.path)
@@ -77,7 +64,7 @@ class VideoWriter:
     @property
     def warnings(self) -> list[str]:
         """What of the input is not kept, as far as is known."""
-        return self._warnings + self._copier.warnings
+        return self._encoder.warnings + self._copier.warnings
 
     def __enter__(self) -> Self:
         return self
@@ -100,23 +87,19 @@ class VideoWriter:
         """
         if frame.rgb.shape != (self._size[1], self._size[0], 3):
             raise ValueError(f"frame of shape {frame.rgb.shape}, output {self._size}")
-        pts = self._exact_pts(frame)
-        self._durations[pts] = self._exact_duration(frame)
-        self._end = pts + self._durations[pts]
         with _output_errors(self.path):
-            picture = self._picture(frame.rgb)
-            picture.pts, picture.time_base = pts, self._time_base
-            picture.duration = self._durations[pts]
+            packets = self._encoder.encode(frame)
             self._copier.copy_until(frame.time)
-            self._mux(picture)
+            self._mux(packets)
+        self._end = self._encoder.end
         self.frames += 1
 
     def _open(self, target: str, audio: bool, subtitles: bool, stack: ExitStack) -> None:
         self._output = av.open(target, "w", format=self._container,
                                metadata_errors="surrogateescape")
         stack.push(self._abandon)
-        self._grid = self._choose_time_base()
-        self._add_video()
+        self._encoder = VideoEncoder(self._output, self._container, self.path, self._info,
+                                     self._settings, self._size, self._time_base)
         self._copier = stack.enter_context(
             StreamCopier(self._info, self._output, audio=audio, subtitles=subtitles))
         if self._container in MOVIE:
@@ -124,71 +107,9 @@ class VideoWriter:
         self._output.start_encoding()
         self._copier.begin()
 
-    def _choose_time_base(self) -> Fraction | None:
-        """Return the grid the format rounds times to, or None when it keeps them."""
-        if self._container in CONSTANT_RATE:
-            self._time_base = 1 / self._info.average_rate
-            return self._time_base
-        if self._container == "mpegts":
-            self._warnings.append("MPEG-TS moves all times: .mp4 and .mov keep them exactly")
-        return TIME_GRIDS.get(self._container)
-
-    def _add_video(self) -> None:
-        container = self._container
-        choice = choose_encoder(self._settings, self._info, self._size, container,
-                                self._output.supported_codecs)
-        self._warnings += choice.warnings
-        try:
-            stream = cast(av.VideoStream, self._output.add_stream(
-                choice.codec, rate=self._info.average_rate))
-        except ValueError:
-            raise UsageError(f"the format {container} cannot hold {choice.codec} "
-                             f"({self.path.name}) - use .mkv, or another --codec") from None
-        context = stream.codec_context
-        context.width, context.height = self._size
-        context.pix_fmt = choice.pix_fmt
-        context.time_base = self._time_base
-        context.flags |= Flags.frame_duration
-        self._set_colour(context, choice.pix_fmt)
-        if self._info.sample_aspect_ratio:
-            context.sample_aspect_ratio = self._info.sample_aspect_ratio
-        if choice.codec == "libx265" and container in MOVIE:
-            context.codec_tag = "hvc1"  # the only tag Apple's players take
-        stream.metadata.update(lasting_metadata(self._info.stream_metadata))
-        if self._info.display_matrix is not None:
-            stream.set_display_matrix(self._info.display_matrix)
-            if container not in MOVIE | MATROSKA:
-                self._warnings.append(f"the rotation is not kept in {container}: use .mp4 or .mkv")
-        open_encoder(context, choice)
-        self._stream = stream
-        self._pix_fmt = choice.pix_fmt
-
-    def _set_colour(self, context: av.VideoCodecContext, pix_fmt: str) -> None:
-        """Give the encoder the input's tags; only a change between RGB and YUV needs other ones."""
-        tags, layout = self._info.colour, PixelLayout.of(pix_fmt)
-        source = PixelLayout.of(self._info.pix_fmt).family
-        was_rgb = source == "rgb"
-        matrix, span = tags.matrix, tags.range
-        full = self._info.full_range
-        if layout.family == "rgb":
-            full = True
-            if not was_rgb:
-                matrix, span = RGB_MATRIX, FULL
-        elif was_rgb:
-            full = layout.full_range
-            matrix, span = self._info.matrix, FULL if full else LIMITED
-        elif layout.full_range and not full:
-            full, span = True, FULL
-        elif source == "gray" and layout.family == "yuv":
-            full = span == FULL  # untagged gray is full, untagged YUV is not
-        self._tags = (matrix, FULL if layout.full_range else span)
-        context.colorspace, context.color_range = self._tags
-        context.color_primaries, context.color_trc = tags.primaries, tags.transfer
-        self._converter = ColourConverter(self._info.matrix, full)
-
     def _movie_options(self) -> dict[str, str]:
         """Options of the MP4 muxer that keep starts exact and tags that iTunes does not know."""
-        scales = [self._time_base.denominator]
+        scales = [self._encoder.time_base.denominator]
         scales += [base.denominator for base in self._copier.time_bases]
         scale = math.lcm(*scales)
         options = {"movie_timescale": str(scale if scale <= _HIGHEST_TIMESCALE else scales[0])}
@@ -196,63 +117,36 @@ class VideoWriter:
             options["movflags"] = "+use_metadata_tags"
         return options
 
-    def _picture(self, rgb: np.ndarray) -> av.VideoFrame:
-        picture = self._converter.from_rgb(rgb, self._pix_fmt)
-        picture.colorspace, picture.color_range = self._tags
-        return picture
-
-    def _exact_pts(self, frame: VideoFrame) -> int:
-        """The frame's time in the output's time base, strictly after the last one."""
-        ticks = frame.time / self._time_base
-        pts = round(ticks)
-        if pts != ticks or (self._grid and (frame.time / self._grid).denominator != 1):
-            self._note_inexact()
-        if pts < 0:
-            raise OutputError(f"a frame at {float(frame.time):.3f} s, before the clock's zero, "
-                              f"cannot be written ({self.path}) - give --start 0")
-        if self._last_pts is not None and pts <= self._last_pts:
-            raise OutputError(f"two frames fall on the same time, {float(frame.time):.6f} s "
-                              f"({self.path}) - use .mp4 or .mkv")
-        self._last_pts = pts
-        return pts
-
-    def _exact_duration(self, frame: VideoFrame) -> int:
-        """The time until the next frame; MP4 keeps no other duration than that."""
-        return max(round(frame.interval / self._time_base), 1)
-
-    def _note_inexact(self) -> None:
-        if not self._inexact:
-            self._inexact = True
-            grid = self._grid or self._time_base
-            self._warnings.append(f"frame times are rounded to {float(grid) * 1000:g} ms by "
-                                 f"{self._output.format.name}: .mp4 and .mov keep them exactly")
-
-    def _mux(self, picture: av.VideoFrame | None) -> None:
-        """Encode and write; the very last packet is given what is left of the video's length."""
-        packets = self._stream.encode(picture)
+    def _mux(self, packets: Iterable[Packet]) -> None:
+        """Write packets; the newest waits, for the very last one is treated apart."""
         for packet in packets:
-            if packet.pts is None:
-                continue
-            packet.duration = self._durations.pop(packet.pts, packet.duration or 0)
-            if packet.dts is None or (picture is None and self.frames < _FRAMES_OF_REAL_DTS):
-                packet.dts = packet.pts
             if self._first is None:
-                self._first = packet.pts, packet.dts
-            if self._container in MOVIE and picture is None and packet is packets[-1]:
-                # MP4 adds up durations in decoding order; the sum must be that of the display.
-                first_pts, first_dts = self._first
-                length = self._end - first_pts
-                packet.duration = max(length - (packet.dts - first_dts), 1)
-        self._output.mux(packets)
+                self._first = cast(int, packet.pts), cast(int, packet.dts)
+            if self._newest is not None:
+                self._output.mux(self._newest)
+            self._newest = packet
+
+    def _mux_last(self) -> None:
+        """Give the last packet what is left of the video's length."""
+        if self._newest is None or self._first is None:
+            return
+        if self._container in MOVIE:
+            # MP4 adds up durations in decoding order; the sum must be that of the display.
+            first_pts, first_dts = self._first
+            length = self._end - first_pts
+            self._newest.duration = max(length - (cast(int, self._newest.dts) - first_dts), 1)
+        self._output.mux(self._newest)
 
     def _finish(self) -> None:
         """Flush the encoder, copy what is left, and write the trailer."""
         if self.frames == 0:
             raise OutputError(f"no frame was written ({self.path}) - nothing to keep")
         with _output_errors(self.path):
-            self._mux(None)
+            self._mux(self._encoder.flush())
+            self._mux_last()
             self._copier.copy_until(None)
             self._output.close()
+
     def _abandon(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         """Close the container, whatever it says: a full disk makes it raise a second time."""
