@@ -1,10 +1,11 @@
 # make demo   deblurs the bundled sample and prints PSNR before and after; writes demo/
 # make test   runs the default tests; make test-slow runs all of them
+# make man    regenerates the man pages, after any change of an option
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint install clean
+.PHONY: demo test test-slow lint man install clean
 
 $(VENV)/.installed: setup.cfg pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +33,9 @@ test-slow: $(VENV)/.installed-test
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+man: $(VENV)/.installed
+	$(BIN)/python -m spikedeblur.cli.manpage man
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info
