@@ -41,7 +41,8 @@ PASSES: tuple[Column, ...] = (
 @click.argument("cases", nargs=-1, metavar="[CASE_DIR]...", type=click.Path(path_type=Path))
 @click.option("--methods", metavar="M,...",
               help=f"Some of {', '.join(METHODS)}.  [default: blurry,sdm,net]")
-@click.option("--weights", metavar="FILE|NAME", help="[default: those shipped with the program]")
+@click.option("--weights", metavar="FILE|NAME",
+              help="Weights of the network.  [default: those shipped with the program]")
 @click.option("--speed", is_flag=True,
               help="Time made-up frames instead of cases, windows and tiles as in deblur.")
 @click.option("--size", "sizes", type=SIZE, multiple=True,
@@ -64,7 +65,10 @@ def command(context: click.Context, *, cases: tuple[Path, ...], methods: str | N
             weights: str | None, speed: bool, sizes: tuple[Size, ...], frames: int | None,
             config: str | None, repeats: int | None, warm_up: int | None, device: str,
             precision: str, threads: int | None, as_json: bool, html: Path | None) -> None:
-    """Measure methods on each CASE_DIR (as simulate writes them), or on the bundled sample."""
+    """Measure quality, speed and memory of each method.
+
+    Cases are folders as simulate writes them; without any, the bundled sample is measured.
+    """
     console: Console = context.obj
     if html is not None:
         raise UsageError("--html is not available yet - use --json")

@@ -26,21 +26,27 @@ if TYPE_CHECKING:
 
 
 @click.command("deblur")
-@click.argument("videos", nargs=-1, required=True, metavar="VIDEO", type=click.Path(path_type=Path))
+@click.argument("videos", nargs=-1, required=True, metavar="VIDEO...",
+                type=click.Path(path_type=Path))
 @click.option("--spikes", type=click.Path(path_type=Path), metavar="S.dat|X.tif", multiple=True,
               help="The spike camera's recording, or voxel grids made of it. For several videos: "
                    "once for each, a folder of STEM.dat, or a pattern such as DIR/{stem}.dat. "
                    "[default: STEM.dat beside the video, if it exists]")
 @spike_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
-              help="- is standard output (Matroska).  [default: INPUT_deblurred beside the input]")
+              help="What to write; - is standard output (Matroska).  [default: INPUT_deblurred, "
+                   "beside the input]")
 @click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Write INPUT_deblurred into this folder instead; it is created.")
 @click.option("-y", "--overwrite", is_flag=True, help="Replace an output that exists.")
 @click.option("-n", "--no-clobber", is_flag=True, help="Do nothing if the output exists.")
-@click.option("--weights", metavar="FILE|NAME", help="[default: those shipped with the program]")
+@click.option("--weights", metavar="FILE|NAME",
+              help="Weights of the network: a run's, or an official VRT checkpoint.  "
+                   "[default: those shipped with the program]")
 @click.option("--method", type=click.Choice(["net", "sdm", "tfp", "tfi"]), default="net",
-              show_default=True, help="The network, or a method that needs no weights.")
+              show_default=True,
+              help="net is the network; the others need no weights: sdm sharpens the video by its "
+                   "spikes, tfp and tfi make grey pictures of the spikes alone.")
 @compute_options
 @click.option("--window", type=click.IntRange(min=1), metavar="T",
               help="Frames the network sees at once.  [default: as it was trained]")
@@ -50,13 +56,19 @@ if TYPE_CHECKING:
               help="Side of the tiles in pixels; auto chooses by free memory.")
 @click.option("--overlap", type=click.IntRange(min=0), metavar="N",
               help="Pixels that neighbouring tiles share.  [default: a quarter, at most 64]")
-@click.option("--codec", metavar="NAME", help="Video encoder.  [default: as fits the input]")
-@click.option("--crf", type=click.FloatRange(min=0), metavar="N", help="Quality; lower is better.")
-@click.option("--preset", metavar="P", help="The encoder's trade of speed for size.")
+@click.option("--codec", metavar="NAME",
+              help="Video encoder, such as libx264, libx265 or ffv1 (lossless).  "
+                   "[default: as fits the input]")
+@click.option("--crf", type=click.FloatRange(min=0), metavar="N",
+              help="Quality on the encoder's own scale; lower is better.  "
+                   "[default: visually lossless]")
+@click.option("--preset", metavar="P",
+              help="The encoder's trade of speed for size, such as fast.  "
+                   "[default: medium]")
 @click.option("--pix-fmt", default="auto", show_default=True, metavar="auto|FMT",
               help="Pixel format; auto keeps the input's depth and chroma.")
 @click.option("-e", "--encoder-option", "encoder_options", type=PAIR, multiple=True,
-              help="Any further option of the encoder.")
+              help="Any further option of the encoder, such as tune=grain; repeatable.")
 @click.option("--no-audio", is_flag=True, help="Leave sound out.")
 @click.option("--no-subtitles", is_flag=True, help="Leave subtitles out.")
 @click.option("--frame-rate", type=HERTZ, metavar="F",
@@ -73,17 +85,17 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Any damage in the video is an error.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run ended.")
 @click.option("--shard", metavar="I/N", help="Process one of N parts of the video.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout; the last one sums up.")
 @click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True,
               help="auto: a bar on a terminal, lines elsewhere.")
 @click.pass_obj
 def command(console: Console, *, videos: tuple[Path, ...], spikes: tuple[Path, ...],
             output: Path | None, output_dir: Path | None, overwrite: bool, no_clobber: bool,
             resume: bool, shard: str | None, as_json: bool, **settings: Any) -> ExitStatus:
-    """Deblur VIDEO with the spikes of the same scene.
+    """Deblur a video with the spikes of the same scene.
 
-    Every frame keeps its time; sound, subtitles, metadata, rotation and colour tags are kept.
+    Every frame keeps its time. Sound, subtitles, metadata, rotation and colour tags are kept.
     Several videos are done one after the other; one that fails does not stop the others.
     VIDEO may be -, standard input, which is stored in a temporary file first.
     """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(console: Console, *, files: tuple[Path, ...], spike_options: SpikeOptions,
             as_json: bool) -> ExitStatus:
-    """Say what each FILE is: a video, spikes, voxel grids, or weights."""
+    """Tell what a file is: video, spikes, voxel grids or weights."""
     from spikedeblur.inspection import inspect
 
     status = ExitStatus.OK

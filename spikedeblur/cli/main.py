@@ -20,7 +20,12 @@ from spikedeblur.cli.console import Console
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.errors import SpikedeblurError
 
-COMMANDS = ("info", "voxelize", "simulate", "align", "train", "deblur", "benchmark")
+COMMANDS = ("deblur", "align", "info", "voxelize", "simulate", "train", "benchmark")
+EPILOG = """\b
+Try it on the bundled sample:
+  spikedeblur simulate sample -o sample
+  spikedeblur deblur sample/blurry.mkv --spikes sample/spikes.dat
+"""
 
 
 class Terminated(BaseException):
@@ -54,17 +59,18 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={
+    "help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("-V", "--version", is_flag=True, is_eager=True, expose_value=False,
               callback=_print_version, help="Show the version and exit.")
 @click.option("-v", "--verbose", count=True,
-              help="Say more; twice, show where an error came from.")
+              help="Say more; -vv also shows where an error came from.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--log-file", type=click.Path(dir_okay=False), metavar="F",
               help="Also append every message, with the time, to this file.")
 @click.pass_obj
 def root(console: Console, verbose: int, quiet: bool, log_file: str | None) -> None:
-    """Deblur RGB video with a spike camera's recording of the same scene."""
+    """Make a blurred video sharp with a spike camera's recording of the same scene."""
     console.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
 
 

@@ -123,7 +123,7 @@ def _option(option: click.Option, context: click.Context) -> Iterator[str]:
     if match := DEFAULT_IN_HELP.search(text):
         text, default = text[:match.start()], match[1]
     notes = [f"Default: {default}."] if default else []
-    if option.multiple:
+    if option.multiple and "repeatable" not in text:
         notes.append("May be given several times.")
     if option.required:
         notes.append("Required.")

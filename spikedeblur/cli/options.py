@@ -14,16 +14,18 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 SPIKE_OPTIONS = (
     click.option("--spike-size", type=SIZE, envvar="SPIKEDEBLUR_SPIKE_SIZE", show_envvar=True,
-                 help="Sensor size in pixels, such as 400x250."),
+                 help="Pixels of the spike camera, such as 400x250."),
     click.option("--spike-rate", type=HERTZ, envvar="SPIKEDEBLUR_SPIKE_RATE", show_envvar=True,
-                 help="Ticks per second."),
+                 help="Ticks per second, such as 20000."),
     click.option("--exposure", type=EXPOSURE, envvar="SPIKEDEBLUR_EXPOSURE", show_envvar=True,
                  help="Shutter time of a video frame: seconds, 0.5x of the frame interval, or "
                       "180deg.  [default: the whole interval]"),
     click.option("--offset", type=SECONDS, envvar="SPIKEDEBLUR_OFFSET", show_envvar=True,
-                 help="Time of spike tick 0 on the video's clock.  [default: the first frame's]"),
+                 help="Seconds on the video's clock at which spike tick 0 lies; may be negative.  "
+                      "[default: the first frame]"),
     click.option("--flip/--no-flip", default=None, envvar="SPIKEDEBLUR_FLIP", show_envvar=True,
-                 help="Rows are stored bottom-up, or not.  [default: flip]"),
+                 help="Rows are stored bottom-up, or not: try --no-flip if the spikes stand on "
+                      "their head.  [default: flip]"),
 )
 
 
@@ -54,9 +56,11 @@ def compute_options(command: Function) -> Function:
         click.option("--threads", type=click.IntRange(min=1), metavar="N",
                      help="CPU threads.  [default: all cores]"),
         click.option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
-                     default="auto", show_default=True, help="Numbers the network computes with."),
+                     default="auto", show_default=True,
+                     help="Numbers the network computes with: auto takes half precision on a CUDA "
+                          "GPU, else fp32."),
         click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
-                     help="What computes."),
+                     help="What computes: auto takes a GPU where there is one."),
     ):
         decorated = option(decorated)
     return decorated

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--photos", type=click.Path(path_type=Path), metavar="DIR",
               help="Sharp photographs; clips and spikes are synthesised from them on the fly.")
 @click.option("--data", type=click.Path(path_type=Path), metavar="DIR",
-              help="Recorded or simulated sequences.")
+              help="Recorded or simulated sequences; man spikedeblur-train lists the layouts.")
 @click.option("--val", type=click.Path(path_type=Path), metavar="DIR",
               help="Sequences to validate on.  [default: a part of what is given]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="RUN_DIR",
@@ -39,15 +39,17 @@ if TYPE_CHECKING:
               help="Short for TRAIN.PRECISION.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="CPU threads.  [default: all cores]")
-@click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True)
+@click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True,
+              help="auto: a bar on a terminal, lines elsewhere.")
 @click.pass_obj
 def command(console: Console, *, config: str | None, photos: Path | None, data: Path | None,
             val: Path | None, output: Path, resume: bool, init: Path | None,
             overrides: tuple[str, ...], seed: int | None, device: str, precision: str | None,
             threads: int | None, progress: str) -> None:
-    """Train the model of CONFIG, a packaged name or a YAML file.
+    """Train a network on photographs or recordings.
 
-    Without CONFIG a resumed run keeps its own, and a new one is `small`.
+    CONFIG is a packaged name (small, vrt_gopro, vrt_spike_baseline) or a YAML file. Without it a
+    resumed run keeps its own, and a new one is `small`.
 
     Several processes: torchrun --nproc-per-node N -m spikedeblur train ...
     """

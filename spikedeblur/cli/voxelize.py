@@ -33,15 +33,16 @@ if TYPE_CHECKING:
 @click.option("--bins", type=click.IntRange(min=1), default=32, show_default=True, metavar="K",
               help="Bins per exposure.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT.tif|.npy|.npz",
-              help="[default: SPIKES with the suffix .tif]")
+              help="What to write.  [default: SPIKES with the suffix .tif]")
 @overwrite_option
 @click.pass_obj
 def command(console: Console, *, spikes: Path, spike_options: SpikeOptions, video: Path | None,
             frames_per_second: Fraction | None, bins: int, output: Path | None,
             overwrite: bool) -> None:
-    """Sort the spikes of SPIKES into voxel grids (T, K, H, W) of counts, T = video frame.
+    """Sort spikes into voxel grids, one for each video frame.
 
-    A TIFF holds float32 pages with axes TZYX; its description says what is known of the recording.
+    They are counts (T, K, H, W): T a video frame, K a bin of its exposure. A TIFF holds float32
+    pages with axes TZYX; its description says what is known of the recording.
     """
     from spikedeblur.io.spike_source import find_sidecar, resolve_spike_source
     from spikedeblur.io.voxels import VoxelInfo, write_voxels
