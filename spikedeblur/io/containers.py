@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
-from av.container import InputContainer
+from av.container import InputContainer, OutputContainer
 from av.stream import DataStream, Stream
 
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import InputError, OutputError, SpikedeblurError, UsageError
+from spikedeblur.io.pipes import destination
 
 # Formats that hold the video themselves. Playlists and scripts, which make FFmpeg read other
 # files, are not among them, whatever a file is called.
@@ -57,6 +62,42 @@ def open_input(path: Path) -> InputContainer:
                          "truncated, damaged, or no video") from error
     except OSError as error:
         raise InputError(f"cannot read {path} ({reason(error)}) - check its permissions") from error
+
+
+@contextmanager
+def open_output(path: Path, container: str, overwrite: bool) -> Iterator[OutputContainer]:
+    """Open a file for writing, which appears at `path`, whole, when the block ends well.
+
+    Raises `OutputError` for what the file system refuses.
+    """
+    with output_errors(path), destination(path, overwrite) as target:
+        output = av.open(target, "w", format=container, metadata_errors="surrogateescape")
+        try:
+            yield output
+            output.close()
+        except BaseException:
+            with suppress(av.FFmpegError, OSError):  # a full disk makes it raise a second time
+                output.close()
+            raise
+
+
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn FFmpeg's errors, which are no plain OSErrors, into `OutputError`."""
+    try:
+        yield
+    except (SpikedeblurError, BrokenPipeError):
+        raise  # already said, or nobody is left to read the output
+    except (av.FFmpegError, OSError) as error:
+        raise OutputError(f"cannot write {path} ({reason(error)}) - check space, permissions and "
+                          "the format") from error
+
+
+@lru_cache
+def codecs_held(container: str) -> set[str]:
+    """Names of the codecs that a container format can hold."""
+    with av.open(io.BytesIO(), "w", format=container) as trial:
+        return set(trial.supported_codecs)
 
 
 def container_of(path: Path) -> str:

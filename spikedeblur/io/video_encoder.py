@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +14,7 @@ from av.packet import Packet
 from spikedeblur.errors import OutputError, UsageError
 from spikedeblur.io.colour import FULL, LIMITED, RGB_MATRIX, ColourConverter, PixelLayout
 from spikedeblur.io.containers import CONSTANT_RATE, MATROSKA, MOVIE, TIME_GRIDS
-from spikedeblur.io.encoders import EncoderSettings, choose_encoder, open_encoder
+from spikedeblur.io.encoders import EncoderChoice, open_encoder
 from spikedeblur.io.streams import lasting_metadata
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
@@ -31,13 +29,13 @@ class VideoEncoder:
     container: the format the packets are for, in which `output` may be a segment. size: (width,
     height). `warnings` says what of the input is not kept, as far as is known. `end` is where the
     last frame ends, counted in `time_base` as all times of packets are.
-    Raises `UsageError` for settings the encoder or the format refuses.
+    Raises `UsageError` for what the encoder or the format refuses.
     """
 
     def __init__(self, output: OutputContainer, container: str, path: Path, source: VideoInfo,
-                 settings: EncoderSettings, size: tuple[int, int], time_base: Fraction) -> None:
+                 choice: EncoderChoice, size: tuple[int, int], time_base: Fraction) -> None:
         self.path = path
-        self.warnings: list[str] = []
+        self.warnings = list(choice.warnings)
         self.time_base = time_base
         self.end = 0
         self._container = container
@@ -48,7 +46,7 @@ class VideoEncoder:
         self._durations: dict[int, int] = {}
         self._inexact = False
         self._grid = self._choose_time_base()
-        self.stream = self._add_stream(output, settings)
+        self.stream = self._add_stream(output, choice)
 
     @property
     def header(self) -> bytes:
@@ -88,11 +86,8 @@ class VideoEncoder:
             self.warnings.append("MPEG-TS moves all times: .mp4 and .mov keep them exactly")
         return TIME_GRIDS.get(self._container)
 
-    def _add_stream(self, output: OutputContainer, settings: EncoderSettings) -> av.VideoStream:
+    def _add_stream(self, output: OutputContainer, choice: EncoderChoice) -> av.VideoStream:
         container = self._container
-        choice = choose_encoder(settings, self._info, self._size, container,
-                                codecs_held(container))
-        self.warnings += choice.warnings
         try:
             stream = cast(av.VideoStream, output.add_stream(
                 choice.codec, rate=self._info.average_rate))
@@ -168,10 +163,3 @@ class VideoEncoder:
             grid = self._grid or self.time_base
             self.warnings.append(f"frame times are rounded to {float(grid) * 1000:g} ms by "
                                  f"{self._container}: .mp4 and .mov keep them exactly")
-
-
-@lru_cache
-def codecs_held(container: str) -> set[str]:
-    """Names of the codecs that a container format can hold."""
-    with av.open(io.BytesIO(), "w", format=container) as trial:
-        return set(trial.supported_codecs)

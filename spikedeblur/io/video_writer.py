@@ -10,13 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
-import av
 from av.packet import Packet
 
-from spikedeblur.errors import OutputError, SpikedeblurError
-from spikedeblur.io.containers import MOVIE, container_of, reason
-from spikedeblur.io.encoders import EncoderSettings
-from spikedeblur.io.pipes import PIPE_CONTAINER, destination, is_pipe
+from spikedeblur.errors import OutputError
+from spikedeblur.io.containers import MOVIE, codecs_held, container_of, open_output, output_errors
+from spikedeblur.io.encoders import EncoderChoice, EncoderSettings, choose_encoder
+from spikedeblur.io.pipes import PIPE_CONTAINER, is_pipe
 from spikedeblur.io.streams import StreamCopier
 from spikedeblur.io.video_encoder import VideoEncoder
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
@@ -48,7 +47,6 @@ class VideoWriter:
         self._info = source
         self._size = (width or source.width, height or source.height)
         self._time_base = time_base or source.time_base
-        self._settings = EncoderSettings(codec, crf, preset, pix_fmt, encoder_options)
         self._first: tuple[int, int] | None = None
         self._newest: Packet | None = None
         self._end = 0
@@ -56,9 +54,12 @@ class VideoWriter:
         self._container = PIPE_CONTAINER if is_pipe(path) else container_of(self.path)
         _refuse_input(self.path, source.path)
         with ExitStack() as stack:
-            stack.enter_context(_output_errors(self.path))
-            target = stack.enter_context(destination(self.path, overwrite))
-            self._open(target, audio, subtitles, stack)
+            choice = choose_encoder(
+                EncoderSettings(codec, crf, preset, pix_fmt, encoder_options), source, self._size,
+                self._container, codecs_held(self._container))
+            self._output = stack.enter_context(
+                open_output(self.path, self._container, overwrite))
+            self._open(choice, audio, subtitles, stack)
             self._stack = stack.pop_all()
 
     @property
@@ -87,19 +88,41 @@ class VideoWriter:
         """
         if frame.rgb.shape != (self._size[1], self._size[0], 3):
             raise ValueError(f"frame of shape {frame.rgb.shape}, output {self._size}")
-        with _output_errors(self.path):
+        with output_errors(self.path):
             packets = self._encoder.encode(frame)
             self._copier.copy_until(frame.time)
             self._mux(packets)
         self._end = self._encoder.end
         self.frames += 1
 
-    def _open(self, target: str, audio: bool, subtitles: bool, stack: ExitStack) -> None:
-        self._output = av.open(target, "w", format=self._container,
-                               metadata_errors="surrogateescape")
-        stack.push(self._abandon)
+    def append(self, packets: Iterable[Packet], end: int) -> None:
+        """Copy what an encoder of the same settings made, timed in `time_base` and in order.
+
+        end: where the last frame of `packets` ends, in the same unit. Frames given to `write` and
+        packets do not go into one file.
+        """
+        with output_errors(self.path):
+            for packet in packets:
+                self._copier.copy_until(cast(int, packet.dts) * self.time_base)
+                packet.stream = self._encoder.stream
+                self._mux([packet])
+                self.frames += 1
+        self._end = end
+
+    @property
+    def time_base(self) -> Fraction:
+        """The unit of the packets' times, seconds."""
+        return self._encoder.time_base
+
+    @property
+    def header(self) -> bytes:
+        """The encoder's, see `VideoEncoder`."""
+        return self._encoder.header
+
+    def _open(self, choice: EncoderChoice, audio: bool, subtitles: bool,
+              stack: ExitStack) -> None:
         self._encoder = VideoEncoder(self._output, self._container, self.path, self._info,
-                                     self._settings, self._size, self._time_base)
+                                     choice, self._size, self._time_base)
         self._copier = stack.enter_context(
             StreamCopier(self._info, self._output, audio=audio, subtitles=subtitles))
         if self._container in MOVIE:
@@ -141,38 +164,10 @@ class VideoWriter:
         """Flush the encoder, copy what is left, and write the trailer."""
         if self.frames == 0:
             raise OutputError(f"no frame was written ({self.path}) - nothing to keep")
-        with _output_errors(self.path):
+        with output_errors(self.path):
             self._mux(self._encoder.flush())
             self._mux_last()
             self._copier.copy_until(None)
-            self._output.close()
-
-    def _abandon(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        """Close the container, whatever it says: a full disk makes it raise a second time."""
-        try:
-            self._output.close()
-        except (av.FFmpegError, OSError):
-            if error is None:
-                raise
-
-
-class _output_errors:
-    """Turns FFmpeg's errors, which are no plain OSErrors, into `OutputError`."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        if isinstance(error, (SpikedeblurError, BrokenPipeError)):
-            return  # already said, or nobody is left to read the output
-        if isinstance(error, (av.FFmpegError, OSError)):
-            raise OutputError(f"cannot write {self._path} ({reason(error)}) - check space, "
-                              "permissions and the format") from error
 
 
 def _refuse_input(path: Path, source: Path | None) -> None:
