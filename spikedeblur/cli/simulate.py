@@ -41,16 +41,29 @@ OF_ANY_SOURCE = {"source", "output", "overwrite", "progress"}
               help="Motion within an exposure, for photographs.")
 @click.option("--gamma-space", is_flag=True,
               help="Add up encoded light, as the published data sets do.")
+<<<<<<< HEAD
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
               help="The same seed makes the same files.")
 @click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True,
               help="auto: a bar on a terminal, lines elsewhere.")
+=======
+@click.option("--validation", type=click.IntRange(min=1), metavar="N",
+              help="Instead, N clips of each validation protocol into DIR/PROTOCOL/NN, from the "
+                   "photographs that train keeps out.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
+@click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True)
+>>>>>>> 31f9beb (wip)
 @overwrite_option
 @click.pass_context
 def command(context: click.Context, *, source: Path, output: Path, exposure: Exposure,
             spike_rate: Fraction, progress: str, overwrite: bool, fps: Fraction | None,
+<<<<<<< HEAD
             **settings: Any) -> None:
     """Make a recording by both cameras out of sharp footage.
+=======
+            validation: int | None, **settings: Any) -> None:
+    """Record a sharp video, or scenes made of photographs, with both cameras.
+>>>>>>> 31f9beb (wip)
 
     The footage is a sharp video, or a folder of photographs of which scenes are made.
     The light of a frame's exposure is added up for the blurry video, and tick by tick for the
@@ -61,6 +74,9 @@ def command(context: click.Context, *, source: Path, output: Path, exposure: Exp
     if str(source) == SAMPLE and not source.exists():
         _make_sample(context, output, overwrite)
         console.note(f"wrote {output}: the bundled sample")
+        return
+    if validation is not None:
+        _make_validation_set(context, source, output, validation)
         return
     from spikedeblur.training.synthesis.simulation import Settings, simulate
 
@@ -78,12 +94,30 @@ def command(context: click.Context, *, source: Path, output: Path, exposure: Exp
     console.note(f"wrote {output}: {made.frames} frames, {made.ticks} ticks")
 
 
+def _make_validation_set(context: click.Context, photos: Path, output: Path, clips: int) -> None:
+    from spikedeblur.training.synthesis.photos import find_photos, held_out
+    from spikedeblur.training.synthesis.protocols import PROTOCOLS, record_validation_set
+
+    _refuse_settings(context, "the validation set", {"validation"})
+    console: Console = context.obj
+    _, kept_out = held_out(find_photos(photos))
+    with progress_display(context.params["progress"], "recorded", quiet=console.quiet) as display:
+        cases = record_validation_set(
+            kept_out, output, clips, overwrite=context.params["overwrite"],
+            progress=lambda done: display.advance_to(done, clips * len(PROTOCOLS)))
+    console.note(f"wrote {output}: {len(cases)} cases")
+
+
 def _make_sample(context: click.Context, output: Path, overwrite: bool) -> None:
     from spikedeblur.sample import make_sample
 
-    told = [name for name in context.params if name not in OF_ANY_SOURCE
+    _refuse_settings(context, "the bundled sample", set())
+    make_sample(output, overwrite)
+
+
+def _refuse_settings(context: click.Context, what: str, its_own: set[str]) -> None:
+    told = [name for name in context.params if name not in OF_ANY_SOURCE | its_own
             and context.get_parameter_source(name) != click.core.ParameterSource.DEFAULT]
     if told:
-        raise UsageError(f"the bundled sample has settings of its own ({', '.join(told)} given) - "
+        raise UsageError(f"{what} has settings of its own ({', '.join(told)} given) - "
                          "leave them out, or simulate another source")
-    make_sample(output, overwrite)

@@ -69,6 +69,7 @@ class PriorConfig(Section):
 
     WINDOWS: tuple[Annotated[float, Field(gt=0)], ...] = (2.0, 4.0, 8.0, 16.0)  # bins
     SMOOTHINGS: tuple[Annotated[float, Field(ge=0)], ...] = (0.0, 0.7, 1.5)  # sigma, spike pixels
+    TELL_ENCODING: bool = False  # whether light was added linearly or encoded, told from the clip
 
 
 class VRTConfig(Section):

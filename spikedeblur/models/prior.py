@@ -32,6 +32,9 @@ GAMMA = 2.4
 COUNT_VARIANCE = 1 / 6
 BLEND_SMOOTHING = 0.5  # spike pixels
 NEIGHBOURHOOD = 2.5  # spike pixels over which noise and change are told apart
+# Between the slopes 1 and 1 / 2.2 of `linearity`; variance of log luminance that tells little.
+MIDDLE_SLOPE = 0.72
+FLAT_VARIANCE = 0.05
 MISTRUST = 1.8  # a change must exceed so many times the variance of noise to count as one
 
 
@@ -161,6 +164,29 @@ def grey(rgb_N3hw: Tensor) -> Tensor:
     return (rgb_N3hw * weights[:, None, None]).sum(dim=1, keepdim=True)
 
 
+def linearity(rgb_BT3HW: Tensor, counts_BTKhw: Tensor) -> Tensor:
+    """Whether spikes count linear light (1) or sRGB-encoded values (-1); 0: cannot tell. (B,).
+
+    A camera adds up light; the published sets averaged encoded frames and fired spikes on them.
+    Over a clip, the logarithm of a pixel's count rises with that of the frame's linear luminance,
+    with a slope of 1 in the one case and of about 1 / 2.2 in the other, whatever the gain. Where
+    luminance hardly varies the slope means little.
+    """
+    linear = grey(to_linear(rgb_BT3HW.flatten(0, 1)))
+    counts = counts_BTKhw.flatten(0, 1).sum(dim=1, keepdim=True)
+    linear = functional.adaptive_avg_pool2d(linear, counts.shape[-2:])
+    clear = ((counts > 2) & (linear > 0.01) & (linear < 0.8)).float()
+    batch = rgb_BT3HW.shape[0]
+    clear, x, y = (part.reshape(batch, -1) for part in
+                   (clear, linear.clamp(min=1e-3).log(), counts.clamp(min=1).log()))
+    number = clear.sum(dim=1, keepdim=True).clamp(min=1)
+    x, y = (clear * (part - (clear * part).sum(dim=1, keepdim=True) / number) for part in (x, y))
+    spread = x.square().sum(dim=1)
+    slope = (x * y).sum(dim=1) / spread.clamp(min=1e-6)
+    variance = spread / number[:, 0]
+    return torch.tanh(6 * (slope - MIDDLE_SLOPE)) * variance / (variance + FLAT_VARIANCE)
+
+
 class CandidateHead(nn.Module):
     """Features and candidates -> the sharp frame.
 
@@ -174,6 +200,7 @@ class CandidateHead(nn.Module):
 
     BLEND_BIAS = 5.0
     LINEAR_BIAS = 2.0
+    LINEARITY_GAIN = 4.0
 
     def __init__(self, channels: int, candidates: int, stem: int) -> None:
         super().__init__()
@@ -190,11 +217,15 @@ class CandidateHead(nn.Module):
             self.conv.bias.copy_(bias.repeat_interleave(stem**2))
 
     def forward(
-        self, features_NChw: Tensor, blurry_N3HW: Tensor, log_ratios_NMHW: Tensor
+        self, features_NChw: Tensor, blurry_N3HW: Tensor, log_ratios_NMHW: Tensor,
+        linearity_N: Tensor | None = None,
     ) -> Tensor:
+        """The sharp frames (N, 3, H, W), not clamped; `linearity_N` moves the gate beforehand."""
         outputs = self.shuffle(self.conv(features_NChw)).float()
         sizes = [self.candidates + 1, 1, 1, 3]
         logits, factor, gate, residual = outputs.split(sizes, dim=1)
+        if linearity_N is not None:
+            gate = gate + self.LINEARITY_GAIN * linearity_N[:, None, None, None]
         weights = logits.softmax(dim=1)
         ratio = (weights[:, :-1] * log_ratios_NMHW.exp()).sum(dim=1, keepdim=True) + weights[:, -1:]
         ratio = ratio * factor.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp()

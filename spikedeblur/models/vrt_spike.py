@@ -28,6 +28,7 @@ from spikedeblur.models.prior import (
     CandidateHead,
     SpikePrior,
     grey,
+    linearity,
     log_count,
     relative_rates,
 )
@@ -107,6 +108,7 @@ class VRTSpike(nn.Module):
             self.head = None
         else:
             channels += self.prior.candidates * self.stem**2 + 1
+            channels += 1 if model.PRIOR and model.PRIOR.TELL_ENCODING else 0
             self.head = CandidateHead(model.VRT.EMBED_DIMS[0], self.prior.candidates, self.stem)
         self.vrt = build_vrt(model.VRT, channels, 3 * self.stem**2)
         if self.head is not None:
@@ -143,7 +145,7 @@ class VRTSpike(nn.Module):
         target_N = repeat(target_B, "b -> (b t)", t=frames)
         if self.config.MODEL.TARGET_TIME:
             inputs.append(target_N.to(rgb)[:, None, None, None].expand(-1, 1, *net_size))
-        fuse, log_ratios = None, None
+        fuse, log_ratios, linearity_N = None, None, None
         if voxels is not None and self.spikes is not None:
             counts_NKhw = voxels.flatten(0, 1)
             rates = _resize(relative_rates(counts_NKhw), net_size)
@@ -156,12 +158,17 @@ class VRTSpike(nn.Module):
                 change = grey(rgb_N3HW) * ((log_ratios / GAMMA).exp() - 1)
                 inputs.append(functional.pixel_unshuffle(change, self.stem))
                 inputs.append(_resize(log_count(counts_NKhw), net_size))
+                if self.config.MODEL.PRIOR and self.config.MODEL.PRIOR.TELL_ENCODING:
+                    with torch.autocast(rgb.device.type, enabled=False):
+                        linearity_N = repeat(linearity(rgb, voxels), "b -> (b t)", t=frames)
+                    inputs.append(linearity_N[:, None, None, None].expand(-1, 1, *net_size))
         x = torch.cat(inputs, dim=1).unflatten(0, (batch, frames))
         guide = _resize(rgb_N3HW, net_size).unflatten(0, (batch, frames))
         features_BThwC = self.vrt.features(x, fuse=fuse, guide=guide)
         if self.head is not None:
             features_NChw = rearrange(features_BThwC, "b t h w c -> (b t) c h w")
-            return self.head(features_NChw, rgb_N3HW, log_ratios).unflatten(0, (batch, frames))
+            sharp = self.head(features_NChw, rgb_N3HW, log_ratios, linearity_N)
+            return sharp.unflatten(0, (batch, frames))
         residual_BTchw = self.vrt.conv_last(features_BThwC.permute(0, 4, 1, 2, 3)).transpose(1, 2)
         return functional.pixel_shuffle(residual_BTchw, self.stem) + rgb
 

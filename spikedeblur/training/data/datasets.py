@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset
 
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import UsageError
 from spikedeblur.models.config import Config
 from spikedeblur.training.data.randomness import CLIP, OTHER_SCENE, RATIO, SPOILING, spoiled, stream
 from spikedeblur.training.data.recorded import (
@@ -18,7 +18,7 @@ from spikedeblur.training.data.recorded import (
 )
 from spikedeblur.training.data.sequences import RecordedSequence
 from spikedeblur.training.synthesis.clips import Clip, Conditions, random_clip, random_ratio
-from spikedeblur.training.synthesis.photos import SUFFIXES, PhotoLibrary, find_photos
+from spikedeblur.training.synthesis.photos import SUFFIXES, PhotoLibrary, find_photos, held_out
 
 VALIDATION_SEED = 20_000
 
@@ -80,18 +80,6 @@ class PhotoClips(Dataset[dict[str, torch.Tensor]]):
 
 
 Clips = PhotoClips | RecordedClips
-
-
-def held_out(photos: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Every tenth photograph, at least one, is kept for validation: (training, validation).
-
-    Raises `InputError` when there are not two.
-    """
-    if len(photos) < 2:
-        raise InputError(f"one photograph is too few ({photos[0]}) - one is needed to train on "
-                         "and another to validate on")
-    validation = photos[::10]
-    return [photo for photo in photos if photo not in set(validation)], validation
 
 
 def photo_clips(config: Config, photos: list[Path]) -> PhotoClips:

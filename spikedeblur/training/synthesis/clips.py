@@ -40,14 +40,14 @@ class Conditions:
     """Exposure in frame intervals."""
     exposure_stops: tuple[float, float] = (-1.7, 1.0)
     """Brightness of the scene: photo light times 2 to this power."""
-    gamma_space: float = 0.2
+    gamma_space: float = 0.35
     """Share of clips whose light is averaged, and fired on, sRGB-encoded."""
     ticks: tuple[float, float] = (20.0, 1000.0)
     """Spike ticks in an exposure, drawn evenly in their logarithm."""
     usual_ticks: tuple[int, ...] = (56, 64, 72, 80, 88, 97, 333, 667)
     usual: float = 0.5
     """Share of clips with one of `usual_ticks`, tick and exposure beginning together."""
-    rate: tuple[float, float] = (0.04, 0.6)
+    rate: tuple[float, float] = (0.05, 0.6)
     """Mean spikes per tick, drawn evenly in its logarithm."""
     fewest_spikes: float = 3.0
     """Mean spikes in an exposure, at least, where the rate's range allows: fewer show nothing."""

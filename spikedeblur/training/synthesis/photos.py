@@ -35,6 +35,18 @@ def find_photos(source: Path | str | Iterable[Path | str]) -> list[Path]:
     return found
 
 
+def held_out(photos: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Every tenth photograph, at least one, is kept for validation: (training, validation).
+
+    Raises `InputError` when there are not two.
+    """
+    if len(photos) < 2:
+        raise InputError(f"one photograph is too few ({photos[0]}) - one is needed to train on "
+                         "and another to validate on")
+    validation = photos[::10]
+    return [photo for photo in photos if photo not in set(validation)], validation
+
+
 def read_photo(path: Path, longest_side: int = LONGEST_SIDE) -> np.ndarray:
     """Decode a photograph to (H, W, 3) uint8 sRGB, the long side at most `longest_side`.
 
