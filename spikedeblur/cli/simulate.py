@@ -41,29 +41,19 @@ OF_ANY_SOURCE = {"source", "output", "overwrite", "progress"}
               help="Motion within an exposure, for photographs.")
 @click.option("--gamma-space", is_flag=True,
               help="Add up encoded light, as the published data sets do.")
-<<<<<<< HEAD
+@click.option("--validation", type=click.IntRange(min=1), metavar="N",
+              help="Make the validation set instead: N clips of each protocol in DIR/PROTOCOL/NN, "
+                   "from the photographs that train keeps out.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
               help="The same seed makes the same files.")
 @click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True,
               help="auto: a bar on a terminal, lines elsewhere.")
-=======
-@click.option("--validation", type=click.IntRange(min=1), metavar="N",
-              help="Instead, N clips of each validation protocol into DIR/PROTOCOL/NN, from the "
-                   "photographs that train keeps out.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
-@click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True)
->>>>>>> 31f9beb (wip)
 @overwrite_option
 @click.pass_context
 def command(context: click.Context, *, source: Path, output: Path, exposure: Exposure,
             spike_rate: Fraction, progress: str, overwrite: bool, fps: Fraction | None,
-<<<<<<< HEAD
-            **settings: Any) -> None:
-    """Make a recording by both cameras out of sharp footage.
-=======
             validation: int | None, **settings: Any) -> None:
-    """Record a sharp video, or scenes made of photographs, with both cameras.
->>>>>>> 31f9beb (wip)
+    """Make a recording by both cameras out of sharp footage.
 
     The footage is a sharp video, or a folder of photographs of which scenes are made.
     The light of a frame's exposure is added up for the blurry video, and tick by tick for the

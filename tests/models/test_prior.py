@@ -1,5 +1,7 @@
 """The prior: windows by a naive sum, candidates on light whose answer is known, blind to gain."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from spikedeblur.models.prior import (
     CandidateHead,
     SpikePrior,
     gaussian_blur,
+    linearity,
     relative_rates,
     to_linear,
     to_srgb,
@@ -107,3 +110,31 @@ def test_head_starts_as_the_blend_and_takes_another_candidate_when_told():
         head.conv.bias.view(-1, 4)[4] = 100.0  # in linear light alone
     expected = to_srgb(to_linear(blurry) * float(np.exp(-0.4)))
     torch.testing.assert_close(head(features, blurry, ratios), expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("gain", [0.5, 8.0])
+@pytest.mark.parametrize(("exponent", "expected"), [(1.0, 1), (1 / 2.2, -1)])
+def test_linearity_tells_what_spikes_count(exponent: float, gain: float, expected: int) -> None:
+    torch.manual_seed(0)
+    linear = torch.rand(1, 3, 1, 24, 32) * 0.7 + 0.02
+    rgb = to_srgb(linear).expand(-1, -1, 3, -1, -1)
+    counts = (gain * 20 * linear**exponent / 4).expand(-1, -1, 4, -1, -1)
+    told = float(linearity(rgb, counts))
+    assert told * expected > 0.5
+    assert abs(told) <= 1
+
+
+def test_linearity_of_a_flat_frame_is_unknown() -> None:
+    rgb, counts = torch.full((1, 3, 3, 16, 16), 0.5), torch.rand(1, 3, 4, 8, 8) + 5
+    assert abs(float(linearity(rgb, counts))) < 0.05
+    assert abs(float(linearity(rgb, torch.zeros_like(counts)))) < 0.05
+
+
+def test_the_head_leans_towards_what_linearity_tells() -> None:
+    head = CandidateHead(channels=4, candidates=1, stem=1)
+    features, blurry = torch.zeros(2, 4, 8, 8), torch.full((2, 3, 8, 8), 0.4)
+    ratios = torch.full((2, 1, 8, 8), 0.5)
+    linear, encoded = head(features, blurry, ratios, torch.tensor([1.0, -1.0]))
+    ratio = (ratios[0].exp() * math.exp(5) + 1) / (math.exp(5) + 1)
+    torch.testing.assert_close(linear, to_srgb(to_linear(blurry[0]) * ratio), atol=2e-3, rtol=0)
+    torch.testing.assert_close(encoded, blurry[0] * ratio, atol=1e-2, rtol=0)
