@@ -174,7 +174,7 @@ def linearity(rgb_BT3HW: Tensor, counts_BTKhw: Tensor) -> Tensor:
     """
     linear = grey(to_linear(rgb_BT3HW.flatten(0, 1)))
     counts = counts_BTKhw.flatten(0, 1).sum(dim=1, keepdim=True)
-    linear = functional.adaptive_avg_pool2d(linear, counts.shape[-2:])
+    linear = functional.adaptive_avg_pool2d(linear, (counts.shape[-2], counts.shape[-1]))
     clear = ((counts > 2) & (linear > 0.01) & (linear < 0.8)).float()
     batch = rgb_BT3HW.shape[0]
     clear, x, y = (part.reshape(batch, -1) for part in

@@ -134,7 +134,9 @@ def test_the_head_leans_towards_what_linearity_tells() -> None:
     head = CandidateHead(channels=4, candidates=1, stem=1)
     features, blurry = torch.zeros(2, 4, 8, 8), torch.full((2, 3, 8, 8), 0.4)
     ratios = torch.full((2, 1, 8, 8), 0.5)
-    linear, encoded = head(features, blurry, ratios, torch.tensor([1.0, -1.0]))
-    ratio = (ratios[0].exp() * math.exp(5) + 1) / (math.exp(5) + 1)
-    torch.testing.assert_close(linear, to_srgb(to_linear(blurry[0]) * ratio), atol=2e-3, rtol=0)
-    torch.testing.assert_close(encoded, blurry[0] * ratio, atol=1e-2, rtol=0)
+    sharp = head(features, blurry, ratios, torch.tensor([1.0, -1.0]))
+    ratio = (ratios[0].exp() * math.exp(head.BLEND_BIAS) + 1) / (math.exp(head.BLEND_BIAS) + 1)
+    in_linear, in_gamma = to_srgb(to_linear(blurry[0]) * ratio), blurry[0] * ratio
+    for picture, told in zip(sharp, (1, -1), strict=True):
+        gate = 1 / (1 + math.exp(-head.LINEAR_BIAS - told * head.LINEARITY_GAIN))
+        torch.testing.assert_close(picture, gate * in_linear + (1 - gate) * in_gamma)
