@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
 from spikedeblur.errors import UsageError
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+LOGGER = logging.getLogger(__name__)
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = ("auto", *DTYPES)
 
 
 def choose_device(name: str) -> torch.device:
@@ -37,12 +39,16 @@ def choose_device(name: str) -> torch.device:
 def choose_precision(name: str, device: torch.device) -> str:
     """auto, fp32, bf16, fp16 -> the precision to use on `device`.
 
-    auto is fp32, but on CUDA the half precision that the GPU has. Raises `UsageError`.
+    auto is fp32, but on CUDA the half precision that the GPU has. Warns of one that is slow there.
+    Raises `UsageError`.
     """
     if name not in PRECISIONS:
         raise UsageError(f"unknown precision ({name!r}) - give one of {', '.join(PRECISIONS)}")
     if name == "fp16" and device.type != "cuda":
         raise UsageError(f"fp16 is for CUDA (device {device.type}) - give --precision fp32 or bf16")
+    if name == "bf16" and not computes_bf16(device):
+        LOGGER.warning("this CPU has no instructions for bf16: it takes up to a hundred times "
+                       "longer than fp32")
     if name != "auto":
         return name
     if device.type != "cuda":
@@ -50,8 +56,20 @@ def choose_precision(name: str, device: torch.device) -> str:
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
 
 
+def computes_bf16(device: torch.device) -> bool:
+    """Whether bf16 runs on instructions made for it, or on oneDNN's kernels without.
+
+    Where oneDNN has none (x86 without AVX-512), convolutions fall back to a loop of torch's own,
+    some 50 times slower than in fp32.
+    """
+    if device.type != "cpu":
+        return True
+    return bool(torch.backends.mkldnn.is_available()
+                and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
     """A context in which the network computes with `precision`."""
     if precision == "fp32":
         return nullcontext()
-    return torch.autocast(device.type, _DTYPES[precision])
+    return torch.autocast(device.type, DTYPES[precision])

@@ -6,7 +6,6 @@ says something about the network and not about the machine or about who else is 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,11 +14,9 @@ from statistics import median
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from spikedeblur.benchmark import Result, Stopwatch
-from spikedeblur.device import autocast, choose_precision
+from spikedeblur.device import DTYPES, autocast, choose_precision, computes_bf16
 from spikedeblur.errors import SpikedeblurError
 from spikedeblur.exposures import VoxelExposures
 from spikedeblur.inference import is_out_of_memory
@@ -28,12 +25,9 @@ from spikedeblur.memory import give_back_freed, peak_rss_mb, reset_peak
 from spikedeblur.metrics import frame_psnr
 from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
+from spikedeblur.operations import Convolution, conv3d_flop, operation_counter, seconds_of
 from spikedeblur.pipeline import Deblurrer
 
-CONV_SHAPE = (4, 64, 6, 64, 64)
-"""(N, C, T, H, W) of the convolution that stands for the machine: enough for oneDNN's full rate."""
-
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Size = tuple[int, int]
 
 
@@ -78,15 +72,32 @@ def fresh_network(config_name: str, device: torch.device) -> VRTSpike:
     return model.to(device).eval()
 
 
-def compared_precisions(name: str, device: torch.device) -> list[str]:
-    """fp32 and what it is to be compared with: `name`, or for auto the half precision there is.
+@dataclass(frozen=True)
+class SkippedPass:
+    """A precision that was not measured, and why."""
 
-    Raises `UsageError` for a precision that the device does not have.
+    case: str
+    network: str
+    precision: str
+    frames: int
+    skipped: str
+    method: str = "net"
+
+
+def compared_precisions(name: str, device: torch.device) -> tuple[list[str], dict[str, str]]:
+    """Precisions to measure, and those left out with the reason.
+
+    fp32, and what it is to be compared with: `name`, or for auto the half precision there is; bf16
+    only where the device computes it fast. Raises `UsageError` for a precision that the device
+    does not have.
     """
     half = choose_precision(name, device)
     if name == "auto" and device.type != "cuda":
         half = "bf16"
-    return list(dict.fromkeys(["fp32", half]))
+        if not computes_bf16(device):
+            return ["fp32"], {half: "this CPU has no instructions for bf16, which takes up to a "
+                                    "hundred times longer than fp32; --precision bf16 measures it"}
+    return list(dict.fromkeys(["fp32", half])), {}
 
 
 def measure_pass(network: VRTSpike, name: str, size: Size, frames: int, *,
@@ -148,11 +159,7 @@ class _Trial:
         self._device = inputs[0].device
         self._seconds: list[float] = []
         self._conv_seconds: list[float] = []
-        channels = CONV_SHAPE[1]
-        self._volume, self._kernel = (
-            torch.rand(shape, device=self._device, dtype=_DTYPES[precision]).contiguous(
-                memory_format=torch.channels_last_3d)
-            for shape in (CONV_SHAPE, (channels, channels, 3, 3, 3)))
+        self._convolve = Convolution(self._device, DTYPES[precision])
 
     def prepare(self, warm_up: int) -> None:
         """Make `warm_up` passes, the first of which (always made) shows the memory."""
@@ -160,13 +167,12 @@ class _Trial:
         self._peak_mb = peak_rss_mb()
         for _ in range(warm_up - 1):
             self._pass()
-        self._convolve()
 
     def repeat(self) -> None:
         """Time one pass, and the convolution right before and after it."""
-        self._conv_seconds.append(self._timed(self._convolve))
-        self._seconds.append(self._timed(self._pass))
-        self._conv_seconds.append(self._timed(self._convolve))
+        self._conv_seconds.append(seconds_of(self._convolve, self._device))
+        self._seconds.append(seconds_of(self._pass, self._device))
+        self._conv_seconds.append(seconds_of(self._convolve, self._device))
 
     def result(self, name: str, size: Size, trials: Sequence[_Trial]) -> PassResult:
         """The figures; against the trial in fp32 if there is one among `trials`."""
@@ -191,48 +197,9 @@ class _Trial:
         with torch.inference_mode(), autocast(self.precision, self._device):
             self._out = self._network(*self._inputs)
 
-    def _convolve(self) -> None:
-        with torch.inference_mode():
-            functional.conv3d(self._volume, self._kernel, padding=1)
-
-    def _timed(self, run: Callable[[], None]) -> float:
-        _finish(self._device)
-        began = time.perf_counter()
-        run()
-        _finish(self._device)
-        return time.perf_counter() - began
-
-
-def _finish(device: torch.device) -> None:
-    """Wait for what the device has been given to do."""
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)
-
 
 def _psnr(out: Tensor, reference: Tensor) -> float:
     return float(frame_psnr(out[0].float(), reference[0].float()).mean())
-
-
-def conv3d_flop() -> int:
-    """Operations of the 64-channel 3x3x3 convolution that stands for the machine."""
-    batch, channels, *volume = CONV_SHAPE
-    return 2 * batch * int(np.prod(volume)) * channels * channels * 27
-
-
-def attention_flop(query: Sequence[int], key: Sequence[int], value: Sequence[int],
-                   *_: object, **__: object) -> int:
-    """Operations of attention over shapes (B, h, n, d), (B, h, m, d), (B, h, m, v): its products.
-
-    As for the other operators that are counted, softmax and additions are left out.
-    """
-    batch, heads, queries, width = query
-    return 2 * batch * heads * queries * key[2] * (width + value[3])
-
-
-def operation_counter() -> FlopCounterMode:
-    """torch's counter, which (2.13) knows the fused attention of GPUs, not that of the CPU."""
-    fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    return FlopCounterMode(display=False, custom_mapping={fused: attention_flop})
 
 
 def peak_growth_mb(run: Callable[[], None], device: torch.device) -> float:

@@ -8,23 +8,25 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional
 
 from spikedeblur import speed
 from spikedeblur.errors import ConfigError, InputError, SpikedeblurError, UsageError
 from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt_spike import build_model
+from spikedeblur.operations import operation_counter
 
 TINY = ["MODEL.CHANNELS_PER_SCALE=[8, 8, 8, 8]", f"MODEL.VRT.EMBED_DIMS={[8] * 11}",
         f"MODEL.VRT.DEPTHS={[1] * 11}"]
 CPU = torch.device("cpu")
 
 
+SMALL_CONVOLUTION = "spikedeblur.operations.CONV_SHAPE", (2, 16, 2, 8, 8)
+
+
 @pytest.fixture(autouse=True)
 def small_convolution(monkeypatch):
     """The machine's rate is not what is tested here."""
-    monkeypatch.setattr(speed, "CONV_SHAPE", (2, 64, 4, 16, 16))
+    monkeypatch.setattr(*SMALL_CONVOLUTION)
 
 
 @pytest.fixture(scope="module")
@@ -34,48 +36,25 @@ def network():
     return build_model(config).eval()
 
 
-def counted(run) -> int:
-    with torch.inference_mode(), speed.operation_counter() as counter:
-        run()
-    return counter.get_total_flops()
-
-
-class TestOperations:
-    def test_convolutions_and_linear_layers_count_their_products_and_sums(self):
-        model = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.ReLU(), nn.Conv2d(5, 7, 1),
-                              nn.Flatten(), nn.Linear(7 * 6 * 8, 11))
-        expected = 2 * 2 * (6 * 8 * (3 * 5 * 9 + 5 * 7) + 7 * 6 * 8 * 11)
-        assert counted(lambda: model(torch.rand(2, 3, 6, 8))) == expected
-
-    @pytest.mark.parametrize("bias", [None, torch.zeros(4, 5, 6)])
-    def test_attention_counts_its_two_products(self, bias):
-        query, keys = torch.rand(3, 4, 5, 8), torch.rand(3, 4, 6, 8)
-        mask = None if bias is None else bias.expand(3, 4, 5, 6)
-        flop = counted(lambda: functional.scaled_dot_product_attention(query, keys, keys,
-                                                                       attn_mask=mask))
-        assert flop == 2 * 3 * 4 * 5 * 6 * (8 + 8)
-
-    def test_the_convolution_of_the_machine(self):
-        model = nn.Conv3d(64, 64, 3, padding=1)
-        assert counted(lambda: model(torch.rand(speed.CONV_SHAPE))) == speed.conv3d_flop()
-
-    def test_operations_grow_with_the_pixels(self, network):
-        def flop(width: int) -> int:
-            return counted(lambda: network(*speed.made_up_window(network, (width, 64), 5)))
-
-        small, large = flop(64), flop(128)
-        assert large == pytest.approx(2 * small, rel=0.02)
-
-
 @pytest.fixture(scope="module")
 def results():
     """Of one network in both precisions."""
     config = load_config("small", TINY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(speed, "CONV_SHAPE", (2, 64, 4, 16, 16))
+        patch.setattr(*SMALL_CONVOLUTION)
         patch.setattr(speed, "load_config", lambda name: config)
         network = speed.fresh_network("tiny", CPU)
         return speed.measure_pass(network, "tiny", (48, 32), 3, precisions=("fp32", "bf16"))
+
+
+def test_operations_grow_with_the_pixels(network):
+    def flop(width: int) -> int:
+        with torch.inference_mode(), operation_counter() as counter:
+            network(*speed.made_up_window(network, (width, 64), 5))
+        return counter.get_total_flops()
+
+    small, large = flop(64), flop(128)
+    assert large == pytest.approx(2 * small, rel=0.02)
 
 
 class TestPass:
@@ -121,10 +100,14 @@ def test_fresh_weights_are_random_and_the_same_every_time(monkeypatch):
         speed.fresh_network("magic", CPU)
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("auto", ["fp32", "bf16"]), ("fp32", ["fp32"]), ("bf16", ["fp32", "bf16"])])
-def test_precisions_that_are_compared(name, expected):
-    assert speed.compared_precisions(name, CPU) == expected
+@pytest.mark.parametrize(("name", "has_bf16", "expected", "skipped"), [
+    ("auto", True, ["fp32", "bf16"], []), ("auto", False, ["fp32"], ["bf16"]),
+    ("fp32", True, ["fp32"], []), ("fp32", False, ["fp32"], []),
+    ("bf16", True, ["fp32", "bf16"], []), ("bf16", False, ["fp32", "bf16"], [])])
+def test_precisions_that_are_compared(name, has_bf16, expected, skipped, monkeypatch):
+    monkeypatch.setattr(speed, "computes_bf16", lambda device: has_bf16)
+    measured, left_out = speed.compared_precisions(name, CPU)
+    assert measured == expected and list(left_out) == skipped
 
 
 def test_a_precision_the_device_lacks():

@@ -18,6 +18,7 @@ from spikedeblur.errors import UsageError
 if TYPE_CHECKING:
     from spikedeblur.benchmark import Result
     from spikedeblur.pipeline import Deblurrer
+    from spikedeblur.speed import SkippedPass
 
 METHODS = ("blurry", "sdm", "tfp", "tfi", "net")
 WIDTH = 110  # columns, in which the widest table stays whole
@@ -79,7 +80,7 @@ def command(context: click.Context, *, cases: tuple[Path, ...], methods: str | N
     from spikedeblur.benchmark import machine
     from spikedeblur.device import choose_device
 
-    results: Sequence[Result]
+    results: Sequence[Result | SkippedPass]
     if alone:
         results = _passes(weights, config, sizes or ((640, 360),), frames, device=device,
                           precision=precision, threads=threads, repeats=3 if repeats is None
@@ -124,23 +125,28 @@ def _check_alone(speed: bool, names: list[str], weights: str | None, config: str
 
 def _passes(weights: str | None, config: str | None, sizes: Sequence[Size], frames: int | None, *,
             device: str, precision: str, threads: int | None, repeats: int, warm_up: int
-            ) -> list[Result]:
-    """One row for each size and precision."""
+            ) -> list[Result | SkippedPass]:
+    """One row for each size and precision, measured or not."""
     import torch
 
     from spikedeblur.device import choose_device
     from spikedeblur.models.checkpoint import load_model
-    from spikedeblur.speed import compared_precisions, fresh_network, measure_pass
+    from spikedeblur.speed import SkippedPass, compared_precisions, fresh_network, measure_pass
 
     chosen = choose_device(device)
-    precisions = compared_precisions(precision, chosen)
+    precisions, skipped = compared_precisions(precision, chosen)
     if threads is not None:
         torch.set_num_threads(threads)
     network = fresh_network(config, chosen) if config else load_model(weights, chosen)
     window = frames or network.config.DATA.CLIP_LEN
-    return [row for size in sizes
-            for row in measure_pass(network, config or weights or "shipped", size, window,
-                                    precisions=precisions, repeats=repeats, warm_up=warm_up)]
+    name = config or weights or "shipped"
+    rows: list[Result | SkippedPass] = []
+    for size in sizes:
+        rows += measure_pass(network, name, size, window, precisions=precisions, repeats=repeats,
+                             warm_up=warm_up)
+        rows += [SkippedPass(f"{size[0]}x{size[1]}", name, unmeasured, window, reason)
+                 for unmeasured, reason in skipped.items()]
+    return rows
 
 
 def _speeds(deblurrers: dict[str, Deblurrer | None], sizes: Sequence[Size], frames: int,
@@ -165,7 +171,7 @@ def _qualities(context: click.Context, cases: Sequence[Path],
     return sorted(results, key=lambda result: result.case)
 
 
-def _table(results: Sequence[Result], columns: Sequence[Column]) -> None:
+def _table(results: Sequence[Result | SkippedPass], columns: Sequence[Column]) -> None:
     from rich.console import Console as RichConsole
     from rich.table import Table
 
@@ -175,7 +181,11 @@ def _table(results: Sequence[Result], columns: Sequence[Column]) -> None:
     for heading, _, form in columns:
         table.add_column(heading, justify="right" if form else "left")
     for result in results:
-        values = ((getattr(result, field), form) for _, field, form in columns)
+        values = ((getattr(result, field, None), form) for _, field, form in columns)
         table.add_row(*("" if value is None else format(value, form.removesuffix("x"))
                         + "x" * form.endswith("x") for value, form in values))
     console.print(table)
+    reasons = {getattr(result, "precision", ""): reason for result in results
+               if (reason := getattr(result, "skipped", None))}
+    for precision, reason in reasons.items():
+        console.print(f"{precision} was not measured: {reason}", highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from spikedeblur.device import choose_precision
 from spikedeblur.errors import ConfigError, SpikedeblurError, WeightsError
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.config import Config
@@ -52,6 +53,7 @@ def train(config: Config, sources: Sources, *, output: Path, resume: bool = Fals
     with joined_world(device) as world, lost_process_named():
         if not world.leads:  # the first process says it for all
             logging.getLogger("spikedeblur").setLevel(logging.ERROR)
+        choose_precision(config.TRAIN.PRECISION, world.device)
         seed_everything(config.TRAIN.SEED)
         model = build_model(config)
         if init is not None and not resume:

@@ -116,21 +116,34 @@ class TestBenchmark:
             ("32x32", "sdm"), ("32x32", "net"), ("64x48", "sdm"), ("64x48", "net")]
         assert all(row["seconds_per_frame"] > 0 and row["psnr"] is None for row in rows)
 
-    def test_speed_of_the_network_alone(self, capsys, tiny_weights, tmp_path, monkeypatch):
-        monkeypatch.setattr("spikedeblur.speed.CONV_SHAPE", (2, 64, 4, 16, 16))
+    @pytest.mark.parametrize("has_bf16", [True, False])
+    def test_speed_of_the_network_alone(self, has_bf16, capsys, tmp_path, monkeypatch):
+        monkeypatch.setattr("spikedeblur.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
+        monkeypatch.setattr("spikedeblur.speed.computes_bf16", lambda device: has_bf16)
         config = tmp_path / "tiny.yaml"
         config.write_text("DATA: {CLIP_LEN: 2}\nMODEL:\n  CHANNELS_PER_SCALE: [8, 8, 8, 8]\n  VRT:"
                           f" {{EMBED_DIMS: {[8] * 11}, NUM_HEADS: {[2] * 11}, DEPTHS: {[1] * 11},"
                           " PA_FRAMES: 0, MUL_ATTN_RATIO: 0}\n")
-        quick = ["benchmark", "--speed", "--size", "48x32", "--repeats", "1"]
-        assert main([*quick, "--config", str(config), "--size", "32x32", "--json"]) == 0
+        quick = ["benchmark", "--speed", "--config", str(config), "--size", "48x32", "--repeats",
+                 "1"]
+        assert main([*quick, "--size", "32x32", "--json"]) == 0
         rows = json.loads(capsys.readouterr().out)["cases"]
         assert [(row["case"], row["precision"]) for row in rows] == [
             (size, precision) for size in ("48x32", "32x32") for precision in ("fp32", "bf16")]
-        assert all(row["frames"] == 2 and row["seconds_per_frame"] > 0 for row in rows)
-        assert rows[1]["psnr_to_fp32"] > 20 and rows[1]["speed_to_fp32"] > 0
-        assert main([*quick, "--weights", str(tiny_weights), "--frames", "3", "--precision",
-                     "fp32"]) == 0
+        assert all(row["frames"] == 2 for row in rows)
+        assert all(row["seconds_per_frame"] > 0 for row in rows[::2])
+        if has_bf16:
+            assert rows[1]["psnr_to_fp32"] > 20 and rows[1]["speed_to_fp32"] > 0
+            return
+        assert "no instructions for bf16" in rows[1]["skipped"]
+        assert main(quick) == 0
+        out, err = capsys.readouterr()
+        assert out.splitlines()[-1].startswith("bf16 was not measured: this CPU") and err == ""
+
+    def test_speed_of_given_weights_in_one_precision(self, capsys, tiny_weights, monkeypatch):
+        monkeypatch.setattr("spikedeblur.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
+        assert main(["benchmark", "--speed", "--size", "48x32", "--repeats", "1", "--weights",
+                     str(tiny_weights), "--frames", "3", "--precision", "fp32"]) == 0
         out, err = capsys.readouterr()
         assert "48x32" in out and "conv3d" in out and "bf16" not in out and err == ""
 

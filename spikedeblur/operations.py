@@ -1,0 +1,83 @@
+"""Operations: how many a network asks for, and how many a second the machine can do.
+
+An operation is a product or a sum of two numbers; as in torch's counter only those of
+convolutions, matrix products and attention count.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from math import prod
+
+import torch
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+CONV_SHAPE = (4, 64, 6, 64, 64)
+"""(N, C, T, H, W) of the convolution that stands for the machine: enough for oneDNN's full rate,
+and more than one clip, which torch would give to a slower kernel of its own."""
+
+LAYOUTS = (torch.channels_last_3d, torch.contiguous_format)
+
+
+def attention_flop(query: Sequence[int], key: Sequence[int], value: Sequence[int],
+                   *_: object, **__: object) -> int:
+    """Operations of attention over shapes (B, h, n, d), (B, h, m, d), (B, h, m, v): its products.
+
+    As for the other operators that are counted, softmax and additions are left out.
+    """
+    batch, heads, queries, width = query
+    return 2 * batch * heads * queries * key[2] * (width + value[3])
+
+
+def operation_counter() -> FlopCounterMode:
+    """torch's counter, which (2.13) knows the fused attention of GPUs, not that of the CPU."""
+    fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    return FlopCounterMode(display=False, custom_mapping={fused: attention_flop})
+
+
+def conv3d_flop() -> int:
+    """Operations of the 64-channel 3x3x3 convolution that stands for the machine."""
+    batch, channels, *volume = CONV_SHAPE
+    return 2 * batch * prod(volume) * channels * channels * 27
+
+
+class Convolution:
+    """The convolution that stands for the machine, in the memory layout in which it is fastest."""
+
+    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+        self._device = device
+        channels = CONV_SHAPE[1]
+        shapes = (CONV_SHAPE, (channels, channels, 3, 3, 3))
+        self._operands = [torch.rand(shape, device=device, dtype=dtype) for shape in shapes]
+        self._lay_out(min(LAYOUTS, key=self._seconds_in))
+
+    def __call__(self) -> None:
+        """Convolve once."""
+        with torch.inference_mode():
+            functional.conv3d(self._operands[0], self._operands[1], padding=1)
+
+    def _seconds_in(self, layout: torch.memory_format) -> float:
+        """The better of two, after one that sets things up."""
+        self._lay_out(layout)
+        self()
+        return min(seconds_of(self, self._device) for _ in range(2))
+
+    def _lay_out(self, layout: torch.memory_format) -> None:
+        self._operands = [operand.contiguous(memory_format=layout) for operand in self._operands]
+
+
+def seconds_of(run: Callable[[], None], device: torch.device) -> float:
+    """Wall time of `run`, with what it gives the device to do."""
+    _finish(device)
+    began = time.perf_counter()
+    run()
+    _finish(device)
+    return time.perf_counter() - began
+
+
+def _finish(device: torch.device) -> None:
+    """Wait for what the device has been given to do."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
