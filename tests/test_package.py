@@ -37,6 +37,16 @@ def test_devices_and_precisions():
         choose_precision("fp16", cpu)
 
 
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_a_precision_that_is_slow_here_is_warned_of(has_bf16, monkeypatch, caplog):
+    monkeypatch.setattr("spikedeblur.device.computes_bf16", lambda device: has_bf16)
+    for precision in ("auto", "fp32"):
+        choose_precision(precision, torch.device("cpu"))
+    assert not caplog.records
+    assert choose_precision("bf16", torch.device("cpu")) == "bf16"
+    assert ("no instructions for bf16" in caplog.text) is not has_bf16
+
+
 def test_autocast_computes_in_the_precision():
     a = torch.rand(8, 8)
     for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
