@@ -12,8 +12,6 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from itertools import groupby
-from operator import itemgetter
 from typing import TypeVar
 
 import numpy as np
@@ -30,15 +28,24 @@ OTHER_LIGHT = 0.15
 RECENT_STEPS = 4
 
 
-def shots(frames: Iterable[Frame], picture: Callable[[Frame], np.ndarray]
-          ) -> Iterator[Iterator[Frame]]:
-    """Split frames at hard cuts: yields the frames of each shot, to be used up before the next.
+def in_shots(frames: Iterable[Frame], picture: Callable[[Frame], np.ndarray]
+             ) -> Iterator[tuple[Frame, int]]:
+    """Yield each frame with the place of its shot's first frame, counted from 0 in `frames`.
 
     picture: gives a frame's (H, W, 3) uint8 or uint16 array. Holds one frame besides the one that
-    is being given out.
+    is being given out: whether a step is a cut is known when the frame after it is.
     """
-    for _, shot in groupby(_numbered(frames, picture), key=itemgetter(0)):
-        yield map(itemgetter(1), shot)
+    start = 0
+    before: deque[float] = deque(maxlen=RECENT_STEPS)
+    now: float | None = None
+    for place, (frame, after) in enumerate(_with_steps(frames, picture)):
+        if now is not None and is_cut(before, now, after):
+            start = place
+            before.clear()
+        elif now is not None:
+            before.append(now)
+        yield frame, start
+        now = after
 
 
 def step(one: np.ndarray, other: np.ndarray) -> float:
@@ -86,22 +93,6 @@ def is_cut(before: Iterable[float], now: float, after: float | None) -> bool:
     """Whether the step `now` is a cut, given the steps before it and the one after it, if any."""
     calm = max((*before, after or 0.0))
     return now > LARGE_STEP and now > STAND_OUT * calm
-
-
-def _numbered(frames: Iterable[Frame], picture: Callable[[Frame], np.ndarray]
-              ) -> Iterator[tuple[int, Frame]]:
-    """(number of its shot, frame), each once the frame after it is known."""
-    number = 0
-    before: deque[float] = deque(maxlen=RECENT_STEPS)
-    now: float | None = None
-    for frame, after in _with_steps(frames, picture):
-        if now is not None and is_cut(before, now, after):
-            number += 1
-            before.clear()
-        elif now is not None:
-            before.append(now)
-        yield number, frame
-        now = after
 
 
 def _with_steps(frames: Iterable[Frame], picture: Callable[[Frame], np.ndarray]

@@ -7,7 +7,6 @@ from a stream, or from voxel grids made beforehand.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -40,7 +39,8 @@ class ExposedFrame:
 
     counts: voxel grid (K, Hs, Ws) float32, in spikes per bin; None if nothing of the exposure was
     recorded. coverage: which part of it was, 0 to 1. homography: spike pixel -> video pixel as in
-    a sidecar, None for plain scaling.
+    a sidecar, None for plain scaling. sequence: the same for frames that follow each other in one
+    shot.
     """
 
     frame: VideoFrame
@@ -48,6 +48,7 @@ class ExposedFrame:
     coverage: Fraction
     homography: tuple[float, ...] | None = None
     source: Exposures | None = None
+    sequence: int = 0
 
     def spikes_around(self, target_time: float) -> tuple[np.ndarray, int]:
         """The spike planes of the exposure, (N, Hs, Ws) bool, and the tick of `target_time`.
@@ -171,14 +172,12 @@ def fill_unseen(grid: np.ndarray, interval: Interval, ticks: int) -> np.ndarray:
     return filled
 
 
-def expose(frames: Iterable[VideoFrame], exposures: Exposures | None) -> Iterator[ExposedFrame]:
-    """Give each frame its spikes; without any, every frame stands alone and counts as covered."""
-    for frame in frames:
-        if exposures is None:
-            yield ExposedFrame(frame, None, Fraction(1))
-            continue
-        counts, covered = exposures.counts(frame)
-        yield ExposedFrame(frame, counts, covered, exposures.homography, exposures)
+def expose(frame: VideoFrame, exposures: Exposures | None, sequence: int = 0) -> ExposedFrame:
+    """Give a frame its spikes; without any it stands alone and counts as covered."""
+    if exposures is None:
+        return ExposedFrame(frame, None, Fraction(1), sequence=sequence)
+    counts, covered = exposures.counts(frame)
+    return ExposedFrame(frame, counts, covered, exposures.homography, exposures, sequence)
 
 
 def open_exposures(spikes: SpikeStream | Exposures | Path | str, options: SpikeOptions, *,

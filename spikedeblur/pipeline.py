@@ -110,7 +110,7 @@ class Deblurrer:
         interval; None for a model without spikes.
         Raises `InputError` if no frame at all is covered by spikes.
         """
-        for _, sharp in self._pairs(expose(frames, self._exposures(spikes))):
+        for _, sharp in self._pairs(self._exposed(frames, self._exposures(spikes))):
             yield sharp
 
     def run(self, video: str | Path, spikes: Spikes | None, output: str | Path, *,
@@ -138,7 +138,7 @@ class Deblurrer:
             expected = expected and expected * self.slowmo
             with VideoSinks(Path(output), reader.info, slowmo=self.slowmo, **sinks) as writer:
                 told_of_output = _warn(writer.warnings)
-                with ReadAhead(expose(frames, exposures)) as exposed, \
+                with ReadAhead(self._exposed(frames, exposures)) as exposed, \
                         WriteBehind(writer.write) as behind:
                     for pair in self._pairs(exposed):
                         behind.put(*pair)
@@ -182,6 +182,12 @@ class Deblurrer:
         if isinstance(spikes, SpikeStream):
             return StreamExposures(spikes, bins=self.bins)
         return spikes
+
+    def _exposed(self, frames: Iterable[VideoFrame], exposures: Exposures | None
+                 ) -> Iterator[ExposedFrame]:
+        """Give frames their spikes, and mark which of them belong together."""
+        for frame, shot in self.restorer.in_shots(frames):
+            yield expose(frame, exposures, shot)
 
     def _pairs(self, exposed: Iterable[ExposedFrame]) -> Iterator[tuple[VideoFrame, VideoFrame]]:
         """Yield (blurry, sharp), `slowmo` times for each frame read."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, repeat
 from typing import Protocol
 
 import numpy as np
 
 from spikedeblur.classical import sdm, tfi, tfp
-from spikedeblur.cuts import shots
+from spikedeblur.cuts import in_shots
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.exposures import ExposedFrame
 from spikedeblur.geometry import spike_to_video, tile_coverage, tile_to_spike, warp
 from spikedeblur.inference import SpikePlanes, TiledModel
+from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.windows import Window, WindowMerger, check_window, default_stride, sliding_windows
 
 
@@ -32,8 +34,18 @@ class Restored:
 class Restorer(Protocol):
     """Anything that restores frames one after the other, holding only a few."""
 
+    def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
+        """Each frame with the place of the first one it may be restored together with."""
+
+    def context(self, wanted: range, shot: int) -> range:
+        """The frames to give to `restore` for those of `wanted` that lie in one shot.
+
+        They come out exactly as if all frames were given. shot: place of its first frame, not
+        after the last one wanted; a context may reach beyond the shot's end.
+        """
+
     def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
-        """Yield each frame once, in order."""
+        """Yield each frame once, in order; those of different sequences do not meet."""
 
 
 class NetRestorer:
@@ -54,11 +66,25 @@ class NetRestorer:
         self._model = model
         self._target_times = target_times
 
-    def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
-        for shot in shots(frames, lambda exposed: exposed.frame.rgb):
-            yield from self._restore_shot(shot)
+    def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
+        return in_shots(frames, lambda frame: frame.rgb)
 
-    def _restore_shot(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+    def context(self, wanted: range, shot: int) -> range:
+        """From the start of a window on, at whose end no other one is begun.
+
+        The first window is early enough for one more regular window to end before the shot does:
+        else the last one, which is moved back, would lie elsewhere.
+        """
+        first, last = max(wanted.start - shot, 0), wanted.stop - 1 - shot
+        start = max(first + 1 - self.window, 0) // self.stride * self.stride
+        stop = last // self.stride * self.stride + self.window
+        return range(shot + start, shot + stop)
+
+    def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        for _, sequence in groupby(frames, key=lambda exposed: exposed.sequence):
+            yield from self._restore_sequence(sequence)
+
+    def _restore_sequence(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
         waiting: deque[ExposedFrame] = deque()
         mergers = [WindowMerger(self.window, self.stride) for _ in self._target_times]
         entered = 0
@@ -109,6 +135,12 @@ class ClassicalRestorer:
             raise UsageError(f"unknown method ({method!r}) - give net, {', '.join(self.METHODS)}")
         self._method = method
         self._target_times = target_times
+
+    def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
+        return zip(frames, repeat(0), strict=False)
+
+    def context(self, wanted: range, shot: int) -> range:
+        return wanted
 
     def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
         for exposed in frames:

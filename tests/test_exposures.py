@@ -102,7 +102,7 @@ def test_frames_beyond_the_stream_have_no_counts(stream):
 def test_voxel_grids_belong_to_frames_by_number():
     grids = np.arange(3, dtype=np.float32)[:, None, None, None] * np.ones((3, 4, 6, 8), np.float32)
     exposures = VoxelExposures(grids)
-    found = [exposed.counts for exposed in expose((blank(index) for index in range(4)), exposures)]
+    found = [expose(blank(index), exposures).counts for index in range(4)]
     assert [None if counts is None else counts.mean() for counts in found] == [0, 1, 2, None]
     assert exposures.size == (8, 6)
 
@@ -115,7 +115,7 @@ def test_voxel_grids_of_other_bins_are_refused():
 
 
 def test_tfi_needs_the_spikes_themselves(stream, planes):
-    exposed = next(iter(expose([blank(2)], StreamExposures(stream))))
+    exposed = expose(blank(2), StreamExposures(stream))
     spikes, tick = exposed.spikes_around(0.0)
     np.testing.assert_array_equal(spikes, planes[40:60])
     assert tick == 10 and exposed.spikes_around(0.5)[1] == 19
