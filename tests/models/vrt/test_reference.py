@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from spikedeblur.models.vrt import VRT, warping
 from tests.models.vrt.conftest import FIXTURES
 
 CORNER_POSITIONS = warping.corner_positions
+ROUNDING = 4e-6  # pixels, of positions around 20 in float32
 
 
 def relative_error(actual: torch.Tensor, expected: np.ndarray) -> float:
@@ -65,26 +65,58 @@ def test_flow(run: dict[str, Any], reference: Any, direction: str, scale: int) -
 
 @pytest.mark.parametrize("size", ["7x72x88", "5x64x64"])
 def test_sizes_off_the_window(tiny: VRT, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where rounding decides, as it does for one pixel of 5x64x64.
+    """Also where rounding decides, as it does for a few pixels of 5x64x64.
 
     The pixels around pixel + flow are looked up by floor and ceil, which leap at whole numbers;
-    which side a flow within rounding of one falls on differs between processors.
+    on which side a flow falls that ends there within rounding differs between processors. One
+    choice of sides has to give the official numbers.
     """
     extra = np.load(FIXTURES / "tiny_vrt_extra.npz")
     clip = torch.from_numpy(extra[f"in_{size}"]).float() / 255
     official = torch.from_numpy(extra[f"out_{size}"])
-    differences = []
-    for step in (0.0, 1e-5, -1e-5):
-        monkeypatch.setattr(warping, "corner_positions", partial(nudged_corners, step))
+    sides = Sides()
+    monkeypatch.setattr(warping, "corner_positions", sides.corners)
+
+    def difference() -> float:
+        sides.calls = 0
         with torch.no_grad():
-            differences.append(float((tiny(clip) - official).abs().max()))
-    assert min(differences) < 1e-4
+            return float((tiny(clip) - official).abs().max())
+
+    best = difference()
+    for place in sides.doubtful if best >= 1e-4 else []:
+        for step in (-ROUNDING, 0.0, ROUNDING):
+            before = dict(sides.chosen)
+            sides.chosen[place] = step
+            now = difference()
+            if now >= best:
+                sides.chosen = before
+            best = min(best, now)
+    assert len(sides.doubtful) <= 4
+    assert best < 1e-4
 
 
-def nudged_corners(step: float, flow_M2HW: torch.Tensor) -> Any:
-    """The corners, after flows that end within rounding of a whole number moved by `step`."""
-    away = (flow_M2HW - flow_M2HW.round()).abs()  # pixel positions are whole numbers
-    return CORNER_POSITIONS(torch.where(away < 5e-6, flow_M2HW + step, flow_M2HW))
+class Sides:
+    """Looks up corners, at the places in `chosen` as if the flow ended so far off a whole number.
+
+    A place is (number of the call, index into the flow); `doubtful` are those within rounding.
+    """
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.doubtful: list[tuple[int, ...]] = []
+        self.chosen: dict[tuple[int, ...], float] = {}
+
+    def corners(self, flow_M2HW: torch.Tensor) -> Any:
+        whole = flow_M2HW.round()  # pixel positions are whole numbers
+        for index in ((flow_M2HW - whole).abs() < ROUNDING).nonzero().tolist():
+            if (self.calls, *index) not in self.doubtful:
+                self.doubtful.append((self.calls, *index))
+        moved = flow_M2HW.clone()
+        for (call, *index), step in self.chosen.items():
+            if call == self.calls:
+                moved[tuple(index)] = whole[tuple(index)] + step
+        self.calls += 1
+        return CORNER_POSITIONS(moved)
 
 
 def test_gopro_state_dict() -> None:
