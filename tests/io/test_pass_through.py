@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import json
-import shutil
-import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,11 +14,11 @@ from clips import (
     Clip,
     frames_of,
     make_clip,
-    packets_of,
     pass_through,
     patch_centres,
     patch_image,
 )
+from comparison import check
 
 from spikedeblur.io.video import open_video
 
@@ -56,48 +52,6 @@ CLIPS = {
     "ffv1 rgb": Clip(suffix=".mkv", codec="ffv1", pix_fmt="bgr0", tags=(0, 2, 2, 2)),
     "x264 rgb": Clip(codec="libx264rgb", pix_fmt="bgr0", tags=(0, 2, 1, 13)),
 }
-
-
-def check(source: Path, target: Path, clip: Clip) -> None:
-    """Everything that must be equal, is."""
-    before, after = frames_of(source), frames_of(target)
-    assert len(after) == len(before) == len(clip.times)
-    start = before[0].time
-    if clip.suffix in {".mp4", ".mov"}:
-        assert [frame.time for frame in before] == [pts * clip.time_base for pts in clip.times]
-    assert [frame.time for frame in after] == [frame.time for frame in before]
-    assert [frame.interval for frame in after] == [frame.interval for frame in before]
-    assert start == before[0].time
-    deep = before[0].rgb.dtype == np.uint16
-    assert after[0].rgb.dtype == before[0].rgb.dtype
-    limit, unit = (4, 64) if deep else (2, 1)
-    for old, new in zip(before, after, strict=True):
-        for row, column in patch_centres(clip.size):
-            error = new.rgb[row, column].astype(int) - old.rgb[row, column]
-            assert np.abs(error).max() <= limit * unit
-    with open_video(source) as old_reader, open_video(target) as new_reader:
-        old_info, new_info = old_reader.info, new_reader.info
-    for name in ("width", "height", "pix_fmt", "colour", "matrix", "full_range", "rotation",
-                 "display_matrix", "sample_aspect_ratio", "average_rate"):
-        assert getattr(new_info, name) == getattr(old_info, name), name
-    assert packets_of(target) == packets_of(source)
-    with av.open(str(source)) as first, av.open(str(target)) as second:
-        assert chapters(second) == chapters(first)
-        assert [stream.type for stream in second.streams] == [
-            stream.type for stream in first.streams]
-        assert [stream.metadata.get("language") for stream in second.streams] == [
-            stream.metadata.get("language") for stream in first.streams]
-        assert [stream.disposition for stream in second.streams] == [
-            stream.disposition for stream in first.streams]
-        assert second.metadata["title"] == "A clip"
-        assert [each.data for each in second.streams if each.type == "attachment"] == [
-            each.data for each in first.streams if each.type == "attachment"]
-
-
-def chapters(container: av.container.InputContainer) -> list[tuple[Fraction, Fraction, str]]:
-    """Chapters in seconds."""
-    return [(each["start"] * each["time_base"], each["end"] * each["time_base"],
-             each["metadata"]["title"]) for each in container.chapters()]
 
 
 @pytest.mark.parametrize("name", CLIPS)
@@ -173,49 +127,3 @@ def test_lossless_video_in_444_comes_back_code_by_code(tmp_path: Path) -> None:
                 seen = [np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, -1)
                         [:, :plane.width].astype(int) for plane in (before, after)]
                 assert np.abs(seen[0] - seen[1]).max() <= 1
-
-
-FULL_MATRIX = list(itertools.product(
-    (".mp4", ".mov", ".mkv"), ("constant", "variable"), (0, 19211), (0, 90), (8, 10),
-    ("601", "709", "untagged"), ("limited", "full"), ("even", "odd"), (1, 2, 3, 7)))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", FULL_MATRIX[::7], ids=str)
-def test_the_whole_matrix(case: tuple, tmp_path: Path) -> None:
-    suffix, rate, offset, rotation, depth, matrix, span, parity, count = case
-    times = VFR if rate == "variable" else tuple(range(0, 7 * 512, 512))
-    full = span == "full"
-    code = {"601": 6, "709": 1, "untagged": 2}[matrix]
-    clip = Clip(
-        suffix=suffix, times=tuple(offset + time for time in times[:count]), rotation=rotation,
-        codec="libx264" if depth == 8 or parity == "odd" else "libx265",
-        pix_fmt=("yuv444p" if parity == "odd" else "yuv420p") + ("10le" if depth == 10 else ""),
-        size=(99, 67) if parity == "odd" else (96, 64), full=full, matrix=1 if code == 1 else 6,
-        tags=(code, 2 if full else (0 if code == 2 else 1), code, code), audio=count > 2,
-        subtitles=2 if count > 2 else 0, chapters=count > 2)
-    source, target = make_clip(tmp_path, clip), tmp_path / f"out{suffix}"
-    warnings, _ = pass_through(source, target)
-    assert not warnings
-    check(source, target, clip)
-    probe_agrees(source, target)
-
-
-def probe_agrees(source: Path, target: Path) -> None:
-    """Compare what ffprobe, another build of FFmpeg, says of the two files."""
-    if shutil.which("ffprobe") is None:
-        return
-    entries = ("stream=codec_type,width,height,color_range,color_space,color_transfer,"
-               "color_primaries,nb_read_frames,sample_aspect_ratio,duration")
-    seen = []
-    for path in (source, target):
-        run = subprocess.run(["ffprobe", "-v", "error", "-count_frames", "-show_entries", entries,
-                              "-of", "json", str(path)], capture_output=True, text=True, check=True)
-        streams = json.loads(run.stdout)["streams"]
-        for stream in streams:
-            duration = stream.pop("duration", None)
-            if duration is not None and path.suffix != ".mkv":  # guessed, in Matroska
-                stream["duration"] = round(float(duration), 3)
-            stream.pop("side_data_list", None)
-        seen.append([each for each in streams if each.get("codec_type") != "data"])
-    assert seen[0] == seen[1]

@@ -95,6 +95,41 @@ def test_damage_is_counted_and_bounded(seed: int, tmp_path: Path,
             list(again)
 
 
+def with_damage(source: Path, first: int, count: int) -> Path:
+    """A copy of `source` in which `count` packets from number `first` on hold nothing but noise."""
+    path = source.with_name(f"{count}_bad{source.suffix}")
+    with av.open(str(source)) as whole, av.open(str(path), "w") as output:
+        target = output.add_stream_from_template(whole.streams.video[0], opaque=True)
+        packets = (packet for packet in whole.demux(video=0) if packet.size)
+        for number, packet in enumerate(packets):
+            if first <= number < first + count:
+                noise = av.Packet(b"\xff" * 40)
+                noise.pts, noise.dts, noise.time_base = packet.pts, packet.dts, packet.time_base
+                packet = noise
+            packet.stream = target
+            output.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("codec,pix_fmt", [("mjpeg", "yuvj420p"), ("ffv1", "yuv420p")])
+def test_eight_damaged_packets_in_a_row_are_skipped_and_nine_are_too_many(
+        codec: str, pix_fmt: str, tmp_path: Path) -> None:
+    source = make_clip(tmp_path, Clip(suffix=".mkv", codec=codec, pix_fmt=pix_fmt,
+                                      times=LONG[:30]))
+    whole = frames_of(source)
+    damaged = with_damage(source, 10, 8)
+    with open_video(damaged) as reader:
+        frames = list(reader)
+    assert reader.damaged == 8
+    assert [frame.time for frame in frames] == [
+        frame.time for frame in whole[:10] + whole[18:]]
+    assert sum(frame.interval for frame in frames) == sum(frame.interval for frame in whole)
+    with pytest.raises(InputError, match="--strict"):
+        frames_of(damaged, strict=True)
+    with pytest.raises(InputError, match="9 damaged packets in a row"):
+        frames_of(with_damage(source, 10, 9))
+
+
 def test_a_truncated_matroska_file_is_read_and_counted_as_damaged(
         tmp_path: Path, long_clips: dict[str, Path]) -> None:
     whole = long_clips[".mkv"].read_bytes()
