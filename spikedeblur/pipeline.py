@@ -38,6 +38,7 @@ from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.restorers import ClassicalRestorer, NetRestorer, Restored, Restorer
 from spikedeblur.sinks import VideoSinks
+from spikedeblur.slowmotion import SlowMotion
 from spikedeblur.tally import Tally
 
 LOGGER = logging.getLogger("spikedeblur")
@@ -59,7 +60,8 @@ class Deblurrer:
     window: frames the network sees at once, None for what it was trained with. stride: frames from
     one window to the next, None for 3 of 5. tile: side in pixels, None to choose by free memory.
     overlap: pixels shared by neighbouring tiles, None to choose.
-    slowmo: sharp frames per blurry frame, spread over its exposure.
+    slowmo, slowmo_timing: sharp frames per blurry frame, spread over its exposure, and whether the
+    video then keeps its length or is stretched (`SlowMotion`).
 
     `tally` counts what became of the frames of the last run.
     Raises `UsageError` for values that cannot be, `WeightsError` for weights that cannot be used.
@@ -68,18 +70,17 @@ class Deblurrer:
     def __init__(self, model: str | Path | Model | None = None, *, method: str = "net",
                  device: str = "auto", precision: str = "auto", threads: int | None = None,
                  window: int | None = None, stride: int | None = None, tile: int | None = None,
-                 overlap: int | None = None, slowmo: int = 1) -> None:
-        if slowmo < 1:
-            raise UsageError(f"no such number of frames (--slowmo {slowmo}) - give 1 or more")
+                 overlap: int | None = None, slowmo: int = 1,
+                 slowmo_timing: str = "keep") -> None:
+        self.slow_motion = SlowMotion(slowmo, slowmo_timing)
         if threads is not None:
             torch.set_num_threads(threads)
         self.method = method
-        self.slowmo = slowmo
         self.bins = DEFAULT_BINS
         self.uses_spikes = True
         self.tally = Tally()
         self.tiled: TiledModel | None = None
-        times = [(2 * number + 1) / (2 * slowmo) - 0.5 for number in range(slowmo)]
+        times = self.slow_motion.target_times
         if method != "net":
             self.restorer: Restorer = ClassicalRestorer(method, times)
             return
@@ -135,8 +136,9 @@ class Deblurrer:
             frames, exposures = self.open_spikes(reader, spikes, spike_options)
             told = _warn(reader.warnings)
             expected = reader.info.frame_count_estimate
-            expected = expected and expected * self.slowmo
-            with VideoSinks(Path(output), reader.info, slowmo=self.slowmo, **sinks) as writer:
+            expected = expected and expected * self.slow_motion.factor
+            with VideoSinks(Path(output), reader.info, slow_motion=self.slow_motion,
+                            **sinks) as writer:
                 told_of_output = _warn(writer.warnings)
                 with ReadAhead(self._exposed(frames, exposures)) as exposed, \
                         WriteBehind(writer.write) as behind:
@@ -197,7 +199,7 @@ class Deblurrer:
         for restored in self.restorer.restore(self._counted(exposed)):
             if self.tiled is not None:
                 self.tally.not_finite = self.tiled.not_finite
-            for sharp in _sharp_frames(restored, self.slowmo):
+            for sharp in _sharp_frames(restored, self.slow_motion):
                 self.tally.written += 1
                 yield restored.exposed.frame, sharp
         if self.tally.uncovered == self.tally.read:
@@ -212,18 +214,13 @@ class Deblurrer:
             yield exposed
 
 
-def _sharp_frames(restored: Restored, slowmo: int) -> Iterator[VideoFrame]:
-    """The frames to write for one frame read: evenly spaced over its interval."""
+def _sharp_frames(restored: Restored, slow_motion: SlowMotion) -> Iterator[VideoFrame]:
+    """The frames to write for one frame read, in its depth."""
     blurry = restored.exposed.frame
-    ticks = blurry.interval / blurry.time_base
-    for number in range(slowmo):
-        rgb = blurry.rgb
-        if restored.pictures is not None:
-            rgb = to_integers(restored.pictures[number], rgb.dtype)
-        yield VideoFrame(
-            index=blurry.index * slowmo + number, pts=blurry.pts * slowmo + int(number * ticks),
-            time_base=blurry.time_base / slowmo, duration=blurry.duration,
-            interval=blurry.interval / slowmo, rgb=rgb)
+    pictures = [blurry.rgb] * slow_motion.factor
+    if restored.pictures is not None:
+        pictures = [to_integers(picture, blurry.rgb.dtype) for picture in restored.pictures]
+    return slow_motion.frames(blurry, pictures)
 
 
 def to_integers(picture: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from spikedeblur.io.video import Writer, create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.slowmotion import SlowMotion
 
 COMPARISONS = ("side", "split")
 LINE_WIDTH = 2
@@ -20,22 +21,22 @@ LINE_WIDTH = 2
 class VideoSinks:
     """The writers of one run. `warnings` is complete when the `with` block has ended.
 
-    source: the input, whose everything but the pictures is kept. slowmo: frames written for each
+    source: the input, whose everything but the pictures is kept. slow_motion: which frames follow
     one read. compare: side or split, for a second file named by `comparison_path`.
     encoder: further keywords of `create_video`.
     """
 
-    def __init__(self, path: Path, source: VideoInfo, *, slowmo: int = 1,
+    def __init__(self, path: Path, source: VideoInfo, *, slow_motion: SlowMotion | None = None,
                  compare: str | None = None, overwrite: bool = False, **encoder: Any) -> None:
-        faster = replace(source, average_rate=source.average_rate * slowmo,
-                         time_base=source.time_base / slowmo)
+        slow_motion = slow_motion or SlowMotion()
+        template = slow_motion.info(source)
         self._compare = compare
         self._writers: list[Writer] = []
         with ExitStack() as stack:
-            self._open(stack, path, faster, overwrite, encoder)
+            self._open(stack, path, template, overwrite, encoder)
             if compare is not None:
                 width = source.width * (2 if compare == "side" else 1)
-                self._open(stack, comparison_path(path), faster, overwrite,
+                self._open(stack, comparison_path(path), template, overwrite,
                            {**encoder, "width": width})
             self._stack = stack.pop_all()
 

@@ -11,6 +11,7 @@ from spikedeblur.errors import OutputError
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.sinks import VideoSinks, compared, comparison_path
+from spikedeblur.slowmotion import SlowMotion
 from tests.recordings import frame_at
 
 
@@ -43,7 +44,7 @@ def test_an_existing_comparison_is_kept_and_nothing_is_written(tmp_path):
 def test_slow_motion_keeps_the_clock(tmp_path):
     info = VideoInfo.synthetic(16, 16, 25)
     picture = np.zeros((16, 16, 3), np.uint8)
-    with VideoSinks(tmp_path / "o.mkv", info, slowmo=2) as sinks:
+    with VideoSinks(tmp_path / "o.mkv", info, slow_motion=SlowMotion(2)) as sinks:
         for index in range(6):
             frame = frame_at(index, picture, rate=50)
             sinks.write(frame, frame)

@@ -76,7 +76,13 @@ if TYPE_CHECKING:
 @click.option("--start", type=TIME, help="Begin here: seconds, HH:MM:SS.mmm or a frame (120f).")
 @click.option("--end", type=TIME, help="End before this time.")
 @click.option("--slowmo", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
-              help="Sharp frames per blurry frame, spread over its exposure.")
+              help="Sharp frames for each blurry one: the middles of N equal parts of its "
+                   "exposure, shown evenly over its interval. What happens while the shutter is closed is "
+                   "not seen: below an exposure of about 0.8x, motion goes in steps.")
+@click.option("--slowmo-timing", type=click.Choice(["keep", "stretch"]), default="keep",
+              show_default=True,
+              help="keep: N times the frame rate, with the sound as it was. stretch: the same "
+                   "frame rate, N times as long, without sound.")
 @click.option("--compare", type=click.Choice(["side", "split"]),
               help="Also write OUTPUT_compare with blurry and sharp in one picture.")
 @click.option("--colorspace", type=click.Choice(["bt601", "bt709", "bt2020", "smpte240m", "fcc"]),
@@ -225,4 +231,4 @@ def _deblurrer(settings: dict[str, Any]) -> Deblurrer:
                      precision=settings["precision"], threads=settings["threads"],
                      window=settings["window"], stride=settings["window_stride"],
                      tile=settings["tile"], overlap=settings["overlap"],
-                     slowmo=settings["slowmo"])
+                     slowmo=settings["slowmo"], slowmo_timing=settings["slowmo_timing"])

@@ -34,7 +34,8 @@ class StreamCopier:
     """Copies packets of the other streams of `info.path` into `output`, in step with the video.
 
     The file is opened a second time, so that memory does not depend on how its streams are
-    interleaved. `warnings` says what the output's format cannot hold, and which can.
+    interleaved. Subtitles and chapters follow an output that is slower than its source, sound
+    cannot. `warnings` says what the output's format cannot hold, and which can.
     """
 
     def __init__(self, info: VideoInfo, output: OutputContainer, *, audio: bool = True,
@@ -42,6 +43,7 @@ class StreamCopier:
         self.warnings: list[str] = []
         self._info = info
         self._output = output
+        self._slower = info.slower
         self._targets: dict[int, Stream] = {}
         self._pending: Packet | None = None
         self._source = open_input(info.path) if info.path is not None else None
@@ -93,7 +95,7 @@ class StreamCopier:
         self._packets = self._source.demux(*wanted)
 
     def copy_until(self, time: Fraction | None) -> None:
-        """Write packets that begin before `time` (seconds); all that remain when it is `None`."""
+        """Write packets that begin before `time` (seconds in the output); `None` for all."""
         while (packet := self._next()) is not None:
             begin, end = _extent(packet)
             if self._info.end is not None and begin is not None and begin >= self._info.end:
@@ -103,9 +105,10 @@ class StreamCopier:
             if self._zero_is_first and begin is not None and begin < 0:
                 self._note_unplayed()
                 continue
-            if time is not None and begin is not None and begin > time:
+            if time is not None and begin is not None and begin * self._slower > time:
                 self._pending = packet
                 return
+            _slow_down(packet, self._slower)
             packet.stream = self._targets[packet.stream.index]
             self._output.mux(packet)
 
@@ -125,6 +128,10 @@ class StreamCopier:
 
     def _add(self, stream: Stream) -> None:
         if _is_redundant(stream, bool(self._chapters)):
+            return
+        if stream.type == "audio" and self._slower > 1:
+            self.warnings.append(f"the audio stream {stream.index} is left out, for it cannot last "
+                                 f"{self._slower} times as long: --slowmo-timing keep keeps it")
             return
         if isinstance(stream, AttachmentStream):
             self._attach(stream)
@@ -160,6 +167,8 @@ class StreamCopier:
             return
         name = self._output.format.name
         if name in MOVIE | MATROSKA:
+            for chapter in self._chapters:
+                chapter["time_base"] = Fraction(chapter["time_base"] or 1) * self._slower
             self._output.set_chapters(self._chapters)
         else:
             self.warnings.append(f"the chapters are not kept in {name}: use .mkv or .mp4")
@@ -202,6 +211,15 @@ def _can_hold(stream: Stream, container: str) -> bool:
     except (av.FFmpegError, ValueError):
         return False
     return True
+
+
+def _slow_down(packet: Packet, slower: int) -> None:
+    """Move a packet to where it belongs on a slower clock."""
+    if packet.pts is not None:
+        packet.pts *= slower
+    if packet.dts is not None:
+        packet.dts *= slower
+    packet.duration = (packet.duration or 0) * slower
 
 
 def _extent(packet: Packet) -> tuple[Fraction | None, Fraction | None]:

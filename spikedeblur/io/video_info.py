@@ -62,7 +62,8 @@ class VideoInfo:
 
     `start` and `end` (seconds) are the part that is read, `None` for all of it. `colour` holds the
     tags as read, `matrix` and `full_range` what is used to convert. `path` is `None` when there is
-    no file whose other streams could be copied. `display_matrix` is FFmpeg's nine integers.
+    no file whose other streams could be copied; those, and chapters, come `slower` times as late
+    in what is written as in the file. `display_matrix` is FFmpeg's nine integers.
     """
 
     width: int
@@ -71,6 +72,7 @@ class VideoInfo:
     average_rate: Fraction
     pix_fmt: str
     path: Path | None = None
+    slower: int = 1
     container: str = ""
     codec: str = ""
     lossless: bool = False

@@ -53,7 +53,8 @@ def test_every_command_and_option_says_what_it_is(command):
                "--output -y --overwrite -n --no-clobber --weights --method --device --precision "
                "--threads "
                "--window --window-stride --tile --overlap --codec --crf --preset --pix-fmt -e "
-               "--encoder-option --no-audio --no-subtitles --start --end --slowmo --compare "
+               "--encoder-option --no-audio --no-subtitles --start --end --slowmo "
+               "--slowmo-timing --compare "
                "--resume --shard --dry-run --json --progress"),
     ("voxelize", "-o --output --bins --frames-per-second --video --spike-size --spike-rate "
                  "--exposure --offset --flip --no-flip"),

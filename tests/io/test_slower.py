@@ -1,0 +1,55 @@
+"""What stands beside the video follows a slower clock; sound, which cannot, is left out."""
+
+from __future__ import annotations
+
+import av
+import pytest
+from clips import Clip, frames_of, make_clip, packets_of
+
+from spikedeblur.io.video import open_video
+from spikedeblur.sinks import VideoSinks
+from spikedeblur.slowmotion import SlowMotion
+
+CLIP = {"audio": True, "subtitles": 1, "chapters": True}
+
+
+def slowed(source, target, timing, factor=3):
+    slow_motion = SlowMotion(factor, timing)
+    with open_video(source) as reader, \
+            VideoSinks(target, reader.info, slow_motion=slow_motion) as sinks:
+        for blurry in reader:
+            for frame in slow_motion.frames(blurry, [blurry.rgb] * factor):
+                sinks.write(blurry, frame)
+    return sinks.warnings
+
+
+def chapters_of(path):
+    with av.open(str(path)) as container:
+        return [(each["start"] * each["time_base"], each["end"] * each["time_base"])
+                for each in container.chapters()]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_stretched(tmp_path, suffix):
+    source, target = make_clip(tmp_path, Clip(suffix=suffix, **CLIP)), tmp_path / f"slow{suffix}"
+    warnings = slowed(source, target, "stretch")
+    assert ["audio" in warning for warning in warnings] == [True]
+    before, after = frames_of(source), frames_of(target)
+    assert [frame.time for frame in after[::3]] == [3 * frame.time for frame in before]
+    assert chapters_of(target) == [(3 * start, 3 * stop) for start, stop in chapters_of(source)]
+    with av.open(str(target)) as container:
+        assert [stream.type for stream in container.streams if stream.type != "data"] == [
+            "video", "subtitle"]
+    texts = [[packet for packet in packets_of(path).popitem()[1] if len(packet[0]) > 2]
+             for path in (source, target)]
+    assert len(texts[0]) == 2
+    assert texts[1] == [(text, 3 * begin, 3 * length) for text, begin, length in texts[0]]
+
+
+def test_kept(tmp_path):
+    source, target = make_clip(tmp_path, Clip(**CLIP)), tmp_path / "slow.mp4"
+    assert slowed(source, target, "keep") == []
+    assert packets_of(target) == packets_of(source)
+    assert chapters_of(target) == chapters_of(source)
+    assert [frame.time for frame in frames_of(target)[::3]] == [
+        frame.time for frame in frames_of(source)]
