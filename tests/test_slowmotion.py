@@ -63,7 +63,7 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
     return float(-10 * np.log10((error**2).mean()))
 
 
-@pytest.mark.parametrize("method", ["sdm", pytest.param("net", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", ["sdm", "net"])
 def test_each_frame_shows_its_own_instant_as_well_as_the_middle_one(filmed, method):
     case, truths, middles = filmed
     middle = psnr(np.stack([frame.rgb for frame in deblurred(case, method, 1)]), middles)

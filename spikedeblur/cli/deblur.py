@@ -77,8 +77,8 @@ if TYPE_CHECKING:
 @click.option("--end", type=TIME, help="End before this time.")
 @click.option("--slowmo", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
               help="Sharp frames for each blurry one: the middles of N equal parts of its "
-                   "exposure, shown evenly over its interval. What happens while the shutter is closed is "
-                   "not seen: below an exposure of about 0.8x, motion goes in steps.")
+                   "exposure, shown evenly over its interval. What happens while the shutter is "
+                   "closed is not seen: below an exposure of about 0.8x, motion goes in steps.")
 @click.option("--slowmo-timing", type=click.Choice(["keep", "stretch"]), default="keep",
               show_default=True,
               help="keep: N times the frame rate, with the sound as it was. stretch: the same "
