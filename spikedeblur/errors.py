@@ -6,6 +6,8 @@ command line returns for it.
 
 from __future__ import annotations
 
+import reprlib
+
 
 class SpikedeblurError(Exception):
     """Base of all errors that are the user's to know about; never carries a traceback to them."""
@@ -33,3 +35,17 @@ class OutputError(SpikedeblurError):
 
 class WeightsError(InputError):
     """A weights file is damaged, is another model's, or holds values that are not finite."""
+
+
+def shown(value: object, width: int = 60) -> str:
+    """`value` as a message may quote it: its `repr`, one line of at most `width` characters.
+
+    Takes no more time or memory for values that are nested without end or print without end.
+    """
+    brief = reprlib.Repr()
+    brief.maxstring = brief.maxother = brief.maxlong = width
+    try:
+        text = brief.repr(value)
+    except ValueError:  # an integer of more digits than Python prints
+        text = f"{type(value).__name__} of many digits"
+    return text if len(text) <= width else f"{text[:width - 3]}..."

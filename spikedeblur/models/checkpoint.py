@@ -1,33 +1,35 @@
 """Weights files: safetensors with the configuration inside, and the official VRT's checkpoints.
 
 A file restores the model that wrote it: nothing has to be said again on the command line. Every
-load is strict, and a pickle is only ever read with `weights_only=True`.
+load is strict. Names and shapes are compared before tensors are read, so that a small file cannot
+ask for a large model.
 """
 
 from __future__ import annotations
 
 import json
-import pickle
-import zipfile
+import math
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-from spikedeblur.errors import ConfigError, WeightsError
+from spikedeblur.errors import ConfigError, WeightsError, shown
 from spikedeblur.models.config import Config, config_from_dict
+from spikedeblur.models.tensor_files import PICKLE_SUFFIXES, open_safetensors, read_pickle
 from spikedeblur.models.vrt_import import deduce_config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
 
 DEFAULT = "small"
 FORMAT = "spikedeblur-model-1"
 HEADER = "spikedeblur"  # the metadata entry of a file, JSON
-MAX_TENSORS = 50_000
-PICKLE_SUFFIXES = {".pth", ".pt", ".ckpt"}
+# Values that making a model may take beside its parameters, for buffers and what they are made of.
+BUFFERS = 1 << 25
 
 
 def packaged_weights() -> list[str]:
@@ -64,16 +66,17 @@ def load_model(
     Raises `WeightsError` for files that are missing, damaged, another model's, or not finite.
     """
     path = weights_path(name_or_path)
-    if path.suffix in PICKLE_SUFFIXES:
-        state = {f"vrt.{key}": value for key, value in read_official(path).items()}
-        config = deduce_config(state, path.name)
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        state = {f"vrt.{key}": value for key, value in read_pickle(path).items()}
+        shapes = {key: tuple(value.shape) for key, value in state.items()}
+        model = fitting_model(deduce_config(state, path.name), shapes, path)
     else:
-        config, state = read_model_file(path)
-    try:
-        model = build_model(config)
-    except ConfigError as error:
-        raise WeightsError(f"{path}: {error}") from None
-    load_strictly(model, state, path)
+        with open_safetensors(path) as file:
+            names = file.keys()
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in names}
+            model = fitting_model(_config(file.metadata(), path), shapes, path)
+            state = {key: file.get_tensor(key) for key in shapes}
+    fill(model, state, path)
     return model.to(device).eval()
 
 
@@ -92,62 +95,81 @@ def save_model(
     path.write_bytes(save(state, metadata={HEADER: json.dumps(header)}))
 
 
-def read_model_file(path: Path) -> tuple[Config, dict[str, Tensor]]:
-    """Configuration and tensors of a file that `save_model` wrote."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            header, names = _header((file.metadata() or {}).get(HEADER)), list(file.keys())
-            if header.get("format") != FORMAT or len(names) > MAX_TENSORS:
-                raise WeightsError(
-                    f"{path} is not a model of this program (format {header.get('format')!r}, "
-                    f"{len(names)} tensors) - name a file that `spikedeblur train` wrote"
-                )
-            config = config_from_dict(header.get("config") or {}, str(path))
-            return config, {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"{path} is no safetensors file ({error}) - name a weights file"
-        ) from None
-    except ConfigError as error:
-        raise WeightsError(f"{path} holds another configuration ({error})") from None
-
-
-def read_official(path: Path) -> dict[str, Tensor]:
-    """The state dict of an official VRT checkpoint, out of its `params` level when there is one."""
-    _refuse_bomb(path)
-    try:
-        tree = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError, OSError,
-            AttributeError, TypeError, IndexError) as error:
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} cannot be read as plain tensors ({reason}) - "
-                           "name a checkpoint that holds a state dict only") from None
-    tree = tree.get("params", tree) if isinstance(tree, dict) else tree
-    if not isinstance(tree, dict) or not all(isinstance(v, Tensor) for v in tree.values()):
-        raise WeightsError(f"{path} holds no state dict - name an official VRT checkpoint")
-    return tree
-
-
-def load_strictly(model: torch.nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Copy `state` into `model`; names, shapes and finiteness are checked before anything moves.
+def fitting_model(config: Config, shapes: Mapping[str, tuple[int, ...]], path: Path) -> VRTSpike:
+    """A fresh model of `config`, once it is sure that tensors of these shapes fill it.
 
     Every parameter has to be there, and nothing that the model has no place for; buffers may be.
+    Raises `WeightsError`, naming `path`.
     """
-    expected = model.state_dict()
+    held = sum(math.prod(shape) for shape in shapes.values())
+    try:
+        with ValueBudget(2 * held + BUFFERS):
+            model = build_model(config)
+    except ConfigError as error:
+        raise WeightsError(f"{path} holds another model ({error}) - name other weights") from None
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     required = {name for name, _ in model.named_parameters()}
-    for kind, names in (("lacks", required - state.keys()),
-                        ("has the unknown", state.keys() - expected.keys())):
+    for kind, names in (("lacks", required - shapes.keys()),
+                        ("has the unknown", shapes.keys() - expected.keys())):
         if names:
-            raise WeightsError(f"{path} {kind} tensor {min(names)} ({len(names)} in all) - "
+            raise WeightsError(f"{path} {kind} tensor {min(names)[:80]} ({len(names)} in all) - "
                                "these weights are of another model")
+    for key, shape in shapes.items():
+        if shape != expected[key]:
+            raise WeightsError(f"{path}: tensor {key} is {shown(shape)}, the model's is "
+                               f"{expected[key]} - these weights are of another model")
+    return model
+
+
+def fill(model: VRTSpike, state: Mapping[str, Tensor], path: Path) -> None:
+    """Copy the parameters in `state`, whose shapes fit, into `model`.
+
+    Raises `WeightsError` for values that are not finite, and for buffers that are not what follows
+    from the configuration.
+    """
+    own = model.state_dict()
+    parameters = {name for name, _ in model.named_parameters()}
     for key, value in state.items():
-        if value.shape != expected[key].shape:
-            raise WeightsError(f"{path}: tensor {key} is {tuple(value.shape)}, the model's is "
-                               f"{tuple(expected[key].shape)} - these weights are of another model")
-        if value.is_floating_point() and not torch.isfinite(value).all():
+        # As the model holds it: a double may be beyond what a single can be.
+        cast = value.to(own[key].dtype)
+        if not torch.isfinite(cast).all():
             raise WeightsError(f"{path}: tensor {key} holds values that are not finite - "
                                "the file is damaged, get it again")
-    model.load_state_dict({**expected, **state})
+        if key not in parameters and not torch.allclose(cast, own[key], atol=1e-4):
+            raise WeightsError(f"{path}: tensor {key} is not what its configuration gives - "
+                               "these weights are of another model")
+    model.load_state_dict({**own, **{key: state[key] for key in parameters}})
+
+
+class ValueBudget(TorchFunctionMode):
+    """While it is active, making more than `values` values of tensors in all is a `ConfigError`."""
+
+    def __init__(self, values: int) -> None:
+        super().__init__()
+        self._values, self._made = values, 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        # In-place functions return what they were given.
+        if isinstance(made, Tensor) and not made._is_view() and not (args and made is args[0]):
+            self._made += made.numel()
+            if self._made > self._values:
+                raise ConfigError(f"a network of more than {self._values} values")
+        return made
+
+
+def _config(metadata: dict[str, str] | None, path: Path) -> Config:
+    """The configuration that `save_model` wrote beside the tensors."""
+    header = _header((metadata or {}).get(HEADER))
+    if header.get("format") != FORMAT:
+        raise WeightsError(f"{path} is not a model of this program (format "
+                           f"{shown(header.get('format'))}) - name a file that "
+                           "`spikedeblur train` wrote")
+    try:
+        return config_from_dict(header.get("config") or {}, "its header")
+    except ConfigError as error:
+        raise WeightsError(f"{path} holds another configuration ({error}) - "
+                           "name a file that `spikedeblur train` wrote") from None
 
 
 def _header(text: str | None) -> dict[str, Any]:
@@ -157,12 +179,3 @@ def _header(text: str | None) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return header if isinstance(header, dict) else {}
-
-
-def _refuse_bomb(path: Path) -> None:
-    """Torch's zip archives store tensors as they are; a compressed one can unpack to anything."""
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as archive:
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-            raise WeightsError(f"{path} is a compressed archive - name one that torch wrote")

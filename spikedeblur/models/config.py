@@ -8,6 +8,7 @@ that is silently ignored costs a training run.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -16,12 +17,17 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from spikedeblur.errors import ConfigError
+from spikedeblur.errors import ConfigError, shown
+from spikedeblur.models.plain_yaml import MAX_CHARACTERS, parse_yaml
 
-MAX_YAML_BYTES = 1_000_000
-MAX_YAML_ALIASES = 100
+# A configuration may come with weights from strangers: what it asks for is bounded, well above
+# anything that trains today.
+MAX_WINDOW = 2048  # positions; attention keeps a table of their pairs
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Width = Annotated[int, Field(ge=1, le=2048)]
+Depth = Annotated[int, Field(ge=1, le=100)]
+Ratio = Annotated[float, Field(gt=0, le=64)]
 Fraction01 = Annotated[float, Field(ge=0.0, le=1.0)]
 Stride = Literal[1, 2]
 BlockKind = Literal["tmsa", "conv"]
@@ -34,9 +40,9 @@ class Section(BaseModel):
 
 
 class DataConfig(Section):
-    K: Count = 32  # voxel bins over one exposure
-    CLIP_LEN: Count = 5  # T, the frames of one window
-    CROP_SIZE: Annotated[int, Field(ge=16, multiple_of=16)] = 256
+    K: Width = 32  # voxel bins over one exposure
+    CLIP_LEN: Annotated[int, Field(ge=1, le=1000)] = 5  # T, the frames of one window
+    CROP_SIZE: Annotated[int, Field(ge=16, le=16384, multiple_of=16)] = 256
 
 
 class ChunkConfig(Section):
@@ -49,9 +55,9 @@ class ChunkConfig(Section):
 
 
 class TemporalAttentionConfig(ChunkConfig):
-    HEADS: Count = 4
+    HEADS: Width = 4
     DROPOUT: Fraction01 = 0.0
-    MLP_RATIO: Annotated[float, Field(gt=0)] = 2.0
+    MLP_RATIO: Ratio = 2.0
     TIME_POSITION: bool = True
 
 
@@ -67,23 +73,25 @@ class SpikeEncoderConfig(Section):
 class PriorConfig(Section):
     """Candidate frames made from the spikes; the head chooses among them at every pixel."""
 
-    WINDOWS: tuple[Annotated[float, Field(gt=0)], ...] = (2.0, 4.0, 8.0, 16.0)  # bins
-    SMOOTHINGS: tuple[Annotated[float, Field(ge=0)], ...] = (0.0, 0.7, 1.5)  # sigma, spike pixels
+    WINDOWS: Annotated[tuple[Annotated[float, Field(gt=0)], ...],
+                       Field(max_length=64)] = (2.0, 4.0, 8.0, 16.0)  # bins
+    SMOOTHINGS: Annotated[tuple[Annotated[float, Field(ge=0, le=64)], ...],
+                          Field(max_length=64)] = (0.0, 0.7, 1.5)  # sigma, spike pixels
     TELL_ENCODING: bool = False  # whether light was added linearly or encoded, told from the clip
 
 
 class VRTConfig(Section):
     """The official hyper-parameters under the seed's spelling, and what `small` adds to them."""
 
-    EMBED_DIMS: tuple[Count, ...] = (96,) * 7 + (120,) * 4
-    DEPTHS: tuple[Count, ...] = (8,) * 7 + (4,) * 4
-    NUM_HEADS: tuple[Count, ...] = (6,) * 11
-    WINDOW_SIZE: tuple[Count, Count, Count] = (6, 8, 8)
+    EMBED_DIMS: tuple[Width, ...] = (96,) * 7 + (120,) * 4
+    DEPTHS: tuple[Depth, ...] = (8,) * 7 + (4,) * 4
+    NUM_HEADS: tuple[Width, ...] = (6,) * 11
+    WINDOW_SIZE: tuple[Width, Width, Width] = (6, 8, 8)
     INDEP_RECONSTS: tuple[int, ...] = (9, 10)
     MUL_ATTN_RATIO: Fraction01 = 0.75
-    MLP_RATIO: Annotated[float, Field(gt=0)] = 2.0
+    MLP_RATIO: Ratio = 2.0
     PA_FRAMES: Literal[0, 2] = 2  # 2: flow, warped neighbours, parallel alignment; 0: none of them
-    DEFORMABLE_GROUPS: Count = 16
+    DEFORMABLE_GROUPS: Width = 16
     BLOCKS: tuple[BlockKind, ...] = ("tmsa",) * 8
     TEMPORAL_STRIDES: tuple[Stride, Stride, Stride] = (1, 1, 1)
     USE_CHECKPOINT_ATTN: bool = False
@@ -96,12 +104,15 @@ class VRTConfig(Section):
         for name, length in (("EMBED_DIMS", 11), ("DEPTHS", 11), ("NUM_HEADS", 11), ("BLOCKS", 8)):
             if len(getattr(self, name)) != length:
                 raise ValueError(f"{name} has {len(getattr(self, name))} entries, needs {length}")
+        if math.prod(self.WINDOW_SIZE) > MAX_WINDOW:
+            raise ValueError(f"WINDOW_SIZE {list(self.WINDOW_SIZE)} is above {MAX_WINDOW} "
+                             "positions in all")
         return self
 
 
 class ModelConfig(Section):
     USE_SPIKE: bool = True
-    CHANNELS_PER_SCALE: tuple[Count, Count, Count, Count] = (96, 96, 96, 96)
+    CHANNELS_PER_SCALE: tuple[Width, Width, Width, Width] = (96, 96, 96, 96)
     STEM: Literal[1, 2] = 1
     TARGET_TIME: bool = False
     PRIOR: PriorConfig | None = None
@@ -131,12 +142,12 @@ class TrainConfig(Section):
     MIN_LR: Annotated[float, Field(ge=0)] = 1e-6
     BETAS: tuple[Fraction01, Fraction01] = (0.9, 0.99)
     WEIGHT_DECAY: Annotated[float, Field(ge=0)] = 1e-4
-    WARMUP_STEPS: Annotated[int, Field(ge=0)] = 1000
+    WARMUP_STEPS: Annotated[int, Field(ge=0, le=10**9)] = 1000
     CLIP_NORM: Annotated[float, Field(gt=0)] = 1.0
     EMA_DECAY: Fraction01 = 0.999
     PRECISION: Literal["fp32", "bf16", "fp16"] = "fp32"
-    SEED: Annotated[int, Field(ge=0)] = 0
-    WORKERS: Annotated[int, Field(ge=0)] = 1
+    SEED: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    WORKERS: Annotated[int, Field(ge=0, le=256)] = 1
     SAVE_EVERY: Count = 500
     VAL_EVERY: Count = 1000
     LOG_EVERY: Count = 20
@@ -182,7 +193,7 @@ def load_config(name_or_path: str | Path = "small", overrides: Iterable[str] = (
         text = (resources.files("spikedeblur") / "configs" / f"{source}.yaml").read_text()
     else:
         text = _read_text(Path(name_or_path))
-    tree = _parse_yaml(text, source)
+    tree = _sections(parse_yaml(text, source), source)
     for override in overrides:
         _apply_override(tree, override)
     return config_from_dict(tree, source)
@@ -196,10 +207,8 @@ def config_from_dict(tree: dict[str, Any], source: str = "the configuration") ->
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        seen = repr(first["input"])[:80]
-        raise ConfigError(
-            f"{source}: {where}: {first['msg']} (got {seen}) - correct this value"
-        ) from None
+        raise ConfigError(f"{source}: {where}: {first['msg']} (got {shown(first['input'])}) - "
+                          "correct this value") from None
 
 
 def config_to_yaml(config: Config) -> str:
@@ -208,28 +217,19 @@ def config_to_yaml(config: Config) -> str:
 
 
 def _read_text(path: Path) -> str:
+    known = ", ".join(packaged_names())
     try:
-        if path.stat().st_size > MAX_YAML_BYTES:
-            raise ConfigError(f"{path} is no configuration ({path.stat().st_size} bytes, at most "
-                              f"{MAX_YAML_BYTES}) - name a YAML file")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        known = ", ".join(packaged_names())
+        if not path.is_file():
+            raise ConfigError(f"there is no configuration {path} - name a YAML file or one of: "
+                              f"{known}")
+        with path.open(encoding="utf-8") as file:
+            return file.read(MAX_CHARACTERS + 1)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read the configuration {path} ({error}) - "
                           f"name a YAML file or one of: {known}") from None
 
 
-def _parse_yaml(text: str, source: str) -> dict[str, Any]:
-    try:
-        # Events are counted before anything is built: nested aliases grow exponentially.
-        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
-        if aliases > MAX_YAML_ALIASES:
-            raise ConfigError(f"{source} has {aliases} YAML aliases (at most {MAX_YAML_ALIASES}) - "
-                              "write the values out")
-        tree = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ConfigError(f"{source} is not valid YAML ({reason}) - correct it") from None
+def _sections(tree: Any, source: str) -> dict[str, Any]:
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -248,10 +248,7 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
         node = node.setdefault(section, {})
         if not isinstance(node, dict):
             raise ConfigError(f"--set {override}: {section} is a value - name a section")
-    try:
-        node[key] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {override}: the value is not a YAML scalar - quote it") from None
+    node[key] = parse_yaml(text, f"--set {path}")
 
 
 def _refuse_unknown(tree: Any, section: type[BaseModel], source: str, prefix: str) -> None:
@@ -260,12 +257,17 @@ def _refuse_unknown(tree: Any, section: type[BaseModel], source: str, prefix: st
     for key, value in tree.items():
         if key not in section.model_fields:
             known = list(section.model_fields)
-            close = difflib.get_close_matches(str(key).upper(), known, n=1, cutoff=0.5)
+            close = difflib.get_close_matches(_name(key).upper(), known, n=1, cutoff=0.5)
             hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"
-            raise ConfigError(f"{source}: unknown key {prefix}{key} - {hint}")
+            raise ConfigError(f"{source}: unknown key {prefix}{_name(key)} - {hint}")
         child = _section_of(section.model_fields[key].annotation)
         if child is not None:
             _refuse_unknown(value, child, source, f"{prefix}{key}.")
+
+
+def _name(key: object) -> str:
+    """A key as a message names it."""
+    return key if isinstance(key, str) and len(key) <= 40 else shown(key)
 
 
 def _section_of(annotation: Any) -> type[BaseModel] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from spikedeblur.errors import WeightsError
+from spikedeblur.errors import ConfigError, WeightsError, shown
 from spikedeblur.models.config import Config, config_from_dict
 
 MUTUAL = ".residual_group1.blocks."
@@ -23,12 +23,16 @@ def deduce_config(state: dict[str, Tensor], name: str) -> Config:
     try:
         vrt = _vrt_section(state)
     except (KeyError, IndexError, ZeroDivisionError, ValueError) as error:
-        raise WeightsError(f"{name} is no VRT for deblurring (looked for {error}) - "
+        raise WeightsError(f"{name} is no VRT for deblurring (looked for {shown(str(error))}) - "
                            "name an official checkpoint such as 006_VRT_videodeblurring_GoPro.pth"
                            ) from None
     clip = vrt["WINDOW_SIZE"][0]
     tree = {"DATA": {"CLIP_LEN": clip}, "MODEL": {"USE_SPIKE": False, "VRT": vrt}}
-    return config_from_dict(tree, name)
+    try:
+        return config_from_dict(tree, "its tensors")
+    except ConfigError as error:
+        raise WeightsError(f"{name} is no VRT that is known here ({error}) - name an official "
+                           "checkpoint") from None
 
 
 def _vrt_section(state: dict[str, Tensor]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from spikedeblur.errors import WeightsError
+from spikedeblur.models.tensor_files import read_tensors
 
 # Convolutions per block, by their width; the features compared are those that end a block.
 VGG16_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512))
@@ -73,20 +74,3 @@ def load_vgg16(blocks: nn.ModuleList, path: Path) -> None:
                 raise WeightsError(f"{path} is not of VGG16 ({key} is missing or of another shape)"
                                    " - give torchvision's vgg16 weights")
             parameter.data.copy_(value)
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file or a state dictionary written by torch.save."""
-    if not path.is_file():
-        raise WeightsError(f"the VGG weights do not exist ({path}) - "
-                           "check LOSS.PERCEPTUAL_WEIGHTS_FILE")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-        return {key: value for key, value in stored.items() if isinstance(value, Tensor)}
-    except Exception as error:  # damaged files raise a dozen unrelated kinds
-        raise WeightsError(f"cannot read the VGG weights {path} ({type(error).__name__}) - "
-                           "fetch the file again") from error

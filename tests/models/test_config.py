@@ -58,7 +58,8 @@ def test_wrong_overrides_say_what_is_wrong(override, said):
         ("- a list", "expected sections"),
         ("DATA: [1", "not valid YAML"),
         ("!!python/object/apply:os.system ['true']", "not valid YAML"),
-        ("a: &a [x]\nb: [" + "*a, " * 101 + "]", "aliases"),
+        ("a: &a [x]\nb: [" + "*a, " * 5001 + "]", "aliases"),
+        ("DATA: {K: 32, K: 16}", "key 'K' twice"),
         ("DATA: 3", "DATA"),
     ],
 )

@@ -7,6 +7,7 @@ d channels per head, C = h * d channels; `x_SC` tokens in window order, S = B * 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -101,7 +102,16 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def relative_position_index(window: Size3) -> Tensor:
-    """(n, n) int64: row of the bias table for each (query, key) pair of a window, d-major."""
+    """(n, n) int64: row of the bias table for each (query, key) pair of a window, d-major.
+
+    Equal windows share one tensor: a network has a hundred of them, each with the square of the
+    window's positions.
+    """
+    return _position_index(window, torch.get_default_device())
+
+
+@lru_cache(maxsize=32)
+def _position_index(window: Size3, device: torch.device) -> Tensor:
     axes = torch.meshgrid(*(torch.arange(extent) for extent in window), indexing="ij")
     index = torch.zeros(1, dtype=torch.int64)
     for extent, axis in zip(window, axes, strict=True):

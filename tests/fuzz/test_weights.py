@@ -1,0 +1,112 @@
+"""Weights files with bytes changed: a model comes out, or one `WeightsError`."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save
+
+from spikedeblur.errors import WeightsError
+from spikedeblur.models.checkpoint import HEADER, load_model
+from spikedeblur.models.config import load_config
+from spikedeblur.models.tensor_files import read_pickle
+from spikedeblur.models.vrt_spike import VRTSpike
+from tests.fuzz.examples import fuzzed
+from tests.fuzz.mutations import mutated
+from tests.hostile import check_message, memory_below
+
+
+def spoil(data: st.DataObject, whole: bytes, header: int) -> bytes:
+    """The bytes changed, most often among the first `header` of them."""
+    if data.draw(st.integers(0, 3)) == 0:
+        return data.draw(mutated(whole))
+    return data.draw(mutated(whole[:header])) + whole[header:]
+
+
+@fuzzed()
+@given(st.data())
+def test_safetensors(tiny_weights: Path, tmp_path: Path, data: st.DataObject) -> None:
+    whole = tiny_weights.read_bytes()
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(spoil(data, whole, 8 + int.from_bytes(whole[:8], "little")))
+    try:
+        with memory_below(300):
+            assert isinstance(load_model(path), VRTSpike)
+    except WeightsError as error:
+        check_message(error)
+
+
+NUMBERS = st.integers(-2, 12) | st.sampled_from([2**31, 10**12, -10**12, 2**63, 2**64])
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=12) | st.dictionaries(st.text(max_size=4), inner,
+                                                                 max_size=3), max_leaves=12)
+
+
+def places(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The path of every key of a configuration."""
+    found = []
+    for key, value in tree.items():
+        found.append((*path, key))
+        if isinstance(value, dict):
+            found.extend(places(value, (*path, key)))
+    return found
+
+
+PLACES = places(load_config("small").model_dump(mode="json"))
+
+
+@fuzzed()
+@given(st.dictionaries(st.sampled_from(PLACES), VALUES, min_size=1, max_size=3))
+def test_configurations_beside_the_tensors(tiny_weights: Path, tmp_path: Path,
+                                           changes: dict[tuple[str, ...], Any]) -> None:
+    with safetensors.safe_open(tiny_weights, "pt") as file:
+        header = json.loads(file.metadata()[HEADER])
+    for (*sections, key), value in changes.items():
+        part = header["config"]
+        for section in sections:
+            part = part[section] if isinstance(part, dict) and section in part else {}
+        if isinstance(part, dict):
+            part[key] = value
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(save(load_file(tiny_weights), {HEADER: json.dumps(header)}))
+    try:
+        with memory_below(600):
+            assert isinstance(load_model(path), VRTSpike)
+    except WeightsError as error:
+        check_message(error)
+
+
+def pickled(legacy: bool) -> bytes:
+    state = {"conv.weight": torch.ones(2, 3), "conv.bias": torch.ones(2, dtype=torch.float16),
+             "index": torch.arange(5), "p": torch.nn.Parameter(torch.ones(1))}
+    buffer = io.BytesIO()
+    torch.save({"params": state}, buffer, _use_new_zipfile_serialization=not legacy)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["archive", "legacy"])
+def test_pickles(tmp_path: Path, legacy: bool) -> None:
+    whole, path = pickled(legacy), tmp_path / "w.pth"
+
+    @fuzzed()
+    @given(mutated(whole))
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        try:
+            with memory_below(300):
+                assert all(isinstance(value, torch.Tensor) for value in read_pickle(path).values())
+        except WeightsError as error:
+            check_message(error)
+
+    path.write_bytes(whole)
+    assert read_pickle(path)["index"].tolist() == list(range(5))
+    check()

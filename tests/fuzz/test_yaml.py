@@ -1,0 +1,73 @@
+"""Configurations in YAML: whatever stands there, a configuration or one `ConfigError` comes out."""
+
+from __future__ import annotations
+
+import string
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from spikedeblur.errors import ConfigError
+from spikedeblur.models.config import Config, config_from_dict, config_to_yaml, load_config
+from spikedeblur.models.plain_yaml import parse_yaml
+from tests.fuzz.examples import fuzzed
+from tests.fuzz.mutations import mutated
+from tests.hostile import check_message
+
+WHOLE = config_to_yaml(load_config("small"))
+KEYS = [key for key in WHOLE.replace("-", " ").replace(":", " ").split() if key.isupper()]
+SCALARS = st.one_of(
+    st.sampled_from(["null", "~", "true", "yes", ".nan", ".inf", "-.inf", "1e400",
+                     "0x" + "f" * 5000, "9" * 5000, "010", "0o8", "0b2", "1:2:3", "2001-99-99", "2001-01-01 25:61:61",
+                     "!!int x", "!!int ''", "!!bool x", "!!float x", "!!timestamp x", "!!binary x",
+                     "!!set {a}", "!!omap [a]", "!!pairs [a]", "!!python/name:os.system", "!!x y",
+                     "<<", "=", "*a", "&a [*a]", "&a {b: *a}", "{<<: *a}", "? ", "|", ">",
+                     "%YAML 9", "---", "...", "\t", "\x00", "\x1b[2J", "\ufeff", "\u2028", "[" * 20]),
+    st.integers().map(str), st.floats().map(str), st.text(string.printable, max_size=12))
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> str:
+    """Something like a configuration, with a little of everything in the wrong place."""
+    lines = []
+    for _ in range(draw(st.integers(0, 8))):
+        indent = "  " * draw(st.integers(0, 3))
+        lines.append(f"{indent}{draw(st.sampled_from(KEYS) | SCALARS)}: {draw(SCALARS)}")
+    return "\n".join(lines)
+
+
+def read(text: str) -> None:
+    try:
+        tree = parse_yaml(text, "c.yaml")
+        assert isinstance(config_from_dict(tree, "c.yaml"), Config)
+    except ConfigError as error:
+        check_message(error)
+
+
+@fuzzed()
+@given(documents() | st.text(max_size=60))
+@example("{DATA: 2001-99-99}")
+@example("DATA: {K: 0x" + "f" * 5000 + "}")
+@example("0x" + "f" * 5000 + ": 1")
+@example("DATA: {K: !!int ''}")
+@example("DATA: {K: !!bool x}")
+def test_texts(text: str) -> None:
+    read(text)
+
+
+@fuzzed()
+@given(mutated(WHOLE.encode()))
+def test_spoilt_configurations(content: bytes) -> None:
+    read(content.decode("utf-8", "replace"))
+
+
+@fuzzed()
+@given(st.sampled_from(KEYS) | st.text(max_size=8), st.lists(st.sampled_from(KEYS), max_size=3),
+       SCALARS)
+@example("K", ["DATA"], "2001-99-99")
+@example("DATA", [], "\x0c")
+def test_overrides(key: str, sections: list[str], value: str) -> None:
+    try:
+        load_config("small", [f"{'.'.join([*sections, key])}={value}"])
+    except ConfigError as error:
+        check_message(error)
