@@ -18,11 +18,13 @@ WHOLE = config_to_yaml(load_config("small"))
 KEYS = [key for key in WHOLE.replace("-", " ").replace(":", " ").split() if key.isupper()]
 SCALARS = st.one_of(
     st.sampled_from(["null", "~", "true", "yes", ".nan", ".inf", "-.inf", "1e400",
-                     "0x" + "f" * 5000, "9" * 5000, "010", "0o8", "0b2", "1:2:3", "2001-99-99", "2001-01-01 25:61:61",
-                     "!!int x", "!!int ''", "!!bool x", "!!float x", "!!timestamp x", "!!binary x",
+                     "0x" + "f" * 5000, "9" * 5000, "010", "0o8", "0b2", "1:2:3", "2001-99-99",
+                     "2001-01-01 25:61:61", "!!int x", "!!int ''", "!!bool x", "!!float x",
+                     "!!timestamp x", "!!binary x",
                      "!!set {a}", "!!omap [a]", "!!pairs [a]", "!!python/name:os.system", "!!x y",
                      "<<", "=", "*a", "&a [*a]", "&a {b: *a}", "{<<: *a}", "? ", "|", ">",
-                     "%YAML 9", "---", "...", "\t", "\x00", "\x1b[2J", "\ufeff", "\u2028", "[" * 20]),
+                     "%YAML 9", "---", "...", "\t", "\x00", "\x1b[2J", "\ufeff", "\u2028",
+                     "[" * 20]),
     st.integers().map(str), st.floats().map(str), st.text(string.printable, max_size=12))
 
 
