@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from spikedeblur.training.events import Event
 
 
+LAYOUTS = ("simulate", "folders", "spk-gopro", "spk-x4k", "s-sdm")
+
+
 @click.command("train")
 @click.argument("config", required=False)
 @click.option("--photos", type=click.Path(path_type=Path), metavar="DIR",
               help="Sharp photographs; clips and spikes are synthesised from them on the fly.")
 @click.option("--data", type=click.Path(path_type=Path), metavar="DIR",
               help="Recorded or simulated sequences; man spikedeblur-train lists the layouts.")
+@click.option("--layout", type=click.Choice(LAYOUTS),
+              help="How --data is laid out.  [default: seen from its folders]")
 @click.option("--val", type=click.Path(path_type=Path), metavar="DIR",
               help="Sequences to validate on.  [default: a part of what is given]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="RUN_DIR",
@@ -43,7 +48,7 @@ if TYPE_CHECKING:
               help="auto: a bar on a terminal, lines elsewhere.")
 @click.pass_obj
 def command(console: Console, *, config: str | None, photos: Path | None, data: Path | None,
-            val: Path | None, output: Path, resume: bool, init: Path | None,
+            layout: str | None, val: Path | None, output: Path, resume: bool, init: Path | None,
             overrides: tuple[str, ...], seed: int | None, device: str, precision: str | None,
             threads: int | None, progress: str) -> None:
     """Train a network on photographs or recordings.
@@ -55,6 +60,8 @@ def command(console: Console, *, config: str | None, photos: Path | None, data: 
     """
     if (photos is None) == (data is None):
         raise UsageError("there is nothing to learn from - give one of --photos DIR and --data DIR")
+    if layout is not None and data is None:
+        raise UsageError(f"photographs have no layout (--layout {layout}) - leave it out")
     import torch
 
     from spikedeblur.models.config import load_config
@@ -70,8 +77,8 @@ def command(console: Console, *, config: str | None, photos: Path | None, data: 
     leads = os.environ.get("RANK", "0") == "0"  # of several processes, one speaks
     with progress_display(progress, "trained", quiet=console.quiet or not leads,
                           unit="steps") as display:
-        run_training(resolved, photos=photos, data=data, val=val, output=output, resume=resume,
-                     init=init, device=device,
+        run_training(resolved, photos=photos, data=data, layout=layout, val=val, output=output,
+                     resume=resume, init=init, device=device,
                      report=lambda event: _tell(console, display, event))
     if leads:
         console.note(f"wrote {output / 'best.safetensors'} and {output / 'last.safetensors'}")

@@ -25,20 +25,21 @@ Sources = Callable[[], tuple[ClipSource, ClipSource]]
 
 
 def run_training(config: Config, *, photos: Path | None = None, data: Path | None = None,
-                 val: Path | None = None, output: Path, resume: bool = False,
-                 init: Path | None = None, device: str = "auto", report: Report) -> None:
+                 layout: str | None = None, val: Path | None = None, output: Path,
+                 resume: bool = False, init: Path | None = None, device: str = "auto",
+                 report: Report) -> None:
     """Train the model of `config` and leave its weights, records and states in `output`.
 
-    Clips are synthesised from `photos` or read from `data` (one of them); validated is on `val`,
-    else on the validation part of `data`, else on clips synthesised from photos that the training
-    does not see. `init` names weights to start from; a resumed run starts from its own. `report`
+    Clips are synthesised from `photos` or read from `data` (one of them), whose `layout` is
+    seen from its folders unless named; validated is on `val`, else on the validation part of
+    `data`, else on clips synthesised from photos that the training does not see. `init` names weights to start from; a resumed run starts from its own. `report`
     is called in the first process with what happens (`training.events`).
 
     Raises `SpikedeblurError`: `UsageError` and `ConfigError` for what cannot work, `InputError`
     for bad data and damaged states, `OutputError` for a folder in use and a full disk.
     """
     def sources() -> tuple[ClipSource, ClipSource]:
-        return training_and_validation(config, photos=photos, data=data, val=val)
+        return training_and_validation(config, photos=photos, data=data, layout=layout, val=val)
 
     train(config, sources, output=output, resume=resume, init=init, device=device, report=report)
 

@@ -184,8 +184,9 @@ def test_simulate_asks_for_the_frame_rate_of_an_exposure_in_seconds(recording, t
 def test_train_passes_on_what_it_was_told(monkeypatch, tmp_path, capsys):
     from spikedeblur.training.events import Record, Saved
 
-    def run_training(config, *, photos, data, val, output, resume, init, device, report):
-        assert (photos, data, val, resume, device) == (tmp_path, None, None, True, "cpu")
+    def run_training(config, *, photos, data, layout, val, output, resume, init, device, report):
+        assert (photos, data, layout, val) == (tmp_path, None, None, None)
+        assert (resume, device) == (True, "cpu")
         assert (config.TRAIN.STEPS, config.TRAIN.SEED, config.TRAIN.PRECISION) == (3, 9, "bf16")
         report(Record(step=2, loss=0.25, lr=1e-3, seconds=0.5, wait=0.0, psnr=30.5))
         report(Saved(2))
@@ -201,7 +202,9 @@ def test_train_passes_on_what_it_was_told(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("args", [[], ["--photos", "a", "--data", "b"],
-                                  ["--photos", "a", "--set", "TRAIN.STEPZ=1"], ["nowhere.yaml"]])
+                                  ["--photos", "a", "--set", "TRAIN.STEPZ=1"], ["nowhere.yaml"],
+                                  ["--photos", "a", "--layout", "s-sdm"],
+                                  ["--data", "a", "--layout", "gopro"]])
 def test_train_usage(args, tmp_path):
     assert main(["train", *args, "-o", str(tmp_path / "run")]) == 2
 

@@ -114,17 +114,19 @@ def holds_photos(folder: Path) -> bool:
 
 
 def training_and_validation(config: Config, *, photos: Path | None, data: Path | None,
-                            val: Path | None) -> tuple[Clips, Clips]:
+                            layout: str | None = None, val: Path | None = None,
+                            ) -> tuple[Clips, Clips]:
     """The clips of a training run, and those on which it is measured.
 
-    From `photos`, or recorded in `data`; `val` is a folder of either kind for validation.
+    From `photos`, or recorded in `data`, whose `layout` is seen from its folders unless named;
+    `val` is a folder of either kind for validation.
     Raises `UsageError` unless exactly one of `photos` and `data` is given, `InputError` for
     folders that hold no such thing.
     """
     if photos is not None and data is None:
         return from_photos(config, photos, val)
     if data is not None and photos is None:
-        training, validation = training_sequences(data, val)
+        training, validation = training_sequences(data, val, layout)
         return recorded_clips(config, training), recorded_validation(config, validation)
     raise UsageError("training wants one source of clips (both or none given) - "
                      "give either --photos or --data")

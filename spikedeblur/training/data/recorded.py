@@ -147,14 +147,14 @@ def pictures(frames: list[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
 
 
-def training_sequences(data: Path, val: Path | None,
+def training_sequences(data: Path, val: Path | None, layout: str | None = None,
                        ) -> tuple[list[RecordedSequence], list[RecordedSequence]]:
     """The sequences to train on and those to validate on.
 
-    Validated is on those of `val`, else on the validation part of `data`, else on every tenth.
+    `layout` is that of `data`. Validated is on those of `val`, else on the validation part of `data`, else on every tenth.
     Raises `InputError` when a sequence is in both, or there are too few.
     """
-    splits = find_sequences(data)
+    splits = find_sequences(data, layout)
     training = splits.get(TRAINING, [])
     validation = validation_sequences(val) if val is not None else splits.get(VALIDATION, [])
     if not validation:
