@@ -32,8 +32,9 @@ def run_training(config: Config, *, photos: Path | None = None, data: Path | Non
 
     Clips are synthesised from `photos` or read from `data` (one of them), whose `layout` is
     seen from its folders unless named; validated is on `val`, else on the validation part of
-    `data`, else on clips synthesised from photos that the training does not see. `init` names weights to start from; a resumed run starts from its own. `report`
-    is called in the first process with what happens (`training.events`).
+    `data`, else on clips synthesised from photos that the training does not see. `init` names
+    weights to start from; a resumed run starts from its own. `report` is called in the first
+    process with what happens (`training.events`).
 
     Raises `SpikedeblurError`: `UsageError` and `ConfigError` for what cannot work, `InputError`
     for bad data and damaged states, `OutputError` for a folder in use and a full disk.

@@ -59,7 +59,8 @@ def test_every_command_and_option_says_what_it_is(command):
     ("voxelize", "-o --output --bins --frames-per-second --video --spike-size --spike-rate "
                  "--exposure --offset --flip --no-flip"),
     ("simulate", "-o --output"), ("align", "--spikes -o --output"), ("info", "--json"),
-    ("train", "--photos --data --layout --val -o --output --resume --set --seed --device --precision"),
+    ("train", "--photos --data --layout --val -o --output --resume --set --seed --device "
+              "--precision"),
     ("benchmark", "--methods --speed --size --device --precision --threads --json --html")])
 def test_the_options_callers_rely_on_are_there(command, options):
     found = root.get_command(click.Context(root), command)

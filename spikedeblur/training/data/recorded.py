@@ -151,7 +151,8 @@ def training_sequences(data: Path, val: Path | None, layout: str | None = None,
                        ) -> tuple[list[RecordedSequence], list[RecordedSequence]]:
     """The sequences to train on and those to validate on.
 
-    `layout` is that of `data`. Validated is on those of `val`, else on the validation part of `data`, else on every tenth.
+    `layout` is that of `data`. Validated is on those of `val`, else on the validation part of
+    `data`, else on every tenth.
     Raises `InputError` when a sequence is in both, or there are too few.
     """
     splits = find_sequences(data, layout)
