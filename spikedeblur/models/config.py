@@ -78,6 +78,7 @@ class PriorConfig(Section):
     SMOOTHINGS: Annotated[tuple[Annotated[float, Field(ge=0, le=64)], ...],
                           Field(max_length=64)] = (0.0, 0.7, 1.5)  # sigma, spike pixels
     TELL_ENCODING: bool = False  # whether light was added linearly or encoded, told from the clip
+    TELL_DOUBT: bool = False  # where the spikes are not of the frame's scene; it stays blurry there
 
 
 class VRTConfig(Section):

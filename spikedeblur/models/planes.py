@@ -6,6 +6,8 @@ centre of the first pixel at (0.5, 0.5), so that plain scaling moves no pixel by
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -83,3 +85,15 @@ def pad_bottom_right(planes: Tensor, height: int, width: int) -> Tensor:
     rows = mirrored_index(planes.shape[-2], height, planes.device)
     columns = mirrored_index(planes.shape[-1], width, planes.device)
     return planes[..., rows, :][..., columns]
+
+
+def resize(planes_Nchw: Tensor, size: Sequence[int]) -> Tensor:
+    """Whole-number averaging down, bilinear up, both about pixel centres."""
+    height, width = planes_Nchw.shape[-2:]
+    if (height, width) == tuple(size):
+        return planes_Nchw
+    if height > size[0]:
+        return functional.avg_pool2d(planes_Nchw, (height // size[0], width // size[1]))
+    return functional.interpolate(
+        planes_Nchw, size=(size[0], size[1]), mode="bilinear", align_corners=False
+    )

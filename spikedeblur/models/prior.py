@@ -14,27 +14,27 @@ Shape suffixes: N frames, K bins, M candidates, h and w pixels of the spike plan
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from einops import einsum
 from torch import Tensor, nn
-from torch.nn import functional
 
 from spikedeblur.models.config import PriorConfig
+from spikedeblur.models.evidence import Sightings, doubt, linearity
+from spikedeblur.models.photometry import (
+    COUNT_VARIANCE,
+    NEIGHBOURHOOD,
+    gaussian_blur,
+    gaussian_taps,
+)
+from spikedeblur.models.planes import resize
 
 # Spikes that every pixel is taken to have had at its mean rate: keeps ratios of dark pixels calm.
 PRIOR_SPIKES = 0.3
 MAX_LOG_RATIO = 2.5
-GAMMA = 2.4
-# An integrate-and-fire count between two instants is off by the difference of two remainders,
-# each uniform in [0, 1).
-COUNT_VARIANCE = 1 / 6
 BLEND_SMOOTHING = 0.5  # spike pixels
-NEIGHBOURHOOD = 2.5  # spike pixels over which noise and change are told apart
-# Between the slopes 1 and 1 / 2.2 of `linearity`; variance of log luminance that tells little.
-MIDDLE_SLOPE = 0.72
-FLAT_VARIANCE = 0.05
 MISTRUST = 1.8  # a change must exceed so many times the variance of noise to count as one
 
 
@@ -50,23 +50,6 @@ def window_weights(windows: Tensor, bins: int, target_time_N: Tensor) -> Tensor:
     left = torch.arange(bins, device=target_time_N.device)
     overlap = torch.minimum(left + 1, start + length) - torch.maximum(left.to(start), start)
     return overlap.clamp(min=0)
-
-
-def gaussian_taps(sigma: float) -> Tensor:
-    """Weights of one axis of a Gaussian, three sigma to either side; they sum to one."""
-    radius = math.ceil(3 * sigma)
-    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
-    return taps / taps.sum()
-
-
-def gaussian_blur(planes_Nchw: Tensor, sigma: float) -> Tensor:
-    """Separable Gaussian over the last two axes, borders repeated."""
-    taps = gaussian_taps(sigma).to(planes_Nchw)
-    planes, channels, height, width = planes_Nchw.shape
-    x = planes_Nchw.reshape(planes * channels, 1, height, width)
-    x = functional.pad(x, (len(taps) // 2,) * 4, mode="replicate")
-    x = functional.conv2d(functional.conv2d(x, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
-    return x.reshape(planes, channels, height, width)
 
 
 def relative_rates(counts_NKhw: Tensor) -> Tensor:
@@ -109,6 +92,33 @@ def blended_change(changes_NMhw: Tensor, counts_N1hw: Tensor, lengths: Tensor) -
     return (weight * changes_NMhw).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True)
 
 
+@dataclass(frozen=True)
+class Told:
+    """What the prior tells of N frames, on the spike plane.
+
+    `log_ratios` (N, M, h, w) of the candidates, sharp over blurry; `linearity` (N,) and `doubt`
+    (N, 1, h, w) as in `evidence`, None where the configuration leaves them out.
+    """
+
+    log_ratios: Tensor
+    linearity: Tensor | None = None
+    doubt: Tensor | None = None
+
+    def on_plane(self, size: Sequence[int]) -> Told:
+        """The same, resized to (H, W)."""
+        return replace(self, log_ratios=resize(self.log_ratios, size),
+                       doubt=None if self.doubt is None else resize(self.doubt, size))
+
+    def clues(self, size: Sequence[int]) -> list[Tensor]:
+        """What is told beside the ratios, as planes (N, 1, *size)."""
+        clues = []
+        if self.linearity is not None:
+            clues.append(self.linearity[:, None, None, None].expand(-1, 1, *size))
+        if self.doubt is not None:
+            clues.append(resize(self.doubt, size))
+        return clues
+
+
 class SpikePrior(nn.Module):
     """Candidate ratios sharp / blurry: the blend first, then windows x smoothings. No parameters.
 
@@ -119,9 +129,27 @@ class SpikePrior(nn.Module):
 
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
+        self.config = config
         self.smoothings = config.SMOOTHINGS
         self.register_buffer("windows", torch.tensor(config.WINDOWS), persistent=False)
         self.candidates = 1 + len(config.WINDOWS) * len(config.SMOOTHINGS)
+
+    @property
+    def clues(self) -> int:
+        """How many planes `Told` holds beside the candidates."""
+        return int(self.config.TELL_ENCODING) + int(self.config.TELL_DOUBT)
+
+    def tell(self, rgb_BT3HW: Tensor, counts_BTKhw: Tensor, target_time_N: Tensor) -> Told:
+        """Frames (sRGB), their counts, the instants wanted -> what is known beforehand."""
+        log_ratios = self(counts_BTKhw.flatten(0, 1), target_time_N)
+        if not self.clues:
+            return Told(log_ratios)
+        seen, frames = Sightings.of(rgb_BT3HW, counts_BTKhw), rgb_BT3HW.shape[1]
+        return Told(
+            log_ratios,
+            linearity(seen).repeat_interleave(frames) if self.config.TELL_ENCODING else None,
+            doubt(seen) if self.config.TELL_DOUBT else None,
+        )
 
     def forward(self, counts_NKhw: Tensor, target_time_N: Tensor) -> Tensor:
         """Counts (N, K, h, w), target times (N,) -> log ratios (N, M, h, w), clamped."""
@@ -146,89 +174,3 @@ class SpikePrior(nn.Module):
         return (total + change + PRIOR_SPIKES) / (total + PRIOR_SPIKES)
 
 
-def to_linear(srgb: Tensor) -> Tensor:
-    """sRGB in [0, 1] -> linear light (IEC 61966-2-1)."""
-    curve = ((srgb.clamp(min=0) + 0.055) / 1.055) ** GAMMA
-    return torch.where(srgb <= 0.04045, srgb / 12.92, curve)
-
-
-def to_srgb(linear: Tensor) -> Tensor:
-    """Linear light >= 0 -> sRGB (IEC 61966-2-1); not clamped above."""
-    low = linear.clamp(min=1e-6)  # the power's slope is infinite at 0
-    return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * low ** (1 / GAMMA) - 0.055)
-
-
-def grey(rgb_N3hw: Tensor) -> Tensor:
-    """Luma of sRGB frames with BT.709 weights: (N, 1, h, w)."""
-    weights = torch.tensor([0.2126, 0.7152, 0.0722], device=rgb_N3hw.device, dtype=rgb_N3hw.dtype)
-    return (rgb_N3hw * weights[:, None, None]).sum(dim=1, keepdim=True)
-
-
-def linearity(rgb_BT3HW: Tensor, counts_BTKhw: Tensor) -> Tensor:
-    """Whether spikes count linear light (1) or sRGB-encoded values (-1); 0: cannot tell. (B,).
-
-    A camera adds up light; the published sets averaged encoded frames and fired spikes on them.
-    Over a clip, the logarithm of a pixel's count rises with that of the frame's linear luminance,
-    with a slope of 1 in the one case and of about 1 / 2.2 in the other, whatever the gain. Where
-    luminance hardly varies the slope means little.
-    """
-    linear = grey(to_linear(rgb_BT3HW.flatten(0, 1)))
-    counts = counts_BTKhw.flatten(0, 1).sum(dim=1, keepdim=True)
-    linear = functional.adaptive_avg_pool2d(linear, (counts.shape[-2], counts.shape[-1]))
-    clear = ((counts > 2) & (linear > 0.01) & (linear < 0.8)).float()
-    batch = rgb_BT3HW.shape[0]
-    clear, x, y = (part.reshape(batch, -1) for part in
-                   (clear, linear.clamp(min=1e-3).log(), counts.clamp(min=1).log()))
-    number = clear.sum(dim=1, keepdim=True).clamp(min=1)
-    x, y = (clear * (part - (clear * part).sum(dim=1, keepdim=True) / number) for part in (x, y))
-    spread = x.square().sum(dim=1)
-    slope = (x * y).sum(dim=1) / spread.clamp(min=1e-6)
-    variance = spread / number[:, 0]
-    return torch.tanh(6 * (slope - MIDDLE_SLOPE)) * variance / (variance + FLAT_VARIANCE)
-
-
-class CandidateHead(nn.Module):
-    """Features and candidates -> the sharp frame.
-
-    At every pixel a softmax weighs the candidates' ratios and the ratio 1 (the blurry frame); a
-    further factor, free of the candidates, sharpens what none of them holds; the product
-    multiplies the blurry frame in linear light and, since published sets averaged gamma-encoded
-    frames, in gamma-encoded values too, a gate mixing the two; a residual in RGB carries what grey
-    spikes cannot tell. It starts as the blended candidate, SDM that needs no training: the
-    weights of its convolution are zero, its bias is for the first candidate.
-    """
-
-    BLEND_BIAS = 5.0
-    LINEAR_BIAS = 2.0
-    LINEARITY_GAIN = 4.0
-
-    def __init__(self, channels: int, candidates: int, stem: int) -> None:
-        super().__init__()
-        self.candidates = candidates
-        outputs = candidates + 1 + 1 + 1 + 3
-        self.conv = nn.Conv2d(channels, outputs * stem**2, 3, padding=1)
-        self.shuffle = nn.PixelShuffle(stem)
-        nn.init.zeros_(self.conv.weight)
-        bias = torch.zeros(outputs)
-        bias[0] = self.BLEND_BIAS
-        bias[candidates + 2] = self.LINEAR_BIAS
-        with torch.no_grad():
-            assert self.conv.bias is not None
-            self.conv.bias.copy_(bias.repeat_interleave(stem**2))
-
-    def forward(
-        self, features_NChw: Tensor, blurry_N3HW: Tensor, log_ratios_NMHW: Tensor,
-        linearity_N: Tensor | None = None,
-    ) -> Tensor:
-        """The sharp frames (N, 3, H, W), not clamped; `linearity_N` moves the gate beforehand."""
-        outputs = self.shuffle(self.conv(features_NChw)).float()
-        sizes = [self.candidates + 1, 1, 1, 3]
-        logits, factor, gate, residual = outputs.split(sizes, dim=1)
-        if linearity_N is not None:
-            gate = gate + self.LINEARITY_GAIN * linearity_N[:, None, None, None]
-        weights = logits.softmax(dim=1)
-        ratio = (weights[:, :-1] * log_ratios_NMHW.exp()).sum(dim=1, keepdim=True) + weights[:, -1:]
-        ratio = ratio * factor.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp()
-        in_linear = to_srgb(to_linear(blurry_N3HW) * ratio)
-        in_gamma = blurry_N3HW * ratio
-        return torch.lerp(in_gamma, in_linear, gate.sigmoid()) + residual

@@ -22,16 +22,10 @@ from torch.nn import functional
 from spikedeblur.errors import ConfigError, InputError
 from spikedeblur.models.config import Config, ModelConfig, VRTConfig
 from spikedeblur.models.fusion import MultiScaleTemporalCrossAttnFuse
-from spikedeblur.models.planes import pad_bottom_right, resample, scaling_matrix
-from spikedeblur.models.prior import (
-    GAMMA,
-    CandidateHead,
-    SpikePrior,
-    grey,
-    linearity,
-    log_count,
-    relative_rates,
-)
+from spikedeblur.models.head import CandidateHead
+from spikedeblur.models.photometry import GAMMA, grey
+from spikedeblur.models.planes import pad_bottom_right, resample, resize, scaling_matrix
+from spikedeblur.models.prior import SpikePrior, log_count, relative_rates
 from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT
@@ -107,8 +101,7 @@ class VRTSpike(nn.Module):
         if self.prior is None:
             self.head = None
         else:
-            channels += self.prior.candidates * self.stem**2 + 1
-            channels += 1 if model.PRIOR and model.PRIOR.TELL_ENCODING else 0
+            channels += self.prior.candidates * self.stem**2 + 1 + self.prior.clues
             self.head = CandidateHead(model.VRT.EMBED_DIMS[0], self.prior.candidates, self.stem)
         self.vrt = build_vrt(model.VRT, channels, 3 * self.stem**2)
         if self.head is not None:
@@ -145,29 +138,26 @@ class VRTSpike(nn.Module):
         target_N = repeat(target_B, "b -> (b t)", t=frames)
         if self.config.MODEL.TARGET_TIME:
             inputs.append(target_N.to(rgb)[:, None, None, None].expand(-1, 1, *net_size))
-        fuse, log_ratios, linearity_N = None, None, None
+        fuse, told = None, None
         if voxels is not None and self.spikes is not None:
             counts_NKhw = voxels.flatten(0, 1)
-            rates = _resize(relative_rates(counts_NKhw), net_size)
-            changes = grey(_resize(rgb_N3HW, net_size)) * rates
+            rates = resize(relative_rates(counts_NKhw), net_size)
+            changes = grey(resize(rgb_N3HW, net_size)) * rates
             features = self.spikes(changes.unflatten(0, (batch, frames)))
             fuse = partial(self.spikes.fuse, features)
             if self.prior is not None:
                 with torch.autocast(rgb.device.type, enabled=False):
-                    log_ratios = _resize(self.prior(counts_NKhw, target_N), size)
-                change = grey(rgb_N3HW) * ((log_ratios / GAMMA).exp() - 1)
+                    told = self.prior.tell(rgb, voxels, target_N).on_plane(size)
+                change = grey(rgb_N3HW) * ((told.log_ratios / GAMMA).exp() - 1)
                 inputs.append(functional.pixel_unshuffle(change, self.stem))
-                inputs.append(_resize(log_count(counts_NKhw), net_size))
-                if self.config.MODEL.PRIOR and self.config.MODEL.PRIOR.TELL_ENCODING:
-                    with torch.autocast(rgb.device.type, enabled=False):
-                        linearity_N = repeat(linearity(rgb, voxels), "b -> (b t)", t=frames)
-                    inputs.append(linearity_N[:, None, None, None].expand(-1, 1, *net_size))
+                inputs.append(resize(log_count(counts_NKhw), net_size))
+                inputs += told.clues(net_size)
         x = torch.cat(inputs, dim=1).unflatten(0, (batch, frames))
-        guide = _resize(rgb_N3HW, net_size).unflatten(0, (batch, frames))
+        guide = resize(rgb_N3HW, net_size).unflatten(0, (batch, frames))
         features_BThwC = self.vrt.features(x, fuse=fuse, guide=guide)
         if self.head is not None:
             features_NChw = rearrange(features_BThwC, "b t h w c -> (b t) c h w")
-            sharp = self.head(features_NChw, rgb_N3HW, log_ratios, linearity_N)
+            sharp = self.head(features_NChw, rgb_N3HW, told)
             return sharp.unflatten(0, (batch, frames))
         residual_BTchw = self.vrt.conv_last(features_BThwC.permute(0, 4, 1, 2, 3)).transpose(1, 2)
         return functional.pixel_shuffle(residual_BTchw, self.stem) + rgb
@@ -213,18 +203,6 @@ class VRTSpike(nn.Module):
             if tensor is not None and not torch.isfinite(tensor).all():
                 raise InputError(f"{name} of shape {tuple(tensor.shape)} hold values that are not "
                                  "finite - check the input")
-
-
-def _resize(planes_Nchw: Tensor, size: Sequence[int]) -> Tensor:
-    """Whole-number averaging down, bilinear up, both about pixel centres."""
-    height, width = planes_Nchw.shape[-2:]
-    if (height, width) == tuple(size):
-        return planes_Nchw
-    if height > size[0]:
-        return functional.avg_pool2d(planes_Nchw, (height // size[0], width // size[1]))
-    return functional.interpolate(
-        planes_Nchw, size=(size[0], size[1]), mode="bilinear", align_corners=False
-    )
 
 
 def build_model(config: Config) -> VRTSpike:

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from spikedeblur.errors import ConfigError, InputError
 from spikedeblur.models.config import load_config
+from spikedeblur.models.photometry import grey, to_linear
 from spikedeblur.models.vrt_spike import build_model
 
 TINY = [
@@ -34,9 +36,12 @@ def shaken(model, seed=1):
 
 
 def clip(frames=5, height=32, width=40, plane=(16, 20), bins=8, batch=1, seed=0):
+    """Random frames, and counts that are spread at random over time but belong to the frames."""
     generator = torch.Generator().manual_seed(seed)
     rgb = torch.rand(batch, frames, 3, height, width, generator=generator)
-    rates = 3 * torch.rand(batch, frames, bins, *plane, generator=generator)
+    light = functional.adaptive_avg_pool2d(grey(to_linear(rgb.flatten(0, 1))), plane)
+    light = light.unflatten(0, (batch, frames))
+    rates = 40 / bins * light * 2 * torch.rand(batch, frames, bins, *plane, generator=generator)
     return rgb, torch.poisson(rates, generator=generator)
 
 

@@ -53,7 +53,7 @@ class Conditions:
     """Mean spikes in an exposure, at least, where the rate's range allows: fewer show nothing."""
     ratios: tuple[float, ...] = (0.5, 1.0, 0.25, 0.390625, 0.625)
     """Spike pixels per frame pixel, along a side."""
-    ratio_shares: tuple[float, ...] = (0.58, 0.15, 0.15, 0.06, 0.06)
+    ratio_shares: tuple[float, ...] = (0.46, 0.12, 0.3, 0.06, 0.06)
     misaligned: float = 0.25
     """Share of clips with the spike plane off by up to a frame pixel and 3 % of the exposure."""
     noise: tuple[float, float] = (0.0, 0.012)

@@ -1,0 +1,59 @@
+"""The network's last layer: at every pixel a choice among the candidates."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from spikedeblur.models.photometry import to_linear, to_srgb
+from spikedeblur.models.prior import MAX_LOG_RATIO, Told
+
+
+class CandidateHead(nn.Module):
+    """Features and candidates -> the sharp frame.
+
+    At every pixel a softmax weighs the candidates' ratios and the ratio 1 (the blurry frame); a
+    further factor, free of the candidates, sharpens what none of them holds; the product
+    multiplies the blurry frame in linear light and, since published sets averaged gamma-encoded
+    frames, in gamma-encoded values too, a gate mixing the two; a residual in RGB carries what grey
+    spikes cannot tell. It starts as the blended candidate, SDM that needs no training: the
+    weights of its convolution are zero, its bias is for the first candidate. Where the spikes are
+    doubtful the frame stays blurry, whatever was learnt.
+    """
+
+    BLEND_BIAS = 5.0
+    LINEAR_BIAS = 2.0
+    LINEARITY_GAIN = 4.0
+    DOUBTFUL = (0.6, 0.9)  # where the sharp frame begins to give way, and where it is gone
+
+    def __init__(self, channels: int, candidates: int, stem: int) -> None:
+        super().__init__()
+        self.candidates = candidates
+        outputs = candidates + 1 + 1 + 1 + 3
+        self.conv = nn.Conv2d(channels, outputs * stem**2, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(stem)
+        nn.init.zeros_(self.conv.weight)
+        bias = torch.zeros(outputs)
+        bias[0] = self.BLEND_BIAS
+        bias[candidates + 2] = self.LINEAR_BIAS
+        with torch.no_grad():
+            assert self.conv.bias is not None
+            self.conv.bias.copy_(bias.repeat_interleave(stem**2))
+
+    def forward(self, features_NChw: Tensor, blurry_N3HW: Tensor, told: Told) -> Tensor:
+        """The sharp frames (N, 3, H, W), not clamped; what is told lies on the frames' plane."""
+        outputs = self.shuffle(self.conv(features_NChw)).float()
+        sizes = [self.candidates + 1, 1, 1, 3]
+        logits, factor, gate, residual = outputs.split(sizes, dim=1)
+        if told.linearity is not None:
+            gate = gate + self.LINEARITY_GAIN * told.linearity[:, None, None, None]
+        weights = logits.softmax(dim=1)
+        ratio = (weights[:, :-1] * told.log_ratios.exp()).sum(dim=1, keepdim=True) + weights[:, -1:]
+        ratio = ratio * factor.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp()
+        in_linear = to_srgb(to_linear(blurry_N3HW) * ratio)
+        in_gamma = blurry_N3HW * ratio
+        sharp = torch.lerp(in_gamma, in_linear, gate.sigmoid()) + residual
+        if told.doubt is None:
+            return sharp
+        begins, ends = self.DOUBTFUL
+        return torch.lerp(sharp, blurry_N3HW, ((told.doubt - begins) / (ends - begins)).clamp(0, 1))

@@ -1,0 +1,47 @@
+"""The head against the formula it stands for: ratios in linear light, ratios in encoded values."""
+
+import math
+
+import pytest
+import torch
+
+from spikedeblur.models.head import CandidateHead
+from spikedeblur.models.photometry import to_linear, to_srgb
+from spikedeblur.models.prior import Told
+
+
+def test_head_starts_as_the_blend_and_takes_another_candidate_when_told():
+    head = CandidateHead(8, 2, stem=2)
+    blurry, features = torch.rand(1, 3, 8, 8), torch.randn(1, 8, 4, 4)
+    ratios = torch.stack([torch.full((8, 8), 0.7), torch.full((8, 8), -0.4)])[None]
+    lit = to_srgb(to_linear(blurry) * math.exp(0.7))
+    torch.testing.assert_close(head(features, blurry, Told(ratios)), lit, atol=0.1, rtol=0)
+    with torch.no_grad():
+        head.conv.bias.view(-1, 4)[1] = 100.0  # the second candidate wins everywhere
+        head.conv.bias.view(-1, 4)[4] = 100.0  # in linear light alone
+    expected = to_srgb(to_linear(blurry) * math.exp(-0.4))
+    torch.testing.assert_close(head(features, blurry, Told(ratios)), expected, atol=1e-4, rtol=0)
+
+
+def test_the_head_leans_towards_what_linearity_tells() -> None:
+    head = CandidateHead(channels=4, candidates=1, stem=1)
+    features, blurry = torch.zeros(2, 4, 8, 8), torch.full((2, 3, 8, 8), 0.4)
+    ratios = torch.full((2, 1, 8, 8), 0.5)
+    sharp = head(features, blurry, Told(ratios, torch.tensor([1.0, -1.0])))
+    ratio = (ratios[0].exp() * math.exp(head.BLEND_BIAS) + 1) / (math.exp(head.BLEND_BIAS) + 1)
+    in_linear, in_gamma = to_srgb(to_linear(blurry[0]) * ratio), blurry[0] * ratio
+    for picture, told in zip(sharp, (1, -1), strict=True):
+        gate = 1 / (1 + math.exp(-head.LINEAR_BIAS - told * head.LINEARITY_GAIN))
+        torch.testing.assert_close(picture, gate * in_linear + (1 - gate) * in_gamma)
+
+
+@pytest.mark.parametrize(("doubt", "blurry_share"), [(0.0, 0), (0.5, 0), (0.75, 0.5), (1.0, 1)])
+def test_the_frame_stays_blurry_where_spikes_are_doubtful(doubt: float, blurry_share: float):
+    head = CandidateHead(4, 1, stem=1)
+    torch.nn.init.normal_(head.conv.weight)
+    features, blurry = torch.randn(1, 4, 8, 8), torch.rand(1, 3, 8, 8)
+    ratios = torch.randn(1, 1, 8, 8)
+    sharp = head(features, blurry, Told(ratios))
+    restored = head(features, blurry, Told(ratios, doubt=torch.full((1, 1, 8, 8), doubt)))
+    expected = blurry_share * blurry + (1 - blurry_share) * sharp
+    torch.testing.assert_close(restored, expected, atol=1e-5, rtol=1e-5)
