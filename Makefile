@@ -1,11 +1,12 @@
 # make demo   deblurs the bundled sample and prints PSNR before and after; writes demo/
 # make test   runs the default tests; make test-slow runs all of them
 # make man    regenerates the man pages, after any change of an option
+# make pictures   draws the pictures of README and docs/ anew, from the bundled sample
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint man install clean
+.PHONY: demo test test-slow lint man pictures install clean
 
 $(VENV)/.installed: setup.cfg pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
@@ -36,6 +37,9 @@ lint: $(VENV)/.installed-test
 
 man: $(VENV)/.installed
 	$(BIN)/python -m spikedeblur.cli.manpage man
+
+pictures: $(VENV)/.installed
+	$(BIN)/python docs/pictures/make.py
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info

@@ -1,0 +1,208 @@
+"""The pages for readers: every command runs, every option exists, every link leads somewhere.
+
+Commands run as they stand on the page, top to bottom in one folder that holds the files they speak
+of (`tests/props.py`), with a smaller network and shorter trainings. `tests/documents.py` tells how
+a page marks the blocks that take long, or need more than one machine has.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from spikedeblur.cli.main import COMMANDS, main, root
+from spikedeblur.io.sidecar import read_sidecar
+from spikedeblur.models.config import load_config
+from tests.documents import (
+    LANGUAGES,
+    PAGES,
+    ROOT,
+    anchors,
+    blocks,
+    links,
+    program_calls,
+    prose,
+)
+from tests.props import lay_out
+
+SHORT = [f"--set={setting}" for setting in (
+    "TRAIN.STEPS=2", "TRAIN.VAL_CLIPS=1", "TRAIN.WORKERS=0", "TRAIN.BATCH_SIZE=1",
+    "DATA.CROP_SIZE=32", "DATA.CLIP_LEN=2", "MODEL.CHANNELS_PER_SCALE=[8,8,8,8]",
+    "MODEL.VRT.EMBED_DIMS=[8,8,8,8,8,8,8,8,8,8,8]", "MODEL.VRT.DEPTHS=[1,1,1,1,1,1,1,1,1,1,1]",
+    "MODEL.VRT.NUM_HEADS=[2,2,2,2,2,2,2,2,2,2,2]", "MODEL.VRT.PA_FRAMES=0")]
+SHIM = """#!/bin/bash
+[ "$1" = train ] && set -- "$@" {short}
+exec {python} -m spikedeblur "$@"
+"""
+ALL = [block for page in PAGES for block in blocks(page)]
+BY_NAME = {"ids": lambda thing: str(thing.relative_to(ROOT) if isinstance(thing, Path) else thing)}
+WITH_CODE = [page for page in PAGES
+             if any(block.language in ("sh", "python") and block.mark != "parsed"
+                    for block in blocks(page))]
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, tiny_weights) -> Path:
+    """The folder that the pages' commands run in; `spikedeblur` there is this source tree."""
+    lay_out(tmp_path)
+    shim = tmp_path / "bin" / "spikedeblur"
+    shim.parent.mkdir()
+    shim.write_text(SHIM.format(short=shlex.join(SHORT), python=shlex.quote(sys.executable)))
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("SPIKEDEBLUR_DEBLUR_WEIGHTS", str(tiny_weights))
+    monkeypatch.setenv("SPIKEDEBLUR_BENCHMARK_WEIGHTS", str(tiny_weights))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", WITH_CODE, **BY_NAME)
+def test_what_a_page_says_to_type_runs(page, desk):
+    """Quick blocks, in this process: it costs no second start of the program."""
+    names: dict[str, object] = {}
+    for block in blocks(page):
+        if block.mark is None and block.language == "python":
+            exec(compile(block.text, str(block), "exec"), names)
+        elif block.mark is None and block.language == "sh":
+            for line in block.commands:
+                program, *arguments = shlex.split(line, comments=True)
+                assert program == "spikedeblur", f"{block}: mark what is no call of the program"
+                short = SHORT if arguments[0] == "train" else []
+                assert main([*arguments, *short]) == 0, f"{block}: {line}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in WITH_CODE if any(
+    block.mark == "slow" for block in blocks(page))], **BY_NAME)
+def test_what_a_page_says_to_type_runs_in_a_shell(page, desk):
+    """All blocks but those that need other machines, literally."""
+    for block in blocks(page):
+        if block.mark == "parsed" or block.language not in ("sh", "python"):
+            continue
+        command = [sys.executable, "-"] if block.language == "python" else ["bash", "-euo",
+                                                                            "pipefail"]
+        done = subprocess.run(command, input=block.text, text=True, capture_output=True, cwd=desk)
+        assert done.returncode == 0, f"{block}:\n{done.stderr}"
+
+
+@pytest.mark.parametrize("block", ALL, **BY_NAME)
+def test_every_block_says_what_it_is_and_can_be_read(block):
+    assert block.language in LANGUAGES and block.mark in (None, "slow", "parsed")
+    if block.language == "sh":
+        subprocess.run(["bash", "-n"], input=block.text, text=True, check=True)
+    elif block.language == "python":
+        ast.parse(block.text)
+    elif block.language == "yaml":
+        assert yaml.safe_load(block.text)
+    elif block.language == "toml":
+        assert tomllib.loads(block.text)
+    elif block.language == "json":
+        assert [json.loads(line) for line in block.text.splitlines()]
+
+
+@pytest.mark.parametrize("block", [block for block in ALL if block.language == "sh"], **BY_NAME)
+def test_every_command_is_one_the_parser_takes(block, monkeypatch):
+    """Also of the blocks that cannot be run here; a training's configuration is resolved too."""
+    for name in re.findall(r"\$\{?(SLURM_\w+)", block.text):
+        monkeypatch.setenv(name, "2")
+    for line in block.commands:
+        for arguments in program_calls(os.path.expandvars(line)):
+            _parse(arguments)
+        if words := shlex.split(os.path.expandvars(line), comments=True):
+            if "torchrun" in words:
+                _parse_torchrun(words[words.index("torchrun") + 1:])
+            elif words[0] == "make":
+                subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, check=True,
+                               stdout=subprocess.DEVNULL)
+
+
+def _parse(arguments: list[str]) -> None:
+    """What the command line does with them before it does anything."""
+    whole = root.make_context("spikedeblur", list(arguments), obj=None)
+    name, *rest = [*whole._protected_args, *whole.args]
+    command = root.get_command(whole, name)
+    assert command is not None, name
+    context = command.make_context(name, rest, parent=whole)
+    if name == "train" and not str(context.params["config"] or "").endswith(".yaml"):
+        load_config(context.params["config"] or "small", context.params["overrides"])
+
+
+def _parse_torchrun(words: list[str]) -> None:
+    from torch.distributed.run import parse_args
+
+    read = parse_args(words)
+    assert (read.module, read.training_script) == (True, "spikedeblur")
+
+
+def test_every_option_named_in_passing_exists():
+    """`--like-this` in the prose is an option of some command, or of a tool named beside it."""
+    foreign = {"--nproc-per-node", "--nnodes"}
+    known = {name for command in (root, *map(_command, COMMANDS)) for parameter in command.params
+             for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
+    named = {(page.name, option) for page in PAGES
+             for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose(page))}
+    assert named
+    assert not {(page, option) for page, option in named if option not in known | foreign}
+
+
+def _command(name: str) -> click.Command:
+    command = root.get_command(click.Context(root), name)
+    assert command is not None
+    return command
+
+
+def test_a_sidecar_shown_is_a_sidecar(tmp_path):
+    shown = [block for block in ALL if block.language == "toml" and "rate_hz" in block.text]
+    assert shown
+    for block in shown:
+        path = tmp_path / "s.toml"
+        path.write_text(block.text, encoding="utf-8")
+        assert read_sidecar(path).rate_hz, str(block)
+
+
+@pytest.mark.parametrize("page", PAGES, **BY_NAME)
+def test_every_link_leads_somewhere(page):
+    for target in links(page):
+        path, _, anchor = target.partition("#")
+        if re.match(r"https?:", target):
+            continue
+        place = (page.parent / path).resolve() if path else page
+        assert place.exists() and place.is_relative_to(ROOT), target
+        assert not anchor or anchor in anchors(place), target
+
+
+def test_every_page_is_reached_from_the_first():
+    reached, waiting = set(), [PAGES[0]]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached and page.suffix == ".md":
+            reached.add(page)
+            waiting += [(page.parent / target.partition("#")[0]).resolve()
+                        for target in links(page) if not re.match(r"https?:|#", target)]
+    assert set(PAGES) <= reached
+
+
+def test_pictures_are_small():
+    pictures = [path for path in (ROOT / "docs" / "pictures").iterdir() if path.suffix != ".py"]
+    assert pictures and all(path.stat().st_size < 400_000 for path in pictures)
+    shown = {(page.parent / target).resolve() for page in PAGES for target in links(page)}
+    assert set(pictures) <= shown
+
+
+def test_nothing_is_set_as_code_without_a_fence():
+    """A block that is indented instead would be run by nobody."""
+    for page in PAGES:
+        text = re.sub(r"^ *(?:[-*]|\d+\.) .*\n(?: {2,}.*\n)*", "", prose(page), flags=re.MULTILINE)
+        assert not re.findall(r"^ {4,}\S.*", text, re.MULTILINE), page
