@@ -9,13 +9,16 @@ HIGHEST_PSNR = 100.0
 
 
 def frame_psnr(restored: Tensor, sharp: Tensor) -> Tensor:
-    """PSNR (N,) in dB of frames (N, 3, H, W) in [0, 1]; at most 100."""
-    error = (restored - sharp).square().mean(dim=(1, 2, 3))
-    return -10 * torch.log10(error.clamp_min(10 ** (-HIGHEST_PSNR / 10)))
+    """PSNR (N,) in dB of frames (N, C, H, W) in [0, 1]; at most 100."""
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    value = peak_signal_noise_ratio(restored, sharp, data_range=1.0, reduction="none",
+                                    dim=(1, 2, 3))
+    return value.clamp_max(HIGHEST_PSNR)
 
 
 def frame_ssim(restored: Tensor, sharp: Tensor) -> Tensor:
-    """SSIM (N,) of frames (N, 3, H, W) in [0, 1], Gaussian window of sigma 1.5 (Wang et al. 2004).
+    """SSIM (N,) of frames (N, C, H, W) in [0, 1], Gaussian window of sigma 1.5 (Wang et al. 2004).
 
     Frames need at least 11 pixels a side, the window's size.
     """
@@ -25,6 +28,15 @@ def frame_ssim(restored: Tensor, sharp: Tensor) -> Tensor:
                                                 data_range=1.0, reduction="none")
     assert isinstance(value, Tensor)
     return value.reshape(-1)
+
+
+def luma(frames: Tensor) -> Tensor:
+    """Y (N, 1, H, W) of RGB frames (N, 3, H, W) in [0, 1], over 16 to 235 of 255 (ITU-R BT.601).
+
+    The convention of the field's tables, whatever matrix the video has.
+    """
+    weights = torch.tensor([65.481, 128.553, 24.966], dtype=frames.dtype, device=frames.device)
+    return (torch.einsum("nchw,c->nhw", frames, weights)[:, None] + 16) / 255
 
 
 def temporal_error(restored: Tensor, sharp: Tensor) -> Tensor:

@@ -126,14 +126,18 @@ def _restored(exposed: ExposedFrame, pictures: Sequence[np.ndarray]) -> Restored
 
 
 class ClassicalRestorer:
-    """One of the methods without weights (sdm, tfp, tfi), frame by frame."""
+    """One of the methods without weights (sdm, tfp, tfi), frame by frame.
+
+    sdm:FRACTION and tfp:FRACTION take their rates over that part of the exposure everywhere.
+    """
 
     METHODS = ("sdm", "tfp", "tfi")
 
     def __init__(self, method: str, target_times: Sequence[float] = (0.0,)) -> None:
-        if method not in self.METHODS:
+        self._method, separator, fraction = method.partition(":")
+        if self._method not in self.METHODS:
             raise UsageError(f"unknown method ({method!r}) - give net, {', '.join(self.METHODS)}")
-        self._method = method
+        self._window = _window(method, fraction) if separator else None
         self._target_times = target_times
 
     def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
@@ -159,8 +163,20 @@ class ClassicalRestorer:
             raise InputError(f"{self._method} needs spikes - give --spikes")
         counts, seen = _on_frame(exposed.counts, exposed.homography, frame.shape[:2])
         if self._method == "tfp":
-            return tfp(frame, counts, target_time)
-        return sdm(frame, counts, target_time, coverage=seen)
+            return tfp(frame, counts, target_time, self._window)
+        return sdm(frame, counts, target_time, self._window, coverage=seen)
+
+
+def _window(method: str, fraction: str) -> float:
+    """The window that a method such as `sdm:0.125` names."""
+    try:
+        window = float(fraction)
+    except ValueError:
+        window = 0.0
+    if method.startswith("tfi") or not 0 < window <= 1:
+        raise UsageError(f"no such window ({method!r}) - give sdm:FRACTION or tfp:FRACTION, the "
+                         "part of the exposure, above 0 and up to 1")
+    return window
 
 
 def _on_frame(counts: np.ndarray, homography: tuple[float, ...] | None,

@@ -1,4 +1,4 @@
-"""Speed and memory on made-up frames: of one pass of a network, and of a method in `deblur`.
+"""Speed and memory of one pass of a network, on made-up frames.
 
 A network's pass is set against the rate at which the same machine convolves, so that the figure
 says something about the network and not about the machine or about who else is using it.
@@ -6,32 +6,27 @@ says something about the network and not about the machine or about who else is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from statistics import median
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spikedeblur.benchmark import Result, Stopwatch
+from spikedeblur.benchmark.results import Result
 from spikedeblur.device import DTYPES, autocast, choose_precision, computes_bf16
 from spikedeblur.errors import SpikedeblurError
-from spikedeblur.exposures import VoxelExposures
 from spikedeblur.inference import is_out_of_memory
-from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.memory import give_back_freed, peak_rss_mb, reset_peak
 from spikedeblur.metrics import frame_psnr
 from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
 from spikedeblur.operations import Convolution, conv3d_flop, operation_counter, seconds_of
-from spikedeblur.pipeline import Deblurrer
 
 Size = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PassResult(Result):
     """One network at one frame size in one precision; a pass restores a window of `frames`.
 
@@ -214,29 +209,3 @@ def peak_growth_mb(run: Callable[[], None], device: torch.device) -> float:
     before_mb = peak_rss_mb()
     run()
     return peak_rss_mb() - before_mb
-
-
-def measure_method(method: str, deblurrer: Deblurrer, size: Size, *, frames: int = 10,
-                   warm_up: int = 5) -> Result:
-    """Seconds per frame over `frames` frames of (width, height), after `warm_up` others.
-
-    Everything that `deblur` does but reading and writing: windows, tiles, merging.
-    """
-    width, height = size
-    rng = np.random.default_rng(0)
-    rgb = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    grid = rng.poisson(2.0, (deblurrer.bins, max(height // 2, 1), max(width // 2, 1)))
-    interval = Fraction(1, 30)
-
-    def made_up(count: int) -> Iterator[VideoFrame]:
-        for index in range(count):
-            yield VideoFrame(index, index, interval, 1, interval, rgb)
-
-    reset_peak()
-    for count in filter(None, (warm_up, frames)):
-        exposures = VoxelExposures([grid.astype(np.float32)] * count)
-        clock = Stopwatch(deblurrer.frames(made_up(count), exposures))
-        for _ in clock:
-            pass
-    return Result(f"{width}x{height}", method, None, None, None, clock.seconds / clock.frames,
-                  round(peak_rss_mb(), 1))

@@ -1,49 +1,40 @@
-"""spikedeblur benchmark: quality, speed and memory as a table or JSON."""
+"""spikedeblur benchmark: quality, speed and memory as a table, JSON, or a page."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.options import compute_options
-from spikedeblur.cli.values import SIZE
+from spikedeblur.cli.tables import print_comparison, print_passes, print_results
+from spikedeblur.cli.values import SIZE, TILE
 from spikedeblur.errors import UsageError
 
 if TYPE_CHECKING:
-    from spikedeblur.benchmark import Result
-    from spikedeblur.pipeline import Deblurrer
-    from spikedeblur.speed import SkippedPass
+    from spikedeblur.benchmark.cases import Job
+    from spikedeblur.benchmark.results import MethodResult
+    from spikedeblur.benchmark.runs import Plan
+    from spikedeblur.benchmark.setups import Setup
 
-METHODS = ("blurry", "sdm", "tfp", "tfi", "net")
-WIDTH = 110  # columns, in which the widest table stays whole
+METHODS = "blurry, tfp, tfi, sdm, net"
+SIZES = ((640, 360),)
+NOTHING_TO_TIME = ("blurry", "tfi")  # on made-up frames, which have no spikes of their own
 Size = tuple[int, int]
-Column = tuple[str, str, str]  # heading, field of the result, format
-
-QUALITY: tuple[Column, ...] = (
-    ("case", "case", ""), ("method", "method", ""), ("PSNR dB", "psnr", ".2f"),
-    ("SSIM", "ssim", ".4f"), ("temporal", "temporal", ".4f"),
-    ("s/frame", "seconds_per_frame", ".3f"), ("peak MB", "peak_rss_mb", ".0f"))
-PASSES: tuple[Column, ...] = (
-    ("size", "case", ""), ("precision", "precision", ""), ("s/frame", "seconds_per_frame", ".3f"),
-    ("min", "seconds_per_frame_min", ".3f"), ("max", "seconds_per_frame_max", ".3f"),
-    ("GFLOP/frame", "gflop_per_frame", ".1f"), ("GFLOP/s", "gflops", ".0f"),
-    ("conv3d", "conv3d_gflops", ".0f"), ("of it", "conv3d_fraction", ".0%"),
-    ("growth MB", "peak_growth_mb", ".0f"), ("to fp32", "speed_to_fp32", ".2fx"),
-    ("PSNR dB", "psnr_to_fp32", ".1f"))
 
 
 @click.command("benchmark")
 @click.argument("cases", nargs=-1, metavar="[CASE_DIR]...", type=click.Path(path_type=Path))
 @click.option("--methods", metavar="M,...",
-              help=f"Some of {', '.join(METHODS)}.  [default: blurry,sdm,net]")
+              help=f"Some of {METHODS}, sdm:FRACTION (its window as a part of the exposure), and "
+                   "weights files.  [default: blurry,sdm,net]")
 @click.option("--weights", metavar="FILE|NAME",
-              help="Weights of the network.  [default: those shipped with the program]")
+              help="Weights of the method net.  [default: those shipped with the program]")
 @click.option("--speed", is_flag=True,
               help="Time made-up frames instead of cases, windows and tiles as in deblur.")
 @click.option("--size", "sizes", type=SIZE, multiple=True,
@@ -54,138 +45,161 @@ PASSES: tuple[Column, ...] = (
 @click.option("--config", metavar="NAME|FILE",
               help="The same with random weights for this configuration.  [T: its window]")
 @click.option("--repeats", type=click.IntRange(min=1), metavar="N",
-              help="How many --speed times.  [default: 10 frames or 3 passes]")
+              help="Runs, whose median counts.  [default: 3, fewer where they take over 10 s]")
 @click.option("--warm-up", type=click.IntRange(min=0), metavar="N",
-              help="How many run before them.  [default: 5 frames or 1 pass]")
-@compute_options
+              help="Frames restored before, timed apart; for the network alone, passes.  "
+                   "[default: 5 frames or 1 pass]")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
+              help="What computes: auto takes a GPU where there is one.")
+@click.option("--precision", "precisions", multiple=True, default=["auto"], show_default="auto",
+              type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+              help="Numbers the network computes with; repeatable.")
+@click.option("--tile", "tiles", type=TILE, multiple=True,
+              help="Side of the network's tiles in pixels; repeatable.  [default: auto]")
+@click.option("--threads", type=click.IntRange(min=1), multiple=True, metavar="N",
+              help="CPU threads; repeatable.  [default: all cores]")
+@click.option("--isolate/--no-isolate", default=True, show_default="isolate",
+              help="Run each method in a process of its own, so that its memory is its own.")
+@click.option("--compare", nargs=2, type=click.Path(path_type=Path), metavar="A.json B.json",
+              help="Measure nothing: print what B has over A, two files of --json.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="REPORT",
-              help="Also write a report.")
+              help="Also write a page with tables, plots and pictures.")
 @click.pass_context
 def command(context: click.Context, *, cases: tuple[Path, ...], methods: str | None,
             weights: str | None, speed: bool, sizes: tuple[Size, ...], frames: int | None,
             config: str | None, repeats: int | None, warm_up: int | None, device: str,
-            precision: str, threads: int | None, as_json: bool, html: Path | None) -> None:
+            precisions: tuple[str, ...], tiles: tuple[int | None, ...], threads: tuple[int, ...],
+            isolate: bool, compare: tuple[Path, Path] | None, as_json: bool,
+            html: Path | None) -> None:
     """Measure quality, speed and memory of each method.
 
-    Cases are folders as simulate writes them; without any, the bundled sample is measured.
+    Cases are folders as simulate writes them, or folders of those; without any, the bundled sample
+    is measured.
     """
     console: Console = context.obj
+    if compare:
+        _compare(console, *compare, as_json)
+        return
     if html is not None:
         raise UsageError("--html is not available yet - use --json")
-    alone = bool(frames or config)
-    names = _methods(methods or ("net" if alone else "blurry,sdm,net"), speed)
-    if alone:
-        _check_alone(speed, names, weights, config)
-    from spikedeblur.benchmark import machine
-    from spikedeblur.device import choose_device
+    if frames or config:
+        _check_alone(speed, methods, weights, config, threads, tiles)
+        _report_passes(console, weights, config, sizes or SIZES, frames, device=device,
+                       precisions=precisions, threads=threads, repeats=repeats or 3,
+                       warm_up=1 if warm_up is None else warm_up, as_json=as_json)
+        return
+    from spikedeblur.benchmark.cases import MadeUp, bundled_case, find_cases
+    from spikedeblur.benchmark.runs import Plan
+    from spikedeblur.benchmark.setups import parse_methods, vary
+    from spikedeblur.benchmark.summary import summary
 
-    results: Sequence[Result | SkippedPass]
-    if alone:
-        results = _passes(weights, config, sizes or ((640, 360),), frames, device=device,
-                          precision=precision, threads=threads, repeats=3 if repeats is None
-                          else repeats, warm_up=1 if warm_up is None else warm_up)
-    else:
-        from spikedeblur.pipeline import Deblurrer
-
-        deblurrers = {name: None if name == "blurry" else
-                      Deblurrer(weights, method=name, device=device, precision=precision,
-                                threads=threads)
-                      for name in names}
-        if speed:
-            results = _speeds(deblurrers, sizes or ((640, 360),), repeats or 10,
-                              5 if warm_up is None else warm_up)
-        else:
-            results = _qualities(context, cases, deblurrers)
+    names = methods or ("sdm,net" if speed else "blurry,sdm,net")
+    setups = parse_methods(names, weights)
+    if speed:
+        setups = _timeable(setups, console)
+    varied = vary(setups, device=device, precisions=precisions, threads=threads or (None,),
+                  tiles=tiles or (None,))
+    jobs: list[Any] = [MadeUp(size) for size in sorted(sizes or SIZES)] if speed else find_cases(
+        cases)
+    if not jobs:
+        scratch = context.with_resource(TemporaryDirectory(prefix="spikedeblur-"))
+        jobs = [bundled_case(Path(scratch) / "sample")]
+    plan = Plan(5 if warm_up is None else warm_up, repeats)
+    results = _measure_all(varied, jobs, plan, isolate, console)
+    found = summary(results, varied, plan, isolate)
     if as_json:
-        used = choose_device(device) if "net" in names else "cpu"
-        console.json({"machine": machine(used), "cases": [asdict(result) for result in results]})
+        console.json(found)
     else:
-        _table(results, PASSES if alone else QUALITY)
+        print_results(found["cases"], found["means"])
 
 
-def _methods(text: str, speed: bool) -> list[str]:
-    names = [name for name in dict.fromkeys(text.split(",")) if name]
-    unknown = [name for name in names if name not in METHODS]
-    if unknown or not names:
-        raise UsageError(f"unknown method ({', '.join(unknown) or text!r}) - give some of "
-                         f"{','.join(METHODS)}")
-    return [name for name in names if not (speed and name in ("blurry", "tfi"))]
+def _timeable(setups: list[Setup], console: Console) -> list[Setup]:
+    left_out = [setup.method for setup in setups if setup.kind in NOTHING_TO_TIME]
+    if left_out:
+        console.note(f"--speed leaves out {', '.join(left_out)}: made-up frames have nothing for it"
+                     " to do")
+    timeable = [setup for setup in setups if setup.kind not in NOTHING_TO_TIME]
+    if not timeable:
+        raise UsageError("no method is left to time - give --methods sdm,net")
+    return timeable
 
 
-def _check_alone(speed: bool, names: list[str], weights: str | None, config: str | None) -> None:
+def _measure_all(setups: Sequence[Setup], jobs: Sequence[Job], plan: Plan, isolate: bool,
+                 console: Console) -> list[MethodResult]:
+    """A result for each job and setup, ordered by job."""
+    from rich.console import Console as RichConsole
+
+    from spikedeblur.benchmark.results import measure
+
+    talk = RichConsole(stderr=True)
+    found = []
+    for setup in setups:
+        shown = not console.quiet and sys.stderr.isatty()
+        with talk.status(f"measuring {setup.method}") if shown else nullcontext():
+            found += list(enumerate(measure(setup, jobs, plan, isolated=isolate)))
+    return [result for _, result in sorted(found, key=lambda pair: pair[0])]
+
+
+def _check_alone(speed: bool, methods: str | None, weights: str | None, config: str | None,
+                 threads: Sequence[int], tiles: Sequence[int | None]) -> None:
     if not speed:
         raise UsageError("--frames and --config are for timing the network - give --speed too")
-    if names != ["net"]:
-        raise UsageError(f"--frames and --config time the network alone (--methods "
-                         f"{','.join(names)}) - leave --methods out")
+    if methods not in (None, "net"):
+        raise UsageError(f"--frames and --config time the network alone (--methods {methods}) - "
+                         "leave --methods out")
     if weights is not None and config is not None:
         raise UsageError("--config has random weights (--weights given) - give one of the two")
+    if len(threads) > 1 or tiles:
+        raise UsageError("--frames and --config time one pass over whole frames - leave --tile out "
+                         "and give --threads once")
 
 
-def _passes(weights: str | None, config: str | None, sizes: Sequence[Size], frames: int | None, *,
-            device: str, precision: str, threads: int | None, repeats: int, warm_up: int
-            ) -> list[Result | SkippedPass]:
+def _report_passes(console: Console, weights: str | None, config: str | None,
+                   sizes: Sequence[Size], frames: int | None, *, device: str,
+                   precisions: Sequence[str], threads: Sequence[int], repeats: int, warm_up: int,
+                   as_json: bool) -> None:
     """One row for each size and precision, measured or not."""
+    from dataclasses import asdict
+
     import torch
 
+    from spikedeblur.benchmark.summary import machine
     from spikedeblur.device import choose_device
     from spikedeblur.models.checkpoint import load_model
     from spikedeblur.speed import SkippedPass, compared_precisions, fresh_network, measure_pass
 
     chosen = choose_device(device)
-    precisions, skipped = compared_precisions(precision, chosen)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    measured: dict[str, None] = {}
+    skipped: dict[str, str] = {}
+    for precision in precisions:
+        compared, left_out = compared_precisions(precision, chosen)
+        measured |= dict.fromkeys(compared)
+        skipped |= left_out
+    if threads:
+        torch.set_num_threads(threads[0])
     network = fresh_network(config, chosen) if config else load_model(weights, chosen)
     window = frames or network.config.DATA.CLIP_LEN
     name = config or weights or "shipped"
-    rows: list[Result | SkippedPass] = []
+    rows: list[dict[str, Any]] = []
     for size in sizes:
-        rows += measure_pass(network, name, size, window, precisions=precisions, repeats=repeats,
-                             warm_up=warm_up)
-        rows += [SkippedPass(f"{size[0]}x{size[1]}", name, unmeasured, window, reason)
-                 for unmeasured, reason in skipped.items()]
-    return rows
+        rows += map(asdict, measure_pass(network, name, size, window, precisions=list(measured),
+                                         repeats=repeats, warm_up=warm_up))
+        rows += [asdict(SkippedPass(f"{size[0]}x{size[1]}", name, unmeasured, window, reason))
+                 for unmeasured, reason in skipped.items() if unmeasured not in measured]
+    if as_json:
+        console.json({"machine": machine(chosen), "cases": rows})
+    else:
+        print_passes(rows)
 
 
-def _speeds(deblurrers: dict[str, Deblurrer | None], sizes: Sequence[Size], frames: int,
-            warm_up: int) -> list[Result]:
-    from spikedeblur.speed import measure_method
+def _compare(console: Console, first: Path, second: Path, as_json: bool) -> None:
+    from dataclasses import asdict
 
-    return [measure_method(name, deblurrer, size, frames=frames, warm_up=warm_up)
-            for size in sorted(sizes) for name, deblurrer in deblurrers.items()
-            if deblurrer is not None]
+    from spikedeblur.benchmark.comparison import compare, read_benchmark
 
-
-def _qualities(context: click.Context, cases: Sequence[Path],
-               deblurrers: dict[str, Deblurrer | None]) -> list[Result]:
-    from spikedeblur.benchmark import Case, bundled_case, measure
-
-    found = [Case.of_folder(folder) for folder in cases]
-    if not found:
-        scratch = context.with_resource(TemporaryDirectory(prefix="spikedeblur-"))
-        found = [bundled_case(Path(scratch) / "sample")]
-    results = [measure(case, name, deblurrer)
-               for name, deblurrer in deblurrers.items() for case in found]
-    return sorted(results, key=lambda result: result.case)
-
-
-def _table(results: Sequence[Result | SkippedPass], columns: Sequence[Column]) -> None:
-    from rich.console import Console as RichConsole
-    from rich.table import Table
-
-    console = RichConsole()
-    console.width = max(console.width, WIDTH)
-    table = Table()
-    for heading, _, form in columns:
-        table.add_column(heading, justify="right" if form else "left")
-    for result in results:
-        values = ((getattr(result, field, None), form) for _, field, form in columns)
-        table.add_row(*("" if value is None else format(value, form.removesuffix("x"))
-                        + "x" * form.endswith("x") for value, form in values))
-    console.print(table)
-    reasons = {getattr(result, "precision", ""): reason for result in results
-               if (reason := getattr(result, "skipped", None))}
-    for precision, reason in reasons.items():
-        console.print(f"{precision} was not measured: {reason}", highlight=False, soft_wrap=True)
+    found = compare(read_benchmark(first), read_benchmark(second))
+    if as_json:
+        console.json({"first": str(first), "second": str(second), **asdict(found)})
+    else:
+        print_comparison(found, str(first), str(second))

@@ -91,14 +91,19 @@ class TestInfo:
 
 
 class TestBenchmark:
+    @pytest.fixture(autouse=True)
+    def in_this_process(self, monkeypatch):
+        """A process for each method would take a second or two."""
+        monkeypatch.setenv("SPIKEDEBLUR_BENCHMARK_ISOLATE", "0")
+
     def test_json_holds_a_row_for_each_case_and_method(self, recording, capsys):
         assert main(["benchmark", str(recording.folder), "--methods", "blurry,sdm",
                      "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
-        assert {"machine", "cases"} == found.keys()
+        assert {"machine", "cases"} <= found.keys()
         blurry, sdm = found["cases"]
         assert {"case", "method", "psnr", "ssim", "temporal", "seconds_per_frame",
-                "peak_rss_mb"} == blurry.keys()
+                "peak_rss_mb"} <= blurry.keys()
         assert (blurry["method"], sdm["method"]) == ("blurry", "sdm")
         assert sdm["psnr"] > blurry["psnr"] + 1 and sdm["ssim"] > blurry["ssim"]
 
@@ -115,6 +120,12 @@ class TestBenchmark:
         assert [(row["case"], row["method"]) for row in rows] == [
             ("32x32", "sdm"), ("32x32", "net"), ("64x48", "sdm"), ("64x48", "net")]
         assert all(row["seconds_per_frame"] > 0 and row["psnr"] is None for row in rows)
+
+    def test_speed_says_what_it_leaves_out(self, capsys):
+        quick = ["benchmark", "--speed", "--size", "32x32", "--repeats", "1", "--warm-up", "0"]
+        assert main([*quick, "--methods", "blurry,tfi,sdm"]) == 0
+        assert "leaves out blurry, tfi" in capsys.readouterr().err
+        assert main([*quick, "--methods", "blurry"]) == 2
 
     @pytest.mark.parametrize("has_bf16", [True, False])
     def test_speed_of_the_network_alone(self, has_bf16, capsys, tmp_path, monkeypatch):
@@ -151,6 +162,8 @@ class TestBenchmark:
         ["--config", "small"], ["--speed", "--config", "smal"], ["--speed", "--frames", "0"],
         ["--speed", "--config", "small", "--weights", "small"],
         ["--speed", "--config", "small", "--methods", "sdm,net"],
+        ["--speed", "--config", "small", "--threads", "1", "--threads", "2"],
+        ["--speed", "--frames", "2", "--tile", "64"],
         ["--speed", "--config", "small", "--precision", "fp16", "--device", "cpu"]])
     def test_usage_of_speed(self, args, capsys):
         assert main(["benchmark", *args]) == 2
@@ -173,7 +186,7 @@ def test_simulate_makes_a_case(recording, tmp_path, capsys):
                  "400", "--progress", "none"]) == 0
     assert {path.name for path in out.iterdir()} == {"blurry.mkv", "sharp.mkv", "spikes.dat",
                                                     "spikes.toml"}
-    assert main(["benchmark", str(out), "--methods", "blurry,sdm", "--json"]) == 0
+    assert main(["benchmark", str(out), "--methods", "sdm", "--json"]) == 0
 
 
 def test_simulate_asks_for_the_frame_rate_of_an_exposure_in_seconds(recording, tmp_path):
@@ -222,7 +235,7 @@ class TestSample:
             shutil.copytree(recording.folder, folder, dirs_exist_ok=overwrite)
 
         monkeypatch.setattr("spikedeblur.sample.make_sample", make_sample)
-        monkeypatch.setattr("spikedeblur.benchmark.make_sample", make_sample)
+        monkeypatch.setattr("spikedeblur.benchmark.cases.make_sample", make_sample)
 
     def test_simulate_knows_it_by_name(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

@@ -1,0 +1,148 @@
+"""What methods are run on: folders of recordings, perhaps with the truth, or made-up frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from spikedeblur.errors import InputError
+from spikedeblur.exposures import VoxelExposures
+from spikedeblur.io.video import open_video
+from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.pipeline import Deblurrer
+from spikedeblur.sample import NAME, make_sample
+
+SEED = 0  # of made-up frames
+MADE_UP_FRAMES = 8  # two passes of a window of five
+
+
+class Job(Protocol):
+    """Anything a method can be run over, again and again."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+
+    @property
+    def group(self) -> str:
+        """What it belongs to; empty where there is nothing."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of a frame."""
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the frames that come out are to be compared with anything."""
+
+    def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
+        """The frames restored, or as they are; files are opened when the first one is asked for."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A folder as `simulate` writes it: blurry.*, spikes.dat with its sidecar, perhaps sharp.*.
+
+    group: the folder it lies in; cases of one group are made alike.
+    """
+
+    name: str
+    group: str
+    blurry: Path
+    spikes: Path
+    sharp: Path | None
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> Case:
+        """Find the files of a case. Raises `InputError` if blurry video or spikes are missing."""
+        blurry, sharp = _only(folder, "blurry"), _only(folder, "sharp")
+        spikes = folder / "spikes.dat"
+        if blurry is None or not spikes.is_file():
+            raise InputError(f"{folder} is no case (it needs blurry.* and spikes.dat) - make one "
+                             "with spikedeblur simulate")
+        folder = folder.resolve()
+        return cls(folder.name, folder.parent.name, blurry, spikes, sharp)
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        with open_video(self.blurry) as reader:
+            return reader.info.width, reader.info.height
+
+    @property
+    def has_truth(self) -> bool:
+        return self.sharp is not None
+
+    def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
+        with open_video(self.blurry) as blurry:
+            if deblurrer is None:
+                yield from blurry
+            else:
+                yield from deblurrer.frames(*deblurrer.open_spikes(blurry, self.spikes))
+
+    def truth(self) -> Iterator[VideoFrame]:
+        """The sharp frames; none where the case has no truth."""
+        if self.sharp is not None:
+            with open_video(self.sharp) as reader:
+                yield from reader
+
+
+def find_cases(folders: Iterable[Path]) -> list[Case]:
+    """The cases that the folders are, or hold at any depth, by path.
+
+    Raises `InputError` for a folder that is no case and holds none.
+    """
+    found: list[Case] = []
+    for folder in folders:
+        inside = sorted(path.parent for path in folder.glob("**/spikes.dat"))
+        found += [Case.of_folder(each) for each in inside or [folder]]
+    return found
+
+
+def bundled_case(folder: Path) -> Case:
+    """The bundled sample, recorded into `folder`, since it is drawn where it is wanted."""
+    make_sample(folder)
+    return replace(Case.of_folder(folder), name=NAME, group="")
+
+
+def _only(folder: Path, stem: str) -> Path | None:
+    found = sorted(path for path in folder.glob(f"{stem}.*") if path.suffix != ".toml")
+    return found[0] if found else None
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """Frames of noise with made-up voxel grids of half their size, the same every time.
+
+    A run over them is everything that `deblur` does but reading and writing: windows, tiles,
+    merging.
+    """
+
+    size: tuple[int, int]
+    count: int = MADE_UP_FRAMES
+    has_truth = False
+    group = ""
+
+    @property
+    def name(self) -> str:
+        """WxH."""
+        return f"{self.size[0]}x{self.size[1]}"
+
+    def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
+        width, height = self.size
+        rng = np.random.default_rng(SEED)
+        rgb = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        interval = Fraction(1, 30)
+        made_up = (VideoFrame(index, index, interval, 1, interval, rgb)
+                   for index in range(self.count))
+        if deblurrer is None:
+            yield from made_up
+            return
+        grid = rng.poisson(2.0, (deblurrer.bins, max(height // 2, 1), max(width // 2, 1)))
+        exposures = VoxelExposures([grid.astype(np.float32)] * self.count)
+        yield from deblurrer.frames(made_up, exposures)

@@ -1,0 +1,82 @@
+"""Two benchmarks side by side: what the second has gained or lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spikedeblur.errors import InputError
+
+KEYS = ("group", "case", "network", "method", "precision", "threads", "tile")
+QUALITY = ("psnr", "ssim", "psnr_y", "ssim_y", "temporal", "lpips")
+COST = ("seconds_per_frame", "first_frame_seconds", "peak_rss_mb", "peak_growth_mb")
+LARGEST = 1 << 28
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """rows: what both files measured. only_in_first, only_in_second: names of what just one did."""
+
+    rows: list[Row]
+    only_in_first: list[str]
+    only_in_second: list[str]
+
+
+def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
+    """Match the rows of two benchmarks, each as `read_benchmark` gives it.
+
+    Rows are matched by what was measured, settings included; where that leaves nothing in common,
+    without the settings of the machine. A row has, for each figure that both files have, FIGURE as
+    the second over the first; PSNR, which is a ratio already, as the difference in dB.
+    """
+    for keys in (KEYS, KEYS[:4]):
+        ours, theirs = _by_key(first, keys), _by_key(second, keys)
+        if ours.keys() & theirs.keys():
+            break
+    rows = [{**{name: value for name, value in zip(keys, key, strict=True) if value is not None},
+             **_ratios(ours[key], theirs[key])} for key in ours if key in theirs]
+    return Comparison(rows, _names(ours.keys() - theirs.keys()),
+                      _names(theirs.keys() - ours.keys()))
+
+
+def read_benchmark(path: Path) -> dict[str, Any]:
+    """What `benchmark --json` has written. Raises `InputError` for anything else."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ValueError("too large")
+        found = json.loads(path.read_text(encoding="utf-8"))
+        rows = found["cases"]
+        if not all(isinstance(row["case"], str) and isinstance(row["method"], str) for row in rows):
+            raise TypeError("rows without names")
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror}) - name a file that "
+                         "benchmark --json wrote") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError(f"{path} is no benchmark - name a file that benchmark --json wrote"
+                         ) from None
+    return dict(found)
+
+
+def _by_key(benchmark: Mapping[str, Any], keys: tuple[str, ...]) -> dict[tuple[Any, ...], Row]:
+    return {tuple(row.get(key) for key in keys): row for row in benchmark["cases"]}
+
+
+def _ratios(first: Row, second: Row) -> Row:
+    found: Row = {}
+    for name in (*QUALITY, *COST):
+        before, after = first.get(name), second.get(name)
+        if not (isinstance(before, int | float) and isinstance(after, int | float)):
+            continue
+        if name.startswith("psnr"):
+            found[name] = after - before
+        elif before:
+            found[name] = after / before
+    return found
+
+
+def _names(keys: set[tuple[Any, ...]]) -> list[str]:
+    return sorted(" ".join(str(part) for part in key if part not in (None, "")) for key in keys)

@@ -1,0 +1,105 @@
+"""Results: one method on one case, and means over cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from spikedeblur.benchmark.cases import Case, Job
+from spikedeblur.benchmark.isolation import in_own_process
+from spikedeblur.benchmark.runs import Plan, Timing, timed
+from spikedeblur.benchmark.scores import FIGURES, Score
+from spikedeblur.benchmark.setups import Setup
+
+Watch = Callable[[Case, Setup, int, np.ndarray], None]
+MEANS = (*FIGURES, "first_frame_seconds", "seconds_per_frame", "frames_per_second")
+SETTINGS = ("method", "device", "precision", "threads", "tile")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One method on one case: quality as in `Score`, None without ground truth; time, memory."""
+
+    case: str
+    method: str
+    psnr: float | None = None
+    ssim: float | None = None
+    temporal: float | None = None
+    seconds_per_frame: float
+    peak_rss_mb: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodResult(Timing, Result):
+    """One method on one case or on made-up frames, with everything that was measured of it.
+
+    group: the folder of the case. weights: file of the network's.
+    """
+
+    group: str
+    weights: str | None
+    psnr_y: float | None = None
+    ssim_y: float | None = None
+    lpips: float | None = None
+    psnr_of_frames: Sequence[float] = ()
+
+
+def measure(setup: Setup, jobs: Sequence[Job], plan: Plan | None = None, *, isolated: bool = True,
+            watch: Watch | None = None) -> Iterator[MethodResult]:
+    """Run one method over its jobs; yield a result for each.
+
+    isolated: in a process of its own. watch: called with (case, setup, number of the frame, frame)
+    for each frame that has a truth.
+    Raises `InputError` if blurry and sharp video do not have the same frames, and whatever the
+    method raises.
+    """
+    plan = plan or Plan()
+    run = in_own_process(timed, setup, jobs, plan) if isolated else timed(setup, jobs, plan)
+    with closing(run) as items:  # type: ignore[type-var]
+        for job in jobs:
+            score = Score(job) if isinstance(job, Case) else None
+            for number, item in enumerate(items):
+                if isinstance(item, Timing):
+                    yield MethodResult(
+                        case=job.name, group=job.group, method=setup.method, weights=setup.weights,
+                        **asdict(item), **(score.figures() if score else {}))
+                    break
+                if score is not None and isinstance(job, Case):
+                    score.add(item)
+                    if watch is not None:
+                        watch(job, setup, number, item)
+
+
+def means(results: Iterable[Result]) -> list[dict[str, Any]]:
+    """Means of each method over the cases of a group, and over all of them.
+
+    A group of one case has no mean, and one that holds all cases no second one. Every case counts
+    the same. peak_rss_mb is the largest. `group` is None for all cases.
+    """
+    rows = [result.as_json() for result in results if isinstance(result, MethodResult)]
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    found = []
+    for group in (*(groups if len(groups) > 1 else ()), None):
+        inside = [row for row in rows if group is None or row["group"] == group]
+        for settings in dict.fromkeys(tuple(row[name] for name in SETTINGS) for row in inside):
+            alike = [row for row in inside if tuple(row[name] for name in SETTINGS) == settings]
+            if len(alike) > 1:
+                found.append({"group": group, "cases": len(alike),
+                              **dict(zip(SETTINGS, settings, strict=True)),
+                              **{name: _mean([row[name] for row in alike]) for name in MEANS},
+                              "peak_rss_mb": max(row["peak_rss_mb"] for row in alike)})
+    return found
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -1,0 +1,89 @@
+"""What is measured: a method, and what it runs with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+from spikedeblur.errors import UsageError, shown
+from spikedeblur.models.checkpoint import packaged_weights, weights_path
+from spikedeblur.pipeline import Deblurrer
+from spikedeblur.restorers import ClassicalRestorer
+
+BLURRY = "blurry"
+"""The method that does nothing: what the others are to be better than."""
+
+METHODS = (BLURRY, "tfp", "tfi", "sdm", "net")
+WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A method with what it runs with; plain values, so that another process can be told.
+
+    method: its name in tables. kind: blurry, net, or what `Deblurrer` takes as method.
+    The rest is as in `Deblurrer`, and says nothing of methods that use none of it.
+    """
+
+    method: str
+    kind: str
+    weights: str | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    tile: int | None = None
+
+    def build(self) -> Deblurrer | None:
+        """Make the method ready; None for the blurry video as it is. Raises as `Deblurrer` does."""
+        if self.kind == BLURRY:
+            return None
+        return Deblurrer(self.weights, method=self.kind, device=self.device,
+                         precision=self.precision, threads=self.threads, tile=self.tile)
+
+
+def parse_methods(text: str, weights: str | None = None) -> list[Setup]:
+    """`blurry,sdm:0.125,net,own.safetensors` -> a setup for each, in that order, none twice.
+
+    sdm and tfp may name the part of the exposure their rates are taken over. A name that is no
+    method is that of weights: a file, or what is packaged. weights: those of `net`.
+    Raises `UsageError` for unknown names, `WeightsError` for files that are not there.
+    """
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise UsageError(f"no method ({text!r}) - give some of {', '.join(METHODS)}")
+    stems = [Path(name).stem for name in names]
+    return [_setup(name, weights, stem if stems.count(stem) == 1 else name)
+            for name, stem in zip(names, stems, strict=True)]
+
+
+def _setup(name: str, weights: str | None, short: str) -> Setup:
+    if name == "net":
+        return Setup(name, "net", str(weights_path(weights)))
+    if name == BLURRY:
+        return Setup(name, BLURRY)
+    if name.partition(":")[0] in ClassicalRestorer.METHODS:
+        ClassicalRestorer(name)  # says what is wrong with it
+        return Setup(name, name)
+    if name in packaged_weights() or Path(name).suffix.lower() in WEIGHTS_SUFFIXES:
+        return Setup(short, "net", str(weights_path(name)))
+    raise UsageError(f"unknown method ({shown(name)}) - give some of {', '.join(METHODS)}, "
+                     "sdm:FRACTION, or a weights file")
+
+
+def vary(setups: Sequence[Setup], *, device: str, precisions: Sequence[str],
+         threads: Sequence[int | None], tiles: Sequence[int | None]) -> list[Setup]:
+    """Each setup with every combination of what it is to run with, as far as it uses it.
+
+    Only the network has a device, a precision and tiles; threads are for all but `blurry`.
+    """
+    varied = []
+    for setup in setups:
+        if setup.kind == "net":
+            varied += [replace(setup, device=device, precision=precision, threads=count, tile=tile)
+                       for precision, tile, count in product(precisions, tiles, threads)]
+        else:
+            used = threads if setup.kind != BLURRY else threads[:1]
+            varied += [replace(setup, device="cpu", threads=count) for count in used]
+    return varied
