@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.limits import check_pixels, max_pixels
 from spikedeblur.io.spike_source import (
     SpikeOptions,
     SpikeSource,
@@ -30,6 +31,8 @@ from spikedeblur.timeline import Interval, coverage, exposure_interval
 from spikedeblur.voxel import voxelize
 
 DEFAULT_BINS = 32
+# Spike planes of one exposure, counted in the largest pictures, a byte to a pixel.
+PLANES = 32
 WHOLE_INTERVAL = Exposure(Fraction(1), relative=True)
 
 
@@ -86,6 +89,7 @@ class StreamExposures:
     def __init__(self, stream: SpikeStream, *, bins: int = DEFAULT_BINS,
                  exposure: Exposure = WHOLE_INTERVAL, exposure_start_s: Fraction | None = None,
                  homography: tuple[float, ...] | None = None) -> None:
+        check_pixels("a voxel grid", stream.path, (bins, stream.width, stream.height))
         self.stream = stream
         self.size = stream.width, stream.height
         self.homography = homography
@@ -117,7 +121,12 @@ class StreamExposures:
         """The ticks that the frame's exposure touches, and which of them `target_time` falls on."""
         interval = self.interval(*frame.span)
         start = max(math.floor(interval.start), 0)
-        spikes = self.stream[start:max(math.ceil(interval.stop), 0)]
+        stop = min(max(math.ceil(interval.stop), 0), self.stream.ticks)
+        pixels = (stop - start) * self.stream.width * self.stream.height
+        if pixels > PLANES * max_pixels():
+            raise InputError(f"the exposure has more spike planes than fit into memory "
+                             f"({stop - start} ticks seen) - give a shorter --exposure")
+        spikes = self.stream[start:stop]
         passed = interval.length * (Fraction(target_time) + Fraction(1, 2))
         tick = math.floor(interval.start + passed)
         return spikes, min(max(tick - start, 0), len(spikes) - 1)

@@ -68,10 +68,18 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--log-file", type=click.Path(dir_okay=False), metavar="F",
               help="Also append every message, with the time, to this file.")
+@click.option("--max-pixels", type=click.IntRange(min=1), default=8192 * 8192, metavar="N",
+              envvar="SPIKEDEBLUR_MAX_PIXELS", show_envvar=True,
+              help="Refuse pictures of more pixels, and voxel grids of more values, than that: "
+                   "a small file can claim any size.  [default: 8192 x 8192]")
 @click.pass_obj
-def root(console: Console, verbose: int, quiet: bool, log_file: str | None) -> None:
+def root(console: Console, verbose: int, quiet: bool, log_file: str | None,
+         max_pixels: int) -> None:
     """Make a blurred video sharp with a spike camera's recording of the same scene."""
+    from spikedeblur.io.limits import set_max_pixels
+
     console.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
+    set_max_pixels(max_pixels)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from spikedeblur.io.spike_source import SpikeOptions
     from spikedeblur.timeline import Interval
 
+MAX_FRAMES = 10**7
+
 
 @click.command("voxelize")
 @click.argument("spikes", type=click.Path(path_type=Path))
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
               help="Take the exposures of this video's frames.")
 @click.option("--frames-per-second", type=HERTZ, metavar="F",
               help="Take exposures at this rate instead, from time 0 on.")
-@click.option("--bins", type=click.IntRange(min=1), default=32, show_default=True, metavar="K",
+@click.option("--bins", type=click.IntRange(1, 4096), default=32, show_default=True, metavar="K",
               help="Bins per exposure.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT.tif|.npy|.npz",
               help="What to write.  [default: SPIKES with the suffix .tif]")
@@ -86,6 +88,9 @@ def _duration(shown: list[tuple[Fraction, Fraction]]) -> Fraction:
 def _regular(rate: Fraction, end_s: Fraction) -> list[tuple[Fraction, Fraction]]:
     """Frames at `rate` per second from time 0 on, as many as end before `end_s`."""
     count = math.floor(end_s * rate)
+    if count > MAX_FRAMES:
+        raise UsageError(f"{count} frames are too many ({float(end_s):g} s at {float(rate):g} per "
+                         "second) - give a lower --frames-per-second, or another --offset")
     if count < 1:
         raise InputError(f"the spikes end before the first frame does ({float(end_s):g} s, frames "
                          f"of {float(1 / rate):g} s) - give a higher --frames-per-second")

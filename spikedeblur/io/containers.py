@@ -14,6 +14,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import DataStream, Stream
 
 from spikedeblur.errors import InputError, OutputError, SpikedeblurError, UsageError
+from spikedeblur.io.limits import decoder_options
 from spikedeblur.io.pipes import destination
 
 # Formats that hold the video themselves. Playlists and scripts, which make FFmpeg read other
@@ -44,19 +45,24 @@ def codec_name(stream: Stream) -> str:
     return (stream.name if isinstance(stream, DataStream) else None) or "unknown"
 
 
-def open_input(path: Path) -> InputContainer:
+def open_input(path: Path, max_pixels: int | None = None) -> InputContainer:
     """Open a video file for reading; only this file is read, whatever it refers to.
 
-    Raises `InputError` when it is missing, a folder, or in no video format that is known.
+    max_pixels: of a frame, by default `limits.max_pixels`. Already to find out what the streams
+    are, cover pictures among them, FFmpeg decodes a frame of each; larger ones have no size then.
+    Raises `InputError` when it is missing, a folder, a pipe, or in no video format that is known.
     """
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a video - name a file, or an image sequence "
                          "such as folder/%05d.png")
     if not path.exists():
         raise InputError(f"there is no file {path} - check the name")
+    if not path.is_file():
+        raise InputError(f"{path} is a pipe or a device - give - to read standard input")
     try:
         return av.open(f"file:{path.resolve()}", "r", metadata_errors="surrogateescape", options={
-            "protocol_whitelist": "file", "format_whitelist": _DEMUXERS})
+            "protocol_whitelist": "file", "format_whitelist": _DEMUXERS,
+            **decoder_options(max_pixels)})
     except av.FFmpegError as error:
         raise InputError(f"cannot read {path} as a video ({reason(error)}) - the file may be "
                          "truncated, damaged, or no video") from error

@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from spikedeblur.errors import InputError
+from spikedeblur.io import limits
 from spikedeblur.io.clock import FrameClock
 from spikedeblur.io.containers import open_input, reason
 
@@ -25,10 +26,10 @@ class Decoder:
     `damaged` counts packets that could not be decoded; `strict` makes the first one an error.
     """
 
-    def __init__(self, path: Path, *, strict: bool, max_pixels: int, threads: int) -> None:
+    def __init__(self, path: Path, *, strict: bool, max_pixels: int | None, threads: int) -> None:
         self.path = path
         self._strict = strict
-        self._max_pixels = max_pixels
+        self._max_pixels = max_pixels or limits.max_pixels()
         self._threads = threads
         self._open()
 
@@ -45,20 +46,21 @@ class Decoder:
             for margin in _SEEK_MARGINS_S:
                 frame = self._try_seek(start, start - margin)
                 if frame is not None:
+                    self.check_size(frame.width, frame.height)
                     return frame
                 self.container.close()
                 self._open()
         frame = next(self.frames, None)
         if frame is None:
+            self._refuse_unknown_size()
             raise InputError(f"no frame of the video can be decoded ({self.path}) - check that it "
                              "plays; the file may be truncated")
+        self.check_size(frame.width, frame.height)
         return frame
 
     def check_size(self, width: int, height: int) -> None:
         """Raise `InputError` for frames of more than `max_pixels` pixels."""
-        if width * height > self._max_pixels:
-            raise InputError(f"the frames are too large ({width}x{height}, at most "
-                             f"{self._max_pixels} pixels: {self.path}) - scale the video down")
+        limits.check_pixels("the video", self.path, (width, height), self._max_pixels)
 
     def count_damage(self, what: str, in_a_row: int = 1) -> None:
         """Count one damaged packet or frame; raise `InputError` when that is one too many."""
@@ -67,21 +69,33 @@ class Decoder:
             raise InputError(f"the video is damaged ({self.path}: {what}) - repair or copy it "
                              "again, or leave out --strict")
         if in_a_row > MAX_DAMAGED_IN_A_ROW:
+            self._refuse_unknown_size()
             raise InputError(f"{in_a_row} damaged packets in a row ({self.path}: {what}) - the "
                              "file is too damaged to go on")
 
     def _open(self) -> None:
         """Open the file at its beginning, with a fresh decoder, and forget what was counted."""
-        self.container: InputContainer = open_input(self.path)
+        self.container: InputContainer = open_input(self.path, self._max_pixels)
         self.stream = _main_video(self.container, self.path)
         context = self.stream.codec_context
-        self.check_size(context.width, context.height)
+        if not self._size_unknown():
+            self.check_size(context.width, context.height)
         # Given to the decoder as well: a header may promise less than the frames need.
-        context.options = {"max_pixels": str(self._max_pixels)}
+        context.options = limits.decoder_options(self._max_pixels)
         context.thread_count = self._threads
         self.clock = FrameClock(self.stream, self.container.format.name)
         self.damaged = 0
         self.frames: Iterator[av.VideoFrame] = self._decode()
+
+    def _size_unknown(self) -> bool:
+        """Whether the header leaves it open, or the decoder refused it for being too large."""
+        return 0 in (self.stream.codec_context.width, self.stream.codec_context.height)
+
+    def _refuse_unknown_size(self) -> None:
+        """Say why there may be no frames, where that is a reason."""
+        if self._size_unknown():
+            raise InputError(f"the frames have more than {self._max_pixels} pixels, or cannot be "
+                             f"decoded ({self.path}) - give --max-pixels, or check that it plays")
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         packets = self.container.demux(self.stream)

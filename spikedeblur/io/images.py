@@ -9,17 +9,15 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
-import av
 import numpy as np
-import tifffile
 
 from spikedeblur.errors import InputError, OutputError, UsageError
 from spikedeblur.io.atomic import sync
 from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, matrix_of
+from spikedeblur.io.image_files import read_image, write_image
 from spikedeblur.io.video_info import FALLBACK_RATE, VideoFrame, VideoInfo
-from spikedeblur.io.video_reader import DEFAULT_MAX_PIXELS
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
 _NUMBER = re.compile(r"%0?(\d*)d")
@@ -50,47 +48,12 @@ def numbered_files(pattern: Path) -> list[Path]:
     return [found[number] for number in range(first, last + 1)]
 
 
-def read_image(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.ndarray:
-    """Read a PNG or TIFF as (H, W, 3) uint8 or uint16; gray is repeated, transparency left out.
-
-    Raises `InputError` for what is damaged, too large, or of another type.
-    """
-    try:
-        if path.suffix.lower() == ".png":
-            return _read_png(path, max_pixels)
-        return _read_tiff(path, max_pixels)
-    except InputError:
-        raise
-    except MemoryError as error:
-        raise InputError(f"the image is too large for the memory ({path})"
-                         " - scale it down") from error
-    except Exception as error:  # tifffile has no common base for what damaged files raise
-        raise InputError(f"cannot read the image {path} ({error or type(error).__name__}) - it may "
-                         "be damaged") from error
-
-
-def write_image(path: Path, rgb: np.ndarray) -> None:
-    """Write (H, W, 3) uint8 or uint16 as PNG or TIFF, without loss; by the suffix."""
-    if path.suffix.lower() != ".png":
-        tifffile.imwrite(path, rgb, photometric="rgb", compression="zlib", predictor=True)
-        return
-    eight = rgb.dtype == np.uint8
-    context = av.CodecContext.create("png", "w")
-    context.height, context.width = rgb.shape[:2]
-    context.pix_fmt = "rgb24" if eight else "rgb48be"
-    context.time_base = Fraction(1, 25)
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb),
-                                       format="rgb24" if eight else "rgb48le")
-    packets = context.encode(frame.reformat(format=context.pix_fmt)) + context.encode(None)
-    path.write_bytes(b"".join(bytes(packet) for packet in packets))
-
-
 class ImageSequenceReader:
     """Reads a numbered sequence; image `n` is shown at n / rate seconds. See `VideoReader`."""
 
     def __init__(self, path: Path | str, *, rate: Fraction | None = None,
                  start: Fraction | None = None, end: Fraction | None = None,
-                 max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
+                 max_pixels: int | None = None) -> None:
         self.path = Path(path)
         self.damaged = 0
         self.warnings: list[str] = []
@@ -216,40 +179,3 @@ def _matches(pattern: Path) -> list[tuple[Path, re.Match[str]]]:
         return []
     pairs = ((entry, expression.fullmatch(entry.name)) for entry in pattern.parent.iterdir())
     return [(entry, match) for entry, match in pairs if match is not None]
-
-
-def _read_png(path: Path, max_pixels: int) -> np.ndarray:
-    data = path.read_bytes()
-    width, height = (int.from_bytes(data[at:at + 4], "big") for at in (16, 20))
-    _check_pixels(path, width, height, max_pixels)
-    context = av.CodecContext.create("png", "r")
-    frames = context.decode(av.Packet(data)) + context.decode(None)
-    if not frames:
-        raise InputError(f"the image {path} is empty or damaged - make it again")
-    deep = max(part.bits for part in frames[0].format.components) > 8
-    picture = frames[0].reformat(format="rgb48le" if deep else "rgb24", dst_color_range=FULL,
-                                 src_color_range=FULL)
-    return np.ascontiguousarray(picture.to_ndarray())
-
-
-def _read_tiff(path: Path, max_pixels: int) -> np.ndarray:
-    with tifffile.TiffFile(path) as file:
-        page = cast(tifffile.TiffPage, file.pages[0])
-        _check_pixels(path, page.imagewidth, page.imagelength, max_pixels)
-        pixels = page.asarray()
-        if page.axes == "SYX":
-            pixels = np.moveaxis(pixels, 0, 2)
-    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim not in (2, 3):
-        raise InputError(f"the image {path} holds {pixels.dtype} of shape {pixels.shape} - save it "
-                         "as 8 or 16 bits, gray or RGB")
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.shape[2] in (1, 2):
-        pixels = np.repeat(pixels[..., :1], 3, axis=2)
-    return np.ascontiguousarray(pixels[..., :3])
-
-
-def _check_pixels(path: Path, width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise InputError(f"the image is too large ({width}x{height}, at most {max_pixels} pixels: "
-                         f"{path}) - scale it down")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spikedeblur.io.images import ImageSequenceReader, ImageSequenceWriter, is_image_sequence
 from spikedeblur.io.video_info import VideoInfo
-from spikedeblur.io.video_reader import DEFAULT_MAX_PIXELS, VideoReader
+from spikedeblur.io.video_reader import VideoReader
 from spikedeblur.io.video_writer import VideoWriter
 
 Reader = VideoReader | ImageSequenceReader
@@ -16,7 +16,7 @@ Writer = VideoWriter | ImageSequenceWriter
 
 
 def open_video(path: Path | str, *, start: Fraction | None = None, end: Fraction | None = None,
-               strict: bool = False, max_pixels: int = DEFAULT_MAX_PIXELS,
+               strict: bool = False, max_pixels: int | None = None,
                colorspace: str | None = None, threads: int = 1,
                rate: Fraction | None = None) -> Reader:
     """Open a video file, or an image sequence (`frames/%05d.png`) shown at `rate` per second.

@@ -17,8 +17,6 @@ from spikedeblur.io.decoder import Decoder
 from spikedeblur.io.describe import assumptions, describe
 from spikedeblur.io.video_info import VideoFrame
 
-DEFAULT_MAX_PIXELS = 67_108_864
-
 
 class VideoReader:
     """Iterates over the frames of a video once, in the order and at the times they are shown.
@@ -29,7 +27,7 @@ class VideoReader:
 
     def __init__(self, path: Path | str, *, start: Fraction | None = None,
                  end: Fraction | None = None, strict: bool = False,
-                 max_pixels: int = DEFAULT_MAX_PIXELS, colorspace: str | None = None,
+                 max_pixels: int | None = None, colorspace: str | None = None,
                  threads: int = 1) -> None:
         _check_arguments(start, end, colorspace)
         self.path = Path(path)
@@ -48,7 +46,7 @@ class VideoReader:
 
     @classmethod
     def open(cls, path: Path | str, *, start: Fraction | None = None, end: Fraction | None = None,
-             strict: bool = False, max_pixels: int = DEFAULT_MAX_PIXELS,
+             strict: bool = False, max_pixels: int | None = None,
              colorspace: str | None = None, threads: int = 1) -> VideoReader:
         """Open a video file and decode its first frame.
 

@@ -7,20 +7,21 @@ of its description. It is deflated, for that needs no codec beyond Python's own 
 from __future__ import annotations
 
 import json
-import logging
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import InputError, UsageError, shown
 from spikedeblur.io.atomic import atomic_path
+from spikedeblur.io.limits import check_pixels
+from spikedeblur.io.tiffs import check_page, open_tiff
 
 __all__ = ["VoxelFile", "VoxelInfo", "is_voxel_file", "write_voxels"]
 
@@ -29,10 +30,8 @@ Shape = tuple[int, int, int, int]
 
 SUFFIXES = (".tif", ".tiff", ".npy", ".npz")
 ARRAY_NAME = "voxels"
-MAX_FRAME_VALUES = 1 << 30
-
-# tifffile logs every oddity of a damaged file; here each becomes one error instead.
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+MAX_INFO_BYTES = 1 << 16
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,8 @@ class VoxelFile:
         self.close()
 
     def _open_tiff(self) -> tuple[int, ...]:
-        tiff = self._closing.enter_context(tifffile.TiffFile(self.path))
+        tiff = self._closing.enter_context(open_tiff(self.path))
+        check_page(tiff.pages.first)
         series = tiff.series[0]
         if series.ndim == 4 and series.axes not in ("TZYX", "QQYX", "QQQQ"):
             raise InputError(
@@ -148,7 +148,7 @@ class VoxelFile:
         self._check_numbers(series.dtype)
         bins = series.shape[1] if series.ndim == 4 else 1
         if series.dataoffset is None:
-            self._read = lambda t: tiff.asarray(key=slice(t * bins, (t + 1) * bins), maxworkers=1)
+            self._read = lambda t: _read_pages(tiff, range(t * bins, (t + 1) * bins))
         else:  # stored plain in one piece, with a single directory for all the pages
             file = self._closing.enter_context(self.path.open("rb"))
             dtype = np.dtype(tiff.byteorder + series.dtype.char)
@@ -159,26 +159,30 @@ class VoxelFile:
         file: Any = self._closing.enter_context(self.path.open("rb"))
         if self.path.suffix.lower() == ".npz":
             archive = self._closing.enter_context(zipfile.ZipFile(file))
+            # Python unpacks what is packed in any other way without a bound.
+            if any(entry.compress_type not in PACKINGS for entry in archive.infolist()):
+                raise InputError(
+                    f"voxel file {self.path} is packed in an uncommon way - save it with numpy"
+                )
             arrays = [name.removesuffix(".npy") for name in archive.namelist()]
             name = ARRAY_NAME if ARRAY_NAME in arrays or len(arrays) != 1 else arrays[0]
             if name not in arrays:
                 raise InputError(
-                    f"voxel file {self.path} has no array {ARRAY_NAME!r} ({', '.join(arrays[:9])}"
-                    " seen) - name it so"
+                    f"voxel file {self.path} has no array {ARRAY_NAME!r} "
+                    f"({', '.join(arrays)[:99]} seen) - name it so"
                 )
             if "info" in arrays:
-                self.info = _info(json.loads(np.load(archive.open("info.npy")).item()))
+                self.info = _info(_read_json(archive))
             file = self._closing.enter_context(archive.open(f"{name}.npy"))
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, by_columns, dtype = read_header(file)
+        if (version := np.lib.format.read_magic(file)) != (1, 0):
+            # The header of another version may be of any length; numpy writes no array so.
+            raise InputError(f"voxel file {self.path} is in .npy format {version} - use 1.0")
+        shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
         if by_columns:
             raise InputError(
                 f"voxel file {self.path} is in column order - save it with np.ascontiguousarray"
             )
+        # An array of Python objects, which is a pickle, goes no further than its type.
         self._check_numbers(dtype)
         self._read = _frame_reader(file, file.tell(), dtype, shape)
         return shape
@@ -188,11 +192,12 @@ class VoxelFile:
             raise InputError(f"voxel file {self.path} holds {dtype} values - save float32 counts")
 
     def _usable(self, shape: tuple[int, ...]) -> Shape:
-        if len(shape) != 4 or 0 in shape or np.prod(shape[1:], dtype=object) > MAX_FRAME_VALUES:
+        if len(shape) != 4 or min(shape) < 1:
             raise InputError(
-                f"voxel file {self.path} holds no voxel grids (shape {shape} seen)"
+                f"voxel file {self.path} holds no voxel grids (shape {shown(shape)} seen)"
                 " - it must be (frames, bins, height, width)"
             )
+        check_pixels("a voxel grid", self.path, shape[1:])
         return shape[0], shape[1], shape[2], shape[3]
 
     def _damaged(self, error: Exception) -> InputError:
@@ -216,12 +221,32 @@ def _frame_reader(
     return read
 
 
+def _read_pages(tiff: tifffile.TiffFile, numbers: range) -> NDArray[Any]:
+    """The pages of one frame, each checked before it is unpacked."""
+    for number in numbers:
+        check_page(tiff.pages[number])
+    return tiff.asarray(key=slice(numbers.start, numbers.stop), maxworkers=1)
+
+
+def _read_json(archive: zipfile.ZipFile) -> dict[str, Any]:
+    """What the archive says of the recording; it is text of a few words."""
+    if archive.getinfo("info.npy").file_size > MAX_INFO_BYTES:
+        return {}
+    with archive.open("info.npy") as file:
+        said = json.loads(np.load(file, allow_pickle=False).item())
+    return said if isinstance(said, dict) else {}
+
+
 def _info(metadata: dict[str, Any]) -> VoxelInfo:
     """What the metadata say, foreign or broken values left out."""
     known = {name: metadata.get(name) for name in VoxelInfo.__dataclass_fields__}
     return VoxelInfo(
-        **{name: float(v) for name, v in known.items() if isinstance(v, (int, float)) and v > 0}
+        **{name: float(value) for name, value in known.items() if _is_plausible(value)}
     )
+
+
+def _is_plausible(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and 0 < value < 1e12
 
 
 def _checked(grids: Iterable[Grid], shape: Shape) -> Iterator[Grid]:

@@ -10,7 +10,7 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
-from spikedeblur.io.images import write_image
+from spikedeblur.io.image_files import write_image
 from spikedeblur.sample.picture import draw_street
 
 NAME = "sample"

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from spikedeblur.errors import InputError
-from spikedeblur.io.images import read_image
+from spikedeblur.io.image_files import read_image
 from spikedeblur.io.sidecar import Sidecar, read_sidecar, sidecar_path
 from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.io.video import Reader, open_video

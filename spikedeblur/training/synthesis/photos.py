@@ -10,6 +10,8 @@ import av
 import numpy as np
 
 from spikedeblur.errors import InputError
+from spikedeblur.io.containers import reason
+from spikedeblur.io.image_files import decode_picture
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 LONGEST_SIDE = 1600
@@ -51,19 +53,16 @@ def read_photo(path: Path, longest_side: int = LONGEST_SIDE) -> np.ndarray:
     """Decode a photograph to (H, W, 3) uint8 sRGB, the long side at most `longest_side`.
 
     Photographs as cameras write them are soft at pixel level; reduced, they are sharp.
-    Raises `InputError` for a file that is no picture.
+    Raises `InputError` for a file that is no picture, or too large.
     """
     try:
-        with av.open(str(path)) as container:
-            container.streams.video[0].codec_context.thread_count = 1
-            frame = next(container.decode(video=0))
-    except (av.FFmpegError, StopIteration, IndexError) as error:
-        raise InputError(f"cannot read the photograph {path} ({error or 'no picture in it'}) - "
+        frame = decode_picture(path)
+        scale = min(1.0, longest_side / max(frame.width, frame.height))
+        width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
+        return frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
+    except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+        raise InputError(f"cannot read the photograph {path} ({reason(error)}) - "
                          "remove or replace the file") from error
-    scale = min(1.0, longest_side / max(frame.width, frame.height))
-    width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
-    reduced = frame.reformat(width, height, "rgb24", interpolation="AREA")
-    return reduced.to_ndarray()
 
 
 class PhotoLibrary:

@@ -1,0 +1,145 @@
+"""One picture in one file: PNG and TIFF of 8 or 16 bits read and written, JPEG read.
+
+What a file says of its size is checked before it is decoded, and of a PNG the decoder is given
+only what makes the picture: notes and profiles, which are compressed, may unpack to any size.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, cast
+
+import av
+import numpy as np
+import tifffile
+
+from spikedeblur.errors import InputError
+from spikedeblur.io import limits
+from spikedeblur.io.colour import FULL
+from spikedeblur.io.limits import BYTES_PER_PIXEL, check_pixels, check_regular, decoder_options
+from spikedeblur.io.tiffs import check_page, open_tiff
+
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_JPEG_MAGIC = b"\xff\xd8"
+_PICTURE_CHUNKS = frozenset({b"PLTE", b"tRNS", b"IDAT"})
+_SLACK_BYTES = 1 << 20
+
+
+def read_image(path: Path, max_pixels: int | None = None) -> np.ndarray:
+    """Read a PNG or TIFF as (H, W, 3) uint8 or uint16; gray is repeated, transparency left out.
+
+    max_pixels: those it may have, by default `limits.max_pixels`.
+    Raises `InputError` for what is damaged, too large, or of another type.
+    """
+    check_regular("image", path)
+    try:
+        if path.suffix.lower() == ".png":
+            return _rgb(decode_picture(path, max_pixels))
+        return _read_tiff(path, max_pixels)
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"the image is too large for the memory ({path})"
+                         " - scale it down") from error
+    except Exception as error:  # tifffile has no common base for what damaged files raise
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise InputError(f"cannot read the image {path} ({reason}) - it may be damaged") from error
+
+
+def write_image(path: Path, rgb: np.ndarray) -> None:
+    """Write (H, W, 3) uint8 or uint16 as PNG or TIFF, without loss; by the suffix."""
+    if path.suffix.lower() != ".png":
+        tifffile.imwrite(path, rgb, photometric="rgb", compression="zlib", predictor=True)
+        return
+    eight = rgb.dtype == np.uint8
+    context = av.CodecContext.create("png", "w")
+    context.height, context.width = rgb.shape[:2]
+    context.pix_fmt = "rgb24" if eight else "rgb48be"
+    context.time_base = Fraction(1, 25)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb),
+                                       format="rgb24" if eight else "rgb48le")
+    packets = context.encode(frame.reformat(format=context.pix_fmt)) + context.encode(None)
+    path.write_bytes(b"".join(bytes(packet) for packet in packets))
+
+
+def decode_picture(path: Path, max_pixels: int | None = None) -> av.VideoFrame:
+    """The picture of a PNG or JPEG file, told apart by content, as the decoder gives it.
+
+    Raises `InputError` for another kind and for what is too large; FFmpeg's errors for damage.
+    """
+    most = max_pixels or limits.max_pixels()
+    with path.open("rb") as file:
+        magic = file.read(len(_PNG_MAGIC))
+        if magic == _PNG_MAGIC:
+            codec, data = "png", magic + b"".join(_png_chunks(file, path, most))
+        elif magic.startswith(_JPEG_MAGIC):
+            codec, data = "mjpeg", magic + _read_at_most(file, path, BYTES_PER_PIXEL * most)
+        else:
+            raise InputError(f"{path} is neither PNG nor JPEG, whatever its name - convert it")
+    context = cast(av.VideoCodecContext, av.CodecContext.create(codec, "r"))
+    context.options = decoder_options(most)
+    context.thread_count = 1
+    frames = context.decode(av.Packet(data)) + context.decode(None)
+    if not frames:
+        raise InputError(f"the image {path} is empty or damaged - make it again")
+    check_pixels("the image", path, (frames[0].width, frames[0].height), most)
+    return frames[0]
+
+
+def _png_chunks(file: IO[bytes], path: Path, limit: int) -> Iterator[bytes]:
+    """The chunks that make the picture, as they stand in the file behind its magic."""
+    header = file.read(25)
+    if header[:8] != b"\0\0\0\x0dIHDR" or len(header) < 25:
+        raise InputError(f"the image {path} has no PNG header - make it again")
+    width, height = struct.unpack(">II", header[8:16])
+    check_pixels("the image", path, (width, height), limit)
+    yield header
+    left = BYTES_PER_PIXEL * width * height + height + _SLACK_BYTES
+    while len(start := file.read(8)) == 8:
+        length, kind = int.from_bytes(start[:4], "big"), start[4:]
+        if kind in _PICTURE_CHUNKS:
+            left -= length + 12
+            if left < 0:
+                raise InputError(f"the image {path} holds more than its {width}x{height} pixels - "
+                                 "make it again")
+            yield start + file.read(length + 4)
+        elif kind == b"IEND":
+            yield start + file.read(4)
+            return
+        else:
+            file.seek(length + 4, 1)
+
+
+def _read_at_most(file: IO[bytes], path: Path, most: int) -> bytes:
+    content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"the image {path} is larger than any picture (above {most} bytes) - "
+                         "make it again")
+    return content
+
+
+def _rgb(frame: av.VideoFrame) -> np.ndarray:
+    deep = max(part.bits for part in frame.format.components) > 8
+    picture = frame.reformat(format="rgb48le" if deep else "rgb24", dst_color_range=FULL,
+                             src_color_range=FULL)
+    return np.ascontiguousarray(picture.to_ndarray())
+
+
+def _read_tiff(path: Path, max_pixels: int | None) -> np.ndarray:
+    with open_tiff(path) as file:
+        page = file.pages.first
+        check_page(page, max_pixels)
+        pixels = page.asarray(maxworkers=1)
+        if page.axes == "SYX":
+            pixels = np.moveaxis(pixels, 0, 2)
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim not in (2, 3):
+        raise InputError(f"the image {path} holds {pixels.dtype} of shape {pixels.shape} - save it "
+                         "as 8 or 16 bits, gray or RGB")
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.shape[2] in (1, 2):
+        pixels = np.repeat(pixels[..., :1], 3, axis=2)
+    return np.ascontiguousarray(pixels[..., :3])
