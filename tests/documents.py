@@ -15,6 +15,9 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikedeblur.cli.main import root
+from spikedeblur.models.config import load_config
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LANGUAGES = {"sh", "python", "toml", "yaml", "json", "text"}
@@ -81,3 +84,17 @@ def program_calls(line: str) -> list[list[str]]:
         elif inside:
             calls[-1].append(word)
     return calls
+
+
+def parse_call(arguments: list[str]) -> None:
+    """What the command line does with a call before it does anything; raises what it raises.
+
+    Of a training the configuration is resolved, too.
+    """
+    whole = root.make_context("spikedeblur", list(arguments), obj=None)
+    name, *rest = [*whole._protected_args, *whole.args]
+    command = root.get_command(whole, name)
+    assert command is not None, name
+    context = command.make_context(name, rest, parent=whole)
+    if name == "train" and not str(context.params["config"] or "").endswith(".yaml"):
+        load_config(context.params["config"] or "small", context.params["overrides"])

@@ -23,7 +23,6 @@ import yaml
 
 from spikedeblur.cli.main import COMMANDS, main, root
 from spikedeblur.io.sidecar import read_sidecar
-from spikedeblur.models.config import load_config
 from tests.documents import (
     LANGUAGES,
     PAGES,
@@ -31,6 +30,7 @@ from tests.documents import (
     anchors,
     blocks,
     links,
+    parse_call,
     program_calls,
     prose,
 )
@@ -119,24 +119,13 @@ def test_every_command_is_one_the_parser_takes(block, monkeypatch):
         monkeypatch.setenv(name, "2")
     for line in block.commands:
         for arguments in program_calls(os.path.expandvars(line)):
-            _parse(arguments)
+            parse_call(arguments)
         if words := shlex.split(os.path.expandvars(line), comments=True):
             if "torchrun" in words:
                 _parse_torchrun(words[words.index("torchrun") + 1:])
             elif words[0] == "make":
                 subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, check=True,
                                stdout=subprocess.DEVNULL)
-
-
-def _parse(arguments: list[str]) -> None:
-    """What the command line does with them before it does anything."""
-    whole = root.make_context("spikedeblur", list(arguments), obj=None)
-    name, *rest = [*whole._protected_args, *whole.args]
-    command = root.get_command(whole, name)
-    assert command is not None, name
-    context = command.make_context(name, rest, parent=whole)
-    if name == "train" and not str(context.params["config"] or "").endswith(".yaml"):
-        load_config(context.params["config"] or "small", context.params["overrides"])
 
 
 def _parse_torchrun(words: list[str]) -> None:
