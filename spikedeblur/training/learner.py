@@ -7,13 +7,15 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 
 from spikedeblur.models.config import Config
-from spikedeblur.models.vrt_spike import VRTSpike
+from spikedeblur.models.vrt_spike import VRTSpike, build_model
 from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.distributed import World
 from spikedeblur.training.losses import RestorationLoss
 from spikedeblur.training.optimization import build_average, build_optimizer, build_schedule
+from spikedeblur.training.sharding import optimizer_parts, shard, shared_out, whole
 from spikedeblur.training.state import State
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -30,9 +32,13 @@ class Learner:
         self.autocast_dtype = AUTOCAST.get(settings.PRECISION)
         self.model = model.to(world.device).train()
         self.average = build_average(self.model, settings).eval()
+        self.sharded = settings.FSDP and world.size > 1
+        if self.sharded:
+            for network in (self.model, self.averaged):
+                shard(network, world.device, world.size)
         # A stage that the temporal strides leave with one frame has nothing to align it with.
         shortened = any(stride > 1 for stride in config.MODEL.VRT.TEMPORAL_STRIDES)
-        self.parallel = world.wrap(self.model, some_unused=shortened)
+        self.parallel = self.model if self.sharded else world.wrap(self.model, shortened)
         self.loss = RestorationLoss(config.LOSS).to(world.device)
         self.optimizer = build_optimizer(self.model, settings)
         self.schedule = build_schedule(self.optimizer, settings)
@@ -50,6 +56,8 @@ class Learner:
 
     def gradients_shared(self, last: bool) -> AbstractContextManager[None]:
         """Between processes, average gradients once a step and not at every accumulated batch."""
+        if isinstance(self.parallel, FSDPModule):
+            self.parallel.set_requires_gradient_sync(last)
         if isinstance(self.parallel, nn.parallel.DistributedDataParallel) and not last:
             return self.parallel.no_sync()
         return nullcontext()
@@ -68,10 +76,23 @@ class Learner:
         """The network with the averaged weights."""
         return cast(VRTSpike, self.average.module)
 
+    def whole_average(self) -> VRTSpike:
+        """`averaged`, or where that is shared out a whole copy of it; for all processes to call.
+
+        With the whole one, each process can validate clips of its own, and one can write weights.
+        """
+        if not self.sharded:
+            return self.averaged
+        with torch.random.fork_rng(devices=[]):  # the run's random numbers are not for this
+            network = build_model(self.averaged.config)
+        network.load_state_dict(whole(self.averaged.state_dict()))
+        return network.to(self.world.device).eval()
+
     def clip_gradient(self) -> float:
         """Bound the norm of the step's gradient; returns what it was."""
         self.scaler.unscale_(self.optimizer)
-        return float(nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm))
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
+        return float(whole(norm))
 
     def move_weights(self) -> None:
         """Move the weights along their gradient, then their average and the learning rate."""
@@ -82,19 +103,19 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
 
     def state(self) -> State:
-        """Return all that the coming steps depend on."""
-        return {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
+        """Return all that the coming steps depend on; for all processes to call together."""
+        return whole({
+            "model": dict(self.model.state_dict()),
+            "average": dict(self.average.state_dict()),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "scaler": self.scaler.state_dict(),
-        }
+        })
 
     def load(self, state: State) -> None:
         """Take over what `state` returned."""
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.model.load_state_dict(shared_out(state["model"], self.model.state_dict()))
+        self.average.load_state_dict(shared_out(state["average"], self.average.state_dict()))
+        self.optimizer.load_state_dict(optimizer_parts(state["optimizer"], self.optimizer))
         self.schedule.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])

@@ -183,24 +183,26 @@ class Trainer:
                 raise Abandoned
             self.report(Validated(done, total))
 
+        network = self.learner.whole_average()
+
         def restore(batch: Batch) -> Tensor:
-            return self.learner.restore(self.learner.averaged, batch)
+            return self.learner.restore(network, batch)
 
         quality = self.validator.measure(restore, progress)
         if quality.psnr > self.best_psnr:
             self.best_psnr = quality.psnr
             if self.world.leads:
-                write_weights(self.folder.best, self.learner.averaged)
+                write_weights(self.folder.best, network)
         return quality
 
     # The state
 
     def save(self) -> None:
         """Put the state of the last finished step, and the averaged weights, on the disk."""
-        state = self.state()
+        state, network = self.state(), self.learner.whole_average()
         if self.world.leads:
             write_state(self.folder.states, self.step, state)
-            write_weights(self.folder.last, self.learner.averaged)
+            write_weights(self.folder.last, network)
         self.saved = self.step
         self.report(Saved(self.step))
 

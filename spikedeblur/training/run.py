@@ -48,14 +48,16 @@ def run_training(config: Config, *, photos: Path | None = None, data: Path | Non
 def train(config: Config, sources: Sources, *, output: Path, resume: bool = False,
           init: Path | None = None, device: str = "auto", report: Report) -> None:
     """Train on `sources()`, the clips for training and for validation."""
-    if config.TRAIN.FSDP:
-        raise ConfigError("TRAIN.FSDP is not available (true) - leave it false; "
-                          "MODEL.VRT.USE_CHECKPOINT_ATTN and _FFN save memory")
+    if config.TRAIN.FSDP and config.TRAIN.PRECISION == "fp16":
+        raise ConfigError("TRAIN.FSDP does not go with TRAIN.PRECISION fp16 (true and fp16) - "
+                          "train in bf16")
     folder = RunFolder(output)
     with joined_world(device) as world, lost_process_named():
         if not world.leads:  # the first process says it for all
             logging.getLogger("spikedeblur").setLevel(logging.ERROR)
         choose_precision(config.TRAIN.PRECISION, world.device)
+        if config.TRAIN.FSDP and world.size == 1:
+            LOGGER.warning("TRAIN.FSDP has no effect on one process; torchrun starts several")
         seed_everything(config.TRAIN.SEED)
         model = build_model(config)
         if init is not None and not resume:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny_run import outcome, run
 from torch import Tensor
 
@@ -47,21 +48,34 @@ def finish(job: subprocess.Popen[str], timeout_s: float = 150) -> tuple[int, str
     return job.returncode, output + errors
 
 
-def test_two_processes_train_as_one_with_twice_the_batch(tmp_path: Path) -> None:
-    status, said = finish(two_processes(tmp_path / "two", *PLAIN))
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process with twice the batch leaves."""
+    root = tmp_path_factory.mktemp("one")
+    run(root, dropout=0, STEPS=4, SAVE_EVERY=2, VAL_EVERY=4, BATCH_SIZE=2)
+    return root
+
+
+@pytest.mark.parametrize("shared_out", [False, True], ids=["DDP", "FSDP"])
+def test_two_processes_train_as_one_with_twice_the_batch(
+        shared_out: bool, one: Path, tmp_path: Path) -> None:
+    status, said = finish(two_processes(tmp_path, *PLAIN, *(["FSDP=true"] if shared_out else [])))
     assert status == 0, said
-    run(tmp_path / "one", dropout=0, STEPS=4, SAVE_EVERY=2, VAL_EVERY=4, BATCH_SIZE=2)
     # Adam divides by the gradient's size, so rounding shows in weights whose gradient is nothing;
     # its running mean of the gradient does not hide nor enlarge a difference.
-    for two, one in zip(gradient_means(tmp_path / "two"), gradient_means(tmp_path / "one"),
-                        strict=True):
-        torch.testing.assert_close(two, one, rtol=1e-3, atol=1e-6)
-    assert column(tmp_path / "two", "loss") == pytest.approx(column(tmp_path / "one", "loss"))
+    for two, alone in zip(gradient_means(tmp_path), gradient_means(one), strict=True):
+        torch.testing.assert_close(two, alone, rtol=1e-3, atol=1e-6)
+    assert column(tmp_path, "loss") == pytest.approx(column(one, "loss"))
     # Three validation clips over two processes: none twice, none left out.
     for name in ("psnr", "ssim", "blurry_psnr"):
-        assert column(tmp_path / "two", name) == pytest.approx(column(tmp_path / "one", name))
+        assert column(tmp_path, name) == pytest.approx(column(one, name))
+    # Whole weights in the file, whichever way they were kept.
+    written, expected = load_file(tmp_path / "last.safetensors"), load_file(
+        one / "last.safetensors")
+    for name, weight in expected.items():
+        torch.testing.assert_close(written[name], weight, rtol=1e-3, atol=1e-3)
     with pytest.raises(InputError, match=r"started with 2 processes \(now 1\)"):
-        run(tmp_path / "two", resume=True, dropout=0, STEPS=4, SAVE_EVERY=2, VAL_EVERY=4)
+        run(tmp_path, resume=True, dropout=0, STEPS=4, SAVE_EVERY=2, VAL_EVERY=4, FSDP=shared_out)
 
 
 def gradient_means(root: Path) -> list[Tensor]:
@@ -77,9 +91,11 @@ def column(root: Path, name: str) -> list[float]:
 
 
 @pytest.mark.slow
-def test_a_job_that_lost_a_process_resumes_bit_for_bit(tmp_path: Path) -> None:
-    assert finish(two_processes(tmp_path / "whole"))[0] == 0
-    job = two_processes(tmp_path / "cut")
+@pytest.mark.parametrize("settings", [(), ("FSDP=true", "ACCUMULATION=2")], ids=["DDP", "FSDP"])
+def test_a_job_that_lost_a_process_resumes_bit_for_bit(
+        settings: tuple[str, ...], tmp_path: Path) -> None:
+    assert finish(two_processes(tmp_path / "whole", *settings))[0] == 0
+    job = two_processes(tmp_path / "cut", *settings)
     assert job.stdout is not None
     for line in job.stdout:
         if line.startswith("StepDone(step=6"):
@@ -87,7 +103,7 @@ def test_a_job_that_lost_a_process_resumes_bit_for_bit(tmp_path: Path) -> None:
     children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
     os.kill(int(children[-1]), signal.SIGKILL)
     assert finish(job)[0] != 0
-    status, said = finish(two_processes(tmp_path / "cut"))
+    status, said = finish(two_processes(tmp_path / "cut", *settings))
     assert status == 0, said
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 

@@ -192,6 +192,12 @@ def test_resuming_nothing_starts_the_run(
     assert outcome(tmp_path) == uninterrupted
 
 
-def test_fsdp_is_refused_rather_than_ignored(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="FSDP"):
-        run(tmp_path, FSDP=True)
+def test_weights_are_not_shared_out_in_fp16(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"TRAIN.FSDP .* train in bf16"):
+        run(tmp_path, FSDP=True, PRECISION="fp16")
+
+
+def test_one_process_shares_nothing_out_and_says_so(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run(tmp_path, FSDP=True, STEPS=1)
+    assert "no effect on one process" in caplog.text
