@@ -38,7 +38,7 @@ def two_processes(root: Path, *settings: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
 
-def finish(job: subprocess.Popen[str], timeout_s: float = 150) -> tuple[int, str]:
+def finish(job: subprocess.Popen[str], timeout_s: float = 500) -> tuple[int, str]:
     """Wait for a job; returns its status and what it said."""
     try:
         output, errors = job.communicate(timeout=timeout_s)
