@@ -43,7 +43,7 @@ class ExposedFrame:
     counts: voxel grid (K, Hs, Ws) float32, in spikes per bin; None if nothing of the exposure was
     recorded. coverage: which part of it was, 0 to 1. homography: spike pixel -> video pixel as in
     a sidecar, None for plain scaling. sequence: the same for frames that follow each other in one
-    shot.
+    shot. wanted: whether its sharp picture is asked for; else it serves its neighbours only.
     """
 
     frame: VideoFrame
@@ -52,6 +52,7 @@ class ExposedFrame:
     homography: tuple[float, ...] | None = None
     source: Exposures | None = None
     sequence: int = 0
+    wanted: bool = True
 
     def spikes_around(self, target_time: float) -> tuple[np.ndarray, int]:
         """The spike planes of the exposure, (N, Hs, Ws) bool, and the tick of `target_time`.
@@ -181,12 +182,13 @@ def fill_unseen(grid: np.ndarray, interval: Interval, ticks: int) -> np.ndarray:
     return filled
 
 
-def expose(frame: VideoFrame, exposures: Exposures | None, sequence: int = 0) -> ExposedFrame:
+def expose(frame: VideoFrame, exposures: Exposures | None, sequence: int = 0,
+           wanted: bool = True) -> ExposedFrame:
     """Give a frame its spikes; without any it stands alone and counts as covered."""
     if exposures is None:
-        return ExposedFrame(frame, None, Fraction(1), sequence=sequence)
+        return ExposedFrame(frame, None, Fraction(1), sequence=sequence, wanted=wanted)
     counts, covered = exposures.counts(frame)
-    return ExposedFrame(frame, counts, covered, exposures.homography, exposures, sequence)
+    return ExposedFrame(frame, counts, covered, exposures.homography, exposures, sequence, wanted)
 
 
 def open_exposures(spikes: SpikeStream | Exposures | Path | str, options: SpikeOptions, *,

@@ -81,9 +81,12 @@ class TiledModel:
         self._overlap = overlap
         self.begin()
 
-    def begin(self) -> None:
-        """Forget the last video: the tile chosen for it, and the count of tiles left blurry."""
-        self.tile = self._wanted_tile
+    def begin(self, tile: int | None = None) -> None:
+        """Forget the last video: the tile chosen for it, and the count of tiles left blurry.
+
+        tile: the side to begin with, in place of the one to be chosen.
+        """
+        self.tile = tile or self._wanted_tile
         self.not_finite = 0
 
     def __call__(self, rgb: np.ndarray, planes: SpikePlanes | None,

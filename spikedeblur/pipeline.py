@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 
 from spikedeblur.ahead import ReadAhead, WriteBehind
+from spikedeblur.destinations import Destination, WholeOutput
 from spikedeblur.device import choose_device, choose_precision
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.exposures import (
@@ -34,10 +36,13 @@ from spikedeblur.inference import Model, TiledModel
 from spikedeblur.io.spike_source import SpikeOptions
 from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.io.video import Reader, open_video
-from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.job import Job, describe_job
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.restorers import ClassicalRestorer, NetRestorer, Restored, Restorer
-from spikedeblur.sinks import VideoSinks
+from spikedeblur.segmented import SEGMENT_FRAMES, SegmentedOutput, can_be_segmented
+from spikedeblur.selection import WHOLE, Selection
+from spikedeblur.shards import Shard
 from spikedeblur.slowmotion import SlowMotion
 from spikedeblur.tally import Tally
 
@@ -80,6 +85,7 @@ class Deblurrer:
         self.uses_spikes = True
         self.tally = Tally()
         self.tiled: TiledModel | None = None
+        self._settings: dict[str, Any] = {"method": method}
         times = self.slow_motion.target_times
         if method != "net":
             self.restorer: Restorer = ClassicalRestorer(method, times)
@@ -102,6 +108,8 @@ class Deblurrer:
                                 overlap=overlap)
         self.restorer = NetRestorer(self.tiled, window=window or DEFAULT_WINDOW, stride=stride,
                                      target_times=times)
+        self._settings |= {"precision": numbers, "window": self.restorer.window,
+                           "stride": self.restorer.stride, "tile": tile, "overlap": overlap}
 
     def frames(self, frames: Iterable[VideoFrame],
                spikes: Exposures | SpikeStream | None = None) -> Iterator[VideoFrame]:
@@ -111,13 +119,17 @@ class Deblurrer:
         interval; None for a model without spikes.
         Raises `InputError` if no frame at all is covered by spikes.
         """
-        for _, sharp in self._pairs(self._exposed(frames, self._exposures(spikes))):
+        self._begin()
+        whole = Selection([WHOLE], self.restorer.context)
+        for _, sharp in self._pairs(self._exposed(frames, self._exposures(spikes), whole)):
             yield sharp
+        self.tally.check_coverage()
 
     def run(self, video: str | Path, spikes: Spikes | None, output: str | Path, *,
             spike_options: SpikeOptions | None = None, start: Fraction | None = None,
             end: Fraction | None = None, rate: Fraction | None = None, strict: bool = False,
-            colorspace: str | None = None,
+            colorspace: str | None = None, resume: bool = False, shard: Shard | None = None,
+            segment: int = SEGMENT_FRAMES,
             on_frame: Callable[[int, int | None], None] | None = None, **sinks: Any) -> Tally:
         """Deblur a file into another; everything but the pictures is kept.
 
@@ -125,30 +137,39 @@ class Deblurrer:
         None for weights that use none. spike_options: what beats the sidecar. start, end: the part
         to read, seconds on the video's clock. rate: frames per second of images, which have none
         of their own. strict: damage of the video is an error. colorspace: the matrix the video's
-        colours were made with (bt601, bt709, ...), in place of its tag. on_frame: called after
-        each frame with (frames written, frames expected or None).
+        colours were made with (bt601, bt709, ...), in place of its tag.
+        resume: go on where a run of the same job ended, of which `Parts` are left. shard: which
+        part of the work to do; the output appears when the last shard is done. segment: frames
+        read for one segment, what is lost at most when the run is killed.
+        on_frame: called after each frame with (frames written, frames expected or None).
         sinks: keywords of `VideoSinks` (compare, overwrite) and `create_video` (codec, crf, ...).
         Returns the tally; warnings go to the logger `spikedeblur`. Raises `InputError`,
         `OutputError` or `UsageError`, and then leaves nothing at `output`.
         """
-        with open_video(video, start=start, end=end, rate=rate, strict=strict,
-                        colorspace=colorspace) as reader:
+        reading: dict[str, Any] = {"start": start, "end": end, "rate": rate,
+                                   "colorspace": colorspace}
+        with open_video(video, strict=strict, **reading) as reader:
             frames, exposures = self.open_spikes(reader, spikes, spike_options)
             told = _warn(reader.warnings)
-            expected = reader.info.frame_count_estimate
-            expected = expected and expected * self.slow_motion.factor
-            with VideoSinks(Path(output), reader.info, slow_motion=self.slow_motion,
-                            **sinks) as writer:
-                told_of_output = _warn(writer.warnings)
-                with ReadAhead(self._exposed(frames, exposures)) as exposed, \
-                        WriteBehind(writer.write) as behind:
-                    for pair in self._pairs(exposed):
-                        behind.put(*pair)
+            job = partial(describe_job, Path(video), spikes if self.uses_spikes else None,
+                          spike_options, reading=reading, segment=segment)
+            with self._destination(Path(output), reader.info, job, resume, shard or Shard(),
+                                   **sinks) as destination:
+                told_of_output = _warn(destination.warnings)
+                self._begin(destination.tile)
+                selection = Selection(destination.segments, self.restorer.context)
+                with ReadAhead(self._exposed(frames, exposures, selection)) as exposed, \
+                        WriteBehind(destination.write) as behind:
+                    for restored, sharp in self._pairs(exposed):
+                        if destination.is_enough(restored):
+                            break
+                        behind.put(restored, sharp)
                         if on_frame is not None:
-                            on_frame(self.tally.written, expected)
-            self.tally.damaged = reader.damaged
+                            on_frame(destination.done + self.tally.written, destination.expected)
+                self.tally.damaged = reader.damaged
+                self.tally = destination.finish(self.tally, selection.frames)
         _warn(reader.warnings[told:])
-        _warn(writer.warnings[told_of_output:])
+        _warn(destination.warnings[told_of_output:])
         _warn(list(self.tally.warnings()))
         return self.tally
 
@@ -185,34 +206,49 @@ class Deblurrer:
             return StreamExposures(spikes, bins=self.bins)
         return spikes
 
-    def _exposed(self, frames: Iterable[VideoFrame], exposures: Exposures | None
-                 ) -> Iterator[ExposedFrame]:
-        """Give frames their spikes, and mark which of them belong together."""
-        for frame, shot in self.restorer.in_shots(frames):
-            yield expose(frame, exposures, shot)
+    def _destination(self, output: Path, source: VideoInfo, job: Callable[..., Job], resume: bool,
+                     shard: Shard, *, overwrite: bool = False, **sinks: Any) -> Destination:
+        """Segments, if the output can be joined of them. job: `describe_job`, half filled in."""
+        slow = self.slow_motion
+        expected = source.frame_count_estimate and source.frame_count_estimate * slow.factor
+        if not can_be_segmented(output, source, **sinks):
+            if resume or shard.count > 1:
+                raise UsageError(f"{output} cannot be made in parts (--resume, --shard) - name an "
+                                 ".mp4, .mov, .mkv, .webm, .avi, .ts or images")
+            return WholeOutput(output, source, expected, overwrite=overwrite, slow_motion=slow,
+                               **sinks)
+        tile, model = None, None
+        if self.tiled is not None and isinstance(self.restorer, NetRestorer):
+            tile = self._settings["tile"] or self.tiled.choose_tile(
+                source.height, source.width, self.restorer.window)
+            model = self.tiled.model
+        described = job(timing={"slowmo": slow.factor, "slowmo_timing": slow.timing},
+                        method=self._settings, model=model, tile=tile, output=sinks,
+                        overwrite=overwrite)
+        return SegmentedOutput(output, source, described, shard=shard, resume=resume,
+                               slow_motion=slow, **sinks)
 
-    def _pairs(self, exposed: Iterable[ExposedFrame]) -> Iterator[tuple[VideoFrame, VideoFrame]]:
-        """Yield (blurry, sharp), `slowmo` times for each frame read."""
+    def _begin(self, tile: int | None = None) -> None:
+        """Forget the last video."""
         self.tally = Tally()
         if self.tiled is not None:
-            self.tiled.begin()
-        for restored in self.restorer.restore(self._counted(exposed)):
-            if self.tiled is not None:
-                self.tally.not_finite = self.tiled.not_finite
+            self.tiled.begin(tile)
+
+    def _exposed(self, frames: Iterable[VideoFrame], exposures: Exposures | None,
+                 selection: Selection) -> Iterator[ExposedFrame]:
+        """Give the frames that are needed their spikes, and mark which of them belong together."""
+        for needed in selection.of(self.restorer.in_shots(frames)):
+            yield expose(needed.frame, exposures, needed.sequence, needed.wanted)
+
+    def _pairs(self, exposed: Iterable[ExposedFrame]) -> Iterator[tuple[Restored, VideoFrame]]:
+        """Yield each frame that is wanted with its sharp frames, of which there are `slowmo`."""
+        for restored in self.restorer.restore(exposed):
+            if not restored.exposed.wanted:
+                continue
+            self.tally.count(restored)
             for sharp in _sharp_frames(restored, self.slow_motion):
                 self.tally.written += 1
-                yield restored.exposed.frame, sharp
-        if self.tally.uncovered == self.tally.read:
-            raise InputError(f"the spikes cover none of the {self.tally.read} frames - check "
-                             "--offset, --spike-rate and --spike-size")
-
-    def _counted(self, exposed_frames: Iterable[ExposedFrame]) -> Iterator[ExposedFrame]:
-        for exposed in exposed_frames:
-            self.tally.read += 1
-            self.tally.partial += 0 < exposed.coverage < 1
-            self.tally.uncovered += exposed.coverage == 0
-            yield exposed
-
+                yield restored, sharp
 
 def _sharp_frames(restored: Restored, slow_motion: SlowMotion) -> Iterator[VideoFrame]:
     """The frames to write for one frame read, in its depth."""

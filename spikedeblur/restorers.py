@@ -24,11 +24,13 @@ from spikedeblur.windows import Window, WindowMerger, check_window, default_stri
 class Restored:
     """A frame and its sharp pictures, float32 (H, W, 3), one for each target time.
 
-    None where no spikes cover the exposure: the frame is then to stay as it is.
+    None where no spikes cover the exposure: the frame is then to stay as it is. not_finite: tiles
+    left blurry since the frame given out before this one.
     """
 
     exposed: ExposedFrame
     pictures: Sequence[np.ndarray] | None
+    not_finite: int = 0
 
 
 class Restorer(Protocol):
@@ -96,9 +98,9 @@ class NetRestorer:
             merged = [merger.add(window.start, window.length, prediction)
                       for merger, prediction in zip(mergers, predictions, strict=True)]
             for pictures in zip(*merged, strict=True):
-                yield _restored(waiting.popleft(), pictures)
+                yield self._restored(waiting.popleft(), pictures)
         for pictures in zip(*(merger.finish() for merger in mergers), strict=True):
-            yield _restored(waiting.popleft(), pictures)
+            yield self._restored(waiting.popleft(), pictures)
 
     def _predict(self, window: Window[ExposedFrame]) -> list[np.ndarray]:
         """One float32 array (T, 3, H, W) per target time."""
@@ -118,11 +120,11 @@ class NetRestorer:
                            for exposed in frames])
         return SpikePlanes(counts, frames[0].homography)
 
-
-def _restored(exposed: ExposedFrame, pictures: Sequence[np.ndarray]) -> Restored:
-    if not exposed.coverage:
-        return Restored(exposed, None)
-    return Restored(exposed, [np.moveaxis(picture, 0, -1) for picture in pictures])
+    def _restored(self, exposed: ExposedFrame, pictures: Sequence[np.ndarray]) -> Restored:
+        not_finite, self._model.not_finite = self._model.not_finite, 0
+        if not exposed.coverage:
+            return Restored(exposed, None, not_finite)
+        return Restored(exposed, [np.moveaxis(picture, 0, -1) for picture in pictures], not_finite)
 
 
 class ClassicalRestorer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from spikedeblur.io.segments import SegmentWriter
 from spikedeblur.io.video import Writer, create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.slowmotion import SlowMotion
@@ -18,20 +20,25 @@ COMPARISONS = ("side", "split")
 LINE_WIDTH = 2
 
 
+Create = Callable[..., Writer | SegmentWriter]
+
+
 class VideoSinks:
     """The writers of one run. `warnings` is complete when the `with` block has ended.
 
     source: the input, whose everything but the pictures is kept. slow_motion: which frames follow
     one read. compare: side or split, for a second file named by `comparison_path`.
-    encoder: further keywords of `create_video`.
+    create: opens each writer, called as `create_video` is. encoder: further keywords for it.
     """
 
     def __init__(self, path: Path, source: VideoInfo, *, slow_motion: SlowMotion | None = None,
-                 compare: str | None = None, overwrite: bool = False, **encoder: Any) -> None:
+                 compare: str | None = None, overwrite: bool = False,
+                 create: Create = create_video, **encoder: Any) -> None:
         slow_motion = slow_motion or SlowMotion()
         template = slow_motion.info(source)
         self._compare = compare
-        self._writers: list[Writer] = []
+        self._create = create
+        self.writers: list[Writer | SegmentWriter] = []
         with ExitStack() as stack:
             self._open(stack, path, template, overwrite, encoder)
             if compare is not None:
@@ -42,21 +49,21 @@ class VideoSinks:
 
     def _open(self, stack: ExitStack, path: Path, source: VideoInfo, overwrite: bool,
               encoder: dict[str, Any]) -> None:
-        writer: Writer = create_video(path, source, overwrite=overwrite, **encoder)
+        writer = self._create(path, source, overwrite=overwrite, **encoder)
         stack.enter_context(writer)
-        self._writers.append(writer)
+        self.writers.append(writer)
 
     @property
     def warnings(self) -> list[str]:
         """What of the input the output does not keep."""
-        return self._writers[0].warnings
+        return self.writers[0].warnings
 
     def write(self, blurry: VideoFrame, sharp: VideoFrame) -> None:
         """Write a sharp frame, and the comparison with the frame it was made of."""
-        self._writers[0].write(sharp)
+        self.writers[0].write(sharp)
         if self._compare is not None:
             picture = compared(self._compare, blurry.rgb, sharp.rgb)
-            self._writers[1].write(replace(sharp, rgb=picture))
+            self.writers[1].write(replace(sharp, rgb=picture))
 
     def __enter__(self) -> Self:
         return self

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from spikedeblur.errors import InputError
+from spikedeblur.restorers import Restored
 
 
 @dataclass
@@ -22,6 +25,24 @@ class Tally:
     uncovered: int = 0
     not_finite: int = 0
     damaged: int = 0
+
+    def count(self, restored: Restored) -> None:
+        """Note what became of one frame that was read."""
+        self.read += 1
+        self.partial += 0 < restored.exposed.coverage < 1
+        self.uncovered += restored.exposed.coverage == 0
+        self.not_finite += restored.not_finite
+
+    def add(self, other: Tally) -> None:
+        """Count what another run, or another part of this one, has done as well."""
+        for name, number in asdict(other).items():
+            setattr(self, name, getattr(self, name) + number)
+
+    def check_coverage(self) -> None:
+        """Raise `InputError` if spikes cover no frame at all."""
+        if self.uncovered == self.read:
+            raise InputError(f"the spikes cover none of the {self.read} frames - check --offset, "
+                             "--spike-rate and --spike-size")
 
     @property
     def input_was_damaged(self) -> bool:

@@ -56,10 +56,14 @@ class _WarningCounter(logging.Handler):
 
 
 class Console:
-    """The terminal as commands see it; `configure` follows once the options are known."""
+    """The terminal as commands see it; `configure` follows once the options are known.
+
+    `kept` says what is left of a command that is interrupted.
+    """
 
     def __init__(self) -> None:
         self.quiet = False
+        self.kept = "nothing was left half written"
         self._verbosity = 0
         self._counter = _WarningCounter()
         self._stderr = _StderrHandler(logging.INFO)

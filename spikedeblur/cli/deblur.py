@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import click
 
 from spikedeblur.cli.batch import PIPE, Job, Outcome, plan_jobs, run_jobs
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.kept import kept
 from spikedeblur.cli.options import compute_options, spike_options
 from spikedeblur.cli.progress import KINDS, progress_display
 from spikedeblur.cli.status import ExitStatus
@@ -23,6 +25,7 @@ from spikedeblur.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from spikedeblur.pipeline import Deblurrer
+    from spikedeblur.shards import Shard
 
 
 @click.command("deblur")
@@ -89,8 +92,14 @@ if TYPE_CHECKING:
               help="The matrix the video's colours were made with, whatever its tag says; tags are "
                    "kept.  [default: the tag's, else bt709 from 720 rows up, bt601 below]")
 @click.option("--strict", is_flag=True, help="Any damage in the video is an error.")
-@click.option("--resume", is_flag=True, help="Go on where an interrupted run ended.")
-@click.option("--shard", metavar="I/N", help="Process one of N parts of the video.")
+@click.option("--resume", is_flag=True,
+              help="Go on where an interrupted run of the same command ended; begin if there was "
+                   "none, do nothing if it is finished.")
+@click.option("--shard", metavar="I/N",
+              help="Do one of N parts of the work; the last one done joins them.  [default: as "
+                   "torchrun or a Slurm array says, else 1/1]")
+@click.option("--segment", type=click.IntRange(min=1), default=64, show_default=True, metavar="N",
+              help="Frames of a segment: what a kill costs at most.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout; the last one sums up.")
 @click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True,
@@ -98,14 +107,13 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(console: Console, *, videos: tuple[Path, ...], spikes: tuple[Path, ...],
             output: Path | None, output_dir: Path | None, overwrite: bool, no_clobber: bool,
-            resume: bool, shard: str | None, as_json: bool, **settings: Any) -> ExitStatus:
+            shard: str | None, as_json: bool, **settings: Any) -> ExitStatus:
     """Deblur a video with the spikes of the same scene.
 
     Every frame keeps its time. Sound, subtitles, metadata, rotation and colour tags are kept.
     Several videos are done one after the other; one that fails does not stop the others.
     VIDEO may be -, standard input, which is stored in a temporary file first.
     """
-    _refuse_unavailable(resume, shard)
     if overwrite and no_clobber:
         raise UsageError("both --overwrite and --no-clobber are given - give one of them")
     jobs = plan_jobs(videos, spikes, output, output_dir)
@@ -120,19 +128,21 @@ def command(console: Console, *, videos: tuple[Path, ...], spikes: tuple[Path, .
     deblurrer = _deblurrer(settings)
     if not spikes and not deblurrer.uses_spikes:
         jobs = [replace(job, spikes=None) for job in jobs]
-    work = partial(_deblur, console, deblurrer, overwrite=overwrite, no_clobber=no_clobber,
-                   as_json=as_json, settings=settings)
+    work = partial(_deblur, console, deblurrer, shard=_shard(console, shard), overwrite=overwrite,
+                   no_clobber=no_clobber, as_json=as_json, settings=settings)
     if len(jobs) == 1:
         with _stdin_stored(jobs[0]) as job:
             return work(job, event="done").status
     return run_jobs(console, jobs, partial(work, event="video"), as_json)
 
 
-def _deblur(console: Console, deblurrer: Deblurrer, job: Job, *, event: str, overwrite: bool,
-            no_clobber: bool, as_json: bool, settings: dict[str, Any]) -> Outcome:
+def _deblur(console: Console, deblurrer: Deblurrer, job: Job, *, event: str, shard: Shard,
+            overwrite: bool, no_clobber: bool, as_json: bool, settings: dict[str, Any]) -> Outcome:
     """Deblur one video; `event` names the JSON object that says how it went."""
     _check_paths(job)
-    if no_clobber and job.output.exists():
+    resume = settings["resume"] or shard.count > 1
+    if (no_clobber and job.output.exists()) or (
+            resume and not overwrite and _is_finished(job.output, tidy=True)):
         console.note(f"{job.output} exists: nothing to do")
         return Outcome(ExitStatus.OK)
     reading = {**_reading(job.video, settings["start"], settings["end"], settings["frame_rate"]),
@@ -144,22 +154,25 @@ def _deblur(console: Console, deblurrer: Deblurrer, job: Job, *, event: str, ove
         return Outcome(ExitStatus.OK)
     warned = console.warnings
     with progress_display(settings["progress"], "deblurred", quiet=console.quiet,
-                          json_lines=as_json) as display:
+                          json_lines=as_json) as display, kept(console, job.output, display):
         tally = deblurrer.run(
             job.video, job.spikes, job.output, **reading, spike_options=settings["spike_options"],
             strict=settings["strict"], on_frame=display.advance_to, overwrite=overwrite,
+            resume=resume, shard=shard, segment=settings["segment"],
             compare=settings["compare"], codec=settings["codec"], crf=settings["crf"],
             preset=settings["preset"], pix_fmt=settings["pix_fmt"],
             encoder_options=dict(settings["encoder_options"]), audio=not settings["no_audio"],
             subtitles=not settings["no_subtitles"])
     warnings = console.warnings - warned
-    console.note(f"wrote {job.output}: {tally.written} frames in {display.seconds:.1f} s, "
+    joined = shard.count == 1 or _is_finished(job.output)
+    console.note(f"wrote {job.output if joined else f'shard {shard} of {job.output}'}: "
+                 f"{tally.written} frames in {display.seconds:.1f} s, "
                  f"{display.fps:.2f} fps, {warnings} warning{'' if warnings == 1 else 's'}")
     if as_json:
         from spikedeblur.memory import peak_rss_mb
 
         console.json({"event": event, "frames": tally.written, "fps": round(display.fps, 3),
-                      "output": str(job.output), "warnings": warnings,
+                      "output": str(job.output), "joined": joined, "warnings": warnings,
                       "peak_rss_mb": round(peak_rss_mb(), 1), "partial": tally.partial,
                       "uncovered": tally.uncovered, "not_finite": tally.not_finite,
                       "damaged": tally.damaged})
@@ -167,11 +180,26 @@ def _deblur(console: Console, deblurrer: Deblurrer, job: Job, *, event: str, ove
     return Outcome(status, tally.written)
 
 
-def _refuse_unavailable(resume: bool, shard: str | None) -> None:
-    for given, name in ((resume, "--resume"), (shard, "--shard")):
-        if given:
-            raise UsageError(f"{name} is not available yet - run whole videos, or parts of them by "
-                             "--start and --end")
+def _shard(console: Console, given: str | None) -> Shard:
+    """The part of the work to do: as given, else as the launcher of this process has it."""
+    from spikedeblur.shards import Shard, shard_of_environment
+
+    if given is not None:
+        return Shard.parse(given)
+    shard, launcher = shard_of_environment(os.environ)
+    if launcher:
+        console.note(f"shard {shard}, as {launcher} has it; --shard 1/1 does the whole video")
+    return shard
+
+
+def _is_finished(output: Path, tidy: bool = False) -> bool:
+    """Whether nothing is left to do for `output`. tidy: remove what a kill may have left then."""
+    from spikedeblur.parts import Parts, is_finished
+
+    finished = is_finished(output)
+    if finished and tidy:
+        Parts(output).remove()
+    return finished
 
 
 def _check_paths(job: Job) -> None:

@@ -117,10 +117,10 @@ def _run(args: Sequence[str] | None, console: Console) -> int:
         console.error(str(error), error)
         return error.exit_status
     except (click.Abort, KeyboardInterrupt):
-        console.error("interrupted - nothing was left half written")
+        console.error(f"interrupted - {console.kept}")
         return ExitStatus.CTRL_C
     except Terminated:
-        console.error("terminated - nothing was left half written")
+        console.error(f"terminated - {console.kept}")
         return ExitStatus.TERMINATED
     except SystemExit as error:  # click's own, after shell completion
         return int(error.code or ExitStatus.OK)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +36,24 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         raise OutputError(f"cannot create the folder {folder} ({error.strerror}) - "
                           "choose another") from None
+
+
+def remove_leftovers(folder: Path, stem: str = "") -> None:
+    """Remove temporary files and folders that killed runs have left, all or those of one name."""
+    for path in folder.glob(f".{glob.escape(stem)}{'.' if stem else '*'}[0-9]*.part*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make `target` the same file as `source`, or a copy where the file system has no links."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,7 @@ from typing import Self
 import numpy as np
 
 from spikedeblur.errors import InputError, OutputError, UsageError
-from spikedeblur.io.atomic import sync
+from spikedeblur.io.atomic import link_or_copy, sync
 from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, matrix_of
 from spikedeblur.io.image_files import read_image, write_image
 from spikedeblur.io.video_info import FALLBACK_RATE, VideoFrame, VideoInfo
@@ -46,6 +47,19 @@ def numbered_files(pattern: Path) -> list[Path]:
             raise InputError(f"image {number} of {pattern} is missing ({first} to {last} were "
                              "found) - complete the sequence")
     return [found[number] for number in range(first, last + 1)]
+
+
+def existing_images(pattern: Path) -> list[Path]:
+    """The files that a sequence written to `pattern`, or a single image, could replace."""
+    if _NUMBER.search(pattern.name):
+        return [entry for entry, _ in _matches(pattern)]
+    return [pattern] if pattern.exists() else []
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The images that lie in a folder, by name."""
+    return sorted(entry for entry in folder.iterdir()
+                  if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith("."))
 
 
 class ImageSequenceReader:
@@ -105,23 +119,22 @@ class ImageSequenceReader:
 
 
 class ImageSequenceWriter:
-    """Writes frames as numbered images from 1, which all appear when the `with` block ends well."""
+    """Writes frames as images numbered from `first`, which all appear when the `with` block ends
+    well."""
 
     def __init__(self, path: Path | str, source: VideoInfo, *, width: int | None = None,
-                 height: int | None = None, overwrite: bool = False) -> None:
+                 height: int | None = None, overwrite: bool = False, first: int = 1) -> None:
         self.path = Path(path)
         self.warnings = ["images hold no sound, times or colour tags: use .mkv to keep them"]
         self.frames = 0
         self._size = (width or source.width, height or source.height)
         self._sixteen = source.bit_depth > 8
-        self._overwrite = overwrite
+        self._first = first
         self._numbered = _NUMBER.search(self.path.name) is not None
         folder = self.path.parent
         if not folder.is_dir():
             raise OutputError(f"the output folder does not exist ({folder}) - create it first")
-        existing = [entry for entry, _ in _matches(self.path)] if self._numbered else (
-            [self.path] if self.path.exists() else [])
-        if existing and not overwrite:
+        if not overwrite and (existing := existing_images(self.path)):
             raise OutputError(f"the output exists ({existing[0]}) - give -y to replace it, or "
                               "another -o")
         self._folder = folder / f".{self.path.stem.replace('%', '')}.{os.getpid()}.part"
@@ -150,9 +163,16 @@ class ImageSequenceWriter:
             rgb = rgb.astype(np.uint16) * 257
         elif not self._sixteen and rgb.dtype == np.uint16:
             rgb = ((rgb.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        number = self._first + self.frames
         self.frames += 1
-        name = self.path.name % self.frames if self._numbered else self.path.name
+        name = self.path.name % number if self._numbered else self.path.name
         self._guard(lambda: write_image(self._folder / name, rgb))
+
+    def append(self, folder: Path) -> None:
+        """Take over the images that another writer has made in `folder`, and leave them there."""
+        for image in images_in(folder):
+            self._guard(partial(link_or_copy, image, self._folder / image.name))
+            self.frames += 1
 
     def _publish(self) -> None:
         for entry in sorted(self._folder.iterdir()):

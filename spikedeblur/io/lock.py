@@ -19,15 +19,20 @@ LOGGER = logging.getLogger(__name__)
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
+class InUseError(OutputError):
+    """Another process is at work where this one was to be, or has just finished there."""
+
+
 @contextmanager
-def exclusive(path: Path, subject: str) -> Iterator[None]:
+def exclusive(path: Path, subject: str, wait: bool = False) -> Iterator[None]:
     """Hold the lock file `path` while the block runs; it is removed at the end.
 
     `subject` is what the lock is for, as in "the folder runs/first". Another process that holds
-    it is named by its id in an `OutputError`, as is a folder that cannot be written. Holds between
+    it is waited for, or named by its id in an `OutputError`, as is a folder that cannot be written.
+    Holds between
     processes, not between threads of one. A file that a killed process left behind locks nothing.
     """
-    file = _lock(path, subject)
+    file = _lock(path, subject, wait)
     try:
         yield
     finally:
@@ -35,16 +40,19 @@ def exclusive(path: Path, subject: str) -> Iterator[None]:
         file.close()
 
 
-def _lock(path: Path, subject: str) -> TextIO:
+def _lock(path: Path, subject: str, wait: bool) -> TextIO:
     """Open and lock the file, again when its last holder removed it in between."""
     while True:
         try:
             file = open(path, "a+", encoding="utf-8")  # noqa: SIM115  # the lock lasts while open
+        except FileNotFoundError:
+            raise InUseError(f"the folder {path.parent} is gone - another process has finished "
+                             "with it") from None
         except OSError as error:
             raise OutputError(f"cannot write {path} ({error.strerror}) - "
                               "check the folder and its permissions") from None
         try:
-            _take(file, subject)
+            _take(file, subject, wait)
             if _is_at(file, path):
                 return file
         except BaseException:
@@ -53,11 +61,11 @@ def _lock(path: Path, subject: str) -> TextIO:
         file.close()
 
 
-def _take(file: TextIO, subject: str) -> None:
+def _take(file: TextIO, subject: str, wait: bool) -> None:
     """Lock an open file and write into it who did."""
     try:
         # Not flock: a forked data worker would inherit that one, and outlive a killed run with it.
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError as error:
         if error.errno in NO_LOCKS:
             LOGGER.warning("%s cannot be locked here (%s); see that no other process uses it",
@@ -65,7 +73,7 @@ def _take(file: TextIO, subject: str) -> None:
             return
         file.seek(0)
         holder = file.read().strip() or "unknown"
-        raise OutputError(f"{subject} is in use by another process (pid {holder}) - "
+        raise InUseError(f"{subject} is in use by another process (pid {holder}) - "
                           "wait for it to end, or choose another -o") from None
     file.truncate(0)
     file.write(f"{os.getpid()} on {socket.gethostname()}\n")

@@ -18,7 +18,7 @@ from typing import Any, Self, cast
 import av
 from av.packet import Packet
 
-from spikedeblur.errors import InputError
+from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.containers import (
     codecs_held,
     container_of,
@@ -53,13 +53,21 @@ class SegmentWriter:
         container = container_of(whole)
         choice = choose_encoder(EncoderSettings(codec, crf, preset, pix_fmt, encoder_options),
                                 source, size, container, codecs_held(container))
-        form = next(each for each in _FORMATS if choice.codec in codecs_held(each))
+        form = segment_format(choice.codec)
+        if form is None:
+            raise UsageError(f"{choice.codec} cannot be written in segments ({whole}) - choose "
+                             "another --codec")
         with ExitStack() as stack:
             self._output = stack.enter_context(open_output(path, form, overwrite=True))
             self._encoder = VideoEncoder(self._output, container, whole, source, choice, size,
                                          time_base or source.time_base)
             self._output.start_encoding()
             self._stack = stack.pop_all()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What of the input is not kept, as far as is known."""
+        return self._encoder.warnings
 
     @property
     def header(self) -> bytes:
@@ -86,6 +94,11 @@ class SegmentWriter:
     def _mux(self, packets: Sequence[Packet]) -> None:
         self.times += [cast(int, packet.pts) for packet in packets]
         self._output.mux(packets)
+
+
+def segment_format(codec: str) -> str | None:
+    """The format of a segment for packets of an encoder; None if there is none."""
+    return next((each for each in _FORMATS if codec in codecs_held(each)), None)
 
 
 def delay_of(times: Sequence[int]) -> int:

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from torch import Tensor
 
 from spikedeblur.errors import InputError, SpikedeblurError
+from spikedeblur.interruption import StopSignal
 from spikedeblur.models.config import Config
 from spikedeblur.models.vrt_spike import VRTSpike
 from spikedeblur.training.data.sampler import (
@@ -27,7 +28,6 @@ from spikedeblur.training.data.sampler import (
 )
 from spikedeblur.training.distributed import World
 from spikedeblur.training.events import Record, Report, Saved, StepDone, Validated
-from spikedeblur.training.interruption import StopSignal
 from spikedeblur.training.learner import Learner
 from spikedeblur.training.optimization import learning_rate
 from spikedeblur.training.run_folder import RunFolder, refuse_other_config, write_weights

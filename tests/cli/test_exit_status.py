@@ -141,7 +141,8 @@ class TestBadInput:
         assert "folder" in only_error(capsys)
 
     @pytest.mark.parametrize("args", [
-        ["--resume"], ["--shard", "1/2"], ["--slowmo", "0"], ["--crf", "-1"], ["--codec", "nope"],
+        ["--shard", "3/2"], ["--shard", "half"], ["--segment", "0"], ["--slowmo", "0"],
+        ["--crf", "-1"], ["--codec", "nope"],
         ["-e", "novalue"], ["-e", "nope=1"], ["--tile", "x"], ["--tile", "4"], ["--progress", "x"],
         ["--exposure", "0"], ["--exposure", "5parsec"], ["--offset", "later"], ["-y", "-n"],
         ["--start", "1:2:3:4"], ["--method", "net", "--device", "abacus"], ["--nope"], ["b.mkv"]])

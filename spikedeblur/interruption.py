@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: the step in progress ends, the state is saved, then the signal acts."""
+"""SIGTERM and Ctrl-C: the work in progress ends and is saved, then the signal acts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ SAME_SIGNAL_S = 3.0
 class StopSignal:
     """A context in which the first signal is remembered in `received`; a later one acts at once.
 
+    same_signal_s: within so many seconds, a signal counts as the one before, come twice.
     A signal that is ignored stays ignored (nohup). Signals reach the main thread only; elsewhere
     the context does nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, same_signal_s: float | None = None) -> None:
         self.received = 0
+        self._same_signal_s = SAME_SIGNAL_S if same_signal_s is None else same_signal_s
         self._received_at = 0.0
         self._previous: dict[signal.Signals, Any] = {}
 
@@ -44,7 +46,7 @@ class StopSignal:
         now = time.monotonic()
         if not self.received:
             self.received, self._received_at = number, now
-        elif now - self._received_at > SAME_SIGNAL_S:
+        elif now - self._received_at > self._same_signal_s:
             self.deliver(number)
 
     def _restore(self) -> None:

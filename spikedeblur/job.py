@@ -1,0 +1,115 @@
+"""What a run does, as far as its pictures depend on it: two runs of one job make equal segments."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from spikedeblur import __version__
+from spikedeblur.errors import shown
+from spikedeblur.io.fingerprint import fingerprint, fingerprint_of_all
+from spikedeblur.io.images import is_image_sequence, numbered_files
+from spikedeblur.io.sidecar import sidecar_path
+from spikedeblur.io.spike_source import SpikeOptions
+
+# How the job was begun, which may differ from run to run.
+_CIRCUMSTANCES = {"video_path", "tile", "overwrite"}
+_FILES = {"video": "the video", "spikes": "the spikes", "sidecar": "the sidecar of the spikes",
+          "weights": "the weights", "version": "the program's version"}
+
+
+class Job(BaseModel):
+    """Hashes of what is read, and every setting by its name.
+
+    tile: the side chosen where it follows the free memory, so that all segments have the same.
+    overwrite: whether an output that was there may be replaced.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str
+    video: str
+    spikes: str | None
+    sidecar: str | None
+    weights: str | None
+    reading: dict[str, JsonValue]
+    timing: dict[str, JsonValue]
+    method: dict[str, JsonValue]
+    exposures: dict[str, JsonValue]
+    output: dict[str, JsonValue]
+    segment: int
+    video_path: str
+    tile: int | None
+    overwrite: bool
+
+    def differences(self, now: Job) -> Iterator[str]:
+        """What `now` has otherwise, in words."""
+        then = self.model_dump(exclude=_CIRCUMSTANCES)
+        for name, new in now.model_dump(exclude=_CIRCUMSTANCES).items():
+            old = then[name]
+            if name in _FILES:
+                if old != new:
+                    yield _FILES[name]
+            elif isinstance(new, dict):
+                yield from (_changed(key, old.get(key), new.get(key))
+                            for key in {**old, **new} if old.get(key) != new.get(key))
+            elif old != new:
+                yield _changed(name, old, new)
+
+    def reading_keywords(self) -> dict[str, Any]:
+        """Keywords of `open_video`."""
+        return {name: Fraction(value) if isinstance(value, str) and name != "colorspace" else value
+                for name, value in self.reading.items()}
+
+
+def describe_job(video: Path, spikes: object, options: SpikeOptions | None, *,
+                 reading: dict[str, Any], timing: dict[str, Any], method: dict[str, Any],
+                 output: dict[str, Any], segment: int, model: object, tile: int | None,
+                 overwrite: bool) -> Job:
+    """The job of a run; all of its files are read for their hashes.
+
+    spikes: a file, or anything with a `path`, or what else is told apart by its type only.
+    """
+    path = spikes if isinstance(spikes, str | Path) else getattr(spikes, "path", None)
+    sidecar = None if path is None else sidecar_path(path)
+    files = numbered_files(video) if is_image_sequence(video) else [video]
+    return Job(
+        version=__version__,
+        video=fingerprint(video) if files == [video] else fingerprint_of_all(files),
+        spikes=(None if spikes is None else type(spikes).__name__ if path is None
+                else fingerprint(Path(path))),
+        sidecar=fingerprint(sidecar) if sidecar is not None and sidecar.exists() else None,
+        weights=weights_fingerprint(model), reading=_plain(reading), timing=timing, method=method,
+        exposures=_plain(asdict(options or SpikeOptions())), output=_plain(output),
+        segment=segment, video_path=str(video.absolute()), tile=tile, overwrite=overwrite)
+
+
+def weights_fingerprint(model: object) -> str | None:
+    """SHA-256 of a network's tensors and their names; of another function, its name."""
+    if model is None:
+        return None
+    if not isinstance(model, torch.nn.Module):
+        return getattr(model, "__qualname__", type(model).__qualname__)
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The same as JSON holds it: fractions and paths become text."""
+    plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return plain
+
+
+def _changed(name: str, old: object, new: object) -> str:
+    return f"{name.replace('_', ' ')} ({shown(old)} before, now {shown(new)})"

@@ -1,0 +1,72 @@
+"""Finished segments become the output, without encoding anything again."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from spikedeblur.errors import InputError, OutputError
+from spikedeblur.io.atomic import remove_leftovers
+from spikedeblur.io.images import ImageSequenceWriter
+from spikedeblur.io.lock import exclusive
+from spikedeblur.io.segments import delay_of, timed_packets
+from spikedeblur.io.video_info import VideoInfo
+from spikedeblur.io.video_writer import VideoWriter
+from spikedeblur.parts import Parts, Segment, SegmentFile
+from spikedeblur.sinks import VideoSinks
+from spikedeblur.tally import Tally
+
+
+def join(parts: Parts, segments: list[Segment], source: VideoInfo, damaged: int,
+         **sinks: Any) -> tuple[Tally, list[str]]:
+    """Write the output of `parts`, and the comparison beside it, from all segments; remove these.
+
+    source, sinks: the same as the segments were made with, see `VideoSinks`. Sound, subtitles,
+    chapters and metadata are copied from the source as when frames are written. Until the output
+    is whole, parts stay as they are, so that a join that is cut short can be done again.
+    damaged: corrupt packets and frames of the source.
+    Returns what became of the frames, and what the output does not keep. Raises `InUseError` while
+    another process joins, `InputError` for damaged segments and where no frame has spikes,
+    `OutputError` for what cannot be written.
+    """
+    with exclusive(parts.folder / "join.lock", str(parts.output)):
+        total = _total(parts, segments, damaged)
+        parts.note_joining()
+        remove_leftovers(parts.output.parent, parts.output.stem.replace("%", ""))
+        with VideoSinks(parts.output, source, **sinks, overwrite=True) as outputs:
+            for place, writer in enumerate(outputs.writers):
+                files = {parts.file(number, writer.path): segment.files[place]
+                         for number, segment in enumerate(segments)}
+                if isinstance(writer, ImageSequenceWriter):
+                    for folder in files:
+                        writer.append(folder)
+                elif isinstance(writer, VideoWriter):
+                    _append(writer, files)
+        parts.remove()
+    return total, [*outputs.warnings, *(
+        warning for segment in segments for warning in segment.warnings)]
+
+
+def _total(parts: Parts, segments: list[Segment], damaged: int) -> Tally:
+    total = Tally()
+    for segment in segments:
+        total.add(Tally(**segment.tally))
+    end = parts.end
+    total.damaged = max(damaged, 0 if end is None else end.damaged)
+    try:
+        total.check_coverage()
+    except InputError:
+        parts.remove()
+        raise
+    return total
+
+
+def _append(writer: VideoWriter, files: dict[Path, SegmentFile]) -> None:
+    delay = max(delay_of(file.times) for file in files.values())
+    for path, file in files.items():
+        if bytes.fromhex(file.header) != writer.header:
+            raise OutputError(f"{path} was made by an encoder of other settings or another version "
+                              f"(header {file.header[:16]}...) - remove it and give --resume")
+        writer.append(timed_packets(path, file.times, file.end, delay, Fraction(writer.time_base)),
+                      file.end)
