@@ -19,6 +19,7 @@ from spikedeblur.io.fingerprint import fingerprint, fingerprint_of_all
 from spikedeblur.io.images import is_image_sequence, numbered_files
 from spikedeblur.io.sidecar import sidecar_path
 from spikedeblur.io.spike_source import SpikeOptions
+from spikedeblur.slowmotion import SlowMotion
 
 # How the job was begun, which may differ from run to run.
 _CIRCUMSTANCES = {"video_path", "tile", "overwrite"}
@@ -41,7 +42,8 @@ class Job(BaseModel):
     sidecar: str | None
     weights: str | None
     reading: dict[str, JsonValue]
-    timing: dict[str, JsonValue]
+    slowmo: int
+    slowmo_timing: str
     method: dict[str, JsonValue]
     exposures: dict[str, JsonValue]
     output: dict[str, JsonValue]
@@ -71,7 +73,7 @@ class Job(BaseModel):
 
 
 def describe_job(video: Path, spikes: object, options: SpikeOptions | None, *,
-                 reading: dict[str, Any], timing: dict[str, Any], method: dict[str, Any],
+                 reading: dict[str, Any], slow_motion: SlowMotion, method: dict[str, Any],
                  output: dict[str, Any], segment: int, model: object, tile: int | None,
                  overwrite: bool) -> Job:
     """The job of a run; all of its files are read for their hashes.
@@ -80,16 +82,22 @@ def describe_job(video: Path, spikes: object, options: SpikeOptions | None, *,
     """
     path = spikes if isinstance(spikes, str | Path) else getattr(spikes, "path", None)
     sidecar = None if path is None else sidecar_path(path)
-    files = numbered_files(video) if is_image_sequence(video) else [video]
     return Job(
         version=__version__,
-        video=fingerprint(video) if files == [video] else fingerprint_of_all(files),
+        video=fingerprint_of_video(video),
         spikes=(None if spikes is None else type(spikes).__name__ if path is None
                 else fingerprint(Path(path))),
         sidecar=fingerprint(sidecar) if sidecar is not None and sidecar.exists() else None,
-        weights=weights_fingerprint(model), reading=_plain(reading), timing=timing, method=method,
+        weights=weights_fingerprint(model), reading=_plain(reading), method=method,
+        slowmo=slow_motion.factor, slowmo_timing=slow_motion.timing,
         exposures=_plain(asdict(options or SpikeOptions())), output=_plain(output),
         segment=segment, video_path=str(video.absolute()), tile=tile, overwrite=overwrite)
+
+
+def fingerprint_of_video(path: Path) -> str:
+    """The fingerprint of a video file, or of all images of a sequence. Raises `InputError`."""
+    return (fingerprint_of_all(numbered_files(path)) if is_image_sequence(path)
+            else fingerprint(path))
 
 
 def weights_fingerprint(model: object) -> str | None:

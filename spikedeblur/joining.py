@@ -11,10 +11,13 @@ from spikedeblur.io.atomic import remove_leftovers
 from spikedeblur.io.images import ImageSequenceWriter
 from spikedeblur.io.lock import exclusive
 from spikedeblur.io.segments import delay_of, timed_packets
+from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.io.video_writer import VideoWriter
+from spikedeblur.job import fingerprint_of_video
 from spikedeblur.parts import Parts, Segment, SegmentFile
-from spikedeblur.sinks import VideoSinks
+from spikedeblur.sinks import VideoSinks, rehearse
+from spikedeblur.slowmotion import SlowMotion
 from spikedeblur.tally import Tally
 
 
@@ -46,6 +49,32 @@ def join(parts: Parts, segments: list[Segment], source: VideoInfo, damaged: int,
         parts.remove()
     return total, [*outputs.warnings, *(
         warning for segment in segments for warning in segment.warnings)]
+
+
+def join_output(parts: Parts, video: Path | None = None, *,
+                overwrite: bool = False) -> tuple[Tally, list[str]]:
+    """Join the parts of an output, all of which have been made, as `job.json` there says.
+
+    video: where the video is now, None if it is still where it was. Returns and raises what `join`
+    does, and `InputError` for parts that are missing or another video.
+    """
+    job = parts.job
+    if job is None:
+        raise InputError(f"there are no parts of {parts.output} ({parts.folder}) - check the name")
+    segments = parts.complete()
+    if segments is None:
+        raise InputError(f"{parts.output} is not complete: {parts.lacking()} - run the shards that "
+                         "have not ended well again")
+    video = video or Path(job.video_path)
+    if fingerprint_of_video(video) != job.video:
+        raise InputError(f"{video} is not the video that the parts in {parts.folder} were made of "
+                         "- give --video")
+    sinks: dict[str, Any] = {**job.output, "slow_motion": SlowMotion(job.slowmo,
+                                                                     job.slowmo_timing)}
+    with open_video(video, **job.reading_keywords()) as reader:
+        rehearse(parts.output, reader.info, **sinks,
+                 overwrite=overwrite or job.overwrite or parts.joining)
+        return join(parts, segments, reader.info, 0, **sinks)
 
 
 def _total(parts: Parts, segments: list[Segment], damaged: int) -> Tally:

@@ -17,7 +17,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
+from itertools import count, takewhile
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -158,6 +158,14 @@ class Parts:
         if end is not None:
             numbers = takewhile(lambda number: number * length < end.frames, numbers)
         return (number for number in numbers if self.segment(number) is None)
+
+    def lacking(self) -> str:
+        """What is not there yet, in words."""
+        if self.end is None:
+            return f"{len(self.numbers())} segments are done, the last is not among them"
+        numbers = [str(number) for number in self.missing(count())]
+        more = f" and {len(numbers) - 5} more" if len(numbers) > 5 else ""
+        return f"missing are segments {', '.join(numbers[:5])}{more}"
 
     def complete(self) -> list[Segment] | None:
         """All segments of the video, in order; None while one is missing or the end is unknown."""

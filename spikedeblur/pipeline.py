@@ -222,9 +222,8 @@ class Deblurrer:
             tile = self._settings["tile"] or self.tiled.choose_tile(
                 source.height, source.width, self.restorer.window)
             model = self.tiled.model
-        described = job(timing={"slowmo": slow.factor, "slowmo_timing": slow.timing},
-                        method=self._settings, model=model, tile=tile, output=sinks,
-                        overwrite=overwrite)
+        described = job(slow_motion=slow, method=self._settings, model=model, tile=tile,
+                        output=sinks, overwrite=overwrite)
         return SegmentedOutput(output, source, described, shard=shard, resume=resume,
                                slow_motion=slow, **sinks)
 

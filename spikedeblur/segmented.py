@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +30,7 @@ from spikedeblur.open_segment import OpenSegment
 from spikedeblur.parts import End, Parts
 from spikedeblur.restorers import Restored
 from spikedeblur.shards import Shard
-from spikedeblur.sinks import VideoSinks
+from spikedeblur.sinks import rehearse
 from spikedeblur.slowmotion import SlowMotion
 from spikedeblur.tally import Tally
 
@@ -151,18 +151,11 @@ class SegmentedOutput:
         return total
 
     def _rehearse(self) -> list[str]:
-        """Open the output as it is going to be, for what is wrong with it, and leave nothing.
-
-        Returns what it warns of."""
-        warnings: list[str] = []
+        """What is wrong with the output as it is going to be, or not kept in it."""
         begun = self.parts.job if self._resume else None
         replace = self._job.overwrite or self.parts.joining or (
             begun is not None and begun.overwrite)
-        with suppress(_EnoughSeen), VideoSinks(self.parts.output, self._source, **self._sinks,
-                                               overwrite=replace) as sinks:
-            warnings += sinks.warnings
-            raise _EnoughSeen
-        return warnings
+        return rehearse(self.parts.output, self._source, **self._sinks, overwrite=replace)
 
     def _plan(self) -> None:
         """Which segments are to be done, and how much there is to do."""
@@ -192,7 +185,3 @@ class SegmentedOutput:
         """Leave no folder in which nothing is done."""
         if self._shard.count == 1 and not self.parts.numbers():
             self.parts.remove()
-
-
-class _EnoughSeen(Exception):
-    """Ends the rehearsal."""

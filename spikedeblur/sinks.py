@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -71,6 +71,21 @@ class VideoSinks:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self._stack.__exit__(kind, error, trace)
+
+
+def rehearse(path: Path, source: VideoInfo, **sinks: Any) -> list[str]:
+    """Open `VideoSinks` for what is wrong with them, and leave nothing; returns their warnings.
+
+    Raises what opening them does."""
+    warnings: list[str] = []
+    with suppress(_EnoughSeen), VideoSinks(path, source, **sinks) as rehearsed:
+        warnings += rehearsed.warnings
+        raise _EnoughSeen
+    return warnings
+
+
+class _EnoughSeen(Exception):
+    """Ends a rehearsal."""
 
 
 def comparison_path(output: Path) -> Path:

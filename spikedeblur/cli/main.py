@@ -20,7 +20,7 @@ from spikedeblur.cli.console import Console
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.errors import SpikedeblurError
 
-COMMANDS = ("deblur", "align", "info", "voxelize", "simulate", "train", "benchmark")
+COMMANDS = ("deblur", "join", "align", "info", "voxelize", "simulate", "train", "benchmark")
 EPILOG = """\b
 Try it on the bundled sample:
   spikedeblur simulate sample -o sample

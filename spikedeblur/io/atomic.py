@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
+import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +21,27 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def cannot_write(path: Path, error: BaseException) -> OutputError:
+    """What to raise in place of what the system, or FFmpeg, raised while `path` was written.
+
+    Where space or a limit has run out, the message says how many bytes there are.
+    """
+    number = getattr(error, "errno", None)
+    said = " ".join((getattr(error, "strerror", None) or str(error)).split())
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        folder = next(each for each in path.absolute().parents if each.is_dir())
+        space = shutil.disk_usage(folder)
+        return OutputError(f"cannot write {path} ({said}: {space.free:,} of {space.total:,} bytes "
+                           "are free) - make room, or choose another disk")
+    if number == errno.EFBIG:
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        allowed = "" if limit == resource.RLIM_INFINITY else f": the limit is {limit:,} bytes"
+        return OutputError(f"cannot write {path} ({said}{allowed}) - raise the limit (ulimit -f), "
+                           "or choose another disk")
+    return OutputError(f"cannot write {path} ({said}) - check the folder, its permissions and the "
+                       "format")
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
@@ -75,7 +98,6 @@ def atomic_path(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
         os.replace(temporary, path)
         sync(path.parent)
     except OSError as error:
-        raise OutputError(f"cannot write {path} ({error.strerror or error}) - "
-                          "check space and permissions") from error
+        raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)

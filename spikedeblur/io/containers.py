@@ -13,7 +13,8 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import DataStream, Stream
 
-from spikedeblur.errors import InputError, OutputError, SpikedeblurError, UsageError
+from spikedeblur.errors import InputError, SpikedeblurError, UsageError
+from spikedeblur.io.atomic import cannot_write
 from spikedeblur.io.limits import decoder_options
 from spikedeblur.io.pipes import destination
 
@@ -95,8 +96,7 @@ def output_errors(path: Path) -> Iterator[None]:
     except (SpikedeblurError, BrokenPipeError):
         raise  # already said, or nobody is left to read the output
     except (av.FFmpegError, OSError) as error:
-        raise OutputError(f"cannot write {path} ({reason(error)}) - check space, permissions and "
-                          "the format") from error
+        raise cannot_write(path, error) from error
 
 
 @lru_cache

@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 
 from spikedeblur.errors import InputError, OutputError, UsageError
-from spikedeblur.io.atomic import link_or_copy, sync
+from spikedeblur.io.atomic import cannot_write, link_or_copy, sync
 from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, matrix_of
 from spikedeblur.io.image_files import read_image, write_image
 from spikedeblur.io.video_info import FALLBACK_RATE, VideoFrame, VideoInfo
@@ -184,8 +184,7 @@ class ImageSequenceWriter:
         try:
             action()
         except OSError as error:
-            raise OutputError(f"cannot write {self.path} ({error.strerror or error}) - check space "
-                              "and permissions") from error
+            raise cannot_write(self.path, error) from error
 
 
 def _matches(pattern: Path) -> list[tuple[Path, re.Match[str]]]:

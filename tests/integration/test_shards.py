@@ -1,0 +1,190 @@
+"""Shards: several processes share the work on a video, and it comes out as from one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spikedeblur.cli.main import main
+from spikedeblur.errors import UsageError
+from spikedeblur.io.lock import InUseError
+from spikedeblur.io.segments import SegmentWriter
+from spikedeblur.parts import Parts, is_finished
+from spikedeblur.pipeline import Deblurrer
+from spikedeblur.shards import Shard, shard_of_environment
+from tests.integration.killing import FRAMES, Job, assert_same_video, make_job
+
+LONG = 130
+
+
+def mixing(rgb, voxels, target_time):
+    """A model whose every frame depends on its place in the window and on all others in it."""
+    places = torch.arange(1.0, 1 + rgb.shape[1]).reshape(1, -1, 1, 1, 1)
+    return rgb * 0.5 + (rgb * places).sum(1, keepdim=True) / places.sum() * places / 20
+
+
+@pytest.fixture(scope="module", params=[40, LONG])
+def whole(request, tmp_path_factory) -> Job:
+    """A job done at once, without segments that end before the video does."""
+    job = make_job(tmp_path_factory.mktemp("whole") / "job", ".mkv", request.param)
+    Deblurrer(mixing).run(job.video, job.spikes, job.output, codec="ffv1", segment=10**6)
+    return job
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """Names of the segments that are written."""
+    names: list[str] = []
+    begin = SegmentWriter.__init__
+
+    def noted(self, path, *arguments, **options):
+        names.append(path.name)
+        begin(self, path, *arguments, **options)
+
+    monkeypatch.setattr(SegmentWriter, "__init__", noted)
+    return names
+
+
+def in_shards(whole: Job, output: Path, count: int, segment: int) -> None:
+    for index in reversed(range(count)):  # the end of the video first
+        if is_finished(output):  # there are fewer segments than shards
+            continue
+        Deblurrer(mixing).run(whole.video, whole.spikes, output, codec="ffv1", segment=segment,
+                              shard=Shard(index + 1, count))
+    assert_same_video(whole.output, output)
+    assert not Parts(output).folder.exists()
+
+
+@pytest.mark.parametrize("whole", [40], indirect=True)
+@pytest.mark.parametrize("count,segment", [(3, 7), (2, 64)])
+def test_shards_make_what_one_process_makes(whole, tmp_path, opened, count, segment):
+    in_shards(whole, tmp_path / "out.mkv", count, segment)
+    assert len(opened) == len(set(opened)) == -(-40 // segment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole", [LONG], indirect=True)
+@pytest.mark.parametrize("count,segment", [
+    (count, segment) for count in (1, 2, 3, 5) for segment in (7, 64, 512)])
+def test_any_number_of_shards_and_length_of_segments(whole, tmp_path, opened, count, segment):
+    in_shards(whole, tmp_path / "out.mkv", count, segment)
+    assert len(opened) == len(set(opened)) == -(-LONG // segment)
+
+
+@given(st.integers(1, 40), st.integers(0, 200), st.integers(0, 20))
+def test_every_segment_belongs_to_one_shard(count, expected, further):
+    """Whether the length of the video is known, is estimated too low, or not at all."""
+    for estimate in (expected, None):
+        owners = Counter(number for index in range(count) for number in itertools.takewhile(
+            lambda number: number < expected + further,
+            Shard(index + 1, count).segments(estimate)))
+        assert owners == dict.fromkeys(range(expected + further), 1)
+
+
+@pytest.mark.parametrize("environment,shard,launcher", [
+    ({}, "1/1", ""), ({"RANK": "2", "WORLD_SIZE": "4"}, "3/4", "torchrun"),
+    ({"RANK": "0", "WORLD_SIZE": "1"}, "1/1", ""), ({"RANK": "x", "WORLD_SIZE": "4"}, "1/1", ""),
+    ({"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_COUNT": "3", "SLURM_ARRAY_TASK_MIN": "5",
+      "SLURM_ARRAY_TASK_STEP": "1"}, "3/3", "Slurm"),
+    ({"SLURM_ARRAY_TASK_ID": "6", "SLURM_ARRAY_TASK_COUNT": "4", "SLURM_ARRAY_TASK_MIN": "0",
+      "SLURM_ARRAY_TASK_STEP": "2"}, "4/4", "Slurm"),
+    ({"SLURM_ARRAY_TASK_ID": "6", "SLURM_ARRAY_TASK_COUNT": "1"}, "1/1", "")])
+def test_launchers_are_recognised(environment, shard, launcher):
+    found, by = shard_of_environment(environment)
+    assert (str(found), by) == (shard, launcher)
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "half", "1/", "/2", "1/2/3", "-1/2", "²/3"])
+def test_what_is_no_shard_is_refused(text):
+    with pytest.raises(UsageError):
+        Shard.parse(text)
+
+
+@pytest.fixture(scope="module")
+def sdm(tmp_path_factory) -> Job:
+    job = make_job(tmp_path_factory.mktemp("sdm") / "job", ".mp4")
+    assert job.deblur() == 0
+    return job
+
+
+def another(sdm: Job, folder: Path) -> Job:
+    job = sdm.copy(folder / "job")
+    job.output.unlink()
+    return job
+
+
+def test_a_shard_that_died_is_run_again_alone(sdm, tmp_path, opened, capsys):
+    job = another(sdm, tmp_path)
+    for index in (1, 2, 3):
+        assert job.deblur("--shard", f"{index}/3") == 0
+        if index == 2:  # it has lost its last segment, and half of another one
+            parts = Parts(job.output)
+            second, last = parts.numbers()[-2:]
+            (parts.folder / f"{last:06}.json").unlink()
+            path = parts.folder / f"{second:06}.nut"
+            path.write_bytes(path.read_bytes()[:-100])
+    assert not job.output.exists()
+    assert main(["join", str(job.output)]) == 1
+    assert f"missing are segments {second}, {last}" in capsys.readouterr().err
+    opened.clear()
+    assert job.deblur("--shard", "2/3") == 0
+    assert opened == [f"{second:06}.nut", f"{last:06}.nut"]
+    assert_same_video(sdm.output, job.output)
+
+
+@pytest.fixture
+def unjoined(sdm, tmp_path, monkeypatch) -> Job:
+    """A job whose shards are all done, the last one stopped before it joined them."""
+    def stopped(*_arguments, **_options):
+        raise InUseError("another process joins - wait")
+
+    job = another(sdm, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("spikedeblur.segmented.join", stopped)
+        for index in (2, 1):
+            assert main(["join", str(job.output)]) == 1
+            assert job.deblur("--shard", f"{index}/2") == 0
+    assert not job.output.exists()
+    return job
+
+
+def test_join_puts_together_what_is_there(sdm, unjoined, capsys):
+    video = unjoined.video.rename(unjoined.video.with_name("moved.mp4"))
+    parts = Parts(unjoined.output).folder
+    assert main(["join", str(parts)]) == 1 and "clip.mp4" in capsys.readouterr().err
+    assert main(["join", str(parts), "--video", str(sdm.output)]) == 1
+    assert "is not the video" in capsys.readouterr().err
+    assert main(["join", str(parts), "--video", str(video), "--json"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert (done["event"], done["frames"], done["output"]) == ("done", FRAMES,
+                                                               str(unjoined.output))
+    assert_same_video(sdm.output, unjoined.output)
+    assert not parts.exists()
+
+
+def test_join_replaces_nothing_unasked(sdm, unjoined, capsys):
+    unjoined.output.write_text("precious")
+    assert main(["join", str(unjoined.output)]) == 1 and "-y" in capsys.readouterr().err
+    assert unjoined.output.read_text() == "precious"
+    assert main(["join", str(unjoined.output), "-y"]) == 0
+    assert_same_video(sdm.output, unjoined.output)
+
+
+def test_join_says_what_is_missing(unjoined, capsys):
+    parts = Parts(unjoined.output)
+    (parts.folder / "000003.json").unlink()
+    assert main(["join", str(unjoined.output)]) == 1
+    assert "missing are segments 3" in capsys.readouterr().err
+    (parts.folder / "end.json").unlink()
+    assert main(["join", str(unjoined.output)]) == 1
+    assert "the last is not among them" in capsys.readouterr().err
+    (parts.folder / "job.json").unlink()
+    assert main(["join", str(unjoined.output)]) == 1
+    assert "there are no parts" in capsys.readouterr().err
