@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -17,22 +18,24 @@ PRECISIONS = ("auto", *DTYPES)
 def choose_device(name: str) -> torch.device:
     """auto (a GPU if there is one), cpu, cuda, cuda:N or mps -> the device.
 
+    Without N, a process that torchrun has started takes the GPU of its number on this machine.
     Raises `UsageError` for another name, and for a device that this machine does not have.
     """
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        name = ("cuda" if torch.cuda.is_available()
+                else "mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
         device = torch.device("meta")
+    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     if device.type not in ("cpu", "cuda", "mps"):
         raise UsageError(f"unknown device ({name!r}) - give auto, cpu, cuda, cuda:N or mps")
     present = {"cpu": 1, "cuda": torch.cuda.device_count(),
                "mps": int(torch.backends.mps.is_available())}[device.type]
     if (device.index or 0) >= present:
-        raise UsageError(f"this machine has no such device ({name}) - give --device auto or cpu")
+        raise UsageError(f"this machine has no such device ({device}) - give --device auto or cpu")
     return device
 
 

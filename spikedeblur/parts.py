@@ -99,13 +99,14 @@ class Parts:
         if begun is not None and resume and worth_keeping:
             if differences := ", ".join(begun.differences(job)):
                 raise UsageError(f"{self.folder} is of another job: {differences} - give what it "
-                                 "was begun with, or -y without --resume to begin anew")
+                                 "was begun with, or remove the folder to begin anew")
             return begun
-        if worth_keeping and (resume or not job.overwrite):
-            state = "is there" if begun is not None else "is there, but job.json is damaged"
-            way = "--resume to go on, or " if begun is not None else ""
-            raise OutputError(f"work of an interrupted run {state} ({len(self.numbers())} segments "
-                              f"in {self.folder}) - give {way}-y to begin anew")
+        if worth_keeping and not job.overwrite:
+            if begun is None:
+                raise OutputError(f"{self._job_file} is damaged: nobody knows what the segments "
+                                  f"there are of ({len(self.numbers())}) - remove the folder")
+            raise OutputError(f"work of an interrupted run is there ({len(self.numbers())} segments"
+                              f" in {self.folder}) - give --resume to go on, or -y to begin anew")
         if begun is not None and not list(begun.differences(job)):
             return begun
         self.clear()

@@ -37,6 +37,18 @@ def test_devices_and_precisions():
         choose_precision("fp16", cpu)
 
 
+def test_every_process_of_torchrun_takes_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    assert choose_device("auto") == torch.device("cuda")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda:2")
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    monkeypatch.setenv("LOCAL_RANK", "4")
+    with pytest.raises(UsageError, match="cuda:4"):
+        choose_device("auto")
+
+
 @pytest.mark.parametrize("has_bf16", [True, False])
 def test_a_precision_that_is_slow_here_is_warned_of(has_bf16, monkeypatch, caplog):
     monkeypatch.setattr("spikedeblur.device.computes_bf16", lambda device: has_bf16)

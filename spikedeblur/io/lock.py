@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -46,8 +46,8 @@ def _lock(path: Path, subject: str, wait: bool) -> TextIO:
         try:
             file = open(path, "a+", encoding="utf-8")  # noqa: SIM115  # the lock lasts while open
         except FileNotFoundError:
-            raise InUseError(f"the folder {path.parent} is gone - another process has finished "
-                             "with it") from None
+            raise InUseError(f"cannot write {path} (there is no such folder) - another process may "
+                             "have finished with it") from None
         except OSError as error:
             raise OutputError(f"cannot write {path} ({error.strerror}) - "
                               "check the folder and its permissions") from None
@@ -75,9 +75,9 @@ def _take(file: TextIO, subject: str, wait: bool) -> None:
         holder = file.read().strip() or "unknown"
         raise InUseError(f"{subject} is in use by another process (pid {holder}) - "
                           "wait for it to end, or choose another -o") from None
-    file.truncate(0)
-    file.write(f"{os.getpid()} on {socket.gethostname()}\n")
-    file.flush()
+    with suppress(OSError):  # on a full disk it is a lock nevertheless
+        os.ftruncate(file.fileno(), 0)
+        os.write(file.fileno(), f"{os.getpid()} on {socket.gethostname()}\n".encode())
 
 
 def _is_at(file: TextIO, path: Path) -> bool:

@@ -258,8 +258,8 @@ def test_signals_end_the_run_cleanly(recording, tmp_path, number, status):
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == status, errors
-    assert "Traceback" not in errors
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["frames"]
+    assert "Traceback" not in errors and "--resume" in errors.splitlines()[-1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["frames", "out.mkv.parts"]
 
 
 def make_image(path: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,17 +62,32 @@ def make_job(folder: Path, suffix: str, frames: int = FRAMES) -> Job:
     return Job(make_clip(folder, clip), folder / "spikes.dat")
 
 
-def in_child(action: Callable[[], int]) -> int:
-    """Begin `action` in a child process, whose exit status it gives; returns its id."""
+def in_child(action: Callable[[], int], stderr: int | None = None) -> int:
+    """Begin `action` in a child process, whose exit status it gives; returns its id.
+
+    stderr: a file descriptor; without it, what the child says is dropped.
+    """
     child = os.fork()
     if child:
         return child
     status = 99
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        os.dup2(os.open(os.devnull, os.O_WRONLY) if stderr is None else stderr, 2)
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         status = action()
+        sys.stderr.flush()
     finally:
         os._exit(status)
+
+
+def outcome_in_child(action: Callable[[], int]) -> tuple[int, str]:
+    """Exit status of `action`, and what it says, in a child process, which limits may be set in."""
+    reading, writing = os.pipe()
+    child = in_child(action, writing)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as said:
+        text = said.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), text
 
 
 def killed_after(seconds: float, action: Callable[[], int]) -> None:
