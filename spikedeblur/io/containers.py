@@ -28,7 +28,7 @@ MATROSKA = frozenset({"matroska", "webm"})
 MOVIE = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v"})
 # Container formats whose times lie on a grid of their own.
 TIME_GRIDS = {"matroska": Fraction(1, 1000), "webm": Fraction(1, 1000), "flv": Fraction(1, 1000),
-              "mpegts": Fraction(1, 90_000), "mpeg": Fraction(1, 90_000)}
+              "mpegts": Fraction(1, 90_000), "mpeg": Fraction(1, 90_000), "gif": Fraction(1, 100)}
 # Formats without times: frames follow each other at one rate.
 CONSTANT_RATE = frozenset({"avi", "yuv4mpegpipe", "rawvideo", "h264", "hevc"})
 

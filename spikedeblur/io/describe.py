@@ -37,7 +37,7 @@ def describe(decoder: Decoder, first: av.VideoFrame, start: Fraction | None, end
         pix_fmt=layout.name, path=decoder.path.resolve(), container=container.format.name,
         codec=stream.codec_context.name,
         lossless=stream.codec.lossless and not stream.codec.lossy,
-        video_index=stream.index, duration=duration, start=start, end=end,
+        video_index=stream.index, disposition=int(stream.disposition), duration=duration, start=start, end=end,
         frame_count_estimate=_estimate(stream.frames, duration, rate, start, end),
         colour=tags, matrix=matrix_of(tags, first.height, colorspace),
         full_range=_is_full_range(layout, tags), hdr=HdrMetadata.of(first),
@@ -60,8 +60,11 @@ def assumptions(info: VideoInfo, first: av.VideoFrame, colorspace: str | None) -
     if layout.family == "yuv" and unknown and colorspace is None:
         warnings.append(f"colour {matrix_name(info.colour.matrix)} is not supported: it is treated "
                         f"as {info.matrix_name}")
-    if layout.alpha and info.codec != "gif":
-        warnings.append(f"transparency ({layout.name}) is not kept")
+    # VP8 and VP9 keep it beside the pictures, where their decoders do not look.
+    beside = "1" in {value for key, value in info.stream_metadata.items()
+                     if key.lower() == "alpha_mode"}
+    if (layout.alpha and info.codec != "gif") or beside:
+        warnings.append(f"transparency ({info.codec if beside else layout.name}) is not kept")
     if first.interlaced_frame:
         warnings.append("the video is interlaced: its frames are treated as progressive")
     return warnings

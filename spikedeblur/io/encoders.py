@@ -29,9 +29,17 @@ _LOSSLESS_HOMES = frozenset({"matroska", "avi", "nut"})
 _EVEN_ONLY = frozenset({"libx264", "libx264rgb", "libx265", "libvpx"})
 # Below, libx265 (4.1) writes outside its memory: seen at widths of 33 to 48 pixels.
 _X265_MIN_WIDTH = 64
-# Every FFV1 frame stands alone, so that a damaged one cannot spoil those after it.
+# Encoders without --crf would aim at 200 kbit/s; they get the finest quantiser that they use well.
+_LAMBDA = 118  # FF_QP2LAMBDA
+_FINE = {"flags": "+qscale", "global_quality": str(2 * _LAMBDA)}
+_FINE_ENCODERS = ("mpeg4", "mpeg2video", "mpeg1video", "msmpeg4", "msmpeg4v2", "wmv1", "wmv2",
+                  "flv", "h263p", "mjpeg")
+# Every FFV1 frame stands alone, so that a damaged one cannot spoil those after it. VP8 takes its
+# crf for the best that a bitrate allows; this one allows any.
 _FIXED_OPTIONS = {"ffv1": {"g": "1", "level": "3", "slicecrc": "1"},
-                  "libvpx-vp9": {"row-mt": "1", "cpu-used": "2"}}
+                  "libvpx-vp9": {"row-mt": "1", "cpu-used": "2"}, "libvpx": {"b": "1000000000"}}
+# Formats whose muxers do not list the codecs they hold.
+_UNLISTED = {"mpegts": {"libx264", "libx265"}, "mpeg": {"mpeg2video"}}
 
 
 @dataclass(frozen=True)
@@ -91,8 +99,7 @@ def _default_codec(info: VideoInfo, width: int, container: str, held: set[str]) 
         return "ffv1"
     if container == "webm":
         return "libvpx-vp9" if layout.depth <= 8 else "libsvtav1"
-    if container == "mpegts":  # lists no codecs, but holds these
-        held = held | {"libx264", "libx265"}
+    held = held | _UNLISTED.get(container, set())
     plain = "libx264rgb" if layout.family == "rgb" else "libx264"
     deep = layout.depth > 8 and info.codec != "h264" and width >= _X265_MIN_WIDTH
     for name in ("libx265" if deep else plain, plain, "libtheora", "mpeg2video"):
@@ -145,7 +152,8 @@ def _pixel_format(wanted: str, info: VideoInfo, size: tuple[int, int], codec: st
             raise UsageError(f"{codec} has no pixel format for {size[0]}x{size[1]} - choose "
                              "another --codec")
         chosen = min(usable, key=lambda each: _loss(source, each))
-        if (chosen.chroma_x, chosen.chroma_y) < (source.chroma_x, source.chroma_y):
+        odd = size[0] % source.chroma_x or size[1] % source.chroma_y
+        if odd and (chosen.chroma_x, chosen.chroma_y) < (source.chroma_x, source.chroma_y):
             warnings.append(f"{codec} cannot hold {source.name} at the odd size "
                             f"{size[0]}x{size[1]}: {chosen.name} is written")
     if chosen.depth < source.depth:
@@ -160,8 +168,10 @@ def _pixel_format(wanted: str, info: VideoInfo, size: tuple[int, int], codec: st
 
 def _fits(layout: PixelLayout, codec: str, size: tuple[int, int]) -> bool:
     """Whether frames of `size` can be made in a pixel format: integers, whole chroma samples."""
-    if layout.depth > 16 or "f16" in layout.name or "f32" in layout.name:
+    if layout.depth > 16 or "f16" in layout.name or "f32" in layout.name or layout.name == "pal8":
         return False
+    if codec == "mjpeg":  # whose limited range is not standard
+        return layout.full_range
     if codec not in _EVEN_ONLY:
         return True
     if layout.family == "gray":  # which decoders return as 4:2:0, of limited range
@@ -190,6 +200,8 @@ def _options(settings: EncoderSettings, encoder: av.Codec, layout: PixelLayout,
     default_crf = _DEFAULT_CRF | _DEEP_CRF if deep else _DEFAULT_CRF
     given = dict(settings.options or {})
     options = dict(_FIXED_OPTIONS.get(encoder.name, {}))
+    if encoder.name in _FINE_ENCODERS and "b" not in given:
+        options.update(_FINE)
     for name, value, table in (("crf", settings.crf, default_crf),
                                ("preset", settings.preset, _DEFAULT_PRESET)):
         if value is not None and name not in known:

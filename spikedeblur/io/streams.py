@@ -19,7 +19,9 @@ from spikedeblur.io.video_info import VideoInfo
 # What describes the old file rather than its content; muxers write their own.
 _STALE_KEYS = frozenset({
     "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "number_of_frames",
-    "number_of_bytes", "bps", "vendor_id", "rotate"})
+    "number_of_bytes", "bps", "vendor_id", "rotate", "alpha_mode"})
+_PICTURE_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif",
+                  "webp": "image/webp", "tiff": "image/tiff"}
 _CANDIDATES = (("matroska", ".mkv"), ("mp4", ".mp4"), ("mov", ".mov"), ("avi", ".avi"))
 
 
@@ -78,6 +80,12 @@ class StreamCopier:
         bases = (self._source.streams[index].time_base for index in self._targets)
         return [Fraction(base) for base in bases if base is not None]
 
+    @property
+    def has_defaults(self) -> bool:
+        """Whether the source says which of its streams are played by default."""
+        return self._source is not None and any(
+            stream.disposition & Disposition.default for stream in self._source.streams)
+
     def begin(self) -> None:
         """Start reading; call when the output's header has been written."""
         if self._source is None or not self._targets:
@@ -133,10 +141,13 @@ class StreamCopier:
             self.warnings.append(f"the audio stream {stream.index} is left out, for it cannot last "
                                  f"{self._slower} times as long: --slowmo-timing keep keeps it")
             return
+        name = self._output.format.name
         if isinstance(stream, AttachmentStream):
             self._attach(stream)
             return
-        name = self._output.format.name
+        if stream.disposition & Disposition.attached_pic and name == "matroska":
+            self._attach_cover(stream)
+            return
         if _can_hold(stream, name):
             target = self._output.add_stream_from_template(stream, opaque=True)
             target.metadata.update(lasting_metadata(stream.metadata))
@@ -156,6 +167,18 @@ class StreamCopier:
             return
         self._output.add_attachment(stream.name or f"attachment{stream.index}",
                                     stream.mimetype or "application/octet-stream", stream.data)
+
+    def _attach_cover(self, stream: Stream) -> None:
+        """Attach a cover picture, which is a stream of one packet elsewhere, as Matroska has it."""
+        assert self._info.path is not None
+        codec = codec_name(stream)
+        kind = stream.metadata.get("mimetype") or _PICTURE_TYPES.get(codec, f"image/{codec}")
+        name = stream.metadata.get("filename") or f"cover.{kind.split('/')[1].replace('jpeg', 'jpg')}"
+        with open_input(self._info.path) as source:
+            packets = source.demux(source.streams[stream.index])
+            picture = next((bytes(packet) for packet in packets if packet.size), None)
+        if picture is not None:
+            self._output.add_attachment(name, kind, picture)
 
     def _copy_chapters(self) -> None:
         """Keep the chapters that overlap the part that is read."""

@@ -10,6 +10,7 @@ import av
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Disposition
 
 from spikedeblur.errors import OutputError, UsageError
 from spikedeblur.io.colour import FULL, LIMITED, RGB_MATRIX, ColourConverter, PixelLayout
@@ -21,6 +22,8 @@ from spikedeblur.io.video_info import VideoFrame, VideoInfo
 # libx265 leaves dts uninitialised when the video ends before its reordering has begun.
 _FRAMES_OF_REAL_DTS = 3
 _GLOBAL_HEADER = 0x40  # AVFMT_GLOBALHEADER
+# These count frames of one rate, whatever the format could hold.
+_CONSTANT_RATE_CODECS = frozenset({"mpeg1video", "mpeg2video", "mpeg4"})
 
 
 class VideoEncoder:
@@ -45,7 +48,7 @@ class VideoEncoder:
         self._last_pts: int | None = None
         self._durations: dict[int, int] = {}
         self._inexact = False
-        self._grid = self._choose_time_base()
+        self._grid = self._choose_time_base(choice.codec)
         self.stream = self._add_stream(output, choice)
 
     @property
@@ -77,13 +80,13 @@ class VideoEncoder:
                 packet.dts = packet.pts
         return packets
 
-    def _choose_time_base(self) -> Fraction | None:
-        """Return the grid the format rounds times to, or None when it keeps them."""
-        if self._container in CONSTANT_RATE:
+    def _choose_time_base(self, codec: str) -> Fraction | None:
+        """Return the grid that times are rounded to, or None when they are kept."""
+        if self._container in {"mpegts", "mpeg"}:
+            self.warnings.append("MPEG streams move all times: .mp4 and .mov keep them exactly")
+        if self._container in CONSTANT_RATE or codec in _CONSTANT_RATE_CODECS:
             self.time_base = 1 / self._info.average_rate
             return self.time_base
-        if self._container == "mpegts":
-            self.warnings.append("MPEG-TS moves all times: .mp4 and .mov keep them exactly")
         return TIME_GRIDS.get(self._container)
 
     def _add_stream(self, output: OutputContainer, choice: EncoderChoice) -> av.VideoStream:
@@ -107,6 +110,7 @@ class VideoEncoder:
         if choice.codec == "libx265" and output.format.name in MOVIE:
             context.codec_tag = "hvc1"  # the only tag Apple's players take
         stream.metadata.update(lasting_metadata(self._info.stream_metadata))
+        stream.disposition = Disposition(self._info.disposition)
         if self._info.display_matrix is not None:
             stream.set_display_matrix(self._info.display_matrix)
             if container not in MOVIE | MATROSKA:
@@ -161,5 +165,7 @@ class VideoEncoder:
         if not self._inexact:
             self._inexact = True
             grid = self._grid or self.time_base
+            name = self.stream.codec_context.name
+            culprit = name if name in _CONSTANT_RATE_CODECS else self._container
             self.warnings.append(f"frame times are rounded to {float(grid) * 1000:g} ms by "
-                                 f"{self._container}: .mp4 and .mov keep them exactly")
+                                 f"{culprit}: .mp4 and .mov keep them exactly")

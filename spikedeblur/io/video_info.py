@@ -63,7 +63,8 @@ class VideoInfo:
     `start` and `end` (seconds) are the part that is read, `None` for all of it. `colour` holds the
     tags as read, `matrix` and `full_range` what is used to convert. `path` is `None` when there is
     no file whose other streams could be copied; those, and chapters, come `slower` times as late
-    in what is written as in the file. `display_matrix` is FFmpeg's nine integers.
+    in what is written as in the file. `display_matrix` is FFmpeg's nine integers, `disposition`
+    its flags of the video stream (default, forced, ...).
     """
 
     width: int
@@ -77,6 +78,7 @@ class VideoInfo:
     codec: str = ""
     lossless: bool = False
     video_index: int = 0
+    disposition: int = 0
     frame_count_estimate: int | None = None
     duration: Fraction | None = None
     start: Fraction | None = None

@@ -13,7 +13,14 @@ from typing import Self, cast
 from av.packet import Packet
 
 from spikedeblur.errors import OutputError
-from spikedeblur.io.containers import MOVIE, codecs_held, container_of, open_output, output_errors
+from spikedeblur.io.containers import (
+    MATROSKA,
+    MOVIE,
+    codecs_held,
+    container_of,
+    open_output,
+    output_errors,
+)
 from spikedeblur.io.encoders import EncoderChoice, EncoderSettings, choose_encoder
 from spikedeblur.io.pipes import PIPE_CONTAINER, is_pipe
 from spikedeblur.io.streams import StreamCopier
@@ -127,6 +134,8 @@ class VideoWriter:
             StreamCopier(self._info, self._output, audio=audio, subtitles=subtitles))
         if self._container in MOVIE:
             self._output.container_options.update(self._movie_options())
+        if self._container in MATROSKA and self._copier.has_defaults:
+            self._output.container_options["default_mode"] = "passthrough"
         self._output.start_encoding()
         self._copier.begin()
 

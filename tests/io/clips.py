@@ -161,15 +161,20 @@ def _options(clip: Clip) -> dict[str, str]:
 def _encode(output: av.container.OutputContainer, video: av.VideoStream, clip: Clip) -> None:
     durations = dict(zip(clip.times, np.diff((*clip.times, 2 * clip.times[-1] - clip.times[-2]))
                          if len(clip.times) > 1 else [512], strict=True))
+    packets = []
     for index, pts in enumerate(clip.times):
         frame = picture(clip, index)
         frame.pts, frame.time_base = pts, clip.time_base
         frame.duration = int(durations[pts])
-        output.mux(video.encode(frame))
+        packets += video.encode(frame)
     for packet in video.encode(None):
         if len(clip.times) < 3:
             packet.dts = packet.pts  # libx265 leaves it uninitialised
-        output.mux(packet)
+        packets.append(packet)
+    if clip.suffix in {".mp4", ".mov"}:  # whose muxer adds up durations in decoding order
+        shown = clip.times[-1] + int(durations[clip.times[-1]]) - clip.times[0]
+        packets[-1].duration = max(shown - (packets[-1].dts - packets[0].dts), 1)
+    output.mux(packets)
 
 
 def _add_sound(output: av.container.OutputContainer) -> av.AudioStream:

@@ -59,7 +59,7 @@ def probe(path: Path) -> dict[str, Any]:
     """What ffprobe, another build of FFmpeg, counts and reads in a file that PyAV has written."""
     entries = ("stream=codec_type,width,height,color_range,color_space,color_transfer,"
                "color_primaries,nb_read_frames,sample_aspect_ratio,duration"
-               ":stream_tags=language:stream_disposition=default,forced"
+               ":stream_tags=language,DURATION:stream_disposition=default,forced"
                ":stream_side_data=rotation:format=duration:format_tags=title"
                ":chapter=start_time,end_time:chapter_tags=title")
     run = subprocess.run(["ffprobe", "-v", "error", "-count_frames", "-show_entries", entries,
@@ -68,6 +68,8 @@ def probe(path: Path) -> dict[str, Any]:
     # MP4's text track of chapter titles, which its muxer makes.
     found["streams"] = [each for each in found["streams"] if each["codec_type"] != "data"]
     for each in (found["format"], *found["streams"]):
+        if "DURATION" in each.get("tags", {}):
+            each.pop("duration", None)  # Matroska has the tag alone: ffprobe guesses from packets
         if "duration" in each:
             each["duration"] = round(float(each["duration"]), 3)
     return found
