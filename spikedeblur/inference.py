@@ -8,13 +8,16 @@ counted, if that does not help.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from spikedeblur.copies import Copies
 from spikedeblur.device import autocast
 from spikedeblur.errors import SpikedeblurError
 from spikedeblur.geometry import spike_to_video, tile_coverage, tile_to_spike
@@ -36,12 +39,13 @@ COPIES = 40
 
 @dataclass(frozen=True)
 class SpikePlanes:
-    """The voxel grids of a window: counts (T, K, Hs, Ws) float32, and where they lie.
+    """The voxel grids of a window: counts (T, K, Hs, Ws) float32, on the host or a device, and
+    where they lie.
 
     homography: spike pixel -> video pixel as in a sidecar, None for plain scaling.
     """
 
-    counts: np.ndarray
+    counts: np.ndarray | Tensor
     homography: tuple[float, ...] | None = None
 
     def on_tile(self, tile: Tile, frame_size: tuple[int, int], device: torch.device) -> Tensor:
@@ -55,12 +59,22 @@ class SpikePlanes:
         to_video = spike_to_video((width, height), (frame_size[1], frame_size[0]), self.homography)
         to_spike = tile_to_spike(to_video, tile.y, tile.x, step)
         shape = tile.height // step, tile.width // step
-        counts = torch.from_numpy(self.counts).to(device)
+        counts = torch.as_tensor(self.counts, device=device)
         plane = resample(counts, torch.from_numpy(to_spike), shape)
         if self.homography is not None:
             seen = torch.from_numpy(tile_coverage(to_spike, shape, (width, height))).to(device)
             plane = torch.where(seen, plane, plane.mean(dim=1, keepdim=True))
         return plane
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """A tile on its way through the network: what went in, and the call that waits for it."""
+
+    crop: Tensor
+    voxels: Tensor | None
+    target_time: float
+    result: Callable[[], np.ndarray]
 
 
 class TiledModel:
@@ -77,6 +91,7 @@ class TiledModel:
         self.model = model
         self.device = device or torch.device("cpu")
         self.precision = precision
+        self._copies = Copies(self.device)
         self._wanted_tile = tile
         self._overlap = overlap
         self.begin()
@@ -150,34 +165,58 @@ class TiledModel:
                     target_times: Sequence[float], tile_side: int) -> list[np.ndarray]:
         frames, height, width = rgb.shape[:3]
         sums = [OverlapAdd((frames, 3), height, width) for _ in target_times]
+        running: deque[tuple[_Pass, Tile, np.ndarray, OverlapAdd]] = deque()
+
+        def finish_oldest() -> None:
+            run, tile, weight, total = running.popleft()
+            total.add(tile, weight, self._finished(run))
+
+        planes = planes and self._brought(planes)
         for tile, weight in self.grid(height, width, tile_side):
-            crop = self._load(rgb[:, tile.area[0], tile.area[1]])
-            voxels = (None if planes is None
-                      else planes.on_tile(tile, (height, width), self.device))
-            for target_time, overlap_add in zip(target_times, sums, strict=True):
-                overlap_add.add(tile, weight, self._restore(crop, voxels, target_time))
-        return [overlap_add.total for overlap_add in sums]
+            crop, *voxels = self._copies.ahead(partial(self._inputs, rgb, planes, tile))
+            for target_time, total in zip(target_times, sums, strict=True):
+                run = self._started(crop, voxels[0] if voxels else None, target_time)
+                running.append((run, tile, weight, total))
+                if len(running) > 1:  # the device has work while the host adds up
+                    finish_oldest()
+        while running:
+            finish_oldest()
+        return [total.total for total in sums]
 
-    def _load(self, rgb: np.ndarray) -> Tensor:
-        """(T, h, w, 3) integers -> (1, T, 3, h, w) float32 in [0, 1] on the device."""
+    def _inputs(self, rgb: np.ndarray, planes: SpikePlanes | None, tile: Tile) -> list[Tensor]:
+        """(1, T, 3, h, w) float32 in [0, 1] and, with spikes, (1, T, K, h', w'), on the device."""
+        crop = rgb[:, tile.area[0], tile.area[1]]
         scale = np.float32(np.iinfo(rgb.dtype).max)
-        crop = torch.from_numpy(rgb.astype(np.float32) / scale)
-        return crop.permute(0, 3, 1, 2)[None].contiguous().to(self.device)
+        planar = np.ascontiguousarray(np.moveaxis(crop.astype(np.float32) / scale, -1, 1))
+        inputs = [self._copies.put(planar)[None]]
+        if planes is not None:
+            inputs.append(planes.on_tile(tile, rgb.shape[1:3], self.device)[None])
+        return inputs
 
-    def _restore(self, crop: Tensor, voxels: Tensor | None, target_time: float) -> np.ndarray:
+    def _brought(self, planes: SpikePlanes) -> SpikePlanes:
+        """The planes on the device, for all tiles of a window."""
+        counts, = self._copies.ahead(lambda: [self._copies.put(np.asarray(planes.counts))])
+        return replace(planes, counts=counts)
+
+    def _started(self, crop: Tensor, voxels: Tensor | None, target_time: float) -> _Pass:
         out = self._run(crop, voxels, target_time, self.precision)
-        if self.precision != "fp32" and not torch.isfinite(out).all():
-            out = self._run(crop, voxels, target_time, "fp32")
-        if not torch.isfinite(out).all():
+        return _Pass(crop, voxels, target_time, self._copies.get(out[0].float()))
+
+    def _finished(self, run: _Pass) -> np.ndarray:
+        """What the network made of a tile, or, if that is not finite, what can be had instead."""
+        restored = run.result()
+        if self.precision != "fp32" and not np.isfinite(restored).all():
+            again = self._run(run.crop, run.voxels, run.target_time, "fp32")
+            restored = again[0].float().cpu().numpy()
+        if not np.isfinite(restored).all():
             self.not_finite += 1
-            out = crop
-        restored: np.ndarray = out[0].float().cpu().numpy()
+            restored = run.crop[0].cpu().numpy()
         return restored
 
     def _run(self, crop: Tensor, voxels: Tensor | None, target_time: float,
              precision: str) -> Tensor:
         with torch.inference_mode(), autocast(precision, self.device):
-            return self.model(crop, None if voxels is None else voxels[None], target_time)
+            return self.model(crop, voxels, target_time)
 
 
 def _channels_per_pixel(model: Model) -> float:

@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 BASE = {"errors", "quantities", "memory"}
 MIDDLE = {"io", "timeline", "geometry", "voxel", "classical", "light", "resample", "windows",
-          "cuts", "ahead", "interruption", "shards", "tiling", "models", "metrics",
+          "cuts", "ahead", "copies", "interruption", "shards", "tiling", "models", "metrics",
           "device", "operations"}
 UPPER = {"pipeline", "exposures", "inference", "restorers", "sinks", "slowmotion", "tally",
          "inspection", "selection", "job", "parts", "open_segment", "segmented", "destinations",

@@ -11,25 +11,15 @@ from typing import Self
 import av
 from av.container import OutputContainer
 from av.packet import Packet
-from av.stream import AttachmentStream, Disposition, Stream
+from av.stream import Disposition, Stream
 
+from spikedeblur.io.attachments import attach, is_attachment
 from spikedeblur.io.containers import MATROSKA, MOVIE, codec_name, open_input
+from spikedeblur.io.metadata import lasting_metadata
+from spikedeblur.io.subtitles import SubtitleRewriter, text_form
 from spikedeblur.io.video_info import VideoInfo
 
-# What describes the old file rather than its content; muxers write their own.
-_STALE_KEYS = frozenset({
-    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "number_of_frames",
-    "number_of_bytes", "bps", "vendor_id", "rotate", "alpha_mode"})
-_PICTURE_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif",
-                  "webp": "image/webp", "tiff": "image/tiff"}
 _CANDIDATES = (("matroska", ".mkv"), ("mp4", ".mp4"), ("mov", ".mov"), ("avi", ".avi"))
-
-
-def lasting_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    """The entries of `metadata` that stay true of a copy."""
-    return {key: value for key, value in metadata.items()
-            if key.lower().split("-")[0] not in _STALE_KEYS
-            and not key.lower().startswith("_statistics")}
 
 
 class StreamCopier:
@@ -47,6 +37,7 @@ class StreamCopier:
         self._output = output
         self._slower = info.slower
         self._targets: dict[int, Stream] = {}
+        self._rewriters: dict[int, SubtitleRewriter] = {}
         self._pending: Packet | None = None
         self._source = open_input(info.path) if info.path is not None else None
         self._packets: Iterator[Packet] = iter(())
@@ -56,7 +47,7 @@ class StreamCopier:
         self._zero_is_first = output.format.name not in MOVIE and not both_matroska
         if self._source is None:
             return
-        output.metadata.update(lasting_metadata(self._source.metadata))
+        output.metadata.update(lasting_metadata(self._source.metadata, output.format.name))
         self._copy_chapters()
         dropped = {kind for kind, wanted in (("audio", audio), ("subtitle", subtitles))
                    if not wanted}
@@ -111,14 +102,28 @@ class StreamCopier:
             if self._info.start is not None and end is not None and end <= self._info.start:
                 continue
             if self._zero_is_first and begin is not None and begin < 0:
-                self._note_unplayed()
+                self._warn_once("sound before the clock's zero is left out: "
+                                f"{self._output.format.name} has no place")
                 continue
             if time is not None and begin is not None and begin * self._slower > time:
                 self._pending = packet
                 return
             _slow_down(packet, self._slower)
-            packet.stream = self._targets[packet.stream.index]
-            self._output.mux(packet)
+            self._write(packet)
+
+    def _write(self, packet: Packet) -> None:
+        """Write a packet into its target, in the target's form."""
+        index = packet.stream.index
+        text: Packet | None = packet
+        if index in self._rewriters:
+            try:
+                text = self._rewriters[index].rewritten(packet)
+            except av.FFmpegError:
+                self._warn_once(f"damaged packets of the subtitle stream {index} are left out")
+                return
+        if text is not None:
+            text.stream = self._targets[index]
+            self._output.mux(text)
 
     def _next(self) -> Packet | None:
         """The packet put back, else the next one that is not a flush marker."""
@@ -142,43 +147,42 @@ class StreamCopier:
                                  f"{self._slower} times as long: --slowmo-timing keep keeps it")
             return
         name = self._output.format.name
-        if isinstance(stream, AttachmentStream):
-            self._attach(stream)
-            return
-        if stream.disposition & Disposition.attached_pic and name == "matroska":
-            self._attach_cover(stream)
+        if is_attachment(stream, self._output):
+            assert self._info.path is not None
+            self.warnings += filter(None, [attach(stream, self._info.path, self._output)])
             return
         if _can_hold(stream, name):
             target = self._output.add_stream_from_template(stream, opaque=True)
-            target.metadata.update(lasting_metadata(stream.metadata))
-            target.disposition = Disposition(stream.disposition)
-            self._targets[stream.index] = target
+            self._take_as(target, stream)
             return
-        self._warn_dropped(stream)
+        if (form := text_form(stream, name)) is not None:
+            self._rewrite(stream, form)
+            return
+        self.warnings.append(f"the {stream.type} stream {stream.index} ({codec_name(stream)}) is "
+                             f"not kept in {name}: {_advice(stream)}")
 
-    def _note_unplayed(self) -> None:
-        text = f"sound before the clock's zero is left out: {self._output.format.name} has no place"
+    def _rewrite(self, stream: Stream, form: str) -> None:
+        """Keep the text of subtitles in a format that cannot hold them as they are."""
+        rewriter = SubtitleRewriter(stream, self._output, form)
+        self._rewriters[stream.index] = rewriter
+        self._take_as(rewriter.target, stream)
+        self.warnings.append(f"the subtitle stream {stream.index} ({codec_name(stream)}) becomes "
+                             f"{form}, which may lose styling: {_advice(stream)} to keep all")
+
+    def _take_as(self, target: Stream, stream: Stream) -> None:
+        """Let `target` be what `stream` is: its language, title and marks."""
+        name = self._output.format.name
+        target.metadata.update(lasting_metadata(stream.metadata, name))
+        target.disposition = Disposition(stream.disposition)
+        marks = Disposition(stream.disposition) & ~Disposition.default
+        if marks and stream.type != "video" and name not in MATROSKA | {"mp4"}:
+            self.warnings.append(f"{name} has no mark for what stream {stream.index} is "
+                                 f"({marks.name}): use .mkv or .mp4")
+        self._targets[stream.index] = target
+
+    def _warn_once(self, text: str) -> None:
         if text not in self.warnings:
             self.warnings.append(text)
-
-    def _attach(self, stream: AttachmentStream) -> None:
-        if self._output.format.name != "matroska":
-            self.warnings.append(f"the attachment {stream.name} is not kept: use .mkv")
-            return
-        self._output.add_attachment(stream.name or f"attachment{stream.index}",
-                                    stream.mimetype or "application/octet-stream", stream.data)
-
-    def _attach_cover(self, stream: Stream) -> None:
-        """Attach a cover picture, which is a stream of one packet elsewhere, as Matroska has it."""
-        assert self._info.path is not None
-        codec = codec_name(stream)
-        kind = stream.metadata.get("mimetype") or _PICTURE_TYPES.get(codec, f"image/{codec}")
-        name = stream.metadata.get("filename") or f"cover.{kind.split('/')[1].replace('jpeg', 'jpg')}"
-        with open_input(self._info.path) as source:
-            packets = source.demux(source.streams[stream.index])
-            picture = next((bytes(packet) for packet in packets if packet.size), None)
-        if picture is not None:
-            self._output.add_attachment(name, kind, picture)
 
     def _copy_chapters(self) -> None:
         """Keep the chapters that overlap the part that is read."""
@@ -200,12 +204,12 @@ class StreamCopier:
         low, high = self._info.start, self._info.end
         return (low is None or end > low) and (high is None or begin < high)
 
-    def _warn_dropped(self, stream: Stream) -> None:
-        better = next((suffix for container, suffix in _CANDIDATES if _can_hold(stream, container)),
-                      None)
-        advice = f"use {better}" if better else "no format that is written here can hold it"
-        self.warnings.append(f"the {stream.type} stream {stream.index} ({codec_name(stream)}) is "
-                             f"not kept in {self._output.format.name}: {advice}")
+
+def _advice(stream: Stream) -> str:
+    """Which kind of file holds a stream as it is."""
+    better = next((suffix for container, suffix in _CANDIDATES if _can_hold(stream, container)),
+                  None)
+    return f"use {better}" if better else "no format that is written here can hold it"
 
 
 def _is_redundant(stream: Stream, chapters: bool) -> bool:

@@ -16,7 +16,7 @@ from spikedeblur.errors import OutputError, UsageError
 from spikedeblur.io.colour import FULL, LIMITED, RGB_MATRIX, ColourConverter, PixelLayout
 from spikedeblur.io.containers import CONSTANT_RATE, MATROSKA, MOVIE, TIME_GRIDS
 from spikedeblur.io.encoders import EncoderChoice, open_encoder
-from spikedeblur.io.streams import lasting_metadata
+from spikedeblur.io.metadata import lasting_metadata
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
 # libx265 leaves dts uninitialised when the video ends before its reordering has begun.
@@ -109,7 +109,8 @@ class VideoEncoder:
             context.sample_aspect_ratio = self._info.sample_aspect_ratio
         if choice.codec == "libx265" and output.format.name in MOVIE:
             context.codec_tag = "hvc1"  # the only tag Apple's players take
-        stream.metadata.update(lasting_metadata(self._info.stream_metadata))
+        stream.metadata.update(
+            lasting_metadata(self._info.stream_metadata, output.format.name))
         stream.disposition = Disposition(self._info.disposition)
         if self._info.display_matrix is not None:
             stream.set_display_matrix(self._info.display_matrix)

@@ -1,4 +1,4 @@
-"""What stands beside the video: cover pictures, and which streams play by default."""
+"""What stands beside the video: cover pictures, subtitles, and which streams play by default."""
 
 from __future__ import annotations
 
@@ -9,9 +9,21 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
+from av.subtitles.subtitle import SubtitleSet
 from clips import Clip, make_clip, packets_of, pass_through
 
 from spikedeblur.io.images import write_image
+
+HEADER = b"""[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, Bold, Italic, Underline, Alignment
+Style: Default,Arial,16,&Hffffff,0,0,0,2
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
 
 
 def with_cover(folder: Path, suffix: str) -> tuple[Path, bytes]:
@@ -93,3 +105,60 @@ def test_transparency_beside_the_pictures_is_said_to_be_lost(tmp_path: Path) -> 
     assert warnings == ["transparency (vp9) is not kept"]
     with av.open(str(tmp_path / "x.webm")) as container:
         assert "alpha_mode" not in {key.lower() for key in container.streams[0].metadata}
+
+
+def subtitled(folder: Path, suffix: str, codec: str, texts: list[bytes]) -> Path:
+    """A clip with one subtitle stream of `texts`, 80 ms each, at 20 ms, 120 ms, ..."""
+    clip, path = make_clip(folder, Clip(suffix=suffix)), folder / f"texts{suffix}"
+    with av.open(str(clip)) as source, av.open(str(path), "w") as output:
+        video = output.add_stream_from_template(source.streams.video[0])
+        stream = output.add_stream(codec)
+        stream.codec_context.subtitle_header = HEADER
+        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.metadata["language"] = "deu"
+        stream.disposition = Disposition.forced
+        for packet in source.demux(0):
+            if packet.size:
+                packet.stream = video
+                output.mux(packet)
+        for number, text in enumerate(texts):
+            shown = SubtitleSet.create(b"%d,0,Default,,0,0,0,,%s" % (number, text), 0, 80)
+            packet = stream.codec_context.encode_subtitle(shown)
+            packet.pts = packet.dts = 20 + 100 * number
+            packet.duration, packet.time_base, packet.stream = 80, Fraction(1, 1000), stream
+            output.mux(packet)
+    return path
+
+
+def dialogue(path: Path) -> list[tuple[bytes, Fraction, Fraction]]:
+    """(text, begin, duration) of the subtitles, as FFmpeg reads them."""
+    with av.open(str(path)) as container:
+        stream, = container.streams.subtitles
+        assert stream.metadata["language"] in {"deu", "ger"}  # QuickTime knows the latter alone
+        # Which mov has no mark for, as it has said.
+        assert stream.disposition & Disposition.forced or path.suffix == ".mov"
+        return [(shown[0].dialogue, packet.pts * packet.time_base,
+                 packet.duration * packet.time_base)
+                for packet in container.demux(stream) if packet.size
+                for shown in [stream.codec_context.decode2(packet)] if shown]
+
+
+@pytest.mark.parametrize("before,codec,after,form,better", [
+    (".mkv", "subrip", ".mp4", "mov_text", ".mkv"), (".mkv", "ass", ".mov", "mov_text", ".mkv"),
+    (".mp4", "mov_text", ".mkv", "subrip", ".mp4"), (".mkv", "ass", ".webm", "webvtt", ".mkv"),
+    (".webm", "webvtt", ".mp4", "mov_text", ".mkv"), (".mkv", "subrip", ".webm", "webvtt", ".mkv")])
+def test_subtitles_become_the_text_the_other_format_holds(
+        before: str, codec: str, after: str, form: str, better: str, tmp_path: Path) -> None:
+    texts = [b"Gr\xc3\xbc\xc3\x9fe & 3", b"two\\Nlines"]
+    if before == ".webm":
+        source = subtitled(tmp_path, ".mkv", codec, texts).rename(tmp_path / "texts.webm.mkv")
+    else:
+        source = subtitled(tmp_path, before, codec, texts)
+    warnings, _ = pass_through(source, tmp_path / f"x{after}")
+    said, = (warning for warning in warnings if "subtitle" in warning)
+    assert (after == ".mov") == any("(forced)" in warning for warning in warnings)
+    assert form in said and f"use {better}" in said
+    with av.open(str(tmp_path / f"x{after}")) as container:
+        assert container.streams.subtitles[0].codec_context.codec.canonical_name == form
+    assert dialogue(tmp_path / f"x{after}") == dialogue(source)
+    assert [begin for _, begin, _ in dialogue(source)] == [Fraction(1, 50), Fraction(3, 25)]
