@@ -7,11 +7,20 @@ from fractions import Fraction
 import av
 from av.container import InputContainer
 
+from spikedeblur.io.continuity import Continuity
 from spikedeblur.io.rate_grid import RateGrid
 from spikedeblur.io.video_info import FALLBACK_RATE
 
 # A shorter gap at the end than this is ordinary rounding of headers.
 _TRUNCATION_TOLERANCE_S = Fraction(1, 2)
+
+
+def rate_of(stream: av.VideoStream) -> Fraction:
+    """Frames per second: on average if that can be, for DV is said to have 60,000."""
+    average, highest = stream.average_rate, stream.guessed_rate
+    if average and highest and average > 2 * highest:
+        return Fraction(highest)
+    return Fraction(average or highest or FALLBACK_RATE)
 
 
 class FrameClock:
@@ -24,7 +33,7 @@ class FrameClock:
     def __init__(self, stream: av.VideoStream, container: str) -> None:
         self.warnings: list[str] = []
         self._stream = stream
-        self._rate = stream.average_rate or stream.guessed_rate or FALLBACK_RATE
+        self._rate = rate_of(stream)
         reordered = bool(stream.codec_context.has_b_frames)
         raw = stream.time_base is None or container in {"h264", "hevc", "vvc", "m4v", "obu"}
         self.counting = raw or (container == "avi" and reordered)
@@ -36,9 +45,10 @@ class FrameClock:
         self._track_end = None
         if container.startswith("mov") and stream.duration is not None:
             self._track_end = (stream.start_time or 0) + stream.duration
+        self._continuity = Continuity(self.time_base)
         self._previous: int | None = None
         self._previous_step: int | None = None
-        self._moved = 0
+        self._counts: dict[str, int] = {}
         if self.counting:
             self.warnings.append(f"the file has no frame times: frames are counted at "
                                  f"{float(self._rate):g} per second")
@@ -48,15 +58,25 @@ class FrameClock:
         if self.counting:
             self._previous = 0 if self._previous is None else self._previous + 1
             return self._previous
-        pts = frame.pts if frame.pts is not None else frame.dts
-        if self._previous is None:
-            self._previous = pts if pts is not None else 0
-            return self._previous
-        if pts is None or pts <= self._previous:
-            self._note_moved()
-            pts = self._previous + 1 if pts is not None else self._previous + self._step()
-        self._previous_step = pts - self._previous
+        pts = self._increasing(frame.pts if frame.pts is not None else frame.dts)
+        if self._previous is not None:
+            self._previous_step = pts - self._previous
         self._previous = pts
+        self._continuity.note(pts, self._step())
+        return pts
+
+    def _increasing(self, pts: int | None) -> int:
+        """A time after the last one, by the frame's own as far as that can be."""
+        if pts is not None:
+            restarts = self._continuity.restarts
+            pts = self._continuity.moved(pts)
+            if self._continuity.restarts > restarts:
+                self._count("the video's times start again in the middle, and are made to go on")
+        if self._previous is None:
+            return pts or 0
+        if pts is None or pts <= self._previous:
+            self._count("frames with missing or repeated times were moved")
+            pts = self._previous + 1 if pts is not None else self._previous + self._step()
         return pts
 
     def duration(self, frame: av.VideoFrame) -> int | None:
@@ -112,13 +132,11 @@ class FrameClock:
             return self._previous_step
         return max(round(1 / self._rate / self.time_base), 1)
 
-    def _note_moved(self) -> None:
-        """Keep one warning, with the count so far."""
-        self._moved += 1
-        text = f"frames with missing or repeated times were moved ({self._moved})"
-        if self._moved > 1:
-            self.warnings.pop()
-        self.warnings.append(text)
+    def _count(self, what: str) -> None:
+        """Keep one warning of a kind, with the count so far."""
+        self._counts[what] = self._counts.get(what, 0) + 1
+        self.warnings = [each for each in self.warnings if not each.startswith(what)]
+        self.warnings.append(f"{what} ({self._counts[what]})")
 
 
 def _tagged_duration(metadata: dict[str, str]) -> Fraction | None:

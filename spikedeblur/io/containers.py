@@ -29,6 +29,7 @@ MOVIE = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v"})
 # Container formats whose times lie on a grid of their own.
 TIME_GRIDS = {"matroska": Fraction(1, 1000), "webm": Fraction(1, 1000), "flv": Fraction(1, 1000),
               "mpegts": Fraction(1, 90_000), "mpeg": Fraction(1, 90_000), "gif": Fraction(1, 100)}
+_CANDIDATES = (("matroska", ".mkv"), ("mp4", ".mp4"), ("mov", ".mov"), ("avi", ".avi"))
 # Formats without times: frames follow each other at one rate.
 CONSTANT_RATE = frozenset({"avi", "yuv4mpegpipe", "rawvideo", "h264", "hevc"})
 
@@ -118,3 +119,23 @@ def container_of(path: Path) -> str:
         return known[path.suffix.lower()]
     raise UsageError(f"no video format is known by the suffix '{path.suffix}' ({path}) - use .mkv, "
                      ".mp4, .mov or .webm")
+
+
+def can_hold(stream: Stream, container: str) -> bool:
+    """Whether a header with a copy of `stream` can be written; it is tried in memory."""
+    if stream.codec_context is None:
+        return False
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def container_advice(stream: Stream) -> str:
+    """Which kind of file holds a stream as it is."""
+    better = next((suffix for container, suffix in _CANDIDATES if can_hold(stream, container)),
+                  None)
+    return f"use {better}" if better else "no format that is written here can hold it"

@@ -9,6 +9,7 @@ import av
 import numpy as np
 from av.stream import Stream
 
+from spikedeblur.io.clock import rate_of
 from spikedeblur.io.colour import (
     FULL,
     LUMA_WEIGHTS,
@@ -21,7 +22,7 @@ from spikedeblur.io.colour import (
 from spikedeblur.io.containers import codec_name
 from spikedeblur.io.decoder import Decoder
 from spikedeblur.io.hdr import HdrMetadata, dynamic_metadata
-from spikedeblur.io.video_info import FALLBACK_RATE, StreamSummary, VideoInfo
+from spikedeblur.io.video_info import StreamSummary, VideoInfo
 
 
 def describe(decoder: Decoder, first: av.VideoFrame, start: Fraction | None, end: Fraction | None,
@@ -30,7 +31,7 @@ def describe(decoder: Decoder, first: av.VideoFrame, start: Fraction | None, end
     container, stream, clock = decoder.container, decoder.stream, decoder.clock
     layout = PixelLayout.of(first.format.name)
     tags = _tags(first, stream.codec_context)
-    rate = stream.average_rate or stream.guessed_rate or FALLBACK_RATE
+    rate = rate_of(stream)
     duration = clock.length(container)
     return VideoInfo(
         width=first.width, height=first.height, time_base=clock.time_base, average_rate=rate,

@@ -6,12 +6,12 @@ from __future__ import annotations
 _STALE_KEYS = frozenset({
     "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "number_of_frames",
     "number_of_bytes", "bps", "vendor_id", "rotate", "alpha_mode"})
-# QuickTime knows languages by the bibliographic codes of ISO 639-2 alone, where there are two.
+# QuickTime numbers its languages; these are FFmpeg's names for the ones it calls by other codes.
 _QUICKTIME_LANGUAGES = {
-    "sqi": "alb", "hye": "arm", "eus": "baq", "mya": "bur", "zho": "chi", "ces": "cze",
-    "nld": "dut", "fra": "fre", "kat": "geo", "deu": "ger", "ell": "gre", "isl": "ice",
-    "mkd": "mac", "msa": "may", "fas": "per", "ron": "rum", "slk": "slo", "bod": "tib",
-    "cym": "wel"}
+    "sqi": "alb", "hye": "arm", "eus": "baq", "mya": "bur", "zho": "chi", "cze": "ces",
+    "nld": "dut", "fre": "fra", "kat": "geo", "deu": "ger", "ell": "gre", "isl": "ice",
+    "mkd": "mac", "msa": "may", "fas": "per", "rum": "ron", "slo": "slk", "swe": "sve",
+    "bod": "tib", "cym": "wel"}
 
 
 def lasting_metadata(metadata: dict[str, str], container: str) -> dict[str, str]:

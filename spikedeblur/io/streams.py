@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from fractions import Fraction
 from types import TracebackType
@@ -14,12 +13,18 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from spikedeblur.io.attachments import attach, is_attachment
-from spikedeblur.io.containers import MATROSKA, MOVIE, codec_name, open_input
+from spikedeblur.io.containers import (
+    MATROSKA,
+    MOVIE,
+    can_hold,
+    codec_name,
+    container_advice,
+    open_input,
+)
+from spikedeblur.io.continuity import Continuity
 from spikedeblur.io.metadata import lasting_metadata
 from spikedeblur.io.subtitles import SubtitleRewriter, text_form
 from spikedeblur.io.video_info import VideoInfo
-
-_CANDIDATES = (("matroska", ".mkv"), ("mp4", ".mp4"), ("mov", ".mov"), ("avi", ".avi"))
 
 
 class StreamCopier:
@@ -38,6 +43,7 @@ class StreamCopier:
         self._slower = info.slower
         self._targets: dict[int, Stream] = {}
         self._rewriters: dict[int, SubtitleRewriter] = {}
+        self._times: dict[int, Continuity] = {}
         self._pending: Packet | None = None
         self._source = open_input(info.path) if info.path is not None else None
         self._packets: Iterator[Packet] = iter(())
@@ -133,11 +139,28 @@ class StreamCopier:
         try:
             for packet in self._packets:
                 # Flush markers are empty. A missing dts says nothing: Matroska has real ones.
-                if packet.size and not _is_filler(packet):
+                if packet.size and not _is_filler(packet) and self._follows(packet):
                     return packet
         except (av.FFmpegError, IndexError):
             pass  # the video's reader has met, and counted, the same damage
         return None
+
+    def _follows(self, packet: Packet) -> bool:
+        """Whether a packet's time is after the last one's; times that start again are moved."""
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if stamp is None or packet.time_base is None or packet.stream.type == "subtitle":
+            return True
+        index = packet.stream.index
+        line = self._times.setdefault(index, Continuity(Fraction(packet.time_base)))
+        moved = line.moved(stamp)
+        if packet.dts is not None:
+            packet.dts = moved
+        if packet.pts is not None:
+            packet.pts += moved - stamp
+        if line.note(moved, packet.duration or 1):
+            return True
+        self._warn_once(f"packets of stream {index} whose times do not increase are left out")
+        return False
 
     def _add(self, stream: Stream) -> None:
         if _is_redundant(stream, bool(self._chapters)):
@@ -151,7 +174,7 @@ class StreamCopier:
             assert self._info.path is not None
             self.warnings += filter(None, [attach(stream, self._info.path, self._output)])
             return
-        if _can_hold(stream, name):
+        if can_hold(stream, name):
             target = self._output.add_stream_from_template(stream, opaque=True)
             self._take_as(target, stream)
             return
@@ -159,7 +182,7 @@ class StreamCopier:
             self._rewrite(stream, form)
             return
         self.warnings.append(f"the {stream.type} stream {stream.index} ({codec_name(stream)}) is "
-                             f"not kept in {name}: {_advice(stream)}")
+                             f"not kept in {name}: {container_advice(stream)}")
 
     def _rewrite(self, stream: Stream, form: str) -> None:
         """Keep the text of subtitles in a format that cannot hold them as they are."""
@@ -167,7 +190,8 @@ class StreamCopier:
         self._rewriters[stream.index] = rewriter
         self._take_as(rewriter.target, stream)
         self.warnings.append(f"the subtitle stream {stream.index} ({codec_name(stream)}) becomes "
-                             f"{form}, which may lose styling: {_advice(stream)} to keep all")
+                             f"{form}, which may lose styling: {container_advice(stream)} "
+                             "to keep all")
 
     def _take_as(self, target: Stream, stream: Stream) -> None:
         """Let `target` be what `stream` is: its language, title and marks."""
@@ -205,13 +229,6 @@ class StreamCopier:
         return (low is None or end > low) and (high is None or begin < high)
 
 
-def _advice(stream: Stream) -> str:
-    """Which kind of file holds a stream as it is."""
-    better = next((suffix for container, suffix in _CANDIDATES if _can_hold(stream, container)),
-                  None)
-    return f"use {better}" if better else "no format that is written here can hold it"
-
-
 def _is_redundant(stream: Stream, chapters: bool) -> bool:
     """Whether the muxer writes this data stream again by itself (chapter titles, timecode)."""
     if stream.type != "data":
@@ -225,19 +242,6 @@ def _is_filler(packet: Packet) -> bool:
     context = packet.stream.codec_context
     return (packet.size == 2 and context is not None and context.name == "mov_text"
             and bytes(packet) == b"\0\0")
-
-
-def _can_hold(stream: Stream, container: str) -> bool:
-    """Whether a header with a copy of `stream` can be written; it is tried in memory."""
-    if stream.codec_context is None:
-        return False
-    try:
-        with av.open(io.BytesIO(), "w", format=container) as trial:
-            trial.add_stream_from_template(stream, opaque=True)
-            trial.start_encoding()
-    except (av.FFmpegError, ValueError):
-        return False
-    return True
 
 
 def _slow_down(packet: Packet, slower: int) -> None:

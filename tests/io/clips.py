@@ -37,6 +37,7 @@ class Clip:
     rotation: int = 0
     aspect: Fraction | None = None
     audio: bool = False
+    language: str = "eng"  # of the audio
     subtitles: int = 0
     chapters: bool = False
     attachment: bool = False
@@ -107,7 +108,7 @@ def make_clip(folder: Path, clip: Clip, name: str = "clip") -> Path:
             context.sample_aspect_ratio = clip.aspect
         if clip.rotation:
             video.set_display_rotation(clip.rotation)
-        sound = _add_sound(output) if clip.audio else None
+        sound = _add_sound(output, clip.language) if clip.audio else None
         texts = [_add_text(output, movie, language)
                  for language in ("eng", "deu")[:clip.subtitles]]
         if clip.chapters:
@@ -177,10 +178,10 @@ def _encode(output: av.container.OutputContainer, video: av.VideoStream, clip: C
     output.mux(packets)
 
 
-def _add_sound(output: av.container.OutputContainer) -> av.AudioStream:
+def _add_sound(output: av.container.OutputContainer, language: str) -> av.AudioStream:
     stream = output.add_stream("aac", rate=48000)
     stream.codec_context.layout = "mono"
-    stream.metadata["language"] = "eng"
+    stream.metadata["language"] = language
     return stream
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 from av.subtitles.subtitle import SubtitleSet
-from clips import Clip, make_clip, packets_of, pass_through
+from clips import Clip, frames_of, make_clip, packets_of, pass_through
 
 from spikedeblur.io.images import write_image
+from spikedeblur.io.video import create_video
+from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
 HEADER = b"""[Script Info]
 ScriptType: v4.00+
@@ -134,7 +137,7 @@ def dialogue(path: Path) -> list[tuple[bytes, Fraction, Fraction]]:
     """(text, begin, duration) of the subtitles, as FFmpeg reads them."""
     with av.open(str(path)) as container:
         stream, = container.streams.subtitles
-        assert stream.metadata["language"] in {"deu", "ger"}  # QuickTime knows the latter alone
+        assert stream.metadata["language"] in {"deu", "ger"}
         # Which mov has no mark for, as it has said.
         assert stream.disposition & Disposition.forced or path.suffix == ".mov"
         return [(shown[0].dialogue, packet.pts * packet.time_base,
@@ -162,3 +165,58 @@ def test_subtitles_become_the_text_the_other_format_holds(
         assert container.streams.subtitles[0].codec_context.codec.canonical_name == form
     assert dialogue(tmp_path / f"x{after}") == dialogue(source)
     assert [begin for _, begin, _ in dialogue(source)] == [Fraction(1, 50), Fraction(3, 25)]
+
+
+@pytest.mark.parametrize("after", [".mov", ".mp4", ".mkv"])
+def test_the_timecode_is_kept(after: str, tmp_path: Path) -> None:
+    """In MOV and MP4 it is a stream of its own, which the muxer makes of the video's tag."""
+    info = replace(VideoInfo.synthetic(64, 48, 25, "yuv420p"), container="mov",
+                   stream_metadata={"timecode": "01:02:03:04"})
+    with create_video(tmp_path / "tc.mov", info) as writer:
+        for number in range(3):
+            writer.write(VideoFrame(number, number, info.time_base, 1, info.time_base,
+                                    np.zeros((48, 64, 3), np.uint8)))
+    warnings, _ = pass_through(tmp_path / "tc.mov", tmp_path / f"x{after}")
+    assert warnings == []
+    with av.open(str(tmp_path / f"x{after}")) as container:
+        video, *others = container.streams
+        assert {key.lower(): value for key, value in video.metadata.items()
+                }["timecode"] == "01:02:03:04"
+        assert len(others) == (0 if after == ".mkv" else 1)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_what_an_edit_list_hides_stays_hidden(suffix: str, tmp_path: Path) -> None:
+    """A clip cut without encoding holds frames and sound before its beginning."""
+    clip = make_clip(tmp_path, Clip(suffix=suffix, audio=True, times=tuple(
+        range(0, 12 * 512, 512))))
+    source, target = tmp_path / f"cut{suffix}", tmp_path / f"x{suffix}"
+    with av.open(str(clip)) as old, av.open(str(source), "w", container_options={
+            "avoid_negative_ts": "disabled", "movie_timescale": "90000"}) as output:
+        for stream in old.streams:
+            output.add_stream_from_template(stream)
+        for packet in old.demux():
+            if packet.size:
+                cut = round(Fraction(1, 10) / packet.time_base)
+                packet.pts, packet.dts = packet.pts - cut, packet.dts - cut
+                packet.stream = output.streams[packet.stream.index]
+                output.mux(packet)
+    assert pass_through(source, target)[0] == []
+    with av.open(str(source)) as container:
+        assert sum(packet.size > 0 for packet in container.demux(0)) == 12
+    before, after = frames_of(source), frames_of(target)
+    assert len(before) == 9
+    assert [(frame.time, frame.interval) for frame in after] == [
+        (frame.time, frame.interval) for frame in before]
+    assert packets_of(target) == packets_of(source)
+    assert packets_of(source)[1][0][1] < 0
+
+
+@pytest.mark.parametrize("language", ["deu", "ger", "fra", "fre", "zho", "nld", "cze", "eng"])
+def test_quicktime_keeps_languages_under_a_name_of_its_own(language: str, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path, Clip(suffix=".mkv", audio=True, language=language))
+    pass_through(clip, tmp_path / "x.mov")
+    same = [{"deu", "ger"}, {"fra", "fre"}, {"zho", "chi"}, {"nld", "dut"}, {"cze", "ces"}, {"eng"}]
+    with av.open(str(tmp_path / "x.mov")) as container:
+        kept = container.streams.audio[0].metadata["language"]
+    assert any({language, kept} <= names for names in same)
