@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option, spike_options
+from spikedeblur.cli.values import Parsed, parse_pair, parse_seconds
 from spikedeblur.errors import UsageError
+from spikedeblur.quantities import parse_exposure
+
+if TYPE_CHECKING:
+    from spikedeblur.alignment import Alignment
+    from spikedeblur.io.spike_source import SpikeOptions
+
+
+def parse_homography(text: str) -> tuple[float, ...]:
+    """Nine numbers, separated by commas or spaces. Raises `UsageError`."""
+    try:
+        numbers = tuple(float(part) for part in re.split(r"[,\s]+", text.strip(" []\t")))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 9:
+        raise UsageError(f"not a homography ({text[:60]!r}) - give nine numbers, row by row, "
+                         "separated by commas")
+    return numbers
+
+
+FIXABLE = {"offset": parse_seconds, "exposure": parse_exposure, "homography": parse_homography}
+
+
+def parse_fix(text: str) -> tuple[str, Any]:
+    """`exposure=0.5x`, `offset=-0.01`, `homography=1,0,...` -> (name, value). Raises UsageError."""
+    name, value = parse_pair(text)
+    if name not in FIXABLE:
+        raise UsageError(f"{name!r} cannot be fixed - give {', '.join(FIXABLE)}")
+    return name, FIXABLE[name](value)
 
 
 @click.command("align")
@@ -16,10 +47,66 @@ from spikedeblur.errors import UsageError
 @click.option("--spikes", type=click.Path(path_type=Path), required=True, metavar="S.dat",
               help="The spike camera's recording.")
 @spike_options
+@click.option("--fix", "fixed", type=Parsed("WHAT=VALUE", parse_fix), multiple=True,
+              help="What is known and not to be estimated: exposure=S, offset=S or homography= and "
+                   "nine numbers with commas; repeatable.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="S.toml",
               help="Sidecar to write.  [default: the one of the spikes]")
+@click.option("--preview", type=click.Path(path_type=Path), metavar="OVERLAY.png",
+              help="Write a frame in red with its spikes over it in blue-green: grey where both "
+                   "agree.")
+@click.option("--json", "as_json", is_flag=True, help="Findings as one line of JSON on stdout.")
 @overwrite_option
-def command(**_: Any) -> None:
-    """Estimate how the clocks and planes of VIDEO and its spikes lie to each other."""
-    raise UsageError("align is not available yet - give --offset and --exposure, or a homography "
-                     "in the sidecar")
+@click.pass_obj
+def command(console: Console, *, video: Path, spikes: Path, spike_options: SpikeOptions,
+            fixed: tuple[tuple[str, Any], ...], output: Path | None, preview: Path | None,
+            as_json: bool, overwrite: bool) -> None:
+    """Estimate how the clocks and planes of VIDEO and its spikes lie to each other.
+
+    What both cameras saw decides, so there has to be texture and motion. Nothing is written
+    where it cannot tell. The search for the offset begins at --offset, or that of the sidecar.
+    """
+    from spikedeblur.alignment import Known, align
+    from spikedeblur.io.atomic import refuse_existing
+    from spikedeblur.io.sidecar import sidecar_path, write_sidecar
+
+    output = output or sidecar_path(spikes)
+    refuse_existing(output, overwrite)
+    if preview is not None:
+        refuse_existing(preview, overwrite)
+    given = dict(fixed)
+    found = align(video, spikes, spike_options,
+                  Known(given.get("offset"), given.get("exposure"), given.get("homography")))
+    if preview is not None:
+        from spikedeblur.alignment.overlay import write_overlay
+
+        write_overlay(preview, video, found, overwrite=overwrite)
+    write_sidecar(output, found.sidecar(), overwrite=overwrite)
+    if as_json:
+        console.json({"event": "done", "output": str(output), **_numbers(found)})
+    else:
+        for line in _lines(found):
+            console.data(line)
+    console.note(f"wrote {output}")
+
+
+def _numbers(found: Alignment) -> dict[str, Any]:
+    return {"offset_s": round(found.offset_s, 7), "offset_error_s": round(found.offset_error_s, 7),
+            "exposure_s": round(found.exposure_s, 7),
+            "exposure_error_s": round(found.exposure_error_s, 7),
+            "homography": list(found.homography),
+            "homography_error_px": round(found.homography_error, 3),
+            "correlation": round(found.correlation, 5),
+            "confidence": round(found.confidence, 4), "frames": found.frames}
+
+
+def _lines(found: Alignment) -> list[str]:
+    milli = 1000
+    exposure, interval = found.exposure_s, found.interval_s
+    return [f"offset      {milli * found.offset_s:.3f} ms +- {milli * found.offset_error_s:.3f}",
+            f"exposure    {milli * exposure:.3f} ms +- {milli * found.exposure_error_s:.3f}"
+            f" ({exposure / interval:.3f} of the frame interval)",
+            f"homography  {' '.join(f'{each:.6g}' for each in found.homography)}"
+            f" (+- {found.homography_error:.2f} pixels)",
+            f"likeness    {found.correlation:.4f} in {found.frames} frames",
+            f"confidence  {found.confidence:.3f}"]

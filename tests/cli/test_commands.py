@@ -1,4 +1,4 @@
-"""The other commands: voxelize, info, simulate, train, benchmark, align."""
+"""The other commands: voxelize, info, simulate, train, benchmark."""
 
 from __future__ import annotations
 
@@ -220,11 +220,6 @@ def test_train_passes_on_what_it_was_told(monkeypatch, tmp_path, capsys):
                                   ["--data", "a", "--layout", "gopro"]])
 def test_train_usage(args, tmp_path):
     assert main(["train", *args, "-o", str(tmp_path / "run")]) == 2
-
-
-def test_align_says_that_it_is_not_there_yet(recording, capsys):
-    assert main(["align", str(recording.blurry), "--spikes", str(recording.spikes)]) == 2
-    assert "not available yet" in capsys.readouterr().err
 
 
 class TestSample:

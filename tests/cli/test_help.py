@@ -58,7 +58,8 @@ def test_every_command_and_option_says_what_it_is(command):
                "--resume --shard --dry-run --json --progress"),
     ("voxelize", "-o --output --bins --frames-per-second --video --spike-size --spike-rate "
                  "--exposure --offset --flip --no-flip"),
-    ("simulate", "-o --output"), ("align", "--spikes -o --output"), ("info", "--json"),
+    ("simulate", "-o --output"), ("align", "--spikes -o --output --fix --preview --json"),
+    ("info", "--json"),
     ("train", "--photos --data --layout --val -o --output --resume --set --seed --device "
               "--precision"),
     ("benchmark", "--methods --speed --size --device --precision --threads --json --html")])

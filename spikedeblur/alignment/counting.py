@@ -1,0 +1,80 @@
+"""What the spike camera saw, small: spikes cumulated in time, averaged over blocks of pixels.
+
+The spikes between any two instants are then a difference of two planes, each interpolated in time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from spikedeblur.io.spikes import SpikeStream
+
+CHUNK_PIXELS = 1 << 24
+
+
+@dataclass(frozen=True)
+class CumulatedCounts:
+    """Spikes per pixel since tick `start`, at knots `step` ticks apart.
+
+    planes: (K, h, w) float32. Each pixel stands for `block` x `block` pixels of the sensor.
+    """
+
+    planes: torch.Tensor
+    start: int
+    step: int
+    block: int
+
+    @property
+    def stop(self) -> int:
+        """The last knot's tick."""
+        return self.start + (len(self.planes) - 1) * self.step
+
+    def covers(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Which intervals [low, high] of ticks lie between the first and the last knot."""
+        covered: np.ndarray = (low >= self.start) & (high <= self.stop)
+        return covered
+
+    def at(self, ticks: np.ndarray) -> torch.Tensor:
+        """Counts up to each of `ticks` (N,), fractions allowed, clamped to the knots: (N, h, w)."""
+        place = np.clip((ticks - self.start) / self.step, 0, len(self.planes) - 1)
+        low = np.minimum(place.astype(np.int64), len(self.planes) - 2)
+        share = torch.from_numpy((place - low).astype(np.float32))[:, None, None]
+        return torch.lerp(self.planes[low], self.planes[low + 1], share)
+
+
+def block_for(size: tuple[int, int], most_pixels: int) -> int:
+    """The side of the blocks that bring a sensor of `size` down to `most_pixels`."""
+    return max(1, math.ceil(math.sqrt(size[0] * size[1] / most_pixels)))
+
+
+def cumulate(stream: SpikeStream, first: float, last: float, step: int,
+             block: int) -> CumulatedCounts | None:
+    """Cumulate the ticks [first, last) as far as the stream has them; None if it has too few."""
+    start = max(math.floor(first), 0)
+    knots = (min(math.ceil(last), stream.ticks) - start) // step
+    if knots < 2:
+        return None
+    height, width = stream.height // block, stream.width // block
+    planes = torch.zeros(knots + 1, height, width)
+    at_once = max(1, CHUNK_PIXELS // (stream.width * stream.height * step))
+    for knot in range(0, knots, at_once):
+        count = min(at_once, knots - knot)
+        begin = start + knot * step
+        spikes = stream[begin:begin + count * step].view(np.uint8)
+        summed = _sum_ticks(spikes.reshape(count, step, *spikes.shape[1:]))
+        cut = summed[:, :height * block, :width * block]
+        small = cut.reshape(count, height, block, width, block).mean(axis=(2, 4))
+        planes[knot + 1:knot + count + 1] = torch.from_numpy(small)
+    return CumulatedCounts(planes.cumsum_(dim=0), start, step, block)
+
+
+def _sum_ticks(spikes: np.ndarray) -> np.ndarray:
+    """(K, n, H, W) uint8 of 0 and 1 -> (K, H, W) float32 sums over n."""
+    total = np.zeros((spikes.shape[0], *spikes.shape[2:]), np.float32)
+    for at in range(0, spikes.shape[1], 255):  # 255 spikes fill a byte
+        total += np.add.reduce(spikes[:, at:at + 255], axis=1, dtype=np.uint8)
+    return total

@@ -1,0 +1,116 @@
+"""What the video camera saw, small: the luminance of a bounded number of frames, and their times.
+
+Frames come in bursts of neighbours, for it is the change from one to the next that tells time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from spikedeblur.io.video import open_video
+from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.light import luminance, srgb_to_linear
+from spikedeblur.resample import resize
+
+LARGEST_SIDE = 640
+BURST_FRAMES = 8
+BURSTS = 3
+CANDIDATES = 6
+SHORT_VIDEO = BURST_FRAMES * BURSTS
+DARK, BRIGHT = 0.5 / 255, 0.93
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Frames that follow each other.
+
+    light: (F, h, w) float32 linear luminance, reduced. usable: (F, h, w) bool, neither black nor
+    clipped. middles_s: (F,) middle of each frame's interval, seconds on the video's clock.
+    """
+
+    light: np.ndarray
+    usable: np.ndarray
+    middles_s: np.ndarray
+
+    @property
+    def liveliness(self) -> float:
+        """How much changes from frame to frame, in light."""
+        return float(np.abs(np.diff(self.light, axis=0)).mean()) if len(self.light) > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A video as alignment needs it. size: (width, height) of the video; seconds on its clock."""
+
+    size: tuple[int, int]
+    bursts: tuple[Burst, ...]
+    interval_s: float
+    first_s: Fraction
+    first_interval_s: Fraction
+    duration_s: Fraction | None
+
+    @property
+    def pitch(self) -> tuple[float, float]:
+        """Video pixels per pixel of `light`, across and down."""
+        height, width = self.bursts[0].light.shape[1:]
+        return self.size[0] / width, self.size[1] / height
+
+
+def read_footage(video: Path) -> Footage:
+    """Read all of a short video, else the liveliest bursts of it.
+
+    Raises what reading a video raises.
+    """
+    with open_video(video) as reader:
+        info = reader.info
+        frames = [_reduced(frame) for frame in islice(reader, SHORT_VIDEO + 1)]
+    first = frames[0]
+    if len(frames) <= SHORT_VIDEO or info.duration is None:
+        bursts = [_burst(frames[:SHORT_VIDEO])]
+    else:
+        bursts = _liveliest(video, float(first.start), float(info.duration))
+    spans = np.concatenate([np.diff(burst.middles_s) for burst in bursts] + [np.zeros(0)])
+    interval_s = float(np.median(spans)) if len(spans) else float(first.interval)
+    return Footage((info.width, info.height), tuple(bursts), interval_s, first.start,
+                   first.interval, info.duration)
+
+
+@dataclass(frozen=True)
+class _Small:
+    light: np.ndarray
+    usable: np.ndarray
+    start: Fraction
+    interval: Fraction
+
+
+def _liveliest(video: Path, first_s: float, duration_s: float) -> list[Burst]:
+    """Of a few bursts spread evenly, those in which most happens, in the order of time."""
+    places = first_s + (np.arange(CANDIDATES) + 0.5) / CANDIDATES * (duration_s - first_s)
+    found = []
+    for place in places:
+        with open_video(video, start=Fraction(place)) as reader:
+            found.append(_burst([_reduced(frame) for frame in islice(reader, BURST_FRAMES)]))
+    chosen = sorted(found, key=lambda burst: burst.liveliness)[-BURSTS:]
+    return sorted(chosen, key=lambda burst: float(burst.middles_s[0]))
+
+
+def _burst(frames: list[_Small]) -> Burst:
+    middles = [float(frame.start + frame.interval / 2) for frame in frames]
+    return Burst(np.stack([frame.light for frame in frames]),
+                 np.stack([frame.usable for frame in frames]), np.array(middles))
+
+
+def _reduced(frame: VideoFrame) -> _Small:
+    """Luminance at no more than LARGEST_SIDE, and where it is neither black nor clipped."""
+    encoded = frame.rgb.astype(np.float32) / np.float32(np.iinfo(frame.rgb.dtype).max)
+    light = luminance(srgb_to_linear(encoded))
+    clipped = (encoded.max(axis=-1) > BRIGHT).astype(np.float32)
+    shrink = max(1.0, max(light.shape) / LARGEST_SIDE)
+    shape = round(light.shape[0] / shrink), round(light.shape[1] / shrink)
+    start, interval = frame.span
+    return _Small(resize(light, shape), resize(clipped, shape) < 0.5, start, interval)

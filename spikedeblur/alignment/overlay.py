@@ -1,0 +1,61 @@
+"""A picture to judge an alignment by: a frame in red, its spikes in green and blue, over it.
+
+Where both agree it is grey; where they do not, edges have coloured seams.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from spikedeblur.alignment.estimation import Alignment
+from spikedeblur.errors import InputError
+from spikedeblur.exposures import StreamExposures
+from spikedeblur.geometry import spike_to_video, tile_coverage, tile_to_spike, warp
+from spikedeblur.io.atomic import atomic_path
+from spikedeblur.io.images import write_image
+from spikedeblur.io.video import open_video
+from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.light import linear_to_srgb, luminance, srgb_to_linear
+from spikedeblur.quantities import Exposure, exact
+
+LOOKED_AT = 8
+
+
+def write_overlay(path: Path, video: Path, alignment: Alignment, *,
+                  overwrite: bool = False) -> None:
+    """Write the overlay (PNG or TIFF) of a frame that the alignment was taken from.
+
+    Raises `InputError` if it has no spikes after all, and what reading and writing raise.
+    """
+    start = exact(max(alignment.seen_s, 0))
+    with alignment.source.open() as stream:
+        stream.offset_s = exact(alignment.offset_s)
+        exposures = StreamExposures(stream, bins=1, exposure=Exposure(exact(alignment.exposure_s)))
+        with open_video(video, start=start) as reader:
+            for frame in islice(reader, LOOKED_AT):
+                counts, covered = exposures.counts(frame)
+                if counts is not None and covered == Fraction(1):
+                    picture = overlaid(frame, counts, alignment.homography)
+                    with atomic_path(path, overwrite) as temporary:
+                        write_image(temporary, picture)
+                    return
+    raise InputError(f"no frame after {float(start):.3f} s has spikes throughout - "
+                     "leave --preview out")
+
+
+def overlaid(frame: VideoFrame, counts: np.ndarray, homography: tuple[float, ...]) -> np.ndarray:
+    """A frame and the counts of its exposure, (1, Hs, Ws), as (H, W, 3) uint8 sRGB."""
+    encoded = frame.rgb.astype(np.float32) / np.float32(np.iinfo(frame.rgb.dtype).max)
+    light = luminance(srgb_to_linear(encoded))
+    size = (counts.shape[2], counts.shape[1])
+    to_spike = tile_to_spike(spike_to_video(size, light.shape[::-1], homography), 0, 0)
+    spikes = warp(counts, to_spike, light.shape)[0]
+    seen = tile_coverage(to_spike, light.shape, size)
+    matched = spikes * (light[seen].mean() / max(spikes[seen].mean(), 1e-6))
+    other = np.where(seen, matched, light)
+    picture = np.stack([light, other, other], axis=-1)
+    return np.rint(linear_to_srgb(np.clip(picture, 0, 1)) * 255).astype(np.uint8)

@@ -1,0 +1,97 @@
+"""Rigs with clocks and planes of their own, through the command line, against the truth."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from spikedeblur.cli.main import main
+from spikedeblur.io.images import read_image
+from spikedeblur.io.sidecar import read_sidecar
+from tests.alignment.rigs import Rig, mean_distance, random_rig, record
+
+SMALL = Rig(size=(160, 120), spike_size=(96, 72), rate_hz=2500, frames=12, exposure=0.6,
+            offset=-1.7, zoom=0.85, angle=3.0, shift=(0.06, -0.04), blur=8.0, seed=5)
+
+
+def called(rig, folder, *more):
+    width, height = rig.spike_size
+    return main(["align", str(folder / "blurry.mkv"), "--spikes", str(folder / "spikes.dat"),
+                 "--spike-size", f"{width}x{height}", "--spike-rate", str(rig.rate_hz), *more])
+
+
+def errors(rig, sidecar):
+    """Of offset and exposure, in frame intervals, and of the homography in video pixels."""
+    return (float(sidecar.offset_s) * rig.fps - rig.offset,
+            float(sidecar.exposure_s) * rig.fps - rig.exposure,
+            mean_distance(rig, sidecar.homography))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return record(SMALL, tmp_path_factory.mktemp("rig"))
+
+
+def test_a_rig_is_found(small, capsys):
+    assert called(SMALL, small, "--json", "--preview", str(small / "overlay.png")) == 0
+    said = json.loads(capsys.readouterr().out)
+    found = read_sidecar(small / "spikes.toml")
+    offset, exposure, distance = errors(SMALL, found)
+    assert abs(offset) < 0.02 and abs(exposure) < 0.02 and distance < 0.5
+    assert (found.width, found.height, found.rate_hz, found.flip) == (96, 72, 2500, True)
+    assert said["output"] == str(small / "spikes.toml") and said["confidence"] > 0.9
+    assert said["offset_s"] == pytest.approx(float(found.offset_s), abs=1e-7)
+    assert abs(offset) < 4 * said["offset_error_s"] * SMALL.fps
+    overlay = read_image(small / "overlay.png").astype(float)
+    assert overlay.shape == (120, 160, 3)
+    seams = np.abs(overlay[..., 0] - overlay[..., 1])
+    assert np.median(seams) < 8 and np.array_equal(overlay[..., 1], overlay[..., 2])
+
+
+def test_what_exists_is_kept(small, tmp_path, capsys):
+    out = tmp_path / "precious.toml"
+    out.write_text("width = 1")
+    assert called(SMALL, small, "-o", str(out)) == 1
+    assert "-y" in capsys.readouterr().err and out.read_text() == "width = 1"
+
+
+@pytest.mark.parametrize(("fix", "complaint"), [
+    ("exposure=soon", "not an exposure"), ("rate=5", "cannot be fixed"),
+    ("homography=1,2,3", "not a homography"), ("offset", "not KEY=VALUE")])
+def test_what_cannot_be_fixed(fix, complaint, small, capsys):
+    assert called(SMALL, small, "--fix", fix) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_scene_that_stands_still_is_refused(tmp_path, capsys):
+    still = Rig(size=(160, 120), spike_size=(96, 72), rate_hz=2500, frames=8, blur=0.0, seed=6)
+    record(still, tmp_path)
+    homography = ",".join(map(str, still.homography))
+    assert called(still, tmp_path, "--fix", f"homography={homography}") == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("spikedeblur: error: cannot tell the ")
+    assert not (tmp_path / "spikes.toml").exists()
+
+
+@pytest.mark.slow
+def test_a_scene_without_texture_is_refused(tmp_path, capsys):
+    flat = Rig(size=(160, 120), spike_size=(96, 72), rate_hz=2500, frames=12, flat=True, seed=7)
+    record(flat, tmp_path)
+    assert called(flat, tmp_path) == 1
+    assert "cannot tell" in capsys.readouterr().err
+    assert not (tmp_path / "spikes.toml").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1040))
+def test_rigs_of_every_kind(seed, tmp_path, capsys):
+    """Found, or refused: never wrong. How many are refused is counted by hand, see the docs."""
+    rig = random_rig(seed, most_pixels=1e8)
+    record(rig, tmp_path)
+    if called(rig, tmp_path) == 1:
+        assert "cannot tell" in capsys.readouterr().err
+        pytest.skip("refused")
+    offset, exposure, distance = errors(rig, read_sidecar(tmp_path / "spikes.toml"))
+    assert abs(offset) < 0.02 and abs(exposure) < 0.02 and distance < 0.5
