@@ -85,6 +85,11 @@ class Case:
             else:
                 yield from deblurrer.frames(*deblurrer.open_spikes(blurry, self.spikes))
 
+    def unlike(self) -> InputError:
+        """What to raise where blurry and sharp video do not have the same frames."""
+        return InputError(f"blurry and sharp video of {self.name} differ in frames or size - "
+                          "make the case anew with spikedeblur simulate")
+
     def truth(self) -> Iterator[VideoFrame]:
         """The sharp frames; none where the case has no truth."""
         if self.sharp is not None:

@@ -7,13 +7,16 @@ competing with the making of the next.
 
 from __future__ import annotations
 
+import json
 import logging
-import multiprocessing
 import queue
 import signal
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from logging.handlers import QueueHandler
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -21,6 +24,11 @@ from spikedeblur.errors import SpikedeblurError
 
 LOGGER = logging.getLogger("spikedeblur")
 Item = TypeVar("Item")
+# Not multiprocessing's own start, which would first run the caller's script once more.
+START = """import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from spikedeblur.benchmark.isolation import serve
+serve(int(sys.argv[2]))"""
 
 
 def in_own_process(function: Callable[..., Iterator[Item]], *args: Any) -> Iterator[Item]:
@@ -29,12 +37,13 @@ def in_own_process(function: Callable[..., Iterator[Item]], *args: Any) -> Itera
     function: importable by name; arguments and items can be pickled. What it logs is logged here,
     what it raises is raised here. Raises `SpikedeblurError` if the process is killed.
     """
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, function, args), daemon=True)
-    process.start()
+    ours, theirs = Pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, json.dumps(sys.path), str(theirs.fileno())],
+        pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     theirs.close()
     try:
+        ours.send((function, args))
         while (message := ours.recv()) is not None:
             if isinstance(message, logging.LogRecord):
                 LOGGER.handle(message)
@@ -44,21 +53,23 @@ def in_own_process(function: Callable[..., Iterator[Item]], *args: Any) -> Itera
                 yield message[0]
                 ours.send(None)
     except (EOFError, ConnectionError):
-        process.join()
         raise SpikedeblurError(f"the process that was measured has ended ({_ending(process)}) - "
                                "was there memory enough?") from None
     finally:
         process.terminate()
-        process.join()
+        process.wait()
         ours.close()
 
 
-def _serve(connection: Connection, function: Callable[..., Iterator[Any]], args: Any) -> None:
+def serve(descriptor: int) -> None:
+    """The other end: run the function that comes through the pipe, send what it yields."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who ends this process
+    connection = Connection(descriptor)
     LOGGER.addHandler(_Forward(connection))
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False
     try:
+        function, args = connection.recv()
         for item in function(*args):
             connection.send((item,))
             connection.recv()
@@ -82,6 +93,6 @@ class _Forward(QueueHandler):
         self._connection.send(record)
 
 
-def _ending(process: Any) -> str:
-    code = process.exitcode
-    return signal.Signals(-code).name if code is not None and code < 0 else f"status {code}"
+def _ending(process: subprocess.Popen[bytes]) -> str:
+    code = process.wait()
+    return signal.Signals(-code).name if code < 0 else f"status {code}"

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from spikedeblur.benchmark.cases import Case
-from spikedeblur.errors import InputError
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.metrics import frame_psnr, frame_ssim, luma, temporal_error
 
@@ -38,7 +37,7 @@ class Score:
         """Count the next frame, (H, W, 3). Raises `InputError` if the truth has none like it."""
         sharp = next(self._truth, None)
         if sharp is None or sharp.rgb.shape != rgb.shape:
-            raise self._differ()
+            raise self._case.unlike()
         one, other = as_tensor(rgb), as_tensor(sharp.rgb)
         self._note("psnr", frame_psnr(one, other))
         self._note("psnr_y", frame_psnr(luma(one), luma(other)))
@@ -62,14 +61,10 @@ class Score:
         Raises `InputError` if the truth goes on.
         """
         if self._values["psnr"] and next(self._truth, None) is not None:
-            raise self._differ()
+            raise self._case.unlike()
         means = {name: sum(values) / len(values) if values else None
                  for name, values in self._values.items()}
         return {**means, "psnr_of_frames": list(self._values["psnr"])}
-
-    def _differ(self) -> InputError:
-        return InputError(f"blurry and sharp video of {self._case.name} differ in frames or size - "
-                          "make the case anew with spikedeblur simulate")
 
 
 def as_tensor(rgb: np.ndarray) -> Tensor:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.options import overwrite_option
 from spikedeblur.cli.tables import print_comparison, print_passes, print_results
 from spikedeblur.cli.values import SIZE, TILE
-from spikedeblur.errors import UsageError
+from spikedeblur.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from spikedeblur.benchmark.cases import Job
     from spikedeblur.benchmark.results import MethodResult
     from spikedeblur.benchmark.runs import Plan
     from spikedeblur.benchmark.setups import Setup
+    from spikedeblur.report.gallery import Gallery
 
 METHODS = "blurry, tfp, tfi, sdm, net"
 SIZES = ((640, 360),)
@@ -65,13 +67,14 @@ Size = tuple[int, int]
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="REPORT",
               help="Also write a page with tables, plots and pictures.")
+@overwrite_option
 @click.pass_context
 def command(context: click.Context, *, cases: tuple[Path, ...], methods: str | None,
             weights: str | None, speed: bool, sizes: tuple[Size, ...], frames: int | None,
             config: str | None, repeats: int | None, warm_up: int | None, device: str,
             precisions: tuple[str, ...], tiles: tuple[int | None, ...], threads: tuple[int, ...],
             isolate: bool, compare: tuple[Path, Path] | None, as_json: bool,
-            html: Path | None) -> None:
+            html: Path | None, overwrite: bool) -> None:
     """Measure quality, speed and memory of each method.
 
     Cases are folders as simulate writes them, or folders of those; without any, the bundled sample
@@ -82,12 +85,13 @@ def command(context: click.Context, *, cases: tuple[Path, ...], methods: str | N
         _compare(console, *compare, as_json)
         return
     if html is not None:
-        raise UsageError("--html is not available yet - use --json")
+        _check_page(html, overwrite)
     if frames or config:
         _check_alone(speed, methods, weights, config, threads, tiles)
-        _report_passes(console, weights, config, sizes or SIZES, frames, device=device,
-                       precisions=precisions, threads=threads, repeats=repeats or 3,
-                       warm_up=1 if warm_up is None else warm_up, as_json=as_json)
+        found = _passes(weights, config, sizes or SIZES, frames, device=device,
+                        precisions=precisions, threads=threads, repeats=repeats or 3,
+                        warm_up=1 if warm_up is None else warm_up)
+        _report(console, found, None, html, overwrite, as_json)
         return
     from spikedeblur.benchmark.cases import MadeUp, bundled_case, find_cases
     from spikedeblur.benchmark.runs import Plan
@@ -106,12 +110,13 @@ def command(context: click.Context, *, cases: tuple[Path, ...], methods: str | N
         scratch = context.with_resource(TemporaryDirectory(prefix="spikedeblur-"))
         jobs = [bundled_case(Path(scratch) / "sample")]
     plan = Plan(5 if warm_up is None else warm_up, repeats)
-    results = _measure_all(varied, jobs, plan, isolate, console)
-    found = summary(results, varied, plan, isolate)
-    if as_json:
-        console.json(found)
-    else:
-        print_results(found["cases"], found["means"])
+    gallery = None
+    if html is not None:
+        from spikedeblur.report.gallery import Gallery
+
+        gallery = Gallery(jobs)
+    results = _measure_all(varied, jobs, plan, isolate, gallery, console)
+    _report(console, summary(results, varied, plan, isolate), gallery, html, overwrite, as_json)
 
 
 def _timeable(setups: list[Setup], console: Console) -> list[Setup]:
@@ -126,18 +131,20 @@ def _timeable(setups: list[Setup], console: Console) -> list[Setup]:
 
 
 def _measure_all(setups: Sequence[Setup], jobs: Sequence[Job], plan: Plan, isolate: bool,
-                 console: Console) -> list[MethodResult]:
+                 gallery: Gallery | None, console: Console) -> list[MethodResult]:
     """A result for each job and setup, ordered by job."""
     from rich.console import Console as RichConsole
 
     from spikedeblur.benchmark.results import measure
 
     talk = RichConsole(stderr=True)
+    watch = gallery.watch if gallery is not None else None
     found = []
     for setup in setups:
         shown = not console.quiet and sys.stderr.isatty()
         with talk.status(f"measuring {setup.method}") if shown else nullcontext():
-            found += list(enumerate(measure(setup, jobs, plan, isolated=isolate)))
+            found += list(enumerate(measure(setup, jobs, plan, isolated=isolate,
+                                           watch=watch)))
     return [result for _, result in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -155,10 +162,9 @@ def _check_alone(speed: bool, methods: str | None, weights: str | None, config: 
                          "and give --threads once")
 
 
-def _report_passes(console: Console, weights: str | None, config: str | None,
-                   sizes: Sequence[Size], frames: int | None, *, device: str,
-                   precisions: Sequence[str], threads: Sequence[int], repeats: int, warm_up: int,
-                   as_json: bool) -> None:
+def _passes(weights: str | None, config: str | None, sizes: Sequence[Size], frames: int | None, *,
+            device: str, precisions: Sequence[str], threads: Sequence[int], repeats: int,
+            warm_up: int) -> dict[str, Any]:
     """One row for each size and precision, measured or not."""
     from dataclasses import asdict
 
@@ -187,10 +193,35 @@ def _report_passes(console: Console, weights: str | None, config: str | None,
                                          repeats=repeats, warm_up=warm_up))
         rows += [asdict(SkippedPass(f"{size[0]}x{size[1]}", name, unmeasured, window, reason))
                  for unmeasured, reason in skipped.items() if unmeasured not in measured]
+    return {"machine": machine(chosen), "cases": rows}
+
+
+def _check_page(page: Path, overwrite: bool) -> None:
+    """Refuse before minutes are spent on what could not be written."""
+    from spikedeblur.io.atomic import refuse_existing
+
+    refuse_existing(page, overwrite)
+    if not page.absolute().parent.is_dir():
+        raise OutputError(f"the output folder does not exist ({page.parent}) - create it first")
+
+
+def _report(console: Console, found: dict[str, Any], gallery: Gallery | None, html: Path | None,
+            overwrite: bool, as_json: bool) -> None:
+    """Say what was found in every form that was asked for."""
     if as_json:
-        console.json({"machine": machine(chosen), "cases": rows})
+        console.json(found)
+    elif "means" in found:
+        print_results(found["cases"], found["means"])
     else:
-        print_passes(rows)
+        print_passes(found["cases"])
+    if html is not None:
+        from spikedeblur.io.atomic import atomic_path
+        from spikedeblur.report.page import render
+
+        with atomic_path(html, overwrite) as path:
+            path.write_text(render(found, gallery.shots if gallery else (),
+                                   gallery.left_out if gallery else 0), encoding="utf-8")
+        console.note(f"{html}: written")
 
 
 def _compare(console: Console, first: Path, second: Path, as_json: bool) -> None:

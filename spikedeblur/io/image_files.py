@@ -54,6 +54,11 @@ def write_image(path: Path, rgb: np.ndarray) -> None:
     if path.suffix.lower() != ".png":
         tifffile.imwrite(path, rgb, photometric="rgb", compression="zlib", predictor=True)
         return
+    path.write_bytes(png_bytes(rgb))
+
+
+def png_bytes(rgb: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 or uint16 as the bytes of a PNG file."""
     eight = rgb.dtype == np.uint8
     context = av.CodecContext.create("png", "w")
     context.height, context.width = rgb.shape[:2]
@@ -62,7 +67,7 @@ def write_image(path: Path, rgb: np.ndarray) -> None:
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb),
                                        format="rgb24" if eight else "rgb48le")
     packets = context.encode(frame.reformat(format=context.pix_fmt)) + context.encode(None)
-    path.write_bytes(b"".join(bytes(packet) for packet in packets))
+    return b"".join(bytes(packet) for packet in packets)
 
 
 def decode_picture(path: Path, max_pixels: int | None = None) -> av.VideoFrame:

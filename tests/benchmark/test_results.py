@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +160,19 @@ def test_lpips_where_it_is_installed(recording, monkeypatch, capsys):
     [row] = json.loads(capsys.readouterr().out)["cases"]
     expected = 2 * np.abs(decoded(recording.blurry) - decoded(recording.sharp)).mean()
     assert row["lpips"] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_the_sample_takes_less_than_three_minutes(tmp_path):
+    """With everything as a user has it: a process for each method, the shipped weights."""
+    environment = {key: value for key, value in os.environ.items()
+                   if key not in ("OMP_NUM_THREADS", "SPIKEDEBLUR_BENCHMARK_ISOLATE")}
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "spikedeblur", "benchmark"], cwd=tmp_path,
+                          capture_output=True, text=True,
+                          env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert done.returncode == 0 and done.stderr == ""
+    rows = [line.split("│") for line in done.stdout.splitlines() if "│ sample" in line]
+    figures = {row[2].strip(): float(row[3]) for row in rows}
+    assert figures["net"] > figures["sdm"] + 1 > figures["blurry"] + 2
+    assert time.monotonic() - began < 180

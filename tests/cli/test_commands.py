@@ -171,7 +171,7 @@ class TestBenchmark:
         assert line.startswith("spikedeblur: error: ")
 
     @pytest.mark.parametrize("args", [["--methods", "magic"], ["--methods", ","],
-                                      ["--html", "r.html"], ["--size", "big"]])
+                                      ["--size", "big"], ["--tile", "7"]])
     def test_usage(self, args):
         assert main(["benchmark", *args]) == 2
 

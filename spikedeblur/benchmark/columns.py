@@ -1,0 +1,57 @@
+"""Which figures are shown, under which headings, with how many digits: for tables of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+Column = tuple[str, str, str]  # heading, field of the row, format
+
+QUALITY: tuple[Column, ...] = (
+    ("group", "group", ""), ("case", "case", ""), ("method", "method", ""),
+    ("numbers", "precision", ""), ("tile", "tile", ""), ("threads", "threads", ""),
+    ("PSNR dB", "psnr", ".2f"), ("SSIM", "ssim", ".4f"), ("PSNR Y", "psnr_y", ".2f"),
+    ("SSIM Y", "ssim_y", ".4f"), ("temporal", "temporal", ".4f"), ("LPIPS", "lpips", ".4f"),
+    ("s/frame", "seconds_per_frame", ".3f"), ("min", "seconds_per_frame_min", ".3f"),
+    ("max", "seconds_per_frame_max", ".3f"), ("first s", "first_frame_seconds", ".2f"),
+    ("peak MB", "peak_rss_mb", ".0f"))
+MEANS: tuple[Column, ...] = (
+    ("group", "group", ""), ("cases", "cases", ""), *QUALITY[2:13], *QUALITY[15:])
+PASSES: tuple[Column, ...] = (
+    ("size", "case", ""), ("precision", "precision", ""), ("s/frame", "seconds_per_frame", ".3f"),
+    ("min", "seconds_per_frame_min", ".3f"), ("max", "seconds_per_frame_max", ".3f"),
+    ("GFLOP/frame", "gflop_per_frame", ".1f"), ("GFLOP/s", "gflops", ".0f"),
+    ("conv3d", "conv3d_gflops", ".0f"), ("of it", "conv3d_fraction", ".0%"),
+    ("growth MB", "peak_growth_mb", ".0f"), ("to fp32", "speed_to_fp32", ".2fx"),
+    ("PSNR dB", "psnr_to_fp32", ".1f"))
+RATIOS: tuple[Column, ...] = (
+    *QUALITY[:6], ("PSNR dB", "psnr", "+.2f"), ("SSIM", "ssim", ".3fx"),
+    ("PSNR Y", "psnr_y", "+.2f"), ("SSIM Y", "ssim_y", ".3fx"), ("temporal", "temporal", ".2fx"),
+    ("LPIPS", "lpips", ".2fx"), ("s/frame", "seconds_per_frame", ".2fx"),
+    ("first s", "first_frame_seconds", ".2fx"), ("peak MB", "peak_rss_mb", ".2fx"))
+SETTINGS = ("group", "precision", "tile", "threads")
+
+
+def telling(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
+    """The columns that say something: not empty, and settings only where they differ."""
+    found = []
+    for column in columns:
+        values = {row.get(column[1]) for row in rows}
+        if values - {None, ""} and (len(values - {None}) > 1 or column[1] not in SETTINGS):
+            found.append(column)
+    return found
+
+
+def cell(row: Row, column: Column) -> str:
+    """The text of one figure; empty where it was not measured."""
+    _, field, form = column
+    value = row.get(field)
+    if value is None:
+        return ""
+    return format(value, form.removesuffix("x")) + "x" * form.endswith("x")
+
+
+def of_groups(means: Sequence[Row]) -> list[Row]:
+    """Rows of means with a name for all cases."""
+    return [{**row, "group": row["group"] or "all"} for row in means]
