@@ -39,6 +39,7 @@ from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.job import Job, describe_job
 from spikedeblur.models.checkpoint import load_model
+from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.restorers import ClassicalRestorer, NetRestorer, Restored, Restorer
 from spikedeblur.segmented import SEGMENT_FRAMES, SegmentedOutput, can_be_segmented
 from spikedeblur.selection import WHOLE, Selection
@@ -61,6 +62,7 @@ class Deblurrer:
     the shipped weights.
     method: net, or sdm, tfp, tfi, which need no weights (`model` is then left alone).
     device: auto, cpu, cuda, cuda:N, mps. precision: auto, fp32, bf16, fp16 (CUDA only).
+    compiled: the network's blocks go through torch.compile first.
     threads: of the CPU, for the whole process; None leaves torch's choice.
     window: frames the network sees at once, None for what it was trained with. stride: frames from
     one window to the next, None for 3 of 5. tile: side in pixels, None to choose by free memory.
@@ -73,9 +75,9 @@ class Deblurrer:
     """
 
     def __init__(self, model: str | Path | Model | None = None, *, method: str = "net",
-                 device: str = "auto", precision: str = "auto", threads: int | None = None,
-                 window: int | None = None, stride: int | None = None, tile: int | None = None,
-                 overlap: int | None = None, slowmo: int = 1,
+                 device: str = "auto", precision: str = "auto", compiled: bool = False,
+                 threads: int | None = None, window: int | None = None, stride: int | None = None,
+                 tile: int | None = None, overlap: int | None = None, slowmo: int = 1,
                  slowmo_timing: str = "keep") -> None:
         self.slow_motion = SlowMotion(slowmo, slowmo_timing)
         if threads is not None:
@@ -97,6 +99,8 @@ class Deblurrer:
             network = load_model(model, chosen)
         elif isinstance(model, torch.nn.Module):
             network = model.to(chosen).eval()
+        if compiled and isinstance(network, torch.nn.Module):
+            compile_blocks(network, chosen)
         if (config := getattr(network, "config", None)) is not None:
             self.bins = config.DATA.K
             window = window or config.DATA.CLIP_LEN

@@ -256,7 +256,8 @@ def _deblurrer(settings: dict[str, Any]) -> Deblurrer:
     from spikedeblur.pipeline import Deblurrer
 
     return Deblurrer(settings["weights"], method=settings["method"], device=settings["device"],
-                     precision=settings["precision"], threads=settings["threads"],
+                     precision=settings["precision"], compiled=settings["compiled"],
+                     threads=settings["threads"],
                      window=settings["window"], stride=settings["window_stride"],
                      tile=settings["tile"], overlap=settings["overlap"],
                      slowmo=settings["slowmo"], slowmo_timing=settings["slowmo_timing"])

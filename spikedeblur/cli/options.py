@@ -50,11 +50,14 @@ def spike_options(command: Function) -> Function:
 
 
 def compute_options(command: Function) -> Function:
-    """Add --device, --precision and --threads."""
+    """Add --device, --precision, --compile and --threads."""
     decorated: Any = command
     for option in (
         click.option("--threads", type=click.IntRange(min=1), metavar="N",
                      help="CPU threads.  [default: all cores]"),
+        click.option("--compile", "compiled", is_flag=True,
+                     help="Compile the network first (torch.compile): minutes, which a long video "
+                          "on a GPU may give back."),
         click.option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
                      default="auto", show_default=True,
                      help="Numbers the network computes with: auto takes half precision on a CUDA "

@@ -153,7 +153,8 @@ class TrainConfig(Section):
     VAL_EVERY: Count = 1000
     LOG_EVERY: Count = 20
     VAL_CLIPS: Count = 12
-    FSDP: bool = False
+    FSDP: bool = False  # share the weights out among processes
+    COMPILE: bool = False  # torch.compile of the network's blocks
 
 
 class LossConfig(Section):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 
+from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.config import Config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
 from spikedeblur.training.data.sampler import Batch
@@ -39,6 +40,8 @@ class Learner:
         # A stage that the temporal strides leave with one frame has nothing to align it with.
         shortened = any(stride > 1 for stride in config.MODEL.VRT.TEMPORAL_STRIDES)
         self.parallel = self.model if self.sharded else world.wrap(self.model, shortened)
+        if settings.COMPILE:
+            compile_blocks(self.model, world.device)
         self.loss = RestorationLoss(config.LOSS).to(world.device)
         self.optimizer = build_optimizer(self.model, settings)
         self.schedule = build_schedule(self.optimizer, settings)

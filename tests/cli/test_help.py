@@ -51,7 +51,7 @@ def test_every_command_and_option_says_what_it_is(command):
 @pytest.mark.parametrize(("command", "options"), [
     ("deblur", "--spikes --spike-size --spike-rate --exposure --offset --flip --no-flip -o "
                "--output -y --overwrite -n --no-clobber --weights --method --device --precision "
-               "--threads "
+               "--threads --compile "
                "--window --window-stride --tile --overlap --codec --crf --preset --pix-fmt -e "
                "--encoder-option --no-audio --no-subtitles --start --end --slowmo "
                "--slowmo-timing --compare "

@@ -110,7 +110,7 @@ class RecordedClips(Dataset[dict[str, torch.Tensor]]):
         size, plane = clip["blurry"].shape[2:], clip["voxels"].shape[2:]
         if min(size) < self.crop:
             raise InputError(f"frames of {size[1]}x{size[0]} are smaller than the crop - "
-                             f"set DATA.CROP_SIZE to at most {min(size)}")
+                             f"set DATA.CROP_SIZE to at most {min(size) // 16 * 16}")
         parts, spikes = [], []
         for pixels, spike_pixels in zip(size, plane, strict=True):
             kept = max(1, round(self.crop * spike_pixels / pixels))
