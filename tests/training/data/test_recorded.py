@@ -106,7 +106,7 @@ def test_exposures_of_a_clip_are_apart_where_they_can_be():
 
 def test_frames_smaller_than_the_crop_are_refused():
     source = RecordedClips([Coordinates()], crop=32, clip_len=2, bins=2)
-    with pytest.raises(InputError, match="CROP_SIZE to at most 24"):
+    with pytest.raises(InputError, match="CROP_SIZE to at most 16"):
         source[0]
 
 
