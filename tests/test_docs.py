@@ -146,6 +146,17 @@ def test_every_option_named_in_passing_exists():
     assert not {(page, option) for page, option in named if option not in known | foreign}
 
 
+def test_the_first_page_names_every_command():
+    table = re.findall(r"^\| `(\w+)` \|", PAGES[0].read_text(encoding="utf-8"), re.MULTILINE)
+    assert [name for name in table if name in COMMANDS] and set(COMMANDS) <= set(table)
+
+
+@pytest.mark.parametrize("page", PAGES, **BY_NAME)
+def test_every_file_of_the_source_named_exists(page):
+    for name in re.findall(r"`([\w/]+\.py)`", prose(page)):
+        assert (ROOT / name).exists() or any(ROOT.glob(f"spikedeblur/**/{name}")), name
+
+
 def _command(name: str) -> click.Command:
     command = root.get_command(click.Context(root), name)
     assert command is not None
