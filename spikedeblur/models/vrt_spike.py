@@ -83,7 +83,7 @@ class VRTSpike(nn.Module):
 
     `model(rgb, voxels, target_time)`:
     - rgb (B, T, 3, H, W) float in [0, 1], sRGB; any T >= 1, any H and W >= 16;
-    - voxels (B, T, K, Hs, Ws) float, spike counts of K bins over each frame's exposure, on a plane
+    - voxels (B, T, K, Hs, Ws), spike counts of K bins over each frame's exposure, on a plane
       of any size that shows the frame's field; None for a model without spikes;
     - target_time: the instant to restore, in [-0.5, 0.5] of the exposure, a number or (B,);
     - returns (B, T, 3, H, W) float, not clamped.
@@ -125,7 +125,8 @@ class VRTSpike(nn.Module):
         padded = self._padded_size(height, width)
         target = torch.as_tensor(target_time, dtype=torch.float32, device=rgb.device).expand(batch)
         if voxels is not None:
-            voxels = self._on_frame_plane(voxels, (height, width), padded)
+            counts = voxels if voxels.is_floating_point() else voxels.float()
+            voxels = self._on_frame_plane(counts, (height, width), padded)
         out = self._restore(pad_bottom_right(rgb, *padded), voxels, target)
         return out[..., :height, :width]
 
@@ -199,6 +200,9 @@ class VRTSpike(nn.Module):
                                    or not voxels.numel()):
             raise InputError(f"voxels of shape {tuple(voxels.shape)} with frames "
                              f"{tuple(rgb.shape)} - expected (B, T, {bins}, Hs, Ws)")
+        if not rgb.is_floating_point():
+            raise InputError(f"frames of shape {tuple(rgb.shape)} are {rgb.dtype} - expected "
+                             "floats in [0, 1]")
         for name, tensor in (("frames", rgb), ("voxels", voxels)):
             if tensor is not None and not torch.isfinite(tensor).all():
                 raise InputError(f"{name} of shape {tuple(tensor.shape)} hold values that are not "

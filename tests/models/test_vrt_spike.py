@@ -167,6 +167,14 @@ def test_values_that_are_not_finite_are_refused():
         tiny("small")(rgb, voxels)
 
 
+def test_frames_are_floats_and_counts_may_be_whole_numbers():
+    model, (rgb, voxels) = tiny("small"), clip()
+    with torch.no_grad():
+        assert torch.equal(model(rgb, voxels.to(torch.uint8)), model(rgb, voxels))
+    with pytest.raises(InputError, match=r"\(1, 5, 3, 32, 40\) are torch.uint8 - expected floats"):
+        model((rgb * 255).to(torch.uint8), voxels)
+
+
 def test_spikes_must_come_with_a_model_that_takes_them():
     rgb, voxels = clip(bins=32)
     with pytest.raises(InputError, match="give voxels"):
