@@ -1,10 +1,14 @@
 """The configuration: packaged ones read, misspelt keys are named, hostile files are refused."""
 
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 
 from spikedeblur.errors import ConfigError
 from spikedeblur.models.config import (
+    Config,
     config_from_dict,
     config_to_yaml,
     load_config,
@@ -73,3 +77,17 @@ def test_hostile_files_are_refused(tmp_path, text, said):
 def test_missing_file_names_the_packaged_ones(tmp_path):
     with pytest.raises(ConfigError, match="vrt_gopro"):
         load_config(tmp_path / "none.yaml")
+
+
+DOCUMENTS = Path(__file__).parents[2]
+KEY = re.compile(r"\b(?:DATA|MODEL|TRAIN|LOSS|LOG)(?:\.[A-Z][A-Z_]+)+")
+
+
+@pytest.mark.parametrize("path", [*sorted(DOCUMENTS.glob("docs/*.md")), DOCUMENTS / "README.md",
+                                  *sorted(DOCUMENTS.glob("man/*.in"))], ids=lambda path: path.name)
+def test_every_key_that_a_document_names_is_known(path):
+    for key in KEY.findall(path.read_text(encoding="utf-8").replace("\\-", "-")):
+        section = Config()
+        for part in key.split("."):
+            assert part in type(section).model_fields, f"{path.name}: {key}"
+            section = getattr(section, part)
