@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from spikedeblur.errors import InputError, UsageError
+from spikedeblur.geometry import placed
 from spikedeblur.io.limits import check_pixels, max_pixels
 from spikedeblur.io.spike_source import (
     SpikeOptions,
@@ -100,10 +101,19 @@ class StreamExposures:
 
     @classmethod
     def of_source(cls, source: SpikeSource, *, bins: int = DEFAULT_BINS,
-                  first_pts_s: Fraction = Fraction(0)) -> StreamExposures:
-        """Open a source; without a known offset its tick 0 is at `first_pts_s` seconds."""
-        return cls(source.open(first_pts_s), bins=bins, exposure=source.exposure,
-                   exposure_start_s=source.exposure_start_s, homography=source.homography)
+                  first_pts_s: Fraction = Fraction(0),
+                  video_size: tuple[int, int] | None = None) -> StreamExposures:
+        """Open a source; without a known offset its tick 0 is at `first_pts_s` seconds.
+
+        video_size: (width, height), onto which the spikes are laid; None where nobody will.
+        """
+        stream = source.open(first_pts_s)
+        size = stream.width, stream.height
+        left, top, *_ = source.crop or (0, 0)
+        homography = placed(size, video_size or size, crop_start=(left, top), scale=source.scale,
+                            homography=source.homography)
+        return cls(stream, bins=bins, exposure=source.exposure,
+                   exposure_start_s=source.exposure_start_s, homography=homography)
 
     def interval(self, pts_s: Fraction, interval_s: Fraction) -> Interval:
         """The exposure, in ticks, of a frame shown at pts_s for interval_s seconds."""
@@ -193,11 +203,13 @@ def expose(frame: VideoFrame, exposures: Exposures | None, sequence: int = 0,
 
 def open_exposures(spikes: SpikeStream | Exposures | Path | str, options: SpikeOptions, *,
                    bins: int, interval_s: Fraction, first_pts_s: Fraction,
-                   duration_s: Fraction | None) -> Exposures:
-    """Exposures of whatever a caller has: a stream, a .dat with its sidecar, or a voxel file.
+                   duration_s: Fraction | None,
+                   video_size: tuple[int, int] | None = None) -> Exposures:
+    """Exposures of whatever a caller has: a stream, a recording with its sidecar, or a voxel file.
 
     first_pts_s: time of the video's first frame, where an unknown tick 0 is taken to lie.
-    interval_s, duration_s: how long a frame and the video last, to infer a .dat's size and rate.
+    interval_s, duration_s: how long a frame and the video last, to infer a recording's size and
+    rate. video_size: (width, height) of its frames.
     Raises `UsageError` and `InputError` as reading the files does.
     """
     if isinstance(spikes, SpikeStream):
@@ -209,4 +221,5 @@ def open_exposures(spikes: SpikeStream | Exposures | Path | str, options: SpikeO
         return VoxelExposures(VoxelFile(path), bins=bins, name=str(path))
     source = resolve_spike_source(path, options, find_sidecar(path), duration_s=duration_s,
                                   interval_s=interval_s)
-    return StreamExposures.of_source(source, bins=bins, first_pts_s=first_pts_s)
+    return StreamExposures.of_source(source, bins=bins, first_pts_s=first_pts_s,
+                                     video_size=video_size)

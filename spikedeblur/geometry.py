@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
 
-__all__ = ["spike_to_video", "tile_coverage", "tile_to_spike", "warp"]
+__all__ = ["placed", "spike_to_video", "tile_coverage", "tile_to_spike", "warp"]
 
 Matrix = NDArray[np.float64]
 
@@ -42,6 +42,30 @@ def spike_to_video(
     from_centre = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
     centred: Matrix = to_centre @ matrix @ from_centre
     return centred
+
+
+def placed(
+    size: tuple[int, int],
+    video_size: tuple[int, int],
+    *,
+    crop_start: tuple[int, int] = (0, 0),
+    scale: tuple[float, float] | None = None,
+    homography: Sequence[float] | None = None,
+) -> tuple[float, ...] | None:
+    """Homography of a rig for the crop that is read: its pixel -> video pixel, as in a sidecar.
+
+    size: of the crop. crop_start: left and top of it in the sensor. scale: video pixels per spike
+    pixel, middle on middle. homography: sensor pixel -> video pixel.
+    None if neither is given: the crop is then scaled onto the whole frame.
+    """
+    if homography is not None:
+        shift = np.array([[1, 0, crop_start[0]], [0, 1, crop_start[1]], [0, 0, 1]])
+        return tuple((np.asarray(homography).reshape(3, 3) @ shift).ravel().tolist())
+    if scale is None:
+        return None
+    starts = [(video - 1) / 2 - factor * (spikes - 1) / 2
+              for video, spikes, factor in zip(video_size, size, scale, strict=True)]
+    return scale[0], 0.0, starts[0], 0.0, scale[1], starts[1], 0.0, 0.0, 1.0
 
 
 def tile_to_spike(matrix: Matrix, y0: int, x0: int, step: int = 1) -> Matrix:

@@ -191,7 +191,8 @@ class Deblurrer:
         exposures = open_exposures(
             spikes, options or SpikeOptions(), bins=self.bins, interval_s=first.span[1],
             first_pts_s=_first_time(reader, first),
-            duration_s=None if duration is None else duration - _first_time(reader, first))
+            duration_s=None if duration is None else duration - _first_time(reader, first),
+            video_size=(reader.info.width, reader.info.height))
         if isinstance(exposures, VoxelExposures) and reader.info.start is not None:
             raise UsageError("a voxel file belongs to the whole video (--start given) - give the "
                              ".dat, or leave --start out")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikedeblur.errors import UsageError
-from spikedeblur.geometry import spike_to_video, tile_coverage, tile_to_spike, warp
+from spikedeblur.geometry import placed, spike_to_video, tile_coverage, tile_to_spike, warp
 from spikedeblur.resample import resize
 
 TURNED = [0.9, -0.2, 3.0, 0.2, 0.9, -1.0, 1e-4, -2e-4, 1.0]
@@ -37,6 +37,28 @@ def test_a_homography_counts_from_the_centre_of_the_first_pixel():
 def test_the_order_of_the_nine_numbers_is_row_major():
     shift = spike_to_video((4, 4), (4, 4), [1, 0, 5, 0, 1, 7, 0, 0, 1])
     assert apply(shift, 1.0, 1.0) == (6.0, 8.0)
+
+
+class TestPlaced:
+    def test_nothing_said_is_the_whole_frame(self):
+        assert placed((8, 6), (16, 12)) is None
+
+    def test_a_scale_lays_the_middle_on_the_middle(self):
+        matrix = spike_to_video((400, 250), (1280, 720),
+                                placed((400, 250), (1280, 720), scale=(2.0, 3.0)))
+        assert apply(matrix, 200, 125) == (640, 360)
+        assert apply(matrix, 201, 126) == (642, 363)
+
+    def test_the_scale_of_the_whole_frame_is_plain_scaling(self):
+        rig = placed((400, 250), (1280, 720), scale=(1280 / 400, 720 / 250))
+        np.testing.assert_allclose(spike_to_video((400, 250), (1280, 720), rig),
+                                   spike_to_video((400, 250), (1280, 720)), atol=1e-9)
+
+    def test_a_homography_counts_on_the_whole_sensor(self):
+        whole = spike_to_video((40, 30), (90, 80), TURNED)
+        part = spike_to_video((20, 10), (90, 80), placed((20, 10), (90, 80), crop_start=(7, 3),
+                                                         homography=TURNED))
+        np.testing.assert_allclose(apply(part, 4.5, 5.5), apply(whole, 11.5, 8.5))
 
 
 @given(st.integers(0, 300), st.integers(0, 300), st.integers(1, 8), st.integers(0, 9))

@@ -13,6 +13,7 @@ import numpy as np
 
 from spikedeblur.errors import InputError
 from spikedeblur.exposures import VoxelExposures
+from spikedeblur.io.spike_source import recording_in
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.pipeline import Deblurrer
@@ -49,6 +50,7 @@ class Job(Protocol):
 class Case:
     """A folder as `simulate` writes it: blurry.*, spikes.dat with its sidecar, perhaps sharp.*.
 
+    The spikes may be in any other format too: spikes.npy, .npz, .h5, or a folder called spikes.
     group: the folder it lies in; cases of one group are made alike.
     """
 
@@ -62,8 +64,8 @@ class Case:
     def of_folder(cls, folder: Path) -> Case:
         """Find the files of a case. Raises `InputError` if blurry video or spikes are missing."""
         blurry, sharp = _only(folder, "blurry"), _only(folder, "sharp")
-        spikes = folder / "spikes.dat"
-        if blurry is None or not spikes.is_file():
+        spikes = recording_in(folder)
+        if blurry is None or spikes is None:
             raise InputError(f"{folder} is no case (it needs blurry.* and spikes.dat) - make one "
                              "with spikedeblur simulate")
         folder = folder.resolve()
@@ -104,7 +106,8 @@ def find_cases(folders: Iterable[Path]) -> list[Case]:
     """
     found: list[Case] = []
     for folder in folders:
-        inside = sorted(path.parent for path in folder.glob("**/spikes.dat"))
+        inside = sorted(path.parent for path in folder.glob("**/spikes*")
+                        if path == recording_in(path.parent))
         found += [Case.of_folder(each) for each in inside or [folder]]
     return found
 

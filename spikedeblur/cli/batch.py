@@ -37,8 +37,8 @@ def plan_jobs(videos: Sequence[Path], spikes: Sequence[Path], output: Path | Non
               output_dir: Path | None) -> list[Job]:
     """Pair every video with its spikes and its output.
 
-    spikes: one for each video, in order; or a folder or a pattern with {stem} for all of them; or
-    nothing, for STEM.dat beside each video. Raises `UsageError` for what does not pair.
+    spikes: one for each video, in order; or a folder of STEM.dat or a pattern with {stem} for all
+    of them; or nothing, for STEM.dat beside each video. Raises `UsageError` for what does not pair.
     """
     if output is not None and (output_dir is not None or len(videos) > 1):
         raise UsageError(f"one output for several videos, or beside --output-dir ({output}) - "
@@ -99,7 +99,9 @@ def _spikes_for(videos: Sequence[Path], spikes: Sequence[Path]) -> list[Path | N
     if len(spikes) == 1 and STEM in str(spikes[0]):
         return [Path(str(spikes[0]).replace(STEM, video.stem)) for video in videos]
     if len(spikes) == 1 and spikes[0].is_dir():
-        return [spikes[0] / f"{video.stem}.dat" for video in videos]
+        named = [spikes[0] / f"{video.stem}.dat" for video in videos]
+        # A folder that has no such file, for one video, is a recording in several files itself.
+        return list(spikes) if len(videos) == 1 and not named[0].exists() else list(named)
     if len(spikes) != len(videos):
         raise UsageError(f"{len(spikes)} spike files for {len(videos)} videos - give --spikes once "
                          "for each, or a folder, or a pattern such as DIR/{stem}.dat")

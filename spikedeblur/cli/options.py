@@ -25,22 +25,34 @@ SPIKE_OPTIONS = (
                       "[default: the first frame]"),
     click.option("--flip/--no-flip", default=None, envvar="SPIKEDEBLUR_FLIP", show_envvar=True,
                  help="Rows are stored bottom-up, or not: try --no-flip if the spikes stand on "
-                      "their head.  [default: flip]"),
+                      "their head.  [default: flip, but not arrays and sps100]"),
+    click.option("--spike-layout", type=click.Choice(["plain", "sps10", "sps100"]),
+                 envvar="SPIKEDEBLUR_SPIKE_LAYOUT", show_envvar=True,
+                 help="Header bits among the pixels of a .dat: none, 16 columns after the pixels "
+                      "of each row, or those of 1000x1000 cameras.  [default: the one that fits]"),
+    click.option("--bit-order", type=click.Choice(["little", "big"]),
+                 envvar="SPIKEDEBLUR_BIT_ORDER", show_envvar=True,
+                 help="Which bit of a byte is the first pixel: the lowest, or the highest.  "
+                      "[default: little]"),
+    click.option("--spike-key", envvar="SPIKEDEBLUR_SPIKE_KEY", show_envvar=True, metavar="NAME",
+                 help="The array to read from an .npz or .h5 file.  [default: the only one]"),
 )
 
 
 def spike_options(command: Function) -> Function:
-    """Add --spike-size, --spike-rate, --exposure, --offset, --flip as one `spike_options` argument.
+    """Add the options that say how to read spikes, as one argument `spike_options`.
 
     Each beats the environment, that the sidecar, that inference.
     """
     @wraps(command)
     def gathered(*args: Any, spike_size: Any, spike_rate: Any, exposure: Any, offset: Any,
-                 flip: bool | None, **others: Any) -> Any:
+                 flip: bool | None, spike_layout: str | None, bit_order: str | None,
+                 spike_key: str | None, **others: Any) -> Any:
         from spikedeblur.io.spike_source import SpikeOptions
 
         options = SpikeOptions(size=spike_size, rate_hz=spike_rate, exposure=exposure,
-                               offset_s=offset, flip=flip)
+                               offset_s=offset, flip=flip, layout=spike_layout,
+                               bit_order=bit_order, key=spike_key)
         return command(*args, spike_options=options, **others)
 
     decorated: Any = gathered

@@ -4,33 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CAMERAS", "Camera", "fitting_sizes"]
+from spikedeblur.io.spike_layout import LAYOUTS
+
+__all__ = ["CAMERAS", "Camera", "fitting_cameras", "fitting_sizes"]
 
 
 @dataclass(frozen=True)
 class Camera:
     """A plane size in pixels and the rates (ticks per second) it is known to be recorded at.
 
-    has_header: some columns of the plane are line headers, not pixels.
+    layout: how its packed planes are laid out, a name of `LAYOUTS`.
     """
 
     width: int
     height: int
     rates_hz: tuple[int, ...]
     name: str
-    has_header: bool = False
+    layout: str = "plain"
 
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self.width, self.height
 
+    def fills(self, n_bytes: int) -> bool:
+        """Whether whole planes of its layout fill so many bytes."""
+        return n_bytes % LAYOUTS[self.layout].plane_bytes(*self.size) == 0
+
+    def __str__(self) -> str:
+        size = f"{self.width}x{self.height}"
+        return size if self.layout == "plain" else f"{size} in the layout {self.layout}"
+
 
 CAMERAS = (
     Camera(400, 250, (20_000, 40_000), "Vidar, sps10"),
-    Camera(416, 250, (20_000, 40_000), "sps10 with 16 header columns", has_header=True),
+    Camera(400, 250, (20_000, 40_000), "sps10 with 16 header columns", "sps10"),
     Camera(1000, 1000, (20_000,), "sps100, M1K40, BSS"),
-    Camera(1024, 1000, (20_000,), "sps100 with line headers", has_header=True),
+    Camera(1000, 1000, (20_000,), "sps100 with line headers", "sps100"),
     Camera(640, 360, (1_920,), "Spk-GoPro"),
     Camera(320, 180, (1_920,), "S-SDM GoPro"),
     Camera(1280, 720, (1_920,), "S-SDM GoPro, full size"),
@@ -40,8 +50,14 @@ CAMERAS = (
 )
 
 
+def fitting_cameras(n_bytes: int) -> list[Camera]:
+    """Known cameras whose planes fill a file of n_bytes exactly, commonest first.
+
+    Recordings that begin within a plane are known by their headers, not by their size.
+    """
+    return [camera for camera in CAMERAS if camera.layout != "sps100" and camera.fills(n_bytes)]
+
+
 def fitting_sizes(n_bytes: int) -> list[tuple[int, int]]:
-    """Known (width, height) whose planes fill a file of n_bytes exactly, commonest camera first."""
-    return [
-        camera.size for camera in CAMERAS if n_bytes % (-(-camera.width * camera.height // 8)) == 0
-    ]
+    """Known (width, height) whose plain planes fill a file of n_bytes, commonest camera first."""
+    return [camera.size for camera in fitting_cameras(n_bytes) if camera.layout == "plain"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from spikedeblur.errors import InputError
 from spikedeblur.io.atomic import atomic_path
+from spikedeblur.io.spike_layout import LAYOUTS
 from spikedeblur.quantities import exact
 
 __all__ = ["Sidecar", "read_sidecar", "sidecar_path", "write_sidecar"]
@@ -26,10 +27,14 @@ class Sidecar:
     """What a sidecar says; None where it says nothing.
 
     width, height: sensor in pixels (both or neither). rate_hz: ticks per second.
-    flip: rows stored bottom-up. bit_order: "little" or "big".
+    flip: rows stored bottom-up. bit_order: "little" or "big". layout: of packed planes. key: name
+    of the array in a file of several.
     offset_s: time of tick 0 on the video's clock. exposure_s: shutter time of a video frame.
     exposure_start_s: how long after a frame's time stamp its shutter opens.
-    homography: spike pixel -> video pixel, 3 x 3 row-major, centre of the first pixel at (0, 0).
+    crop: left, top, width, height of the part of the spike plane to use. scale: video pixels per
+    spike pixel, across and down, with the middle of the spikes on the middle of the frame.
+    homography: spike pixel -> video pixel, 3 x 3 row-major, centre of the first pixel at (0, 0);
+    counted on the whole plane, also beside a crop; never beside a scale.
     """
 
     width: int | None = None
@@ -37,9 +42,13 @@ class Sidecar:
     rate_hz: Fraction | None = None
     flip: bool | None = None
     bit_order: str | None = None
+    layout: str | None = None
+    key: str | None = None
     offset_s: Fraction | None = None
     exposure_s: Fraction | None = None
     exposure_start_s: Fraction | None = None
+    crop: tuple[int, int, int, int] | None = None
+    scale: tuple[float, float] | None = None
     homography: tuple[float, ...] | None = None
 
 
@@ -51,6 +60,10 @@ COMMENTS = {
     "offset_s": "time of tick 0 on the video's clock",
     "exposure_s": "shutter time of a video frame",
     "exposure_start_s": "shutter opens so long after a frame's time stamp",
+    "layout": "plain, or with header columns: sps10, sps100",
+    "key": "name of the array",
+    "crop": "left, top, width, height of the part to use",
+    "scale": "video pixels per spike pixel",
     "homography": "spike pixel -> video pixel, row-major",
 }
 
@@ -76,6 +89,8 @@ def read_sidecar(path: Path | str) -> Sidecar:
     values: dict[str, Any] = {key: _checked(path, key, value) for key, value in table.items()}
     if ("width" in values) != ("height" in values):
         raise InputError(f"sidecar {path} has only one of width and height - give both or neither")
+    if "scale" in values and "homography" in values:
+        raise InputError(f"sidecar {path} has both scale and homography - give one of them")
     return Sidecar(**values)
 
 
@@ -143,6 +158,31 @@ def _bit_order(value: object) -> str | None:
     return value if isinstance(value, str) and value in ("little", "big") else None
 
 
+def _layout(value: object) -> str | None:
+    return value if isinstance(value, str) and value in LAYOUTS else None
+
+
+def _name(value: object) -> str | None:
+    fine = isinstance(value, str) and 0 < len(value) < 256 and value.isprintable()
+    return value if isinstance(value, str) and fine and not {'"', "\\"} & set(value) else None
+
+
+def _crop(value: object) -> tuple[int, ...] | None:
+    if not isinstance(value, list) or len(value) != 4 or any(type(each) is not int
+                                                             for each in value):
+        return None
+    left, top, width, height = value
+    fits = min(left, top) >= 0 and min(width, height) > 0 and max(value) < LIMIT
+    return (left, top, width, height) if fits else None
+
+
+def _scale(value: object) -> tuple[float, float] | None:
+    numbers = [_positive(each) for each in (value if isinstance(value, list) else [value] * 2)]
+    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+        return None
+    return float(numbers[0]), float(numbers[1])
+
+
 def _matrix(value: object) -> tuple[float, ...] | None:
     if not isinstance(value, list) or len(value) != 9:
         return None
@@ -163,6 +203,10 @@ _CHECKS = {
     "offset_s": ("seconds", _number),
     "exposure_s": ("seconds, above zero", _positive),
     "exposure_start_s": ("seconds", _number),
+    "layout": (f"one of {', '.join(LAYOUTS)}", _layout),
+    "key": ("the name of an array", _name),
+    "crop": ("left, top, width, height in whole spike pixels", _crop),
+    "scale": ("video pixels per spike pixel, one number or two, above zero", _scale),
     "homography": ("nine numbers, the rows of an invertible 3x3 matrix", _matrix),
 }
 

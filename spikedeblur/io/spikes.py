@@ -1,7 +1,9 @@
-"""Spike streams on disk: the headerless .dat bit stream of the public spike cameras.
+"""Spike streams on disk, whatever the format: planes of bits by tick, read window by window.
 
-One bit per pixel and tick, packed least significant bit first, pixels row by row, rows bottom-up,
-one plane after the other; a plane whose pixels do not fill its last byte is padded.
+The format of the public spike cameras, and the one that is written, is the headerless .dat: one
+bit per pixel and tick, packed least significant bit first, pixels row by row, rows bottom-up, one
+plane after the other; a plane whose pixels do not fill its last byte is padded. Files with header
+bits among the pixels, folders of .dat files and arrays are read as well.
 """
 
 from __future__ import annotations
@@ -10,92 +12,96 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import UsageError
 from spikedeblur.io.atomic import atomic_path
-from spikedeblur.io.cameras import fitting_sizes
+from spikedeblur.io.spike_arrays import ARRAY_SUFFIXES, ArrayFile
+from spikedeblur.io.spike_layout import layout_named
+from spikedeblur.io.spike_planes import PackedFile, PackedFolder, StoredPlanes
 from spikedeblur.quantities import exact
 
-__all__ = ["BitOrder", "SpikeStream", "fitting_sizes", "plane_bytes", "write_dat"]
+__all__ = ["BitOrder", "Crop", "SpikeStream", "check_size", "is_array_file", "stored_upside_down",
+           "write_dat"]
 
 BitOrder = Literal["little", "big"]
 BIT_ORDERS = ("little", "big")
 MAX_PIXELS = 1 << 27
-
-
-def plane_bytes(width: int, height: int) -> int:
-    """Bytes of one tick: one bit per pixel, padded to whole bytes."""
-    return -(-width * height // 8)
+Crop = tuple[int, int, int, int]
+"""Part of a plane: left, top, width, height, in pixels of the upright picture."""
 
 
 class SpikeStream:
-    """A .dat file, read through np.memmap window by window; never all of it is in memory.
+    """A recording, read a window of ticks at a time; never all of it is in memory.
 
-    width, height: pixels. rate_hz: ticks per second (Fraction). ticks: planes in the file.
-    offset_s: time of tick 0 on the video's clock (Fraction). shape: (ticks, height, width).
+    width, height: pixels (of the crop, if there is one). rate_hz: ticks per second (Fraction).
+    ticks: planes in the file. offset_s: time of tick 0 on the video's clock (Fraction).
+    shape: (ticks, height, width).
     """
 
     def __init__(
         self,
         path: Path,
+        planes: StoredPlanes,
         *,
-        width: int,
-        height: int,
         rate_hz: Fraction,
         flip: bool,
-        bit_order: BitOrder,
         offset_s: Fraction,
+        crop: Crop | None = None,
     ) -> None:
         self.path = path
-        self.width = width
-        self.height = height
         self.rate_hz = rate_hz
         self.flip = flip
-        self.bit_order: BitOrder = bit_order
         self.offset_s = offset_s
-        self.plane_bytes = plane_bytes(width, height)
-        self.ticks = _whole_planes(path, width, height)
-        self._file = _open(path)
+        self.ticks = planes.ticks
+        left, top, self.width, self.height = crop or (0, 0, planes.width, planes.height)
+        self._crop = slice(top, top + self.height), slice(left, left + self.width)
+        self._planes = planes
 
     @classmethod
     def open(
         cls,
         path: str | Path,
         *,
-        width: int,
-        height: int,
+        width: int | None = None,
+        height: int | None = None,
         rate_hz: Fraction | float | int,
-        flip: bool = True,
+        flip: bool | None = None,
         bit_order: str = "little",
         offset_s: Fraction | float | int = 0,
+        layout: str = "plain",
+        key: str | None = None,
+        crop: Crop | None = None,
     ) -> SpikeStream:
-        """Open a .dat file whose planes are width x height pixels, at rate_hz ticks per second.
+        """Open a recording: a .dat, a folder of them, or an array in .npy, .npz or .h5.
 
-        flip: rows are stored bottom-up (and come out top-down).
-        Raises UsageError for a size, rate or bit order that cannot be, InputError for a file that
-        is missing, empty, or does not hold whole planes of that size.
+        width, height: pixels of the sensor, header columns left out; arrays know theirs.
+        rate_hz: ticks per second. flip: rows are stored bottom-up (and come out top-down); None
+        for what is usual in the format. bit_order, layout: of packed planes, layout a name of
+        `LAYOUTS`. key: name of the array, None for the only one. crop: the part to read.
+        Raises UsageError for settings that cannot be, InputError for a file that is missing, empty,
+        damaged, or does not hold whole planes of that size.
         """
-        check_size(width, height)
+        path = Path(path)
         rate = exact(rate_hz)
         if rate <= 0:
             raise UsageError(
                 f"spike rate must be above zero ({float(rate):g} Hz seen) - give ticks per second"
             )
-        if bit_order not in BIT_ORDERS:
-            raise UsageError(f"unknown bit order ({bit_order!r}) - give little or big")
-        return cls(
-            Path(path),
-            width=width,
-            height=height,
-            rate_hz=rate,
-            flip=flip,
-            bit_order=cast(BitOrder, bit_order),
-            offset_s=exact(offset_s),
-        )
+        if is_array_file(path):
+            planes: StoredPlanes = _open_array(path, width, height, key)
+        else:
+            planes = _open_packed(path, width, height, layout, bit_order)
+        try:
+            _check_crop(crop, planes)
+        except UsageError:
+            planes.close()
+            raise
+        flip = planes.flip if flip is None else flip
+        return cls(path, planes, rate_hz=rate, flip=flip, offset_s=exact(offset_s), crop=crop)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -118,18 +124,9 @@ class SpikeStream:
         count = max(stop - start, 0)
         if count == 0:
             return np.zeros((0, self.height, self.width), dtype=np.bool_)
-        # Mapped anew for each window: pages of one long mapping would pile up in resident memory.
-        packed = np.memmap(
-            self._file,
-            dtype=np.uint8,
-            mode="r",
-            offset=start * self.plane_bytes,
-            shape=(count, self.plane_bytes),
-        )
-        pixels = self.width * self.height
-        bits = np.unpackbits(packed, axis=1, count=pixels, bitorder=self.bit_order)
-        planes = bits.view(np.bool_).reshape(count, self.height, self.width)
-        return planes[:, ::-1] if self.flip else planes
+        planes = self._planes.read(start, stop)
+        upright = planes[:, ::-1] if self.flip else planes
+        return upright[:, self._crop[0], self._crop[1]]
 
     def between(self, start_s: Fraction | float, stop_s: Fraction | float) -> NDArray[np.bool_]:
         """Every tick that touches [start_s, stop_s), seconds from tick 0 -> (n, H, W) bool."""
@@ -139,7 +136,7 @@ class SpikeStream:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        self._planes.close()
 
     def __enter__(self) -> SpikeStream:
         return self
@@ -186,40 +183,53 @@ def check_size(width: int, height: int) -> None:
     raise UsageError(f"spike size {problem} ({width}x{height} seen) - give WIDTHxHEIGHT in pixels")
 
 
-def file_bytes(path: Path) -> int:
-    """Size of a spike file. Raises InputError if it is missing, a folder, unreadable or empty."""
+def is_array_file(path: Path | str) -> bool:
+    """Whether the name is that of an array file, whose size and data type it says itself."""
+    return Path(path).suffix.lower() in ARRAY_SUFFIXES
+
+
+def stored_upside_down(path: Path | str, layout: str) -> bool:
+    """Whether such a file stores its rows bottom-up, unless someone says otherwise."""
+    return ArrayFile.flip if is_array_file(path) else layout_named(layout).flip
+
+
+def _open_array(path: Path, width: int | None, height: int | None, key: str | None) -> ArrayFile:
+    planes = ArrayFile(path, key)
+    held = planes.width, planes.height
+    wanted = width or held[0], height or held[1]
     try:
-        if path.is_dir():
-            raise InputError(f"spike file is a folder ({path}) - give the .dat file inside it")
-        size = path.stat().st_size
-    except FileNotFoundError:
-        raise InputError(f"spike file not found ({path}) - check the path") from None
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    if size == 0:
-        raise InputError(f"spike file is empty ({path}) - record or copy it again")
-    return size
+        check_size(*held)
+        if wanted != held:
+            raise UsageError(
+                f"{path} holds planes of {held[0]}x{held[1]} ({wanted[0]}x{wanted[1]} given) - "
+                "leave the size out"
+            )
+    except UsageError:
+        planes.close()
+        raise
+    return planes
 
 
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise _unreadable(path, error) from None
+def _open_packed(
+    path: Path, width: int | None, height: int | None, layout: str, bit_order: str
+) -> StoredPlanes:
+    if width is None or height is None:
+        raise UsageError(f"{path} does not say its size - give width and height")
+    check_size(width, height)
+    if bit_order not in BIT_ORDERS:
+        raise UsageError(f"unknown bit order ({bit_order!r}) - give little or big")
+    kind = PackedFolder if path.is_dir() else PackedFile
+    return kind(path, width, height, layout_named(layout), bit_order)
 
 
-def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(f"cannot read spike file ({path}: {error.strerror}) - check its permissions")
-
-
-def _whole_planes(path: Path, width: int, height: int) -> int:
-    size = file_bytes(path)
-    plane = plane_bytes(width, height)
-    if size % plane == 0:
-        return size // plane
-    fitting = ", ".join(f"{w}x{h}" for w, h in fitting_sizes(size))
-    raise InputError(
-        f"{path} holds {size:,} bytes, not a whole number of {width}x{height} planes"
-        f" of {plane:,} bytes - give the true size with --spike-size WxH "
-        + (f"(known sizes that fit: {fitting})" if fitting else "or copy the file again if cut")
-    )
+def _check_crop(crop: Crop | None, planes: StoredPlanes) -> None:
+    """Raises UsageError unless the crop lies in the plane."""
+    if crop is None:
+        return
+    left, top, width, height = crop
+    if (min(left, top) < 0 or min(width, height) < 1
+            or left + width > planes.width or top + height > planes.height):
+        raise UsageError(
+            f"the crop is not within the spike plane ({list(crop)} of {planes.width}x"
+            f"{planes.height} seen) - give left, top, width and height in its pixels"
+        )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 import tifffile
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from spikedeblur.errors import InputError, UsageError, shown
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.limits import check_pixels
+from spikedeblur.io.npy import StoredArray, first_header, member_names, open_member, open_npy
 from spikedeblur.io.tiffs import check_page, open_tiff
 
 __all__ = ["VoxelFile", "VoxelInfo", "is_voxel_file", "write_voxels"]
@@ -28,10 +29,10 @@ __all__ = ["VoxelFile", "VoxelInfo", "is_voxel_file", "write_voxels"]
 Grid = NDArray[np.float32]
 Shape = tuple[int, int, int, int]
 
-SUFFIXES = (".tif", ".tiff", ".npy", ".npz")
+ARRAY_SUFFIXES = (".npy", ".npz")
+SUFFIXES = (".tif", ".tiff", *ARRAY_SUFFIXES)
 ARRAY_NAME = "voxels"
 MAX_INFO_BYTES = 1 << 16
-PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,18 @@ class VoxelInfo:
 
 
 def is_voxel_file(path: Path | str) -> bool:
-    """Whether the name has a voxel file's suffix."""
-    return Path(path).suffix.lower() in SUFFIXES
+    """Whether a file holds voxel grids: by its suffix, and as an array by its four axes.
+
+    Arrays that cannot be read count as voxel grids.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in ARRAY_SUFFIXES or not path.is_file():
+        return path.suffix.lower() in SUFFIXES
+    try:
+        names, shape = first_header(path)
+    except Exception:  # a damaged file makes the libraries raise nearly anything
+        return True
+    return ARRAY_NAME in names or len(shape) == 4
 
 
 def write_voxels(
@@ -85,7 +96,7 @@ class VoxelFile:
         self._read: Callable[[int], NDArray[Any]]
         if not self.path.is_file():
             raise InputError(f"voxel file not found ({self.path}) - check the path")
-        if not is_voxel_file(self.path):
+        if self.path.suffix.lower() not in SUFFIXES:
             raise InputError(f"not a voxel file ({self.path}) - give a .tif, .npy or .npz")
         try:
             if self.path.suffix.lower().startswith(".tif"):
@@ -152,19 +163,15 @@ class VoxelFile:
         else:  # stored plain in one piece, with a single directory for all the pages
             file = self._closing.enter_context(self.path.open("rb"))
             dtype = np.dtype(tiff.byteorder + series.dtype.char)
-            self._read = _frame_reader(file, series.dataoffset, dtype, series.shape)
+            array = StoredArray(file, series.dataoffset, dtype, series.shape)
+            self._read = lambda t: array.rows(t, t + 1)
         return series.shape
 
     def _open_npy(self) -> tuple[int, ...]:
         file: Any = self._closing.enter_context(self.path.open("rb"))
         if self.path.suffix.lower() == ".npz":
             archive = self._closing.enter_context(zipfile.ZipFile(file))
-            # Python unpacks what is packed in any other way without a bound.
-            if any(entry.compress_type not in PACKINGS for entry in archive.infolist()):
-                raise InputError(
-                    f"voxel file {self.path} is packed in an uncommon way - save it with numpy"
-                )
-            arrays = [name.removesuffix(".npy") for name in archive.namelist()]
+            arrays = member_names(archive, f"voxel file {self.path}")
             name = ARRAY_NAME if ARRAY_NAME in arrays or len(arrays) != 1 else arrays[0]
             if name not in arrays:
                 raise InputError(
@@ -173,19 +180,12 @@ class VoxelFile:
                 )
             if "info" in arrays:
                 self.info = _info(_read_json(archive))
-            file = self._closing.enter_context(archive.open(f"{name}.npy"))
-        if (version := np.lib.format.read_magic(file)) != (1, 0):
-            # The header of another version may be of any length; numpy writes no array so.
-            raise InputError(f"voxel file {self.path} is in .npy format {version} - use 1.0")
-        shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
-        if by_columns:
-            raise InputError(
-                f"voxel file {self.path} is in column order - save it with np.ascontiguousarray"
-            )
+            file = self._closing.enter_context(open_member(archive, name))
+        array = open_npy(file, f"voxel file {self.path}")
         # An array of Python objects, which is a pickle, goes no further than its type.
-        self._check_numbers(dtype)
-        self._read = _frame_reader(file, file.tell(), dtype, shape)
-        return shape
+        self._check_numbers(array.dtype)
+        self._read = lambda t: array.rows(t, t + 1)
+        return array.shape
 
     def _check_numbers(self, dtype: np.dtype[Any]) -> None:
         if dtype.kind not in "fiu":
@@ -203,22 +203,6 @@ class VoxelFile:
     def _damaged(self, error: Exception) -> InputError:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         return InputError(f"voxel file {self.path} is damaged ({reason}) - write it again")
-
-
-def _frame_reader(
-    file: BinaryIO, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]
-) -> Callable[[int], NDArray[Any]]:
-    """Reads frame t of an array stored plain from `offset` on."""
-    size = int(np.prod(shape[1:], dtype=object)) * dtype.itemsize
-
-    def read(frame: int) -> NDArray[Any]:
-        file.seek(offset + frame * size)
-        content = file.read(size)
-        if len(content) < size:
-            raise EOFError(f"it ends within frame {frame}")
-        return np.frombuffer(content, dtype=dtype)
-
-    return read
 
 
 def _read_pages(tiff: tifffile.TiffFile, numbers: range) -> NDArray[Any]:

@@ -143,3 +143,11 @@ def test_standard_input_stands_alone(arguments):
     with pytest.raises(UsageError, match="standard input"):
         plan_jobs(*arguments)
     assert plan_jobs([Path("-")], [], None, None)[0].output == Path("-")
+
+
+def test_a_folder_is_a_recording_in_several_files_or_a_file_for_each_video(tmp_path):
+    assert plan_jobs(VIDEOS[:1], [tmp_path], None, tmp_path)[0].spikes == tmp_path
+    (tmp_path / "a.dat").touch()
+    assert plan_jobs(VIDEOS[:1], [tmp_path], None, tmp_path)[0].spikes == tmp_path / "a.dat"
+    both = plan_jobs(VIDEOS, [tmp_path], None, tmp_path)
+    assert [job.spikes for job in both] == [tmp_path / "a.dat", tmp_path / "b.dat"]

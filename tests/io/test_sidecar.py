@@ -21,6 +21,9 @@ bit_order = "big"
 offset_s = -0.25
 exposure_s = 0.0166
 exposure_start_s = 0.001
+layout = "sps10"
+key = "spk"
+crop = [3, 0, 390, 250]
 homography = [1, 0, 0.5, 0, 1, 0, 0, 1e-6, 1]
 """
 
@@ -41,8 +44,19 @@ def test_every_key(tmp_path):
         offset_s=Fraction(-1, 4),
         exposure_s=Fraction(166, 10000),
         exposure_start_s=Fraction(1, 1000),
+        layout="sps10",
+        key="spk",
+        crop=(3, 0, 390, 250),
         homography=(1.0, 0.0, 0.5, 0.0, 1.0, 0.0, 0.0, 1e-6, 1.0),
     )
+
+
+def test_a_scale_is_one_number_or_two(tmp_path):
+    assert read(tmp_path, "scale = 2.5\n") == Sidecar(scale=(2.5, 2.5))
+    two = read(tmp_path, "scale = [2, 3.5]\n")
+    assert two == Sidecar(scale=(2.0, 3.5))
+    write_sidecar(tmp_path / "t.toml", two)
+    assert read_sidecar(tmp_path / "t.toml") == two
 
 
 def test_says_nothing(tmp_path):
@@ -92,6 +106,17 @@ def test_stands_beside_the_stream():
         ("flip = 1", "bad flip"),
         ("bit_order = 'middle'", "bad bit_order"),
         ("bit_order = ['little']", "bad bit_order"),
+        ("layout = 'sps9'", "bad layout.*one of plain, sps10, sps100"),
+        ("key = ''", "bad key"),
+        ("key = 3", "bad key"),
+        ("crop = [0, 0, 4]", "bad crop.*left, top, width, height"),
+        ("crop = [0, 0, 4, 0]", "bad crop"),
+        ("crop = [-1, 0, 4, 4]", "bad crop"),
+        ("crop = [0, 0, 4.0, 4]", "bad crop"),
+        ("scale = 0", "bad scale"),
+        ("scale = [1, 2, 3]", "bad scale"),
+        ("scale = '2'", "bad scale"),
+        ("scale = 2\nhomography = [1, 0, 0, 0, 1, 0, 0, 0, 1]", "both scale and homography"),
         ("homography = [1, 0, 0, 0, 1, 0]", "bad homography.*nine numbers"),
         ("homography = [1, 0, 0, 0, 1, 0, 0, 0, 'one']", "bad homography"),
         ("homography = [1, 0, 0, 2, 0, 0, 0, 0, 1]", "bad homography.*invertible"),

@@ -45,7 +45,8 @@ def test_options_come_before_the_sidecar_and_the_sidecar_before_defaults(tmp_pat
     assert (noted.flip, noted.bit_order, noted.offset_s) == (False, "big", 3)
     assert noted.exposure == Exposure(Fraction(1, 100))
     assert (noted.exposure_start_s, noted.homography) == (Fraction(1, 50), sidecar.homography)
-    assert set(noted.origins.values()) == {"sidecar"}
+    inferred = {"layout", "key", "crop", "scale"}
+    assert {origin for key, origin in noted.origins.items() if key not in inferred} == {"sidecar"}
     options = SpikeOptions((5, 8), Fraction(2000), parse_exposure("0.5x"), Fraction(0), True)
     said = resolve(path, options, sidecar)
     assert (said.width, said.height, said.rate_hz, said.offset_s) == (5, 8, 2000, 0)
@@ -116,12 +117,23 @@ def test_a_size_without_a_known_rate_is_never_chosen(tmp_path):
         resolve(file_of(tmp_path, 38_400))
 
 
-def test_line_headers_are_not_taken_for_pixels(tmp_path):
+def test_header_columns_are_not_taken_for_pixels(tmp_path):
     path = file_of(tmp_path, 13_000 * 20_001)
-    with pytest.raises(UsageError, match="416x250 with line headers"):
-        resolve(path, duration_s=SECOND, interval_s=FRAME)
+    for options in (SpikeOptions(), SpikeOptions(size=(400, 250))):
+        source = resolve(path, options, duration_s=SECOND, interval_s=FRAME)
+        assert (source.width, source.layout, source.rate_hz) == (400, "sps10", 20_000)
     own = resolve(path, SpikeOptions(size=(416, 250)), duration_s=SECOND, interval_s=FRAME)
-    assert own.rate_hz == 20_000
+    assert (own.width, own.layout, own.rate_hz) == (416, "plain", 20_000)
+
+
+def test_a_size_that_is_said_is_taken_for_plain_pixels_where_they_fill_the_file(tmp_path):
+    path = file_of(tmp_path, 13_000 * 20_000)  # 20800 plain planes of 400x250
+    said = resolve(path, SpikeOptions(size=(400, 250), rate_hz=Fraction(20_000)))
+    assert said.layout == "plain"
+    layout = SpikeOptions(layout="sps10", rate_hz=Fraction(20_000))
+    assert (resolve(path, layout).width, resolve(path, layout).layout) == (400, "sps10")
+    with pytest.raises(UsageError, match=r"400x250 in the layout sps10 .*--spike-layout NAME"):
+        resolve(path)
 
 
 def test_a_bad_file_is_said_to_be_bad(tmp_path):

@@ -22,6 +22,7 @@ from pathlib import Path
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.cameras import fitting_sizes
 from spikedeblur.io.sidecar import Sidecar, read_sidecar
+from spikedeblur.io.spike_source import recording_in
 from spikedeblur.training.data.sequences import (
     FrameFiles,
     PictureSequence,
@@ -103,8 +104,8 @@ def simulated(root: Path) -> Splits:
     """What `simulate` writes, in a folder per sequence."""
     def sequences(folder: Path) -> list[RecordedSequence]:
         return [VideoSequence(case.name, video_in(case, "blurry"), video_in(case, "sharp"),
-                              case / "spikes.dat")
-                for case in folders_in(folder) if (case / "spikes.dat").is_file()]
+                              spikes)
+                for case in folders_in(folder) if (spikes := recording_in(case)) is not None]
 
     splits = {split: sequences(root / name) for name, split in SPLIT_NAMES.items()
               if folders_in(root / name)}

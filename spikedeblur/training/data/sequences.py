@@ -16,7 +16,8 @@ import numpy as np
 from spikedeblur.errors import InputError
 from spikedeblur.io.image_files import read_image
 from spikedeblur.io.sidecar import Sidecar, read_sidecar, sidecar_path
-from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.io.spike_planes import dat_files
+from spikedeblur.io.spikes import SpikeStream, is_array_file
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.timeline import exposure_interval
@@ -126,12 +127,13 @@ class VideoSequence:
     def sidecar(self) -> Sidecar:
         """How the spikes are to be read. Raises `InputError` when it leaves size or rate open."""
         said = read_sidecar(existing(sidecar_path(self.spikes)))
-        if said.width is None or said.height is None or said.rate_hz is None:
+        sized = is_array_file(self.spikes) or said.width is not None
+        if not sized or said.rate_hz is None:
             raise InputError(f"the sidecar of {self.spikes} lacks the spike size or rate - "
                              "add width, height and rate_hz")
-        if said.homography is not None:
+        if said.homography is not None or said.scale is not None:
             raise InputError(f"training wants spikes over the whole frame ({self.spikes} has a "
-                             "homography) - leave this sequence out")
+                             "homography or a scale) - leave this sequence out")
         return said
 
     @cached_property
@@ -175,7 +177,7 @@ class VideoSequence:
 
     def marks(self) -> set[str]:
         # Not the name: these sequences are called as their maker likes, 001 in every split.
-        return {digest(self.spikes)}
+        return {digest(dat_files(self.spikes)[0] if self.spikes.is_dir() else self.spikes)}
 
 
 def eight_bits(rgb: np.ndarray) -> np.ndarray:
@@ -185,8 +187,7 @@ def eight_bits(rgb: np.ndarray) -> np.ndarray:
 
 def open_stream(path: Path, said: Sidecar) -> SpikeStream:
     """The spikes of a file, read as its sidecar says; a rate is needed for nothing but seconds."""
-    assert said.width is not None and said.height is not None
     return SpikeStream.open(path, width=said.width, height=said.height,
                             rate_hz=said.rate_hz or Fraction(1),
-                            flip=True if said.flip is None else said.flip,
-                            bit_order="big" if said.bit_order == "big" else "little")
+                            flip=said.flip, bit_order=said.bit_order or "little",
+                            layout=said.layout or "plain", key=said.key, crop=said.crop)
