@@ -5,27 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spikedeblur.errors import InputError, UsageError
-from spikedeblur.io.spike_inference import possible_readings
-from spikedeblur.io.spike_source import SpikeOptions, find_sidecar, resolve_spike_source
-from spikedeblur.io.spikes import is_array_file
-from spikedeblur.io.voxels import is_voxel_file
+from spikedeblur.errors import InputError
+from spikedeblur.io.spike_source import SpikeOptions
+from spikedeblur.recordings import is_recording, open_recording
 
-SAMPLED_TICKS = 256
 WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt")
 
 
 def inspect(path: Path, options: SpikeOptions | None = None) -> dict[str, Any]:
     """`kind` (video, spikes, voxels, weights) of a file and what is to be said of it.
 
-    options: how to read a .dat, beating its sidecar. Raises `InputError` for what is missing,
+    options: how to read spikes, beating their sidecar. Raises `InputError` for what is missing,
     damaged, or none of these.
     """
     if "%" not in path.name and not path.exists():
         raise InputError(f"there is no file {path} - check the name")
     suffix = path.suffix.lower()
-    array = is_array_file(path) and not is_voxel_file(path)
-    if suffix == ".dat" or path.is_dir() or array:
+    if is_recording(path):
         return _spikes(path, options or SpikeOptions())
     if suffix in (".npy", ".npz"):
         return _voxels(path)
@@ -42,22 +38,8 @@ def inspect(path: Path, options: SpikeOptions | None = None) -> dict[str, Any]:
 
 
 def _spikes(path: Path, options: SpikeOptions) -> dict[str, Any]:
-    try:
-        source = resolve_spike_source(path, options, find_sidecar(path))
-    except UsageError as error:
-        readings = possible_readings(path, options.size, key=options.key)
-        return {"kind": "spikes", "sizes_that_fit": sorted({f"{each.width}x{each.height}"
-                                                            for each in readings}),
-                "note": str(error)}
-    with source.open() as stream:
-        sampled = stream[:SAMPLED_TICKS]
-        return {"kind": "spikes", "width": stream.width, "height": stream.height,
-                "rate_hz": float(stream.rate_hz), "ticks": stream.ticks,
-                "duration_s": float(stream.duration_s), "flip": stream.flip,
-                "bit_order": source.bit_order, "exposure": str(source.exposure),
-                "offset_s": None if source.offset_s is None else float(source.offset_s),
-                "spikes_per_tick": round(float(sampled.mean()), 6),
-                "origins": [f"{name}: {origin}" for name, origin in source.origins.items()]}
+    with open_recording(path, options) as recording:
+        return recording.describe()
 
 
 def _voxels(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from spikedeblur.quantities import Exposure
 __all__ = ["SpikeOptions", "SpikeSource", "find_sidecar", "recording_in",
            "resolve_spike_source"]
 
-Origin = Literal["option", "sidecar", "inferred", "default"]
+Origin = Literal["option", "sidecar", "inferred", "default", "guessed", "unknown"]
 T = TypeVar("T")
 
 

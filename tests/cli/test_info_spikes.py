@@ -1,0 +1,106 @@
+"""What `info` says of spikes: with everything known, and with nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from spikedeblur.cli.main import main
+from spikedeblur.cli.terminal_picture import picture_lines
+from spikedeblur.io.images import read_image
+from tests.io.spike_files import plain
+from tests.io.test_spike_geometry import scene
+from tests.recordings import HEIGHT, RATE, TICKS, WIDTH
+
+
+@pytest.fixture
+def dat(tmp_path):
+    """72x48 at 160 ticks, with a dead and a stuck pixel."""
+    spikes = scene(48, 72, 160)
+    spikes[:, 5, 6], spikes[:, 7, 8] = False, True
+    (tmp_path / "s.dat").write_bytes(plain(spikes))
+    return tmp_path / "s.dat", spikes
+
+
+def told(capsys, *args) -> dict[str, object]:
+    assert main(["info", "--json", *map(str, args)]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_everything_known(dat, capsys):
+    path, spikes = dat
+    found = told(capsys, path, "--spike-size", "72x48", "--spike-rate", "2000")
+    assert (found["width"], found["height"], found["ticks"]) == (72, 48, 160)
+    assert (found["duration_s"], found["dead_pixels"], found["always_on_pixels"]) == (0.08, 1, 1)
+    shares = np.delete(spikes.mean(0).ravel(), [5 * 72 + 6, 7 * 72 + 8])
+    assert found["measured_ticks"] == 160 and "likely" not in found
+    np.testing.assert_allclose(
+        [found["mean_rate_hz"], found["lowest_rate_hz"], found["highest_rate_hz"]],
+        [2000 * spikes.mean(), 2000 * shares.min(), 2000 * shares.max()], atol=1e-3)
+
+
+def test_nothing_known(dat, capsys):
+    found = told(capsys, dat[0])
+    assert (found["likely"], found["width"], found["height"]) == ("72x48", 72, 48)
+    assert "rows of 72 resemble" in found["likely_because"] and found["sizes_that_fit"] == []
+    assert found["rate_hz"] is found["duration_s"] is found["mean_rate_hz"] is None
+    assert found["spikes_per_tick"] == pytest.approx(dat[1].mean(), abs=1e-6)
+    assert {"size: guessed", "rate: unknown"} <= set(found["origins"])
+
+
+def test_only_the_rate_unknown(tmp_path, capsys):
+    (tmp_path / "s.dat").write_bytes(bytes(12_500 * 3))
+    found = told(capsys, tmp_path / "s.dat")
+    assert (found["width"], found["ticks"], found["rate_hz"]) == (400, 3, None)
+    assert found["dead_pixels"] == 100_000
+    assert found["readings_that_fit"] == ["400x250 at 20000 Hz (0.00015 s)",
+                                          "400x250 at 40000 Hz (7.5e-05 s)"]
+
+
+def test_nothing_to_be_told(tmp_path, capsys):
+    (tmp_path / "s.dat").write_bytes(np.random.default_rng(0).bytes(12_501))
+    found = told(capsys, tmp_path / "s.dat")
+    assert found["likely"] is None and "width" not in found
+    assert main(["info", str(tmp_path / "s.dat"), "--picture", "--preview",
+                 str(tmp_path / "p.png")]) == 1
+    assert "no known camera's planes fill it" in capsys.readouterr().err
+
+
+def test_the_picture(dat, capsys):
+    assert main(["info", str(dat[0]), "--picture"]) == 0
+    lines = capsys.readouterr().out.splitlines()[-24:]
+    assert {len(line) for line in lines} == {72} and len(set("".join(lines))) > 4
+    assert main(["info", str(dat[0])]) == 0  # no terminal, no picture
+    assert capsys.readouterr().out.splitlines()[-1].strip().startswith("measured ticks")
+
+
+def test_colours_show_two_pixels_a_character():
+    picture = np.repeat(np.array([[0, 255], [255, 0]], np.uint8)[..., None], 3, axis=-1)
+    [line] = picture_lines(picture, colour=True)
+    assert re.findall(r"38;5;(\d+);48;5;(\d+)m", line) == [("232", "255"), ("255", "232")]
+    assert list(picture_lines(picture[:1].repeat(2, 0), colour=False)) == [" @"]
+
+
+def test_previews(recording, dat, tmp_path, capsys):
+    out = tmp_path / "p.png"
+    assert main(["info", str(recording.spikes), "--preview", str(out)]) == 0
+    assert read_image(out).shape == (HEIGHT // 2, WIDTH // 2, 3)
+    assert main(["info", str(recording.spikes), "--preview", str(out)]) == 1
+    assert "exists" in capsys.readouterr().err
+    assert main(["info", str(dat[0]), "--preview", str(out), "-y"]) == 0
+    assert read_image(out).shape == (48, 72, 3)
+    assert main(["info", str(recording.blurry), "--preview", str(out)]) == 1
+    assert "only spikes have a preview" in capsys.readouterr().err
+    assert main(["info", str(dat[0]), str(dat[0]), "--preview", str(out)]) == 2
+
+
+def test_a_folder_of_spikes(recording, tmp_path, capsys):
+    (tmp_path / "s").mkdir()
+    for number in range(3):
+        (tmp_path / "s" / f"{number}.dat").write_bytes(recording.spikes.read_bytes())
+    (tmp_path / "s.toml").write_bytes(recording.spikes.with_suffix(".toml").read_bytes())
+    found = told(capsys, tmp_path / "s")
+    assert (found["ticks"], found["rate_hz"]) == (21 * TICKS, RATE * TICKS)
