@@ -15,7 +15,7 @@ from spikedeblur.errors import UsageError
 from spikedeblur.light import linear_to_srgb, luminance, srgb_to_linear
 from spikedeblur.resample import blur, gaussian_taps, resize
 
-__all__ = ["sdm", "spike_rate", "tfi", "tfp"]
+__all__ = ["grey", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
 
 Floats = NDArray[np.float32]
 
@@ -36,19 +36,16 @@ def sdm(
     counts: Floats,
     target: float = 0.0,
     window: float | None = None,
-    coverage: NDArray[np.bool_] | None = None,
 ) -> Floats:
     """Spike-modulated deblurring of one frame -> sharp frame at `target`, (H, W, 3) sRGB [0, 1].
 
     frame: (H, W, 3) float32 sRGB in [0, 1]. counts: (K, Hs, Ws) spikes per bin of its exposure,
     over the same field of view. target: instant in [-0.5, 0.5] of the exposure. window: part of
     the exposure to take rates over, (0, 1]; None lets noise and blur decide pixel by pixel.
-    coverage: (Hs, Ws), where the sensor saw something; elsewhere the frame stays as it is.
+    Where there are no spikes the frame stays as it is.
     """
     mean_rate = blur(counts.sum(axis=0), SMOOTHING)
     change = _rate_change(counts, target, window)
-    if coverage is not None:
-        change = change * coverage * blur(coverage.astype(np.float32), NEIGHBOURHOOD)
     ratio = 1 + change / (mean_rate + PRIOR_SPIKES)
     ratio = np.clip(resize(ratio, frame.shape[:2]), *RATIO_RANGE)
     sharp = srgb_to_linear(frame) * ratio[..., None]
@@ -62,7 +59,7 @@ def tfp(
 
     Arguments as for `sdm`; the frame lends its size and its mean luminance.
     """
-    return _grey(spike_rate(counts, target, window), frame)
+    return grey(spike_rate(counts, target, window), frame)
 
 
 def tfi(frame: Floats, spikes: NDArray[np.bool_], tick: int) -> Floats:
@@ -71,12 +68,18 @@ def tfi(frame: Floats, spikes: NDArray[np.bool_], tick: int) -> Floats:
     frame: (H, W, 3) float32 sRGB, lends its size and mean luminance. spikes: (N, Hs, Ws) bool.
     tick: in [0, N). Where no spike is seen on one side, the end of the stream stands for it.
     """
+    return grey(spike_light(spikes, tick), frame)
+
+
+def spike_light(spikes: NDArray[np.bool_], tick: int) -> Floats:
+    """One over the ticks between the spikes around `tick`: (N, Hs, Ws) bool -> (Hs, Ws) float32."""
     ticks = len(spikes)
     if not 0 <= tick < ticks:
         raise UsageError(f"tick outside the spikes ({tick} of {ticks} seen) - give one inside")
     before = _nearest_spike(spikes[tick::-1])
     after = _nearest_spike(spikes[tick + 1 :]) + 1
-    return _grey(np.reciprocal((before + after).astype(np.float32)), frame)
+    light: Floats = np.reciprocal((before + after).astype(np.float32))
+    return light
 
 
 def spike_rate(counts: Floats, target: float = 0.0, window: float | None = None) -> Floats:
@@ -131,7 +134,7 @@ def _windowed_change(counts: Floats, target: float, length: float) -> Floats:
     return blur(change, SMOOTHING)
 
 
-def _grey(light: Floats, frame: Floats) -> Floats:
+def grey(light: Floats, frame: Floats) -> Floats:
     """Linear light of the spike plane -> grey sRGB frame with the mean luminance of `frame`."""
     enlarged = resize(light, frame.shape[:2])
     mean = luminance(srgb_to_linear(frame)).mean()

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
 
-__all__ = ["placed", "spike_to_video", "tile_coverage", "tile_to_spike", "warp"]
+__all__ = ["open_sides", "pixels_per_spike", "placed", "spike_to_video", "tile_coverage",
+           "tile_to_spike", "tile_trust", "warp"]
 
 Matrix = NDArray[np.float64]
 
@@ -41,7 +42,8 @@ def spike_to_video(
     to_centre = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     from_centre = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
     centred: Matrix = to_centre @ matrix @ from_centre
-    return centred
+    in_front = centred[2] @ [spike_size[0] / 2, spike_size[1] / 2, 1] > 0
+    return centred if in_front else -centred  # both are the same homography
 
 
 def placed(
@@ -89,6 +91,57 @@ def tile_coverage(
     x, y, depth = _mapped(to_spike, shape)
     width, height = spike_size
     return (depth > 0) & (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
+
+
+def open_sides(
+    matrix: Matrix, spike_size: tuple[int, int], video_size: tuple[int, int]
+) -> tuple[bool, bool, bool, bool]:
+    """Beyond which sides of the spike plane (left, top, right, bottom) the frame goes on.
+
+    matrix: spike -> video. A spike pixel more is no border that anyone would see.
+    """
+    to_spike = np.linalg.inv(matrix)
+    corners = np.array([(x, y, 1) for x in (0, video_size[0]) for y in (0, video_size[1])])
+    across, down, depth = to_spike @ corners.T
+    if (depth <= 0).any():
+        return True, True, True, True
+    x, y = across / depth, down / depth
+    (width, height) = spike_size
+    return (bool(x.min() < -1), bool(y.min() < -1),
+            bool(x.max() > width + 1), bool(y.max() > height + 1))
+
+
+def pixels_per_spike(matrix: Matrix, spike_size: tuple[int, int]) -> float:
+    """Video pixels along a spike pixel in the middle of its plane, where they are fewest.
+
+    matrix: spike -> video.
+    """
+    centre = np.array([spike_size[0] / 2, spike_size[1] / 2, 1.0])
+    across, down, depth = matrix @ centre
+    steps = (matrix[:2, :2] - np.outer([across, down], matrix[2, :2]) / depth) / depth
+    return float(np.linalg.svd(steps, compute_uv=False)[-1])
+
+
+def tile_trust(
+    to_spike: Matrix,
+    shape: tuple[int, int],
+    spike_size: tuple[int, int],
+    sides: tuple[bool, bool, bool, bool],
+    fade: float,
+) -> NDArray[np.float32]:
+    """How far each sample of a tile may trust the spikes: 1 inside, 0 beyond -> (rows, columns).
+
+    It rises from 0 to 1 over `fade` spike pixels from each of the open sides on; beyond the other
+    sides the border is taken to go on.
+    """
+    x, y, depth = _mapped(to_spike, shape)
+    width, height = spike_size
+    distances = zip(sides, (x, y, width - x, height - y), strict=True)
+    trust = np.where(depth > 0, np.float32(1), np.float32(0))
+    for is_open, distance in distances:
+        if is_open:
+            trust = np.minimum(trust, np.clip(distance / fade, 0, 1).astype(np.float32))
+    return trust
 
 
 def warp(

@@ -20,9 +20,15 @@ from torch import Tensor
 from spikedeblur.copies import Copies
 from spikedeblur.device import autocast
 from spikedeblur.errors import SpikedeblurError
-from spikedeblur.geometry import spike_to_video, tile_coverage, tile_to_spike
+from spikedeblur.geometry import (
+    open_sides,
+    pixels_per_spike,
+    spike_to_video,
+    tile_to_spike,
+    tile_trust,
+)
 from spikedeblur.memory import available_bytes
-from spikedeblur.models.planes import resample
+from spikedeblur.models.planes import resample, shrink_factors
 from spikedeblur.tiling import MULTIPLE, OverlapAdd, Tile, TileGrid, check_tile, default_overlap
 
 LOGGER = logging.getLogger("spikedeblur")
@@ -30,6 +36,8 @@ LOGGER = logging.getLogger("spikedeblur")
 Model = Callable[..., Tensor]
 """model(rgb (1, T, 3, H, W), voxels (1, T, K, h, w) or None, target_time) -> (1, T, 3, H, W)."""
 
+FADE = 4.0
+"""Spike pixels from where the sensor's sight ends to where its spikes count fully."""
 SMALLEST_TILE = 64
 MEMORY_SHARE = 0.5
 COPIES = 40
@@ -51,20 +59,32 @@ class SpikePlanes:
     def on_tile(self, tile: Tile, frame_size: tuple[int, int], device: torch.device) -> Tensor:
         """The spikes under a tile, on a grid of its own: (T, K, tile height / f, tile width / f).
 
-        frame_size: (height, width) of the video. Where the sensor did not look, every pixel gets a
-        rate that stands still, which asks for no change to the blurry frame.
+        frame_size: (height, width) of the video. Where the sensor did not look there are no spikes,
+        which ask for no change to the blurry frame; towards there every pixel's rate comes to stand
+        still, so that no border shows.
         """
-        height, width = self.counts.shape[-2:]
-        step = plane_step(frame_size, (height, width), tile)
-        to_video = spike_to_video((width, height), (frame_size[1], frame_size[0]), self.homography)
+        spike_size = self.counts.shape[-1], self.counts.shape[-2]
+        video_size = frame_size[1], frame_size[0]
+        to_video = spike_to_video(spike_size, video_size, self.homography)
+        step = plane_step(frame_size, pixels_per_spike(to_video, spike_size), tile)
         to_spike = tile_to_spike(to_video, tile.y, tile.x, step)
         shape = tile.height // step, tile.width // step
+        whole = torch.from_numpy(tile_to_spike(to_video, 0, 0, step))
+        shrink = shrink_factors(whole, (frame_size[0] // step, frame_size[1] // step))
         counts = torch.as_tensor(self.counts, device=device)
-        plane = resample(counts, torch.from_numpy(to_spike), shape)
-        if self.homography is not None:
-            seen = torch.from_numpy(tile_coverage(to_spike, shape, (width, height))).to(device)
-            plane = torch.where(seen, plane, plane.mean(dim=1, keepdim=True))
-        return plane
+        plane = resample(counts, torch.from_numpy(to_spike), shape, shrink)
+        sides = open_sides(to_video, spike_size, video_size)
+        if not any(sides):
+            return plane
+        trust = torch.from_numpy(tile_trust(to_spike, shape, spike_size, sides, FADE)).to(device)
+        mean = plane.mean(dim=1, keepdim=True)
+        return torch.where(trust > 0, torch.lerp(mean, plane, trust), torch.zeros_like(plane))
+
+    def on_frame(self, frame_size: tuple[int, int]) -> np.ndarray:
+        """The same under all of a frame: (T, K, height / f, width / f), on the CPU."""
+        whole = Tile(0, 0, *frame_size)
+        planes: np.ndarray = self.on_tile(whole, frame_size, torch.device("cpu")).numpy()
+        return planes
 
 
 @dataclass(frozen=True)
@@ -227,16 +247,16 @@ def _channels_per_pixel(model: Model) -> float:
     return float(max(config.MODEL.VRT.EMBED_DIMS) / config.MODEL.STEM**2)
 
 
-def plane_step(frame_size: tuple[int, int], spike_size: tuple[int, int], tile: Tile) -> int:
+def plane_step(frame_size: tuple[int, int], pixels_per_spike: float, tile: Tile) -> int:
     """Frame pixels per pixel of the tile's spike plane: the largest of 1, 2, 4 that loses nothing.
 
-    The plane stays at least as fine as the spike plane. Frame and tile must be divisible, so that
-    planes of all tiles lie on one grid and the frame in one tile has the same.
+    The plane stays at least as fine as the spikes, which lie `pixels_per_spike` frame pixels apart.
+    Frame and tile must be divisible, so that planes of all tiles lie on one grid and the frame in
+    one tile has the same.
     """
-    fitting = [step for step in (4, 2)
-               if all(step * spikes <= pixels and pixels % step == 0
-                      for pixels, spikes in zip(frame_size, spike_size, strict=True))
-               and tile.height % step == 0 and tile.width % step == 0]
+    sides = (*frame_size, tile.height, tile.width)
+    fitting = [step for step in (4, 2) if step <= pixels_per_spike * (1 + 1e-9)
+               and all(side % step == 0 for side in sides)]
     return fitting[0] if fitting else 1
 
 

@@ -10,11 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from spikedeblur.classical import sdm, tfi, tfp
+from spikedeblur.classical import grey, sdm, spike_light, tfp
 from spikedeblur.cuts import in_shots
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.exposures import ExposedFrame
-from spikedeblur.geometry import spike_to_video, tile_coverage, tile_to_spike, warp
 from spikedeblur.inference import SpikePlanes, TiledModel
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.windows import Window, WindowMerger, check_window, default_stride, sliding_windows
@@ -159,14 +158,13 @@ class ClassicalRestorer:
         rgb = exposed.frame.rgb
         frame = rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)
         if self._method == "tfi":
-            planes, tick = exposed.spikes_around(target_time)
-            return tfi(frame, planes, tick)
+            light = spike_light(*exposed.spikes_around(target_time))
+            return grey(_on_frame(light[None], exposed.homography, frame.shape[:2])[0], frame)
         if exposed.counts is None:
             raise InputError(f"{self._method} needs spikes - give --spikes")
-        counts, seen = _on_frame(exposed.counts, exposed.homography, frame.shape[:2])
-        if self._method == "tfp":
-            return tfp(frame, counts, target_time, self._window)
-        return sdm(frame, counts, target_time, self._window, coverage=seen)
+        counts = _on_frame(exposed.counts, exposed.homography, frame.shape[:2])
+        restore = tfp if self._method == "tfp" else sdm
+        return restore(frame, counts, target_time, self._window)
 
 
 def _window(method: str, fraction: str) -> float:
@@ -181,14 +179,12 @@ def _window(method: str, fraction: str) -> float:
     return window
 
 
-def _on_frame(counts: np.ndarray, homography: tuple[float, ...] | None,
-              shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None]:
-    """Counts on a plane that covers the frame's field of view, and where the sensor looked.
+def _on_frame(planes: np.ndarray, homography: tuple[float, ...] | None,
+              shape: tuple[int, int]) -> np.ndarray:
+    """Planes (K, Hs, Ws) on one over the frame's field of view; empty where no sensor looked.
 
     With plain scaling the spike plane is that plane itself.
     """
     if homography is None:
-        return counts, None
-    size = (counts.shape[-1], counts.shape[-2])
-    to_spike = tile_to_spike(spike_to_video(size, (shape[1], shape[0]), homography), 0, 0)
-    return warp(counts, to_spike, shape), tile_coverage(to_spike, shape, size)
+        return planes
+    return SpikePlanes(planes[None], homography).on_frame(shape)[0]

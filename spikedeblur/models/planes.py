@@ -19,18 +19,21 @@ def scaling_matrix(source_hw: tuple[float, float], target_hw: tuple[float, float
     return torch.diag(torch.tensor([sx, sy, 1.0], dtype=torch.float64))
 
 
-def resample(grid_NKhw: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
+def resample(grid_NKhw: Tensor, matrix: Tensor, size: tuple[int, int],
+             shrink: tuple[int, int] | None = None) -> Tensor:
     """Sample planes at the pixels of another: (N, K, Hs, Ws) -> (N, K, *size).
 
     `matrix` (3x3) takes a pixel of the target plane to the source plane, homogeneous. Bilinear;
     where the target is coarser than the source the source is first averaged over whole pixels, so
     that no spike is skipped. Beyond the source's border its last pixels are repeated.
+    `shrink` (rows, columns) says how many pixels are averaged, so that tiles of one plane agree;
+    by default it is what suits the middle of the target.
     """
     matrix = torch.as_tensor(matrix, dtype=torch.float64, device="cpu")
     height, width = size
     if _is_identity(matrix) and grid_NKhw.shape[-2:] == (height, width):
         return grid_NKhw
-    shrink = _shrink_factors(matrix, size)
+    shrink = shrink or shrink_factors(matrix, size)
     if shrink != (1, 1):
         grid_NKhw = functional.avg_pool2d(
             grid_NKhw, shrink, ceil_mode=True, count_include_pad=False
@@ -54,7 +57,7 @@ def _is_identity(matrix: Tensor) -> bool:
     return torch.equal(matrix, torch.eye(3, dtype=torch.float64))
 
 
-def _shrink_factors(matrix: Tensor, size: tuple[int, int]) -> tuple[int, int]:
+def shrink_factors(matrix: Tensor, size: tuple[int, int]) -> tuple[int, int]:
     """Source pixels per target pixel at the target's centre, rounded down, at least 1: (y, x)."""
     height, width = size
     centre = torch.tensor([width / 2, height / 2, 1.0], dtype=torch.float64)
