@@ -158,10 +158,9 @@ class GridSource(Protocol):
 class VoxelExposures:
     """Exposures made beforehand: grid n belongs to video frame n."""
 
-    homography = None
-
-    def __init__(self, grids: GridSource, *, bins: int | None = None,
-                 name: str = "voxel file") -> None:
+    def __init__(self, grids: GridSource, *, bins: int | None = None, name: str = "voxel file",
+                 homography: tuple[float, ...] | None = None) -> None:
+        self.homography = homography
         if len(grids) == 0:
             raise InputError(f"{name} holds no voxel grid - make it anew with spikedeblur voxelize")
         found, height, width = grids[0].shape
@@ -218,7 +217,8 @@ def open_exposures(spikes: SpikeStream | Exposures | Path | str, options: SpikeO
         return spikes
     path = Path(spikes)
     if is_voxel_file(path):
-        return VoxelExposures(VoxelFile(path), bins=bins, name=str(path))
+        file = VoxelFile(path)
+        return VoxelExposures(file, bins=bins, name=str(path), homography=file.info.homography)
     source = resolve_spike_source(path, options, find_sidecar(path), duration_s=duration_s,
                                   interval_s=interval_s)
     return StreamExposures.of_source(source, bins=bins, first_pts_s=first_pts_s,

@@ -50,6 +50,7 @@ def _voxels(path: Path) -> dict[str, Any]:
         return {"kind": "voxels", "frames": frames, "bins": bins, "width": width,
                 "height": height, "rate_hz": voxels.info.rate_hz,
                 "exposure_s": voxels.info.exposure_s,
+                "homography": voxels.info.homography and list(voxels.info.homography),
                 "spikes_in_first_frame": round(float(voxels[0].sum()), 3)}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +20,13 @@ from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.voxel import voxelize
 
-__all__ = ["METHODS", "picture_of_grid", "preview_picture", "write_preview"]
+__all__ = ["METHODS", "picture_of_grid", "preview_picture", "previewed", "write_preview"]
 
 METHODS = ("tfp", "tfi")
 WINDOW_S = Fraction(1, 250)
 MOST_TICKS = 512  # of a window, whatever the rate
 BINS = 16
-FILM_RATE, MOST_FRAMES = 25, 125
+FILM_RATE, MOST_FRAMES = Fraction(25), 125
 MIDDLE_GREY = 0.46  # sRGB of 18 % light, which the mean of a picture becomes
 
 Picture = NDArray[np.uint8]
@@ -58,24 +60,64 @@ def write_preview(stream: SpikeStream, path: Path, method: str = "tfp", *,
     """
     if method not in METHODS:
         raise UsageError(f"unknown preview ({method!r}) - give {' or '.join(METHODS)}")
-    if is_image_sequence(path) and "%" not in path.name:
-        with atomic_path(path, overwrite=overwrite) as temporary:
-            write_image(temporary, preview_picture(stream, stream.ticks // 2, method))
+    if _is_picture(path):
+        _write_picture(path, preview_picture(stream, stream.ticks // 2, method), overwrite)
         return 1
     frames = min(MOST_FRAMES, stream.ticks)
-    ticks = ((2 * number + 1) * stream.ticks // (2 * frames) for number in range(frames))
-    _write_film((preview_picture(stream, tick, method) for tick in ticks), path,
-                (stream.width, stream.height), overwrite)
+    with _film(path, (stream.width, stream.height), FILM_RATE, overwrite) as write:
+        for number in range(frames):
+            tick = (2 * number + 1) * stream.ticks // (2 * frames)
+            write(preview_picture(stream, tick, method))
     return frames
 
 
-def _write_film(pictures: Iterator[Picture], path: Path, size: tuple[int, int],
-                overwrite: bool) -> None:
-    interval = Fraction(1, FILM_RATE)
-    source = VideoInfo.synthetic(*size, FILM_RATE, pix_fmt="yuv420p")
+def previewed(grids: Iterable[NDArray[np.float32]], path: Path, frames: int, rate: Fraction, *,
+              overwrite: bool = False) -> Iterator[NDArray[np.float32]]:
+    """Pass `frames` voxel grids (K, H, W) on, and write what they show on the way.
+
+    The middle one becomes a picture, or each of them a frame of a film with `rate` frames a second;
+    the file is there once the last grid has been passed on. Raises OutputError.
+    """
+    if not _is_picture(path):
+        yield from _filmed(grids, path, rate, overwrite)
+        return
+    for number, grid in enumerate(grids):
+        if number == frames // 2:
+            _write_picture(path, picture_of_grid(grid), overwrite)
+        yield grid
+
+
+def _filmed(grids: Iterable[NDArray[np.float32]], path: Path, rate: Fraction, overwrite: bool
+            ) -> Iterator[NDArray[np.float32]]:
+    coming = iter(grids)
+    first = next(coming)
+    with _film(path, (first.shape[2], first.shape[1]), rate, overwrite) as write:
+        for grid in chain([first], coming):
+            write(picture_of_grid(grid))
+            yield grid
+
+
+def _is_picture(path: Path) -> bool:
+    return is_image_sequence(path) and "%" not in path.name
+
+
+def _write_picture(path: Path, picture: Picture, overwrite: bool) -> None:
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        write_image(temporary, picture)
+
+
+@contextmanager
+def _film(path: Path, size: tuple[int, int], rate: Fraction, overwrite: bool
+          ) -> Iterator[Callable[[Picture], None]]:
+    """What adds a picture to a film of this size and rate; the film is kept if all goes well."""
+    numbers = count()
+    source = VideoInfo.synthetic(*size, rate, pix_fmt="yuv420p")
     with create_video(path, source, overwrite=overwrite) as writer:
-        for number, picture in enumerate(pictures):
-            writer.write(VideoFrame(number, number, interval, 1, interval, picture))
+        def write(picture: Picture) -> None:
+            number = next(numbers)
+            writer.write(VideoFrame(number, number, 1 / rate, 1, 1 / rate, picture))
+
+        yield write
 
 
 def _blank(shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -187,4 +187,5 @@ def _on_frame(planes: np.ndarray, homography: tuple[float, ...] | None,
     """
     if homography is None:
         return planes
-    return SpikePlanes(planes[None], homography).on_frame(shape)[0]
+    writable = np.require(planes, requirements="W")  # as torch wants it
+    return SpikePlanes(writable[None], homography).on_frame(shape)[0]

@@ -1,83 +1,156 @@
-"""spikedeblur voxelize: a .dat becomes voxel grids, one for each video frame."""
+"""spikedeblur voxelize: spikes become voxel grids, one for each video frame."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from spikedeblur.cli.batch import STEM
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option, spike_options
+from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import InputError, SpikedeblurError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from spikedeblur.exposures import StreamExposures
-    from spikedeblur.io.spike_source import SpikeOptions
+    from spikedeblur.io.spike_source import SpikeOptions, SpikeSource
     from spikedeblur.timeline import Interval
 
 MAX_FRAMES = 10**7
 
 
 @click.command("voxelize")
-@click.argument("spikes", type=click.Path(path_type=Path))
+@click.argument("recordings", nargs=-1, required=True, metavar="SPIKES...",
+                type=click.Path(path_type=Path))
 @spike_options
-@click.option("--video", type=click.Path(path_type=Path),
-              help="Take the exposures of this video's frames.")
+@click.option("--video", "videos", type=click.Path(path_type=Path), multiple=True,
+              help="Take the exposures of this video's frames; once for all recordings, or once "
+                   "for each.")
 @click.option("--frames-per-second", type=HERTZ, metavar="F",
               help="Take exposures at this rate instead, from time 0 on.")
 @click.option("--bins", type=click.IntRange(1, 4096), default=32, show_default=True, metavar="K",
               help="Bins per exposure.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT.tif|.npy|.npz",
               help="What to write.  [default: SPIKES with the suffix .tif]")
+@click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Write STEM.tif into this folder instead; it is created.")
+@click.option("--preview", type=click.Path(path_type=Path), metavar="OUT.png|OUT.mp4",
+              help="Also write what the grids show at the middle of each exposure: a picture of "
+                   "the middle frame, or a film of all. {stem} stands for that of the spikes.")
 @overwrite_option
 @click.pass_obj
-def command(console: Console, *, spikes: Path, spike_options: SpikeOptions, video: Path | None,
-            frames_per_second: Fraction | None, bins: int, output: Path | None,
-            overwrite: bool) -> None:
+def command(console: Console, *, recordings: tuple[Path, ...], videos: tuple[Path, ...],
+            output: Path | None, output_dir: Path | None, preview: Path | None,
+            **settings: Any) -> ExitStatus:
     """Sort spikes into voxel grids, one for each video frame.
 
     They are counts (T, K, H, W): T a video frame, K a bin of its exposure. A TIFF holds float32
-    pages with axes TZYX; its description says what is known of the recording.
+    pages with axes TZYX; its description says what is known of the recording. Several recordings
+    are done one after the other; one that fails does not stop the others.
     """
-    from spikedeblur.io.spike_source import find_sidecar, resolve_spike_source
-    from spikedeblur.io.voxels import VoxelInfo, write_voxels
+    _check(recordings, videos, output, output_dir, preview, settings["frames_per_second"])
+    if output_dir is not None:
+        from spikedeblur.io.atomic import make_folder
 
-    if (video is None) == (frames_per_second is None):
+        make_folder(output_dir)
+    failed = []
+    for number, spikes in enumerate(recordings):
+        video = videos[min(number, len(videos) - 1)] if videos else None
+        named = spikes.with_suffix(".tif")
+        out = output or (named if output_dir is None else output_dir / named.name)
+        shown = preview and Path(str(preview).replace(STEM, spikes.stem))
+        try:
+            _voxelize(console, spikes, video, out, shown, **settings)
+        except SpikedeblurError as error:
+            if len(recordings) == 1:
+                raise
+            console.error(f"{spikes}: {error}", error)
+            failed.append(str(spikes))
+    if failed:
+        console.error(f"{len(failed)} of {len(recordings)} recordings failed ({', '.join(failed)})"
+                      " - the reasons are above")
+    return ExitStatus.FAILED if failed else ExitStatus.OK
+
+
+def _check(recordings: Sequence[Path], videos: Sequence[Path], output: Path | None,
+           output_dir: Path | None, preview: Path | None, rate: Fraction | None) -> None:
+    """Refuse what does not pair. Raises `UsageError`."""
+    several = len(recordings) > 1
+    if bool(videos) == (rate is not None):
         raise UsageError("the exposures are not known - give one of --video VIDEO and "
                          "--frames-per-second F")
-    output = output or spikes.with_suffix(".tif")
-    shown = _frames_of(video) if video is not None else None
+    if len(videos) not in (0, 1, len(recordings)):
+        raise UsageError(f"{len(videos)} videos for {len(recordings)} recordings - give --video "
+                         "once, or once for each")
+    if output is not None and (several or output_dir is not None):
+        raise UsageError(f"one output for several recordings, or beside --output-dir ({output}) - "
+                         "give --output-dir DIR alone")
+    if several and preview is not None and STEM not in str(preview):
+        raise UsageError(f"one preview for {len(recordings)} recordings ({preview}) - give a "
+                         "pattern such as {stem}.png")
+    if several and len({path.stem for path in recordings}) < len(recordings):
+        raise UsageError("two recordings have one name, and so one output - voxelize them in "
+                         "separate calls")
+
+
+def _voxelize(console: Console, spikes: Path, video: Path | None, output: Path,
+              preview: Path | None, *, spike_options: SpikeOptions,
+              frames_per_second: Fraction | None, bins: int, overwrite: bool) -> None:
+    """Voxelize one recording."""
+    from spikedeblur.exposures import StreamExposures
+    from spikedeblur.io.spike_source import find_sidecar, resolve_spike_source
+    from spikedeblur.io.voxels import VoxelInfo, write_voxels
+    from spikedeblur.previews import previewed
+
+    shown, size = _frames_of(video) if video is not None else (None, None)
     first, duration = (shown[0], _duration(shown)) if shown else ((Fraction(0),) * 2, None)
     source = resolve_spike_source(spikes, spike_options, find_sidecar(spikes),
                                   duration_s=duration, interval_s=first[1])
-    from spikedeblur.exposures import StreamExposures
-
-    exposures = StreamExposures.of_source(source, bins=bins, first_pts_s=first[0])
+    _check_rig(console, source, size, output)
+    exposures = StreamExposures.of_source(source, bins=bins, first_pts_s=first[0], video_size=size)
     with exposures.stream as stream:
         if shown is None:
             assert frames_per_second is not None
             shown = _regular(frames_per_second, stream.offset_s + stream.duration_s)
         intervals = [exposures.interval(pts_s, interval_s) for pts_s, interval_s in shown]
         info = VoxelInfo(rate_hz=float(stream.rate_hz),
-                         exposure_s=float(intervals[0].length / stream.rate_hz))
+                         exposure_s=float(intervals[0].length / stream.rate_hz),
+                         homography=exposures.homography)
         shape = len(intervals), bins, stream.height, stream.width
-        write_voxels(output, _grids(exposures, intervals, bins), shape, info, overwrite=overwrite)
+        grids = _grids(exposures, intervals, bins)
+        if preview is not None:
+            grids = previewed(grids, preview, len(intervals), 1 / shown[0][1], overwrite=overwrite)
+        write_voxels(output, grids, shape, info, overwrite=overwrite)
+        for _ in grids:  # a writer may stop at the last grid: the preview ends after it
+            pass
     console.note(f"wrote {output}: {shape[0]} frames of {bins} bins, {shape[3]}x{shape[2]} pixels")
 
 
-def _frames_of(video: Path) -> list[tuple[Fraction, Fraction]]:
-    """(time stamp, interval) of every frame, seconds."""
+def _check_rig(console: Console, source: SpikeSource, video_size: tuple[int, int] | None,
+               output: Path) -> None:
+    """See to it that where the spikes lie is not lost. Raises `UsageError`."""
+    if source.scale is not None and video_size is None:
+        raise UsageError(f"where the spikes lie is not known (scale in the sidecar of {source.path}"
+                         ", no video) - give --video, or a homography in place of the scale")
+    if (source.scale or source.homography) and output.suffix.lower() == ".npy":
+        console.warn(f"a .npy cannot tell where the spikes lie on the frame ({output}) - write a "
+                     ".tif or .npz for deblur")
+
+
+def _frames_of(video: Path) -> tuple[list[tuple[Fraction, Fraction]], tuple[int, int]]:
+    """(time stamp, interval) of every frame, seconds, and (width, height)."""
     from spikedeblur.io.video import open_video
 
     with open_video(video) as reader:
-        return [frame.span for frame in reader]
+        return [frame.span for frame in reader], (reader.info.width, reader.info.height)
 
 
 def _duration(shown: list[tuple[Fraction, Fraction]]) -> Fraction:

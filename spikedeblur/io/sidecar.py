@@ -16,7 +16,7 @@ from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.spike_layout import LAYOUTS
 from spikedeblur.quantities import exact
 
-__all__ = ["Sidecar", "read_sidecar", "sidecar_path", "write_sidecar"]
+__all__ = ["Sidecar", "parse_homography", "read_sidecar", "sidecar_path", "write_sidecar"]
 
 MAX_BYTES = 64 * 1024
 LIMIT = 10**9
@@ -183,7 +183,8 @@ def _scale(value: object) -> tuple[float, float] | None:
     return float(numbers[0]), float(numbers[1])
 
 
-def _matrix(value: object) -> tuple[float, ...] | None:
+def parse_homography(value: object) -> tuple[float, ...] | None:
+    """Nine numbers in a list, the rows of an invertible matrix; None for anything else."""
     if not isinstance(value, list) or len(value) != 9:
         return None
     numbers = [_number(each) for each in value]
@@ -207,7 +208,7 @@ _CHECKS = {
     "key": ("the name of an array", _name),
     "crop": ("left, top, width, height in whole spike pixels", _crop),
     "scale": ("video pixels per spike pixel, one number or two, above zero", _scale),
-    "homography": ("nine numbers, the rows of an invertible 3x3 matrix", _matrix),
+    "homography": ("nine numbers, the rows of an invertible 3x3 matrix", parse_homography),
 }
 
 

@@ -22,6 +22,7 @@ from spikedeblur.errors import InputError, UsageError, shown
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.limits import check_pixels
 from spikedeblur.io.npy import StoredArray, first_header, member_names, open_member, open_npy
+from spikedeblur.io.sidecar import parse_homography
 from spikedeblur.io.tiffs import check_page, open_tiff
 
 __all__ = ["VoxelFile", "VoxelInfo", "is_voxel_file", "write_voxels"]
@@ -40,10 +41,13 @@ class VoxelInfo:
     """What a voxel file says of its recording; None where it says nothing.
 
     rate_hz: ticks per second. exposure_s: shutter time of a frame, seconds, if all are alike.
+    homography: pixel of the grids -> video pixel as in a sidecar, if the grids do not show just
+    what the frames do.
     """
 
     rate_hz: float | None = None
     exposure_s: float | None = None
+    homography: tuple[float, ...] | None = None
 
 
 def is_voxel_file(path: Path | str) -> bool:
@@ -223,9 +227,10 @@ def _read_json(archive: zipfile.ZipFile) -> dict[str, Any]:
 
 def _info(metadata: dict[str, Any]) -> VoxelInfo:
     """What the metadata say, foreign or broken values left out."""
-    known = {name: metadata.get(name) for name in VoxelInfo.__dataclass_fields__}
+    known = {name: metadata.get(name) for name in ("rate_hz", "exposure_s")}
     return VoxelInfo(
-        **{name: float(value) for name, value in known.items() if _is_plausible(value)}
+        **{name: float(value) for name, value in known.items() if _is_plausible(value)},
+        homography=parse_homography(metadata.get("homography")),
     )
 
 
