@@ -10,18 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spikedeblur.io.spikes import SpikeStream
+    from spikedeblur.io.spikes import SpikeStream, write_dat
     from spikedeblur.models.checkpoint import load_model
     from spikedeblur.pipeline import Deblurrer
     from spikedeblur.voxel import voxelize
 
-__all__ = ["Deblurrer", "SpikeStream", "__version__", "load_model", "voxelize"]
+__all__ = ["Deblurrer", "SpikeStream", "__version__", "load_model", "voxelize", "write_dat"]
 
 _HOMES = {
     "Deblurrer": "spikedeblur.pipeline",
     "SpikeStream": "spikedeblur.io.spikes",
     "load_model": "spikedeblur.models.checkpoint",
     "voxelize": "spikedeblur.voxel",
+    "write_dat": "spikedeblur.io.spikes",
 }
 
 

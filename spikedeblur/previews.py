@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from spikedeblur.classical import tfi, tfp
 from spikedeblur.errors import UsageError
 from spikedeblur.io.atomic import atomic_path
-from spikedeblur.io.images import is_image_sequence, write_image
+from spikedeblur.io.image_files import write_image
+from spikedeblur.io.images import is_image_sequence
 from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.errors import OutputError, UsageError
-from spikedeblur.io.images import read_image
+from spikedeblur.io.image_files import read_image
 from spikedeblur.io.spikes import SpikeStream, write_dat
 from spikedeblur.io.video import open_video
 from spikedeblur.previews import preview_picture, write_preview
