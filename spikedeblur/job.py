@@ -18,6 +18,7 @@ from spikedeblur.errors import shown
 from spikedeblur.io.fingerprint import fingerprint, fingerprint_of_all
 from spikedeblur.io.images import is_image_sequence, numbered_files
 from spikedeblur.io.sidecar import sidecar_path
+from spikedeblur.io.spike_planes import dat_files
 from spikedeblur.io.spike_source import SpikeOptions
 from spikedeblur.slowmotion import SlowMotion
 
@@ -86,7 +87,7 @@ def describe_job(video: Path, spikes: object, options: SpikeOptions | None, *,
         version=__version__,
         video=fingerprint_of_video(video),
         spikes=(None if spikes is None else type(spikes).__name__ if path is None
-                else fingerprint(Path(path))),
+                else fingerprint_of_recording(Path(path))),
         sidecar=fingerprint(sidecar) if sidecar is not None and sidecar.exists() else None,
         weights=weights_fingerprint(model), reading=_plain(reading), method=method,
         slowmo=slow_motion.factor, slowmo_timing=slow_motion.timing,
@@ -98,6 +99,11 @@ def fingerprint_of_video(path: Path) -> str:
     """The fingerprint of a video file, or of all images of a sequence. Raises `InputError`."""
     return (fingerprint_of_all(numbered_files(path)) if is_image_sequence(path)
             else fingerprint(path))
+
+
+def fingerprint_of_recording(path: Path) -> str:
+    """The fingerprint of a spike file, or of all the files of a folder. Raises `InputError`."""
+    return fingerprint_of_all(dat_files(path)) if path.is_dir() else fingerprint(path)
 
 
 def weights_fingerprint(model: object) -> str | None:
