@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from typing import Any
@@ -15,7 +16,6 @@ from spikedeblur.benchmark.columns import (
     MEANS,
     PASSES,
     QUALITY,
-    SETTINGS,
     Column,
     Row,
     cell,
@@ -28,8 +28,37 @@ from spikedeblur.report.gallery import SHARP, SPIKES, Shots
 from spikedeblur.report.plots import COLOURS, Line, Point, lines, quality_against_speed
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+GREY = "#8a8f98"
+UNITS = {"precision": "{}", "tile": "tile {}", "threads": "{} threads"}
 WORDS = {BLURRY: "as the camera saw it", SHARP: "the truth",
          SPIKES: "⅛ of the exposure"}
+
+
+@dataclass(frozen=True)
+class Names:
+    """What rows are called in plots, and their colours: by method, and by settings that differ."""
+
+    varied: tuple[str, ...]
+    colours: Mapping[str, str]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Names:
+        """Names that tell `rows` apart."""
+        varied = tuple(field for field in UNITS
+                       if len({row.get(field) for row in rows} - {None}) > 1)
+        labels = dict.fromkeys(cls(varied, {}).label(row) for row in rows
+                               if row["method"] != BLURRY)
+        return cls(varied, {label: COLOURS[number % len(COLOURS)]
+                            for number, label in enumerate(labels)})
+
+    def label(self, row: Row) -> str:
+        """The method, and the settings that are not the same in all rows."""
+        return ", ".join([row["method"], *(UNITS[field].format(row[field]) for field in self.varied
+                                           if row.get(field) is not None)])
+
+    def colour(self, row: Row) -> str:
+        """Grey for the blurry video."""
+        return self.colours.get(self.label(row), GREY)
 
 
 def render(found: Mapping[str, Any], shots: Sequence[Shots] = (), left_out: int = 0) -> str:
@@ -39,11 +68,11 @@ def render(found: Mapping[str, Any], shots: Sequence[Shots] = (), left_out: int 
     left_out: cases that have no pictures for want of space.
     """
     rows = found["cases"]
-    colours = _colours(rows)
-    body = [_head(found), _plots(found, colours), _tables(found, colours)]
+    names = Names.of(rows)
+    body = [_head(found), _plots(found, names), _tables(found, names)]
     if shots:
         body.append(_section("Pictures", "".join(
-            _pictures(number, each, rows, colours) for number, each in enumerate(shots))
+            _pictures(number, each, rows, names) for number, each in enumerate(shots))
             + (f"<p>{left_out} more cases without pictures.</p>" if left_out else "")))
     body += [_settings(found), _data(found)]
     return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -63,7 +92,7 @@ def _head(found: Mapping[str, Any]) -> str:
     return f"<header><h1>spikedeblur benchmark</h1><p>{words}</p></header>\n"
 
 
-def _plots(found: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+def _plots(found: Mapping[str, Any], names: Names) -> str:
     """Quality against speed for each group, or speed against size where nothing was compared."""
     scopes = [(row["group"] or "all cases", row) for row in found.get("means", ())]
     if not scopes:
@@ -74,66 +103,53 @@ def _plots(found: Mapping[str, Any], colours: Mapping[str, str]) -> str:
         methods = [row for row in rows if row["method"] != BLURRY]
         if methods:
             baseline = next((row["psnr"] for row in rows if row["method"] == BLURRY), None)
-            points = [_point(row, rows, colours) for row in methods]
+            points = [_point(row, names) for row in methods]
             figures.append(_figure(quality_against_speed(points, baseline), name))
     if figures:
         return _section("Quality and speed", f'<div class="plots">{"".join(figures)}</div>')
-    drawn = _speed_lines(found["cases"], colours)
+    drawn = _speed_lines(found["cases"], names)
     if any(len(line.places) > 1 for line in drawn):
         plot = lines(drawn, "megapixels", "seconds a frame", logarithmic=True)
         return _section("Speed", f'<div class="plots">{_figure(plot, "made-up frames")}</div>')
     return ""
 
 
-def _point(row: Row, rows: Sequence[Row], colours: Mapping[str, str]) -> Point:
+def _point(row: Row, names: Names) -> Point:
     seconds = max(row["seconds_per_frame"], 1e-6)
-    return Point(label(row, rows), colours[row["method"]], seconds,
+    return Point(names.label(row), names.colour(row), seconds,
                  max(row.get("seconds_per_frame_min") or seconds, 1e-6),
                  row.get("seconds_per_frame_max") or seconds, row["psnr"])
 
 
-def _speed_lines(rows: Sequence[Row], colours: Mapping[str, str]) -> list[Line]:
-    measured = [row for row in rows if row.get("seconds_per_frame")]
-    found: dict[str, list[tuple[float, float]]] = {}
-    colour = {}
-    for row in measured:
+def _speed_lines(rows: Sequence[Row], names: Names) -> list[Line]:
+    """A line for each method and setting over the sizes of frames."""
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for row in rows:
         width, _, height = row["case"].partition("x")
-        if width.isdigit() and height.isdigit():
-            name = label(row, measured)
-            colour[name] = colours[row["method"]]
-            found.setdefault(name, []).append((int(width) * int(height) / 1e6,
-                                               row["seconds_per_frame"]))
-    return [Line(name, colour[name], sorted(places)) for name, places in found.items()]
+        if row.get("seconds_per_frame") and width.isdigit() and height.isdigit():
+            found.setdefault((names.label(row), names.colour(row)), []).append(
+                (int(width) * int(height) / 1e6, row["seconds_per_frame"]))
+    return [Line(*name, sorted(places)) for name, places in found.items()]
 
 
-def label(row: Row, rows: Iterable[Row]) -> str:
-    """The method's name, with the settings that are not the same in all `rows`."""
-    others = list(rows)
-    varied = [field for field in SETTINGS[1:]
-              if len({other.get(field) for other in others} - {None}) > 1]
-    units = {"tile": "tile {}", "threads": "{} threads"}
-    return ", ".join([row["method"], *(units.get(field, "{}").format(row[field])
-                                       for field in varied if row.get(field) is not None)])
-
-
-def _tables(found: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+def _tables(found: Mapping[str, Any], names: Names) -> str:
     rows = found["cases"]
     alone = any("network" in row for row in rows)
     tables = ""
     if means := of_groups(found.get("means", ())):
         tables += _section("Means over cases", _table("means", means, telling(MEANS, means),
-                                                      colours))
+                                                      names))
     columns = PASSES if alone else telling(QUALITY, rows)
     return tables + _section("One pass of the network" if alone else "Cases",
-                             _table("cases", rows, columns, colours))
+                             _table("cases", rows, columns, names))
 
 
-def _table(name: str, rows: Sequence[Row], columns: Sequence[Column], colours: Mapping[str, str]
+def _table(name: str, rows: Sequence[Row], columns: Sequence[Column], names: Names
            ) -> str:
     head = "".join(f'<th{_side(column)}>{escape(column[0])}</th>' for column in columns)
     body = "".join(
         "<tr>" + "".join(
-            f'<td{_side(column)} data-field="{column[1]}">{_dot(row, column, colours)}'
+            f'<td{_side(column)} data-field="{column[1]}">{_dot(row, column, names)}'
             f"{escape(cell(row, column))}</td>" for column in columns) + "</tr>\n"
         for row in rows)
     return (f'<div class="wide"><table id="{name}"><thead><tr>{head}</tr></thead>\n'
@@ -144,13 +160,13 @@ def _side(column: Column) -> str:
     return ' class="figure"' if column[2] else ""
 
 
-def _dot(row: Row, column: Column, colours: Mapping[str, str]) -> str:
+def _dot(row: Row, column: Column, names: Names) -> str:
     if column[1] != "method":
         return ""
-    return f'<i class="dot" style="background:{colours[row["method"]]}"></i>'
+    return f'<i class="dot" style="background:{names.colour(row)}"></i>'
 
 
-def _pictures(number: int, shots: Shots, rows: Sequence[Row], colours: Mapping[str, str]) -> str:
+def _pictures(number: int, shots: Shots, rows: Sequence[Row], names: Names) -> str:
     """A large picture that is flipped by the small ones below it."""
     case = shots.case
     of_case = {row["method"]: row for row in reversed(rows)
@@ -171,7 +187,7 @@ def _pictures(number: int, shots: Shots, rows: Sequence[Row], colours: Mapping[s
     box, (width, height) = shots.box, shots.size
     place_in_frame = (f"left:{box.left / width:.2%};top:{box.top / height:.2%};"
                       f"width:{box.width / width:.2%};height:{box.height / height:.2%}")
-    curves = [Line(method, colours[method], list(enumerate(row["psnr_of_frames"])))
+    curves = [Line(method, names.colour(row), list(enumerate(row["psnr_of_frames"])))
               for method, row in of_case.items() if row["psnr_of_frames"]]
     plot = _figure(lines(curves[::-1], "frame", "PSNR, dB"), "every frame")
     return (f"<article><h3>{title}, frame {shots.frame}</h3>\n"
@@ -206,12 +222,6 @@ def _data(found: Mapping[str, Any]) -> str:
     """The figures themselves; `<` is written so that no text in them can end the element."""
     text = json.dumps(found, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     return f'<script type="application/json" id="benchmark">{text}</script>\n'
-
-
-def _colours(rows: Sequence[Row]) -> dict[str, str]:
-    methods = [name for name in dict.fromkeys(row["method"] for row in rows) if name != BLURRY]
-    return {BLURRY: "#8a8f98", **{name: COLOURS[number % len(COLOURS)]
-                                  for number, name in enumerate(methods)}}
 
 
 def _section(title: str, content: str) -> str:

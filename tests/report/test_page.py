@@ -20,7 +20,7 @@ from spikedeblur.io.image_files import read_image
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.report.gallery import Gallery, most_blurred
-from spikedeblur.report.page import render
+from spikedeblur.report.page import Names, render
 from spikedeblur.report.plots import COLOURS
 from tests.recordings import frame_at
 
@@ -193,6 +193,15 @@ def test_speed_over_size(tmp_path, monkeypatch):
     page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert len(page.all("polyline")) == 1 and len(page.all("circle")) == 2
     assert page.all("img") == []
+
+
+def test_settings_that_differ_have_names_and_colours_of_their_own():
+    rows = [{"method": "blurry"}, {"method": "sdm", "threads": 1}, {"method": "net", "threads": 1,
+            "precision": "fp32", "tile": 64}, {"method": "net", "threads": 1, "precision": "bf16",
+                                               "tile": 64}]
+    names = Names.of(rows)
+    assert [names.label(row) for row in rows] == ["blurry", "sdm", "net, fp32", "net, bf16"]
+    assert len({names.colour(row) for row in rows}) == 4
 
 
 def test_a_page_that_is_there_is_kept(tmp_path, recording, capsys):
