@@ -88,10 +88,15 @@ class RecordedClips(Dataset[dict[str, torch.Tensor]]):
                 clip["sharp"] = clip["blurry"]
                 clip["voxels"] = spoiled(clip["voxels"], rng,
                                          lambda: self.cut(self.whole(other), rng)["voxels"])
+        for name in ("blurry", "sharp"):  # cut first: whole frames as floats are a lot to write
+            clip[name] = clip[name].float() / 255
         return clip
 
     def whole(self, index: int) -> dict[str, torch.Tensor]:
-        """Clip `index` with its whole frames. Raises `InputError` for missing or damaged files."""
+        """Clip `index` with its whole frames, uint8.
+
+        Raises `InputError` for missing or damaged files.
+        """
         place = self.places[index]
         frames = list(place.sequence.read(place.numbers, self.bins))
         shapes = {picture.shape for frame in frames for picture in (frame.blurry, frame.sharp)}
@@ -143,8 +148,8 @@ class RecordedClips(Dataset[dict[str, torch.Tensor]]):
 
 
 def pictures(frames: list[np.ndarray]) -> torch.Tensor:
-    """Frames (H, W, 3) uint8 -> (T, 3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
+    """Frames (H, W, 3) -> (T, 3, H, W), uint8."""
+    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
 
 
 def training_sequences(data: Path, val: Path | None, layout: str | None = None,
