@@ -79,8 +79,6 @@ def command(context: click.Context, *, source: Path, output: Path, exposure: Exp
                                                  **settings),
                         overwrite=overwrite,
                         progress=lambda frames: display.advance_to(frames, settings["frames"]))
-    for warning in made.warnings:
-        console.warn(warning)
     console.note(f"wrote {output}: {made.frames} frames, {made.ticks} ticks")
 
 

@@ -61,11 +61,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What was written, and what of it could not be kept exactly."""
+    """What was written.
+
+    Matroska rounds times to milliseconds; those of a constant rate are exact again when read.
+    """
 
     frames: int
     ticks: int
-    warnings: list[str]
 
 
 def simulate(source: Path | str, output: Path | str, settings: Settings | None = None, *,
@@ -144,7 +146,7 @@ def write_recording(recorded: Iterator[Recorded], recording: Recording, folder: 
 
         ticks = write_dat(folder / SPIKES, spikes(), overwrite=overwrite)
     write_sidecar(folder / SIDECAR, sidecar(recording), overwrite=overwrite)
-    return Simulated(blurry.frames, ticks, blurry.warnings)
+    return Simulated(blurry.frames, ticks)
 
 
 def timed(picture: np.ndarray, number: int, fps: Fraction) -> VideoFrame:
