@@ -16,6 +16,11 @@ QUALITY: tuple[Column, ...] = (
     ("s/frame", "seconds_per_frame", ".3f"), ("min", "seconds_per_frame_min", ".3f"),
     ("max", "seconds_per_frame_max", ".3f"), ("first s", "first_frame_seconds", ".2f"),
     ("peak MB", "peak_rss_mb", ".0f"))
+COSTS: tuple[Column, ...] = (
+    *QUALITY[:6], *QUALITY[12:15], ("frames/s", "frames_per_second", ".2f"), QUALITY[15],
+    ("loading s", "load_seconds", ".2f"), ("warm-up s", "warm_up_seconds", ".2f"), QUALITY[16],
+    ("growth MB", "peak_growth_mb", ".0f"), ("GPU MB", "peak_gpu_mb", ".0f"),
+    ("frames", "frames", "d"), ("runs", "runs", "d"))
 MEANS: tuple[Column, ...] = (
     ("group", "group", ""), ("cases", "cases", ""), *QUALITY[2:13], *QUALITY[15:])
 PASSES: tuple[Column, ...] = (

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from spikedeblur.benchmark.columns import (
+    COSTS,
     MEANS,
     PASSES,
     QUALITY,
@@ -106,11 +107,12 @@ def _plots(found: Mapping[str, Any], names: Names) -> str:
             points = [_point(row, names) for row in methods]
             figures.append(_figure(quality_against_speed(points, baseline), name))
     if figures:
-        return _section("Quality and speed", f'<div class="plots">{"".join(figures)}</div>')
+        return _section("Quality against speed", f'<div class="plots">{"".join(figures)}</div>')
     drawn = _speed_lines(found["cases"], names)
     if any(len(line.places) > 1 for line in drawn):
         plot = lines(drawn, "megapixels", "seconds a frame", logarithmic=True)
-        return _section("Speed", f'<div class="plots">{_figure(plot, "made-up frames")}</div>')
+        return _section("Speed against size",
+                        f'<div class="plots">{_figure(plot, "made-up frames")}</div>')
     return ""
 
 
@@ -139,9 +141,12 @@ def _tables(found: Mapping[str, Any], names: Names) -> str:
     if means := of_groups(found.get("means", ())):
         tables += _section("Means over cases", _table("means", means, telling(MEANS, means),
                                                       names))
-    columns = PASSES if alone else telling(QUALITY, rows)
-    return tables + _section("One pass of the network" if alone else "Cases",
-                             _table("cases", rows, columns, names))
+    if alone:
+        return tables + _section("One pass of the network", _table("passes", rows, PASSES, names))
+    if any(row["psnr"] is not None for row in rows):
+        tables += _section("Quality", _table("quality", rows, telling(QUALITY[:12], rows), names))
+    return tables + _section("Speed and memory",
+                             _table("speed", rows, telling(COSTS, rows), names))
 
 
 def _table(name: str, rows: Sequence[Row], columns: Sequence[Column], names: Names
