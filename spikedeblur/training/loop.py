@@ -231,8 +231,9 @@ class Trainer:
         refuse_other_config(state["config"], self.config)
         if state["processes"] != self.world.size:
             raise InputError(
-                f"the run was started with {state['processes']} processes (now {self.world.size})"
-                f" - resume with torchrun --nproc-per-node {state['processes']}"
+                "the run was started with another number of processes "
+                f"({state['processes']}, now {self.world.size}) - "
+                f"resume with torchrun --nproc-per-node {state['processes']}"
             )
         self.learner.load(state["learner"])
         self.step = self.saved = state["step"]

@@ -10,14 +10,14 @@ from pathlib import Path
 from spikedeblur.device import choose_precision
 from spikedeblur.errors import ConfigError, SpikedeblurError, WeightsError
 from spikedeblur.models.checkpoint import load_model
-from spikedeblur.models.config import Config
+from spikedeblur.models.config import Config, load_config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
 from spikedeblur.training.data.datasets import training_and_validation
 from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.distributed import World, joined_world, lost_process_named
 from spikedeblur.training.events import Report
 from spikedeblur.training.loop import Trainer
-from spikedeblur.training.run_folder import RunFolder
+from spikedeblur.training.run_folder import RunFolder, refuse_other_config
 from spikedeblur.training.state import seed_everything
 
 LOGGER = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ def train(config: Config, sources: Sources, *, output: Path, resume: bool = Fals
         raise ConfigError("TRAIN.FSDP does not go with TRAIN.PRECISION fp16 (true and fp16) - "
                           "train in bf16")
     folder = RunFolder(output)
+    if resume and folder.config.exists():  # before the data, which may not suit another network
+        refuse_other_config(load_config(folder.config).model_dump(mode="json"), config)
     with joined_world(device) as world, lost_process_named():
         if not world.leads:  # the first process says it for all
             logging.getLogger("spikedeblur").setLevel(logging.ERROR)

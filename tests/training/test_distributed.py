@@ -74,7 +74,7 @@ def test_two_processes_train_as_one_with_twice_the_batch(
         one / "last.safetensors")
     for name, weight in expected.items():
         torch.testing.assert_close(written[name], weight, rtol=1e-3, atol=1e-3)
-    with pytest.raises(InputError, match=r"started with 2 processes \(now 1\)"):
+    with pytest.raises(InputError, match=r"another number of processes \(2, now 1\)"):
         run(tmp_path, resume=True, dropout=0, STEPS=4, SAVE_EVERY=2, VAL_EVERY=4, FSDP=shared_out)
 
 

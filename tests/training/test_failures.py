@@ -146,6 +146,16 @@ def test_another_configuration_is_refused_by_its_first_key(tmp_path: Path) -> No
         run(tmp_path, resume=True, STEPS=3, LR=0.01)
 
 
+def test_another_configuration_is_refused_before_the_data_is_read(tmp_path: Path) -> None:
+    class Unreadable(NoiseClips):
+        def __len__(self) -> int:
+            raise AssertionError
+
+    run(tmp_path, STEPS=1)
+    with pytest.raises(ConfigError, match=r"another TRAIN\.LR"):
+        run(tmp_path, resume=True, clips=Unreadable(1), STEPS=1, LR=0.01)
+
+
 def test_more_steps_may_be_asked_for(tmp_path: Path) -> None:
     run(tmp_path, STEPS=3)
     run(tmp_path, resume=True, STEPS=5)
