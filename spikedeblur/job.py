@@ -9,9 +9,10 @@ from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import torch
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from spikedeblur import __version__
 from spikedeblur.errors import shown
@@ -48,7 +49,7 @@ class Job(BaseModel):
     method: dict[str, JsonValue]
     exposures: dict[str, JsonValue]
     output: dict[str, JsonValue]
-    segment: int
+    segment: int = Field(gt=0)
     video_path: str
     tile: int | None
     overwrite: bool
@@ -66,6 +67,11 @@ class Job(BaseModel):
                             for key in {**old, **new} if old.get(key) != new.get(key))
             elif old != new:
                 yield _changed(name, old, new)
+
+    @property
+    def video_file(self) -> Path:
+        """Where the video was; JSON has no room for names that are no Unicode."""
+        return Path(unquote(self.video_path, errors="surrogateescape"))
 
     def reading_keywords(self) -> dict[str, Any]:
         """Keywords of `open_video`."""
@@ -92,7 +98,8 @@ def describe_job(video: Path, spikes: object, options: SpikeOptions | None, *,
         weights=weights_fingerprint(model), reading=_plain(reading), method=method,
         slowmo=slow_motion.factor, slowmo_timing=slow_motion.timing,
         exposures=_plain(asdict(options or SpikeOptions())), output=_plain(output),
-        segment=segment, video_path=str(video.absolute()), tile=tile, overwrite=overwrite)
+        segment=segment, tile=tile, overwrite=overwrite,
+        video_path=quote(str(video.absolute()), errors="surrogateescape"))
 
 
 def fingerprint_of_video(path: Path) -> str:

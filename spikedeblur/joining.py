@@ -65,7 +65,7 @@ def join_output(parts: Parts, video: Path | None = None, *,
     if segments is None:
         raise InputError(f"{parts.output} is not complete: {parts.lacking()} - run the shards that "
                          "have not ended well again")
-    video = video or Path(job.video_path)
+    video = video or job.video_file
     if fingerprint_of_video(video) != job.video:
         raise InputError(f"{video} is not the video that the parts in {parts.folder} were made of "
                          "- give --video")
@@ -80,7 +80,7 @@ def join_output(parts: Parts, video: Path | None = None, *,
 def _total(parts: Parts, segments: list[Segment], damaged: int) -> Tally:
     total = Tally()
     for segment in segments:
-        total.add(Tally(**segment.tally))
+        total.add(segment.tally)
     end = parts.end
     total.damaged = max(damaged, 0 if end is None else end.damaged)
     try:
@@ -94,7 +94,7 @@ def _total(parts: Parts, segments: list[Segment], damaged: int) -> Tally:
 def _append(writer: VideoWriter, files: dict[Path, SegmentFile]) -> None:
     delay = max(delay_of(file.times) for file in files.values())
     for path, file in files.items():
-        if bytes.fromhex(file.header) != writer.header:
+        if file.header != writer.header.hex():
             raise OutputError(f"{path} was made by an encoder of other settings or another version "
                               f"(header {file.header[:16]}...) - remove it and give --resume")
         writer.append(timed_packets(path, file.times, file.end, delay, Fraction(writer.time_base)),

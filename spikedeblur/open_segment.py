@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -46,7 +45,7 @@ class OpenSegment:
         """Finish the files, and note that the segment is done."""
         self._sinks.__exit__(None, None, None)
         files = [self._noted(writer) for writer in self._sinks.writers]
-        self._parts.add(self.number, Segment(tally=asdict(self._tally), files=files,
+        self._parts.add(self.number, Segment(tally=self._tally, files=files,
                                              warnings=self._sinks.warnings))
 
     def abandon(self, kind: type[BaseException] | None, error: BaseException | None,

@@ -17,10 +17,11 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from itertools import count, takewhile
+from functools import cached_property
+from itertools import count, islice, takewhile
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from spikedeblur.errors import OutputError, UsageError
 from spikedeblur.io.atomic import atomic_path
@@ -28,6 +29,7 @@ from spikedeblur.io.images import existing_images, images_in, is_image_sequence
 from spikedeblur.io.sealed import read_sealed, write_sealed
 from spikedeblur.job import Job
 from spikedeblur.sinks import comparison_path
+from spikedeblur.tally import Tally
 
 LOGGER = logging.getLogger("spikedeblur")
 
@@ -38,7 +40,7 @@ class SegmentFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    checksum: str | None
+    checksum: str
     times: list[int] = []
     end: int = 0
     header: str = ""
@@ -49,7 +51,7 @@ class Segment(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    tally: dict[str, int]
+    tally: Tally
     warnings: list[str]
     files: list[SegmentFile]
 
@@ -59,7 +61,7 @@ class End(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    frames: int
+    frames: int = Field(ge=0, lt=1 << 32)
     damaged: int
 
 
@@ -145,8 +147,7 @@ class Parts:
         if not self._record(number).exists():
             return None
         segment = read_sealed(self._record(number), Segment)
-        if segment is None or [each.checksum for each in segment.files] != [
-                checksum(self.file(number, sink)) for sink in self._sinks(len(segment.files))]:
+        if segment is None or not self._is_whole(number, segment):
             LOGGER.warning("segment %d in %s is damaged: it is made again", number, self.folder)
             self._record(number).unlink(missing_ok=True)
             return None
@@ -155,7 +156,7 @@ class Parts:
 
     def missing(self, numbers: Iterable[int]) -> Iterator[int]:
         """Those of `numbers`, which increase and may be endless, that are still to be done."""
-        length, end = self._length(), self.end
+        length, end = self._length, self.end
         if end is not None:
             numbers = takewhile(lambda number: number * length < end.frames, numbers)
         return (number for number in numbers if self.segment(number) is None)
@@ -164,16 +165,17 @@ class Parts:
         """What is not there yet, in words."""
         if self.end is None:
             return f"{len(self.numbers())} segments are done, the last is not among them"
-        numbers = [str(number) for number in self.missing(count())]
-        more = f" and {len(numbers) - 5} more" if len(numbers) > 5 else ""
-        return f"missing are segments {', '.join(numbers[:5])}{more}"
+        numbers = [str(number) for number in islice(self.missing(count()), 6)]
+        return f"missing are segments {', '.join(numbers[:5])}{' and more' * (len(numbers) > 5)}"
 
     def complete(self) -> list[Segment] | None:
         """All segments of the video, in order; None while one is missing or the end is unknown."""
         end = self.end
         if end is None:
             return None
-        numbers = range(-(-end.frames // self._length()))
+        numbers = range(-(-end.frames // self._length))
+        if len(self.numbers()) < len(numbers):
+            return None
         segments = [segment for number in numbers
                     if (segment := self.segment(number)) is not None]
         return segments if len(segments) == len(numbers) else None
@@ -205,6 +207,7 @@ class Parts:
     def _cannot_remove(self, error: OSError) -> OutputError:
         return OutputError(f"cannot remove {self.folder} ({error.strerror}) - remove it by hand")
 
+    @cached_property
     def _length(self) -> int:
         job = self.job
         return 1 if job is None else job.segment
@@ -212,20 +215,28 @@ class Parts:
     def _record(self, number: int) -> Path:
         return self.folder / f"{number:06}.json"
 
-    def _sinks(self, count: int) -> list[Path]:
-        return [self.output, comparison_path(self.output)][:count]
+    def _is_whole(self, number: int, segment: Segment) -> bool:
+        try:
+            found = [checksum(self.file(number, sink)) for sink in self._sinks]
+        except OSError:
+            return False
+        return found == [file.checksum for file in segment.files]
+
+    @cached_property
+    def _sinks(self) -> list[Path]:
+        """What each segment has a file for."""
+        job = self.job
+        compared = job is not None and job.output.get("compare") is not None
+        return [self.output, comparison_path(self.output)] if compared else [self.output]
 
 
-def checksum(path: Path) -> str | None:
-    """SHA-256 of a segment's file, or of all the images in its folder; None if it is not there."""
+def checksum(path: Path) -> str:
+    """SHA-256 of a segment's file, or of all the images in its folder. Raises `OSError`."""
     digest = hashlib.sha256()
-    try:
-        for file in images_in(path) if path.is_dir() else [path]:
-            digest.update(f"{file.name}\n".encode(errors="surrogateescape"))
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
-    except OSError:
-        return None
+    for file in images_in(path) if path.is_dir() else [path]:
+        digest.update(f"{file.name}\n".encode(errors="surrogateescape"))
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()
 
 

@@ -103,6 +103,8 @@ class SegmentedOutput:
         with self._stack:
             if self._open is not None:
                 self._open.abandon(kind, error, trace)
+        if self._stop.received and (error is None or isinstance(error, Exception)):
+            self._stop.deliver(self._stop.received)
 
     @property
     def tile(self) -> int | None:
@@ -134,7 +136,7 @@ class SegmentedOutput:
         if frames is not None:
             self.parts.note_end(End(frames=frames, damaged=tally.damaged))
         if self._stop.received:
-            self._stop.deliver(self._stop.received)
+            return tally
         segments = self.parts.complete()
         if segments is None:
             LOGGER.info("shard %s is done; the last one joins them", self._shard)

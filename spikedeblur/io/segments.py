@@ -107,7 +107,7 @@ def delay_of(times: Sequence[int]) -> int:
     times: pts in decoding order. The frame decoded as number i is shown no earlier than `delay`
     before the one that is shown as number i.
     """
-    return max(shown - pts for shown, pts in zip(sorted(times), times, strict=True))
+    return max((shown - pts for shown, pts in zip(sorted(times), times, strict=True)), default=0)
 
 
 def timed_packets(path: Path, times: Sequence[int], end: int, delay: int,

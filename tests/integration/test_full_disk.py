@@ -16,7 +16,8 @@ from tests.integration.killing import Job, assert_same_video, make_job, outcome_
 OLD = b"precious" * 20_000
 
 
-@pytest.fixture(scope="module", params=[".mp4", ".mkv"])
+@pytest.fixture(scope="module", params=[
+    ".mp4", pytest.param(".mkv", marks=pytest.mark.slow)])
 def whole(request, tmp_path_factory) -> Job:
     """A job whose output is there."""
     job = make_job(tmp_path_factory.mktemp("whole") / "job", request.param)
@@ -76,7 +77,9 @@ def small_disk(tmp_path) -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root mounts disks")
-@pytest.mark.parametrize("left", [0, 6_000, 20_000, 28_000])
+@pytest.mark.parametrize("left", [
+    pytest.param(0, marks=pytest.mark.slow), 6_000, pytest.param(20_000, marks=pytest.mark.slow),
+    28_000])
 def test_a_full_disk(whole, small_disk, left):
     """With as many bytes left as no segment needs, as some do, and as all do but not their whole.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import time
@@ -92,10 +93,14 @@ def interrupted(job: Job, *options: str, output: Path | None = None) -> None:
     assert Parts(output or job.output).numbers()
 
 
-@pytest.mark.parametrize("options", [
-    ["--slowmo", "3"], ["--slowmo", "2", "--slowmo-timing", "stretch"],
-    ["--start", "5f", "--end", "1.2"], ["--method", "tfp"], ["--no-audio", "--no-subtitles"],
-    ["--compare", "side"], ["--pix-fmt", "yuv444p", "-e", "tune=grain"]])
+OPTIONS = [["--slowmo", "2", "--slowmo-timing", "stretch", "--compare", "side"],
+           ["--start", "5f", "--end", "1.2"]]
+MORE_OPTIONS = [["--slowmo", "3"], ["--method", "sdm"], ["--no-audio", "--no-subtitles"],
+                ["--compare", "split"], ["--pix-fmt", "yuv444p", "-e", "tune=grain"]]
+
+
+@pytest.mark.parametrize("options", [*OPTIONS, *(
+    pytest.param(each, marks=pytest.mark.slow) for each in MORE_OPTIONS)])
 def test_options_make_no_difference(job, tmp_path, options):
     once = tmp_path / "once.mp4"
     assert job.deblur(*options, output=once) == 0
@@ -143,12 +148,37 @@ def test_weights_go_on_with_their_tiles(recording, tmp_path, tiny_weights, capsy
     assert_same_video(tmp_path / "once.mkv", tmp_path / "out.mkv")
 
 
+def test_a_signal_while_parts_are_joined_acts_when_they_are(whole, job, monkeypatch):
+    """In a batch, it ends all that would come after."""
+    from spikedeblur import segmented
+
+    join = segmented.join
+
+    def join_later(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return join(*arguments, **options)
+
+    monkeypatch.setattr(segmented, "join", join_later)
+    assert job.deblur() == 143
+    assert_same_video(whole.output, job.output)
+    assert not Parts(job.output).folder.exists()
+
+
+def test_names_that_are_no_unicode(job, capsys):
+    video = job.video.rename(job.video.with_name(os.fsdecode(b"clip \xff%41.mp4")))
+    other = Job(video, job.spikes)
+    with signals_at((10, signal.SIGINT)):
+        assert other.deblur() == 130
+    assert other.deblur("--shard", "1/2") == 0 and other.deblur("--shard", "2/2") == 0
+    assert other.output.exists()
+
+
 def test_a_batch_goes_on_with_the_video_it_was_at(job, tmp_path, capsys):
     second = job.video.with_name("second.mp4")
     shutil.copy(job.video, second)
     command = ["deblur", str(job.video), str(second), "--spikes", str(job.spikes), "--spikes",
-               str(job.spikes), "--method", "sdm", "--segment", str(SEGMENT), "--output-dir",
-               str(tmp_path / "out"), "--progress", "none"]
+               str(job.spikes), "--method", "tfp", "--segment", str(SEGMENT), "--output-dir",
+               str(tmp_path / "out"), "--progress", "none", "--preset", "ultrafast"]
     advance, counts = Progress.advance_to, []
 
     def advance_to(self, frames, total):
@@ -175,27 +205,66 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("change,named", [
-    ("video", "the video"), ("spikes", "the spikes"), ("sidecar", "the sidecar"),
-    (["--crf", "31"], "crf (30.0 before, now 31.0)"), (["--method", "tfp"], "method"),
+@pytest.fixture(scope="module")
+def half_done(whole, tmp_path_factory) -> Job:
+    """A job that was interrupted; nothing is to be done to it."""
+    job = whole.copy(tmp_path_factory.mktemp("half") / "job")
+    job.output.unlink()
+    interrupted(job)
+    return job
+
+
+@pytest.mark.parametrize("options,named", [
+    (["--crf", "31"], "crf (30.0 before, now 31.0)"),
+    (["--method", "tfi"], "method ('tfp' before, now 'tfi')"),
     (["--segment", "8"], "segment (7 before, now 8)"), (["--start", "1f"], "start"),
     (["--slowmo", "2"], "slowmo (1 before, now 2)"), (["--offset", "0.001"], "offset"),
     (["-e", "tune=film"], "encoder options"), (["--compare", "split"], "compare")])
-def test_another_job_is_refused_by_what_differs(job, capsys, change, named):
-    interrupted(job)
-    options = change if isinstance(change, list) else []
-    if change == "video":
-        flip_a_byte(job.video)
-    elif change == "spikes":
-        flip_a_byte(job.spikes)
-    elif change == "sidecar":
-        sidecar = job.spikes.with_suffix(".toml")
-        sidecar.write_text(sidecar.read_text() + "exposure_s = 0.03\n")
-    capsys.readouterr()
-    assert job.deblur("--resume", *options) == 2
+def test_other_settings_are_refused_by_name(half_done, capsys, options, named):
+    assert half_done.deblur("--resume", *options) == 2
     error = capsys.readouterr().err
     assert named in error and len(error.splitlines()) == 1
+    assert Parts(half_done.output).numbers() == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["video", "spikes", "sidecar"])
+def test_other_files_are_refused_by_name(half_done, tmp_path, capsys, name):
+    job = half_done.copy(tmp_path / "job")
+    sidecar = job.spikes.with_suffix(".toml")
+    if name == "sidecar":
+        sidecar.write_text(sidecar.read_text() + "exposure_s = 0.03\n")
+    else:
+        flip_a_byte(job.video if name == "video" else job.spikes)
+    assert job.deblur("--resume") == 2
+    error = capsys.readouterr().err
+    assert f"the {name}" in error and len(error.splitlines()) == 1
     assert Parts(job.output).numbers() == [0, 1]
+
+
+def damaged(half_done: Job, whole: Job, folder: Path, seed: int) -> None:
+    """Change a byte somewhere in the parts: the video comes out right, or not at all."""
+    job, chance = half_done.copy(folder), random.Random(seed)
+    path = chance.choice(sorted(Parts(job.output).folder.iterdir()))
+    content = bytearray(path.read_bytes())
+    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    path.write_bytes(content)
+    status = job.deblur("--resume")
+    if path.name == "job.json":
+        assert status == 1 and not job.output.exists()
+    else:
+        assert status == 0
+        assert_same_video(whole.output, job.output)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_damage_anywhere_is_noticed(half_done, whole, tmp_path, seed):
+    damaged(half_done, whole, tmp_path / "job", seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 200))
+def test_damage_in_many_places_is_noticed(half_done, whole, tmp_path, seed):
+    damaged(half_done, whole, tmp_path / "job", seed)
 
 
 def test_work_that_is_there_is_not_thrown_away_unasked(whole, job, capsys):
@@ -232,9 +301,7 @@ def test_damaged_segments_are_made_again(whole, job, capsys):
     flip_a_byte(folder / "000002.json")
     (folder / "000003.nut").unlink()
     capsys.readouterr()
-    assert main(["-v", "deblur", str(job.video), "--spikes", str(job.spikes), "--method", "sdm",
-                 "--segment", str(SEGMENT), "--preset", "ultrafast", "--crf", "30", "-o",
-                 str(job.output), "--resume", "--progress", "none"]) == 0
+    assert job.deblur("--resume", quiet=False) == 0
     said = capsys.readouterr().err
     assert [f"segment {number} in" in said for number in range(5)] == [
         False, True, True, True, False]

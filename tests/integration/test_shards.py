@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -19,7 +23,10 @@ from spikedeblur.io.segments import SegmentWriter
 from spikedeblur.parts import Parts, is_finished
 from spikedeblur.pipeline import Deblurrer
 from spikedeblur.shards import Shard, shard_of_environment
+from tests.documents import ROOT, blocks
 from tests.integration.killing import FRAMES, Job, assert_same_video, make_job
+from tests.io.clips import frames_of
+from tests.props import lay_out
 
 LONG = 130
 
@@ -108,20 +115,20 @@ def test_what_is_no_shard_is_refused(text):
 
 
 @pytest.fixture(scope="module")
-def sdm(tmp_path_factory) -> Job:
-    job = make_job(tmp_path_factory.mktemp("sdm") / "job", ".mp4")
+def done(tmp_path_factory) -> Job:
+    job = make_job(tmp_path_factory.mktemp("done") / "job", ".mp4")
     assert job.deblur() == 0
     return job
 
 
-def another(sdm: Job, folder: Path) -> Job:
-    job = sdm.copy(folder / "job")
+def another(done: Job, folder: Path) -> Job:
+    job = done.copy(folder / "job")
     job.output.unlink()
     return job
 
 
-def test_a_shard_that_died_is_run_again_alone(sdm, tmp_path, opened, capsys):
-    job = another(sdm, tmp_path)
+def test_a_shard_that_died_is_run_again_alone(done, tmp_path, opened, capsys):
+    job = another(done, tmp_path)
     for index in (1, 2, 3):
         assert job.deblur("--shard", f"{index}/3") == 0
         if index == 2:  # it has lost its last segment, and half of another one
@@ -136,16 +143,72 @@ def test_a_shard_that_died_is_run_again_alone(sdm, tmp_path, opened, capsys):
     opened.clear()
     assert job.deblur("--shard", "2/3") == 0
     assert opened == [f"{second:06}.nut", f"{last:06}.nut"]
-    assert_same_video(sdm.output, job.output)
+    assert_same_video(done.output, job.output)
+
+
+def test_processes_of_torchrun_share_the_work(done, tmp_path, monkeypatch, capsys):
+    job = another(done, tmp_path)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("1", "0"):
+        assert not job.output.exists()
+        monkeypatch.setenv("RANK", rank)
+        assert job.deblur(quiet=False) == 0
+    said = capsys.readouterr().err
+    assert "shard 2/2, as torchrun has it" in said and "wrote shard 2/2 of" in said
+    assert f"wrote {job.output}: {FRAMES} frames" in said
+    assert_same_video(done.output, job.output)
+
+
+def test_one_shard_is_the_whole_whatever_the_launcher_says(done, tmp_path, monkeypatch):
+    job = another(done, tmp_path)
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "8")
+    assert job.deblur("--shard", "1/1") == 0
+    assert_same_video(done.output, job.output)
+
+
+@pytest.mark.slow
+def test_torchrun_itself(done, tmp_path):
+    job = another(done, tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr",
+         "127.0.0.1", "--master-port", str(port), "-m", "spikedeblur", "deblur", str(job.video),
+         "--spikes", str(job.spikes), "--method", "tfp", "--segment", "7", "--preset", "ultrafast",
+         "--crf", "30", "-o", str(job.output)],
+        check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=300)
+    assert_same_video(done.output, job.output)
+
+
+@pytest.mark.slow
+def test_the_array_job_of_the_page(tmp_path, monkeypatch):
+    """The script as it stands there, in a shell, with two tasks one after the other."""
+    script = next(block.text for block in blocks(ROOT / "docs" / "cluster.md")
+                  if "--array=0-15" in block.text)
+    lay_out(tmp_path)
+    for name, line in (("srun", '"$@"'), ("spikedeblur", f'{sys.executable} -m spikedeblur "$@"')):
+        (tmp_path / name).write_text(f"#!/bin/bash\nexec {line}\n")
+        (tmp_path / name).chmod(0o755)
+    for task in ("1", "0"):
+        subprocess.run(["bash", "-eu"], input=script, text=True, check=True, cwd=tmp_path, env={
+            **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT),
+            "SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": "2",
+            "SLURM_ARRAY_TASK_MIN": "0", "SPIKEDEBLUR_DEBLUR_METHOD": "tfp",
+            "SPIKEDEBLUR_DEBLUR_SEGMENT": "2"})
+        assert (tmp_path / "sharp.mp4").exists() == (task == "0")
+    assert [frame.time for frame in frames_of(tmp_path / "sharp.mp4")] == [
+        frame.time for frame in frames_of(tmp_path / "input.mp4")]
 
 
 @pytest.fixture
-def unjoined(sdm, tmp_path, monkeypatch) -> Job:
+def unjoined(done, tmp_path, monkeypatch) -> Job:
     """A job whose shards are all done, the last one stopped before it joined them."""
     def stopped(*_arguments, **_options):
         raise InUseError("another process joins - wait")
 
-    job = another(sdm, tmp_path)
+    job = another(done, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("spikedeblur.segmented.join", stopped)
         for index in (2, 1):
@@ -155,26 +218,26 @@ def unjoined(sdm, tmp_path, monkeypatch) -> Job:
     return job
 
 
-def test_join_puts_together_what_is_there(sdm, unjoined, capsys):
+def test_join_puts_together_what_is_there(done, unjoined, capsys):
     video = unjoined.video.rename(unjoined.video.with_name("moved.mp4"))
     parts = Parts(unjoined.output).folder
     assert main(["join", str(parts)]) == 1 and "clip.mp4" in capsys.readouterr().err
-    assert main(["join", str(parts), "--video", str(sdm.output)]) == 1
+    assert main(["join", str(parts), "--video", str(done.output)]) == 1
     assert "is not the video" in capsys.readouterr().err
     assert main(["join", str(parts), "--video", str(video), "--json"]) == 0
-    done = json.loads(capsys.readouterr().out)
-    assert (done["event"], done["frames"], done["output"]) == ("done", FRAMES,
+    told = json.loads(capsys.readouterr().out)
+    assert (told["event"], told["frames"], told["output"]) == ("done", FRAMES,
                                                                str(unjoined.output))
-    assert_same_video(sdm.output, unjoined.output)
+    assert_same_video(done.output, unjoined.output)
     assert not parts.exists()
 
 
-def test_join_replaces_nothing_unasked(sdm, unjoined, capsys):
+def test_join_replaces_nothing_unasked(done, unjoined, capsys):
     unjoined.output.write_text("precious")
     assert main(["join", str(unjoined.output)]) == 1 and "-y" in capsys.readouterr().err
     assert unjoined.output.read_text() == "precious"
     assert main(["join", str(unjoined.output), "-y"]) == 0
-    assert_same_video(sdm.output, unjoined.output)
+    assert_same_video(done.output, unjoined.output)
 
 
 def test_join_says_what_is_missing(unjoined, capsys):
