@@ -11,8 +11,9 @@ from spikedeblur.io.continuity import Continuity
 from spikedeblur.io.rate_grid import RateGrid
 from spikedeblur.io.video_info import FALLBACK_RATE
 
-# A shorter gap at the end than this is ordinary rounding of headers.
-_TRUNCATION_TOLERANCE_S = Fraction(1, 2)
+# A shorter gap at the end than this many intervals, or seconds, is ordinary rounding of headers.
+_TOLERATED_INTERVALS = Fraction(3, 2)
+_TOLERATED_S = Fraction(1, 100)
 
 
 def rate_of(stream: av.VideoStream) -> Fraction:
@@ -123,7 +124,8 @@ class FrameClock:
         The container's length is no evidence: another stream may be the longer one.
         """
         own = _tagged_duration(self._stream.metadata)
-        if own is None or last_end is None or own - last_end <= _TRUNCATION_TOLERANCE_S:
+        tolerated = max(_TOLERATED_INTERVALS * self._step() * self.time_base, _TOLERATED_S)
+        if own is None or last_end is None or own - last_end <= tolerated:
             return None
         return own - last_end
 

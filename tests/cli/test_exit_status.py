@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -183,6 +184,19 @@ class TestExistingOutput:
 def test_uncovered_frames_give_status_3_with_their_count(copy, capsys):
     assert deblur(copy, "--offset", "0.02") == ExitStatus.DAMAGED_INPUT
     assert "no spikes cover 1 of 7 frames" in capsys.readouterr().err
+
+
+def test_a_damaged_video_gives_status_3_and_an_error_with_strict(copy, capsys):
+    video = copy / "blurry.mkv"
+    video.write_bytes(video.read_bytes()[:-3000])
+    assert deblur(copy, "--progress", "none", "--strict") == ExitStatus.FAILED
+    assert "damaged" in only_error(capsys)
+    assert not (copy / "blurry_deblurred.mkv").exists()
+    assert deblur(copy, "--json", "--progress", "none") == ExitStatus.DAMAGED_INPUT
+    captured = capsys.readouterr()
+    done = json.loads(captured.out.splitlines()[-1])
+    assert 0 < done["frames"] < 7 and done["damaged"] == 1
+    assert "the file may be truncated" in captured.err
 
 
 def test_partly_covered_frames_are_only_warned_of(copy, capsys):

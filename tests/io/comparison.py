@@ -67,6 +67,9 @@ def probe(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(run.stdout)
     # MP4's text track of chapter titles, which its muxer makes.
     found["streams"] = [each for each in found["streams"] if each["codec_type"] != "data"]
+    # The length of an MP4's tracks is exact; that of the file hangs on the order of decoding.
+    if "DURATION" not in found["streams"][0].get("tags", {}):
+        found["format"].pop("duration")
     for each in (found["format"], *found["streams"]):
         if "DURATION" in each.get("tags", {}):
             each.pop("duration", None)  # Matroska has the tag alone: ffprobe guesses from packets
