@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import av
 import numpy as np
@@ -22,6 +21,7 @@ from spikedeblur.io.colour import (
 from spikedeblur.io.containers import codec_name
 from spikedeblur.io.decoder import Decoder
 from spikedeblur.io.hdr import HdrMetadata, dynamic_metadata
+from spikedeblur.io.side_data import side_data
 from spikedeblur.io.video_info import StreamSummary, VideoInfo
 
 
@@ -108,7 +108,5 @@ def _estimate(counted: int, duration: Fraction | None, rate: Fraction, start: Fr
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return None
-    return tuple(np.frombuffer(bytes(matrix), np.int32).tolist())
+    matrix = side_data(frame, "DISPLAYMATRIX")
+    return None if matrix is None else tuple(np.frombuffer(matrix, np.int32).tolist())

@@ -34,6 +34,8 @@ _LAMBDA = 118  # FF_QP2LAMBDA
 _FINE = {"flags": "+qscale", "global_quality": str(2 * _LAMBDA)}
 _FINE_ENCODERS = ("mpeg4", "mpeg2video", "mpeg1video", "msmpeg4", "msmpeg4v2", "wmv1", "wmv2",
                   "flv", "h263p", "mjpeg")
+# NVENC has a quality of its own that it calls cq, for a bitrate of any height.
+_NVENC = {"rc": "vbr", "cq": "16", "b": "0"}
 # Every FFV1 frame stands alone, so that a damaged one cannot spoil those after it. VP8 takes its
 # crf for the best that a bitrate allows; this one allows any.
 _FIXED_OPTIONS = {"ffv1": {"g": "1", "level": "3", "slicecrc": "1"},
@@ -81,7 +83,8 @@ def choose_encoder(settings: EncoderSettings, info: VideoInfo, size: tuple[int, 
     if encoder.name == "libx264rgb" and settings.codec is None:
         warnings.append("the output is RGB like the input, which few players show: --codec libx264 "
                         "--pix-fmt yuv420p makes one for all players")
-    supported = [pixel.name for pixel in encoder.video_formats or ()]
+    # Those of hardware, such as cuda, have no components: such frames are not in memory.
+    supported = [pixel.name for pixel in encoder.video_formats or () if pixel.components]
     pix_fmt = _pixel_format(settings.pix_fmt, info, size, encoder.name, supported, warnings)
     options = _options(settings, encoder, PixelLayout.of(pix_fmt), info.hdr)
     if info.hdr is not None and info.hdr.parameters(encoder.name) is None:
@@ -202,6 +205,8 @@ def _options(settings: EncoderSettings, encoder: av.Codec, layout: PixelLayout,
     options = dict(_FIXED_OPTIONS.get(encoder.name, {}))
     if encoder.name in _FINE_ENCODERS and "b" not in given:
         options.update(_FINE)
+    if encoder.name.endswith("_nvenc") and not {"b", "cq", "qp", "rc"} & set(given):
+        options.update(_NVENC)
     for name, value, table in (("crf", settings.crf, default_crf),
                                ("preset", settings.preset, _DEFAULT_PRESET)):
         if value is not None and name not in known:

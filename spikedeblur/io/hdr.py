@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import av
 import numpy as np
+
+from spikedeblur.io.side_data import side_data
 
 # What changes from frame to frame, and would be wrong beside new pictures: none of it is kept.
 _DYNAMIC = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision",
@@ -61,13 +62,13 @@ class HdrMetadata:
 
 def dynamic_metadata(frame: av.VideoFrame) -> list[str]:
     """The kinds of metadata with a frame that change from frame to frame, by name."""
-    found = (name for kind, name in _DYNAMIC.items() if frame.side_data.get(kind) is not None)
+    found = (name for kind, name in _DYNAMIC.items() if side_data(frame, kind) is not None)
     return sorted(set(found))
 
 
 def _integers(frame: av.VideoFrame, kind: str) -> list[int]:
-    data: Any = frame.side_data.get(kind)
-    return [] if data is None else [int(each) for each in np.frombuffer(bytes(data), np.int32)]
+    data = side_data(frame, kind)
+    return [] if data is None else [int(each) for each in np.frombuffer(data, np.int32)]
 
 
 def _display(numbers: list[int]) -> tuple[Fraction, ...] | None:

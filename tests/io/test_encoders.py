@@ -8,10 +8,13 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from clips import frames_of
 
+from spikedeblur.io.colour import PixelLayout
+from spikedeblur.io.encoders import EncoderSettings, choose_encoder
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
@@ -57,3 +60,20 @@ def test_an_animated_gif_says_what_it_does_to_colours(tmp_path: Path) -> None:
     assert psnr > 18 and warnings == ["8 bits are reduced to 3 (rgb8)"]
     assert [frame.time for frame in frames_of(tmp_path / "x.gif")] == [
         Fraction(number, 25) for number in range(6)]
+
+
+@pytest.mark.parametrize("codec", ["h264_nvenc", "hevc_nvenc", "hevc_qsv", "h264_amf"])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
+def test_encoders_of_hardware_take_frames_from_memory(codec: str, pix_fmt: str) -> None:
+    """Chosen and checked without the hardware; whether it is there shows when they are opened."""
+    if codec not in av.codecs_available:
+        pytest.skip("this build of PyAV has no such encoder")
+    info = VideoInfo.synthetic(640, 360, 25, pix_fmt)
+    choice = choose_encoder(EncoderSettings(codec), info, (640, 360), "mp4", {codec})
+    assert av.VideoFormat(choice.pix_fmt).components
+    deep = PixelLayout.of(choice.pix_fmt).depth > 8
+    assert deep == (pix_fmt == "yuv420p10le") or any("reduced" in each for each in choice.warnings)
+    assert choice.options.get("b") == ("0" if "nvenc" in codec else None)
+    given = choose_encoder(EncoderSettings(codec, options={"b": "5000000"}), info, (640, 360),
+                           "mp4", {codec})
+    assert given.options == {"b": "5000000"}
