@@ -11,6 +11,7 @@ from spikedeblur.io.continuity import Continuity
 from spikedeblur.io.rate_grid import RateGrid
 from spikedeblur.io.video_info import FALLBACK_RATE
 
+_RAW = frozenset({"h264", "hevc", "vvc", "m4v", "obu", "mpegvideo"})
 # A shorter gap at the end than this many intervals, or seconds, is ordinary rounding of headers.
 _TOLERATED_INTERVALS = Fraction(3, 2)
 _TOLERATED_S = Fraction(1, 100)
@@ -36,7 +37,7 @@ class FrameClock:
         self._stream = stream
         self._rate = rate_of(stream)
         reordered = bool(stream.codec_context.has_b_frames)
-        raw = stream.time_base is None or container in {"h264", "hevc", "vvc", "m4v", "obu"}
+        raw = stream.time_base is None or container in _RAW
         self.counting = raw or (container == "avi" and reordered)
         self.time_base = 1 / self._rate if self.counting else Fraction(stream.time_base or 1)
         self._grid = None

@@ -57,6 +57,9 @@ def open_input(path: Path, max_pixels: int | None = None) -> InputContainer:
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a video - name a file, or an image sequence "
                          "such as folder/%05d.png")
+    if not path.exists() and "%" in path.name:
+        raise InputError(f"there is no file {path}, and only PNG and TIFF are read as image "
+                         "sequences - convert the images, or make a video of them")
     if not path.exists():
         raise InputError(f"there is no file {path} - check the name")
     if not path.is_file():
@@ -109,14 +112,15 @@ def codecs_held(container: str) -> set[str]:
 
 def container_of(path: Path) -> str:
     """The name of the container format that the suffix of `path` stands for."""
-    try:
-        return av.format.ContainerFormat(path.suffix.lstrip(".").lower(), "w").name
-    except ValueError:
-        pass
+    suffix = path.suffix.lower()
+    # FFmpeg's m4v is a raw stream; what is so called is iTunes' MP4.
     known = {".mkv": "matroska", ".m4v": "ipod", ".ts": "mpegts", ".m2ts": "mpegts",
-             ".ogv": "ogg", ".mpg": "mpeg", ".y4m": "yuv4mpegpipe"}
-    if path.suffix.lower() in known:
-        return known[path.suffix.lower()]
+             ".mts": "mpegts", ".ogv": "ogg", ".mpg": "mpeg", ".y4m": "yuv4mpegpipe",
+             ".264": "h264", ".265": "hevc"}
+    if suffix in known:
+        return known[suffix]
+    with suppress(ValueError):
+        return av.format.ContainerFormat(suffix.lstrip("."), "w").name
     raise UsageError(f"no video format is known by the suffix '{path.suffix}' ({path}) - use .mkv, "
                      ".mp4, .mov or .webm")
 

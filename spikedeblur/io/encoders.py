@@ -105,7 +105,7 @@ def _default_codec(info: VideoInfo, width: int, container: str, held: set[str]) 
     held = held | _UNLISTED.get(container, set())
     plain = "libx264rgb" if layout.family == "rgb" else "libx264"
     deep = layout.depth > 8 and info.codec != "h264" and width >= _X265_MIN_WIDTH
-    for name in ("libx265" if deep else plain, plain, "libtheora", "mpeg2video"):
+    for name in ("libx265" if deep else plain, plain, "libx265", "libtheora", "mpeg2video"):
         if name in held and name in av.codecs_available:
             return name
     raise UsageError(f"no encoder is known for the format {container} - name one by --codec, or "

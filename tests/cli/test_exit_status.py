@@ -259,11 +259,11 @@ def start(*args: str, **kwargs: object) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, ExitStatus.TERMINATED),
                                                 (signal.SIGINT, ExitStatus.CTRL_C)])
 def test_signals_end_the_run_cleanly(recording, tmp_path, number, status):
-    """Ten thousand frames: the signal meets the run in the middle, also on a busy machine."""
+    """A thousand frames: the signal meets the run in the middle."""
     folder = tmp_path / "frames"
     folder.mkdir()
     image = make_image(folder / "00000.png")
-    for index in range(1, 10_000):
+    for index in range(1, 1000):
         os.link(image, folder / f"{index:05}.png")
     process = start("deblur", str(folder / "%05d.png"), "--spikes", str(recording.spikes),
                     "--method", "sdm", "-o", str(tmp_path / "out.mkv"), "--json", *GEOMETRY)

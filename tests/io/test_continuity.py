@@ -12,6 +12,7 @@ from clips import Clip, frames_of, make_clip, packets_of, pass_through
 
 from spikedeblur.io.clock import rate_of
 from spikedeblur.io.continuity import Continuity
+from spikedeblur.io.video import open_video
 
 
 @pytest.mark.parametrize("after", [".mp4", ".mkv"])
@@ -56,3 +57,13 @@ def test_an_average_above_the_highest_rate_is_not_believed(
     """As FFmpeg says of DV: 60,000 frames a second on average, 25 at most."""
     stream = SimpleNamespace(average_rate=average, guessed_rate=highest)
     assert rate_of(stream) == rate  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("codec,suffix", [("mpeg1video", ".m1v"), ("mpeg2video", ".m2v")])
+def test_raw_mpeg_streams_are_counted(codec: str, suffix: str, tmp_path: Path) -> None:
+    """Their demuxer gives times to some packets only, and those of the wrong frames."""
+    source = make_clip(tmp_path, Clip(suffix=suffix, codec=codec, time_base=Fraction(1, 25),
+                                      times=tuple(range(9)), options={"bf": "2"}))
+    with open_video(source) as reader:
+        assert [frame.time for frame in reader] == [Fraction(number, 25) for number in range(9)]
+        assert any("25 per second" in warning for warning in reader.warnings)

@@ -187,6 +187,7 @@ def _empty(folder: Path) -> Path:
 
 @pytest.mark.parametrize("make,words", [
     (lambda folder: folder / "missing.mp4", "there is no file"),
+    (lambda folder: folder / "%05d.jpg", "only PNG and TIFF"),
     (lambda folder: folder, "is a folder"),
     (_text, "cannot read"), (_truncated, "truncated"), (_sound, "it holds: audio"),
     (_playlist, "cannot read"), (_script, "cannot read"), (_empty, "cannot read"),

@@ -51,6 +51,8 @@ def written(path: Path, info: VideoInfo, count: int = 3, **options: object) -> l
     (".mp4", "gray", "h264", (64, 48), "h264 yuv420p"),
     (".mp4", "gbrp", "h264", (64, 48), "h264 gbrp"),
     (".avi", "yuv420p", "mpeg4", (64, 48), "h264 yuv420p"),
+    (".m4v", "yuv420p", "h264", (64, 48), "h264 yuv420p"),  # iTunes', not FFmpeg's raw stream
+    (".hevc", "yuv420p", "hevc", (64, 48), "hevc yuv420p"),
 ])
 def test_depth_chroma_and_rgb_are_kept_by_default(
         suffix: str, pix_fmt: str, codec: str, size: tuple[int, int], expected: str,
