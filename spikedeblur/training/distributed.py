@@ -20,7 +20,9 @@ from torch import nn
 from spikedeblur.device import choose_device
 from spikedeblur.errors import SpikedeblurError
 
-TIMEOUT = timedelta(seconds=60)
+# How long processes wait for each other. One that dies is noticed at once; this is for machines
+# that vanish, and above what a process may validate or compile longer than another.
+TIMEOUT = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
