@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ __all__ = ["ARRAY_SUFFIXES", "ArrayFile"]
 H5_SUFFIXES = (".h5", ".hdf5")
 ARRAY_SUFFIXES = (".npy", ".npz", *H5_SUFFIXES)
 BLOCK_VALUES = 1 << 22
+MAX_CHUNK_BYTES = 1 << 30
 
 
 class _Array(Protocol):
@@ -111,6 +113,10 @@ class ArrayFile:
         )
         dataset = file[self._chosen(names, key)]
         self._check(dataset)
+        # A slice takes the memory of every chunk that it touches.
+        if math.prod(dataset.chunks or (1,)) * dataset.dtype.itemsize > MAX_CHUNK_BYTES:
+            raise InputError(f"{self.path} is stored in chunks too large to read by parts "
+                             f"({dataset.chunks} seen) - save it with smaller ones")
         self._rows = lambda start, stop: dataset[start:stop]
         array: _Array = dataset
         return array

@@ -100,14 +100,15 @@ def settled_reading(
     fitting = readings = possible_readings(path, size, rate_hz, layout, key, bit_order)
     if size is not None and rate_hz is not None and len(readings) != 1:
         return Reading(*size, layout or "plain", rate_hz, 0)  # opening it will tell what is wrong
-    if rate_hz is None and duration_s is not None:
+    # A plane at a rate that is known may well be recorded for longer than the video.
+    if duration_s is not None and (rate_hz is None or len(readings) > 1):
         fitting = [reading for reading in readings if reading.lasts(duration_s, interval_s)]
     if len(fitting) == 1 and fitting[0].rate_hz is not None:
         return fitting[0]
     unknown = ["size"] * (size is None and not is_array_file(path)) + ["rate"] * (rate_hz is None)
     raise UsageError(
         f"cannot tell spike {' and '.join(unknown)} of {path} ({_bytes_of(path)} seen; "
-        f"{_explain(readings, fitting, duration_s)}) - "
+        f"{_explain(readings, fitting, size, duration_s)}) - "
         f"give {_wanted(unknown, fitting or readings)}, or a sidecar"
     )
 
@@ -158,8 +159,13 @@ def _at_rates(cameras: Sequence[Camera], rate_hz: Fraction | None,
 
 
 def _explain(
-    readings: Sequence[Reading], fitting: Sequence[Reading], duration_s: Fraction | None
+    readings: Sequence[Reading],
+    fitting: Sequence[Reading],
+    size: tuple[int, int] | None,
+    duration_s: Fraction | None,
 ) -> str:
+    if not readings and size is not None:
+        return f"planes of {size[0]}x{size[1]} do not fill it"
     if not readings:
         return "no known camera's planes fill it"
     lasting = "" if duration_s is None else f" and the video's {float(duration_s):.3g} s"

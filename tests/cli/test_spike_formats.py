@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from spikedeblur.cli.main import main
 from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.training.data.layouts import find_sequences
 from tests.io.spike_files import sps10, write_folder
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH
 
@@ -66,6 +68,39 @@ def test_info(written, capsys):
     found = json.loads(capsys.readouterr().out)
     assert (found["kind"], found["width"], found["height"]) == ("spikes", *SIZE)
     assert (found["ticks"], found["rate_hz"]) == (7 * TICKS, RATE * TICKS)
+
+
+@pytest.fixture
+def case(written, recording, tmp_path):
+    """The recording as a case, with its spikes in the other format and a sidecar that says so."""
+    path, options = written
+    folder = tmp_path / "set" / "case"
+    folder.mkdir(parents=True)
+    for video in (recording.blurry, recording.sharp):
+        shutil.copy(video, folder / video.name)
+    path.rename(folder / f"spikes{path.suffix}")
+    said = [f"rate_hz = {RATE * TICKS}", f"width = {SIZE[0]}", f"height = {SIZE[1]}"]
+    said += [f'layout = "{layout}"' for layout in ("sps10",) if layout in options]
+    said += ['key = "left"'] if "left" in options else []
+    (folder / "spikes.toml").write_text("\n".join(said))
+    return folder
+
+
+def test_benchmark(case, recording, capsys):
+    found = []
+    for folder in (case, recording.folder):
+        assert main(["benchmark", str(folder), "--methods", "sdm", "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out)["cases"][0]["psnr"])
+    assert found[0] == found[1]
+
+
+def test_training(case, recording, tmp_path):
+    [sequence] = find_sequences(case.parent)["train"]
+    shutil.copytree(recording.folder, tmp_path / "other" / "case")
+    [plain] = find_sequences(tmp_path / "other")["train"]
+    for one, other in zip(sequence.read(range(2, 4), 8), plain.read(range(2, 4), 8), strict=True):
+        assert one.counts.any()
+        np.testing.assert_array_equal(one.counts, other.counts)
 
 
 def test_what_is_missing_is_asked_for(recording, tmp_path, capsys):

@@ -177,6 +177,13 @@ class TestArrays:
             np.testing.assert_array_equal(
                 SpikeStream.open(tmp_path / "s.h5", key=key, **RATE)[:], SMALL)
 
+    def test_chunks_beyond_memory_are_not_read(self, tmp_path):
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(tmp_path / "s.h5", "w") as file:  # holds nothing yet: a few kilobytes
+            file.create_dataset("s", (70_000, 128, 128), np.uint8, chunks=(70_000, 128, 128))
+        with pytest.raises(InputError, match="chunks too large"):
+            SpikeStream.open(tmp_path / "s.h5", **RATE)
+
     def test_an_npy_has_no_name(self, tmp_path):
         with pytest.raises(UsageError, match="without a name"):
             SpikeStream.open(saved(tmp_path, ".npy", SMALL), key="spk", **RATE)

@@ -107,6 +107,21 @@ def test_the_file_that_fits_several_cameras(tmp_path):
         resolve(path, SpikeOptions(rate_hz=Fraction(20_000)))
 
 
+def test_the_video_tells_sizes_apart_at_a_known_rate(tmp_path):
+    path = file_of(tmp_path, 1_612_800)
+    said = SpikeOptions(rate_hz=Fraction(1_920))
+    for size in ((320, 180), (640, 360), (1280, 720)):
+        lasting = Fraction(1_612_800 * 8, size[0] * size[1] * 1_920)
+        source = resolve(path, said, duration_s=lasting, interval_s=lasting / 10)
+        assert (source.width, source.height) == size
+
+
+def test_a_recording_longer_than_the_video_opens_if_its_rate_is_known(tmp_path):
+    path = file_of(tmp_path, VIDAR * 20_001)
+    said = SpikeOptions(rate_hz=Fraction(20_000))
+    assert resolve(path, said, duration_s=SECOND / 4, interval_s=FRAME).width == 400
+
+
 def test_nothing_known_fits(tmp_path):
     with pytest.raises(UsageError, match=r"12,501 bytes seen; no known camera's planes fill it"):
         resolve(file_of(tmp_path, 12_501))
