@@ -21,11 +21,15 @@ def tell_plan(console: Console, deblurrer: Deblurrer, job: Job, options: SpikeOp
     reading: keywords of `open_video`.
     """
     from spikedeblur.io.video import open_video
+    from spikedeblur.parts import Parts
 
+    parts = Parts(job.output)
     with open_video(job.video, **reading) as reader:
         plan = {"video": _video(reader), **_spikes(deblurrer, reader, job.spikes, options),
                 **_network(deblurrer, reader),
                 "output": f"{job.output}{' (exists)' if job.output.exists() else ''}"}
+    if done := len(parts.numbers()):
+        plan["resume"] = f"{done} segments are done ({parts.folder})"
     if as_json:
         console.json({"event": "plan", **plan})
         return

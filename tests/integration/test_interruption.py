@@ -267,6 +267,11 @@ def test_damage_in_many_places_is_noticed(half_done, whole, tmp_path, seed):
     damaged(half_done, whole, tmp_path / "job", seed)
 
 
+def test_a_dry_run_says_what_is_done(half_done, capsys):
+    assert half_done.deblur("--dry-run") == 0
+    assert "2 segments are done" in capsys.readouterr().out
+
+
 def test_work_that_is_there_is_not_thrown_away_unasked(whole, job, capsys):
     interrupted(job)
     capsys.readouterr()
