@@ -123,7 +123,11 @@ class VideoReader:
             if (old.family, old.depth) != (new.family, new.depth):
                 raise InputError(f"the pixel format changes from {old.name} to {new.name} "
                                  f"({self.path}) - split the video there")
-        return self._converter.to_rgb(frame)
+        try:
+            return self._converter.to_rgb(frame)
+        except av.FFmpegError as error:
+            raise InputError(f"the pixel format {frame.format.name} cannot be read ({self.path}) - "
+                             "convert the video to 8 to 16 bits first") from error
 
     def _extent(self) -> str:
         if self.info.duration is None:

@@ -217,6 +217,20 @@ def test_a_change_of_size_in_the_middle_is_refused(tmp_path: Path) -> None:
         frames_of(path)
 
 
+def test_grey_floats_which_swscale_cannot_convert_are_refused(tmp_path: Path) -> None:
+    """As OpenEXR has them."""
+    path = tmp_path / "floats.mov"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("exr", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "grayf32le"
+        frame = av.VideoFrame(64, 48, "grayf32le")
+        frame.pts, frame.time_base = 0, Fraction(1, 25)
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    with pytest.raises(InputError, match="grayf32le cannot be read"):
+        frames_of(path)
+
+
 def test_too_many_pixels_are_refused(tmp_path: Path) -> None:
     path = make_clip(tmp_path, Clip())
     with pytest.raises(InputError, match="96x64"):
