@@ -53,9 +53,9 @@ WITH_CODE = [page for page in PAGES
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch, tiny_weights) -> Path:
+def desk(request, tmp_path, monkeypatch, tiny_weights) -> Path:
     """The folder that the pages' commands run in; `spikedeblur` there is this source tree."""
-    lay_out(tmp_path)
+    lay_out(tmp_path, streets=request.node.get_closest_marker("slow") is not None)
     shim = tmp_path / "bin" / "spikedeblur"
     shim.parent.mkdir()
     shim.write_text(SHIM.format(short=shlex.join(SHORT), python=shlex.quote(sys.executable)))
@@ -170,6 +170,24 @@ def test_a_sidecar_shown_is_a_sidecar(tmp_path):
         path = tmp_path / "s.toml"
         path.write_text(block.text, encoding="utf-8")
         assert read_sidecar(path).rate_hz, str(block)
+
+
+def test_the_model_card_tells_the_conditions_that_clips_are_drawn_from():
+    from spikedeblur.training.synthesis.clips import Conditions
+
+    drawn = Conditions()
+    card = " ".join((ROOT / "docs" / "model-card.md").read_text(encoding="utf-8").split())
+    rows = {
+        "ticks in an exposure": drawn.ticks, "spikes a tick and pixel, on average": drawn.rate,
+        "exposure, part of the frame interval": drawn.exposure,
+        "spike pixels per video pixel, along a side": (min(drawn.ratios), max(drawn.ratios)),
+        "motion in an exposure, video pixels": drawn.blur_px}
+    for row, (low, high) in rows.items():
+        assert f"| {row} | {low:,g} | {high:,g} |" in card
+    for words in (f"up to {drawn.objects[1]} objects", f"in {drawn.still:.0%}",
+                  f"in {drawn.gamma_space:.0%}", f"In {drawn.misaligned:.0%}",
+                  f"in {drawn.compressed:.0%}"):
+        assert words.replace("%", " %") in card
 
 
 @pytest.mark.parametrize("page", PAGES, **BY_NAME)
