@@ -64,6 +64,7 @@ def desk(request, tmp_path, monkeypatch, tiny_weights) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("SPIKEDEBLUR_DEBLUR_WEIGHTS", str(tiny_weights))
     monkeypatch.setenv("SPIKEDEBLUR_BENCHMARK_WEIGHTS", str(tiny_weights))
+    monkeypatch.setenv("SPIKEDEBLUR_BENCHMARK_ISOLATE", "0")  # a process each would take seconds
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
