@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from spikedeblur.alignment.counting import CumulatedCounts, block_for, cumulate
+from spikedeblur.alignment.findings import TIME_LIMIT, Alignment, Errors, Known, cannot_tell
 from spikedeblur.alignment.footage import Footage, read_footage
 from spikedeblur.alignment.refinement import (
     DRIFT,
@@ -22,10 +23,8 @@ from spikedeblur.alignment.refinement import (
     State,
     Step,
 )
-from spikedeblur.alignment.search import Hypothesis, pitch_of, search
-from spikedeblur.errors import InputError
+from spikedeblur.alignment.search import Hypothesis, search
 from spikedeblur.geometry import spike_to_video
-from spikedeblur.io.sidecar import Sidecar
 from spikedeblur.io.spike_source import (
     SpikeOptions,
     SpikeSource,
@@ -33,7 +32,6 @@ from spikedeblur.io.spike_source import (
     resolve_spike_source,
 )
 from spikedeblur.io.spikes import SpikeStream
-from spikedeblur.quantities import Exposure, exact
 
 LOGGER = logging.getLogger("spikedeblur")
 
@@ -41,64 +39,21 @@ FARTHEST_LAG = 6.0  # frame intervals either way
 LAG_STEP = 0.5
 COARSE_PIXELS, FINE_PIXELS = 12_000, 60_000
 COARSE_KNOTS, FINE_KNOTS = 8, 24  # per frame interval
+COARSE_SIGMA, FINE_SIGMAS = 3.0, (2.0, 1.0)
 TRIED = 5  # hypotheses that are refined
 FIRST_EXPOSURE = 0.7
-# What an alignment has to be within, and what no standard error is believed to be below.
-TIME_LIMIT, PLACE_LIMIT = 0.02, 0.5  # frame intervals; video pixels
-TIME_FLOOR, EXPOSURE_FLOOR, PLACE_FLOOR = 0.002, 0.004, 0.03
-MISTRUST = 1.5  # times the standard error
+DRIFT_SIGMAS = 4.0
 LEAST_CONFIDENCE = 0.9
 LEAST_CORRELATION = 0.6
 
 
-@dataclass(frozen=True)
-class Known:
-    """What need not be estimated; None is estimated. homography: as in a sidecar."""
-
-    offset_s: Fraction | None = None
-    exposure: Exposure | None = None
-    homography: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """How a recording lies, with its standard errors.
-
-    offset_s, exposure_s, homography: as in a sidecar. homography_error: video pixels, on average
-    over what both cameras see. correlation: of frames and spikes, at most 1. confidence: the
-    chance, by the errors estimated, that offset and exposure are within 2 % of the frame interval
-    and the homography within half a video pixel. frames: how many it is taken from; seen_s: the
-    time at which one of them begins.
-    """
-
-    source: SpikeSource
-    offset_s: float
-    exposure_s: float
-    homography: tuple[float, ...]
-    interval_s: float
-    offset_error_s: float
-    exposure_error_s: float
-    homography_error: float
-    correlation: float
-    confidence: float
-    frames: int
-    seen_s: float
-
-    def sidecar(self) -> Sidecar:
-        """All that is known of the recording now."""
-        source = self.source
-        return Sidecar(width=source.width, height=source.height, rate_hz=source.rate_hz,
-                       flip=source.flip, bit_order=source.bit_order,
-                       offset_s=_rounded(self.offset_s), exposure_s=_rounded(self.exposure_s),
-                       homography=tuple(float(f"{each:.9g}") for each in self.homography))
-
-
 def align(video: Path, spikes: Path, options: SpikeOptions | None = None,
-          known: Known | None = None) -> Alignment:
+          known: Known | None = None, drift: bool = False) -> Alignment:
     """Align a recording by what both cameras saw.
 
     spikes: a .dat, read by `options`, else its sidecar, else by inference. Their offset is where
-    the search for the offset begins, six frame intervals either way.
+    the search for the offset begins, six frame intervals either way. drift: estimate also how
+    the clocks drift apart, as a rate other than the nominal one.
     Raises `InputError` if it cannot tell: too little of it, no texture, no motion, no likeness;
     and what reading the files raises.
     """
@@ -107,62 +62,100 @@ def align(video: Path, spikes: Path, options: SpikeOptions | None = None,
                                   duration_s=footage.duration_s,
                                   interval_s=footage.first_interval_s)
     with source.open(footage.first_s) as stream:
-        return Aligner(footage, source, stream, known or Known()).run()
+        return Aligner(footage, source, stream, known or Known(), drift).run()
 
 
 class Aligner:
     """The steps of one alignment."""
 
     def __init__(self, footage: Footage, source: SpikeSource, stream: SpikeStream,
-                 known: Known) -> None:
+                 known: Known, drift: bool = False) -> None:
         self.footage, self.source, self.stream, self.known = footage, source, stream, known
         self.spike_size = stream.width, stream.height
         self.rate_hz = float(stream.rate_hz)
         self.offset_s = float(stream.offset_s if known.offset_s is None else known.offset_s)
         self.exposure = FIRST_EXPOSURE
-        fixed = [DRIFT]
+        self.drift = drift
+        self.fixed = []
         if known.offset_s is not None:
-            fixed.append(TIME)
+            self.fixed.append(TIME)
         if known.exposure is not None:
             interval_s = Fraction(footage.interval_s)
             self.exposure = float(known.exposure.seconds(interval_s) / interval_s)
-            fixed.append(EXPOSURE)
+            self.fixed.append(EXPOSURE)
         self.matrix = None
         if known.homography is not None:
             self.matrix = spike_to_video(self.spike_size, footage.size, known.homography)
-            fixed += range(GEOMETRY)
-        self.fixed = fixed
+            self.fixed += range(GEOMETRY)
 
     def run(self) -> Alignment:
         """Search, refine and judge."""
-        LOGGER.info("reading the spikes")
-        reach = 0.0 if self.known.offset_s is not None else FARTHEST_LAG
-        counts = self._counts(0.0, reach + 1, COARSE_PIXELS, COARSE_KNOTS)
-        LOGGER.info("searching")
-        lags = np.arange(-reach, reach + LAG_STEP / 2, LAG_STEP)
-        found = search(self.footage, counts, spike_size=self.spike_size, rate_hz=self.rate_hz,
-                       offset_s=self.offset_s, lags=lags, matrix=self.matrix)
-        if not found:
-            raise cannot_tell("hardly any frame has spikes at these times", "check --offset")
+        state = self._drifting() if self.drift else self._found(self.footage, self.matrix)
         LOGGER.info("refining")
-        state, step = self._refined(counts, distinct(found, self.footage.size, TRIED))
-        for pixels, sigma, iterations in ((FINE_PIXELS, 2.0, 8), (FINE_PIXELS, 1.0, 8)):
-            if sigma == 2.0:
-                counts = self._counts(state.lag, 1.0, pixels, FINE_KNOTS)
-            refiner = self._refiner(counts, state, sigma)
-            state, step = refiner.refine(state, iterations)
+        lags = [state.lag + state.drift * since for since in self._since()]
+        counts = self._counts(self.footage, lags, 1.0, FINE_PIXELS, FINE_KNOTS)
+        fixed = self.fixed if self.drift else [*self.fixed, DRIFT]
+        for sigma in FINE_SIGMAS:
+            refiner = self._refiner(self.footage, counts, state, sigma, fixed)
+            state, step = refiner.refine(state, 8)
+        if not self.drift and len(self.footage.bursts) > 1:
+            self._refuse_drift(self._refiner(self.footage, counts, state, sigma, self.fixed)
+                               .step(state))
         return self._judged(refiner, state, step)
 
-    def _counts(self, lag: float, reach: float, pixels: int, knots: int) -> list[CumulatedCounts]:
-        """The spikes around each burst, `reach` intervals before and after, at a lag."""
-        interval = self.footage.interval_s
+    def _refuse_drift(self, step: Step) -> None:
+        """One offset for clocks that drift apart would be wrong at both ends."""
+        drift, error = step.delta[DRIFT], math.sqrt(max(step.covariance[DRIFT, DRIFT], 0))
+        since = self._since()
+        if abs(drift) > DRIFT_SIGMAS * error and abs(drift) * (since[-1] - since[0]) > TIME_LIMIT:
+            raise cannot_tell(f"one offset: the clocks drift apart ({-1e6 * drift:.0f} millionths "
+                              "seen)", "give --drift")
+
+    def _since(self) -> list[float]:
+        """When each burst is, in frame intervals from the mean of all frames."""
+        mean = np.concatenate([burst.middles_s for burst in self.footage.bursts]).mean()
+        return [float((burst.middles_s.mean() - mean) / self.footage.interval_s)
+                for burst in self.footage.bursts]
+
+    def _found(self, footage: Footage, matrix: np.ndarray | None) -> State:
+        """The likeliest rough alignment; matrix: the homography, if it is known."""
+        reach = 0.0 if self.known.offset_s is not None else FARTHEST_LAG
+        LOGGER.info("reading spikes")
+        counts = self._counts(footage, [0.0] * len(footage.bursts), reach + 1, COARSE_PIXELS,
+                              COARSE_KNOTS)
+        LOGGER.info("searching")
+        lags = np.arange(-reach, reach + LAG_STEP / 2, LAG_STEP)
+        found = search(footage, counts, spike_size=self.spike_size, rate_hz=self.rate_hz,
+                       offset_s=self.offset_s, lags=lags, matrix=matrix)
+        if not found:
+            raise cannot_tell("hardly any frame has spikes at these times", "check --offset")
+        known = [] if matrix is None else list(range(GEOMETRY))
+        return self._refined(footage, counts, distinct(found, footage.size, TRIED),
+                             [*self.fixed, *known, DRIFT])
+
+    def _drifting(self) -> State:
+        """A rough alignment with a drift: each burst has a lag of its own, all one homography."""
+        matrix, lags = self.matrix, []
+        for burst in self.footage.bursts:
+            state = self._found(replace(self.footage, bursts=(burst,)), matrix)
+            matrix = state.matrix
+            lags.append(state.lag)
+        if len(lags) < 2:
+            return state
+        drift, lag = np.polyfit(self._since(), lags, 1).tolist()
+        return replace(state, lag=lag, drift=drift)
+
+    def _counts(self, footage: Footage, lags: Sequence[float], reach: float, pixels: int,
+                knots: int) -> list[CumulatedCounts]:
+        """The spikes around each burst at its lag, `reach` intervals before and after."""
+        interval = footage.interval_s
         step = max(1, int(interval * self.rate_hz / knots))
         block = block_for(self.spike_size, pixels)
+        margin = (reach + 0.6) * interval * self.rate_hz
         found = []
-        for burst in self.footage.bursts:
+        for burst, lag in zip(footage.bursts, lags, strict=True):
             first, last = ((middle - self.offset_s - lag * interval) * self.rate_hz
                            for middle in (burst.middles_s[0], burst.middles_s[-1]))
-            margin = (reach + 0.6) * interval * self.rate_hz
             counts = cumulate(self.stream, first - margin, last + margin, step, block)
             if counts is None:
                 raise cannot_tell("the spikes end before the frames do, or begin after them",
@@ -170,61 +163,47 @@ class Aligner:
             found.append(counts)
         return found
 
-    def _refiner(self, counts: Sequence[CumulatedCounts], state: State, sigma: float) -> Refiner:
-        return Refiner(self.footage, counts, spike_size=self.spike_size, rate_hz=self.rate_hz,
-                       offset_s=self.offset_s, sigma=sigma, pitch=pitch_of(state.matrix),
-                       fixed=self.fixed)
+    def _refiner(self, footage: Footage, counts: Sequence[CumulatedCounts], state: State,
+                 sigma: float, fixed: Sequence[int]) -> Refiner:
+        return Refiner(footage, counts, spike_size=self.spike_size, rate_hz=self.rate_hz,
+                       offset_s=self.offset_s, sigma=sigma, matrix=state.matrix, fixed=fixed)
 
-    def _refined(self, counts: Sequence[CumulatedCounts], hypotheses: Sequence[Hypothesis]
-                 ) -> tuple[State, Step]:
+    def _refined(self, footage: Footage, counts: Sequence[CumulatedCounts],
+                 hypotheses: Sequence[Hypothesis], fixed: Sequence[int]) -> State:
         """The likeliest hypothesis, refined coarsely: all a little, then the better ones."""
-        tried = [(State(each.matrix, each.lag, self.exposure), Step.none()) for each in hypotheses]
+        states = [State(each.matrix, each.lag, self.exposure) for each in hypotheses]
         for iterations, kept in ((4, 2), (12, 1)):
-            refined = [self._refiner(counts, state, 3.0).refine(state, iterations)
-                       for state, _ in tried]
-            tried = sorted(refined, key=lambda each: -each[1].correlation)[:kept]
+            refined = [self._refiner(footage, counts, state, COARSE_SIGMA, fixed
+                                     ).refine(state, iterations) for state in states]
+            refined.sort(key=lambda each: -each[1].correlation)
+            states = [state for state, _ in refined[:kept]]
             LOGGER.debug("refined: %s", "; ".join(
                 f"lag {state.lag:.3f}, exposure {state.exposure:.2f}, correlation "
                 f"{step.correlation:.5f}" for state, step in refined))
-        return tried[0]
+        return states[0]
 
     def _judged(self, refiner: Refiner, state: State, step: Step) -> Alignment:
+        """The findings, unless they are not sure enough."""
         if step.frames == 0 or step.correlation < LEAST_CORRELATION:
-            raise cannot_tell(f"frames and spikes show nothing alike (correlation "
+            raise cannot_tell(f"where frames and spikes show the same (correlation "
                               f"{step.correlation:.2f} at best)", "check --spike-size, --flip and "
                               "--offset")
-        time, exposure = (MISTRUST * math.sqrt(max(step.covariance[each, each], 0))
-                          for each in (TIME, EXPOSURE))
-        place = MISTRUST * refiner.place_error(state, step)
-        errors = [0.0 if known is not None else math.hypot(error, floor)
-                  for known, error, floor in (
-                      (self.known.offset_s, time, TIME_FLOOR),
-                      (self.known.exposure, exposure, EXPOSURE_FLOOR),
-                      (self.known.homography, place, PLACE_FLOOR))]
-        limits = TIME_LIMIT, TIME_LIMIT, PLACE_LIMIT
-        chances = [math.erf(limit / error / math.sqrt(2)) if error else 1.0
-                   for limit, error in zip(limits, errors, strict=True)]
-        interval = self.footage.interval_s
-        LOGGER.debug("errors: offset %.4f, exposure %.4f, homography %.3f px; correlation %.5f",
-                     *errors, step.correlation)
-        if not step.informative or min(chances) < LEAST_CONFIDENCE:
-            worst = int(np.argmin(chances))
-            raise cannot_tell(*(
-                (f"the offset (known to {errors[0]:.2g} of a frame interval)",
-                 "record more motion, or give --fix offset=S"),
-                (f"the exposure (known to {errors[1]:.2g} of the frame interval)",
-                 "record more motion, or give --fix exposure=S"),
-                (f"the homography (known to {errors[2]:.2g} pixels)",
-                 "record more texture, or give --fix homography=..."))[worst])
-        return Alignment(self.source, self.offset_s + state.lag * interval,
-                         min(state.exposure, 1.0) * interval, _as_sidecar(state.matrix), interval,
-                         errors[0] * interval, errors[1] * interval, errors[2], step.correlation,
-                         min(chances), step.frames, refiner.seen_s(state) - interval / 2)
-
-
-def cannot_tell(why: str, advice: str) -> InputError:
-    """The one way in which an alignment fails."""
-    return InputError(f"cannot tell {why} - {advice}")
+        interval, since = self.footage.interval_s, np.zeros((2, len(step.delta)))
+        since[:, TIME] = 1
+        since[:, DRIFT] = min(self._since()), max(self._since())
+        variances = np.diag(since @ step.covariance @ since.T)
+        errors = Errors.of(math.sqrt(max(variances.max(), 0)),
+                           math.sqrt(max(step.covariance[EXPOSURE, EXPOSURE], 0)),
+                           refiner.place_error(state, step), self.known)
+        LOGGER.debug("%s, correlation %.5f", errors, step.correlation)
+        if not step.informative or errors.confidence < LEAST_CONFIDENCE:
+            raise errors.complaint(self.drift)
+        mean_s = float(refiner.middles_s.mean())
+        offset_s = self.offset_s + state.lag * interval - state.drift * mean_s
+        return Alignment(self.source, offset_s / (1 - state.drift),
+                         min(state.exposure, 1.0) * interval, self.rate_hz * (1 - state.drift),
+                         _as_sidecar(state.matrix), interval, errors, step.correlation,
+                         step.frames, refiner.seen_s(state) - interval / 2)
 
 
 def distinct(hypotheses: Sequence[Hypothesis], video_size: tuple[int, int],
@@ -254,8 +233,3 @@ def _as_sidecar(matrix: np.ndarray) -> tuple[float, ...]:
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
     moved = np.linalg.inv(half) @ matrix @ half
     return tuple((moved / moved[2, 2]).ravel().tolist())
-
-
-def _rounded(seconds: float) -> Fraction:
-    """To the tenth of a microsecond, which no camera's clock is better than."""
-    return exact(round(seconds, 7))

@@ -62,7 +62,7 @@ class Footage:
 
 
 def read_footage(video: Path) -> Footage:
-    """Read all of a short video, else the liveliest bursts of it.
+    """Read all of a short video, else the liveliest burst of each of its thirds.
 
     Raises what reading a video raises.
     """
@@ -89,14 +89,15 @@ class _Small:
 
 
 def _liveliest(video: Path, first_s: float, duration_s: float) -> list[Burst]:
-    """Of a few bursts spread evenly, those in which most happens, in the order of time."""
+    """Of bursts spread evenly, in each third of the video the one in which most happens."""
     places = first_s + (np.arange(CANDIDATES) + 0.5) / CANDIDATES * (duration_s - first_s)
     found = []
     for place in places:
         with open_video(video, start=Fraction(place)) as reader:
             found.append(_burst([_reduced(frame) for frame in islice(reader, BURST_FRAMES)]))
-    chosen = sorted(found, key=lambda burst: burst.liveliness)[-BURSTS:]
-    return sorted(chosen, key=lambda burst: float(burst.middles_s[0]))
+    each = CANDIDATES // BURSTS
+    return [max(found[at:at + each], key=lambda burst: burst.liveliness)
+            for at in range(0, CANDIDATES, each)]
 
 
 def _burst(frames: list[_Small]) -> Burst:

@@ -5,13 +5,14 @@ Where both agree it is grey; where they do not, edges have coloured seams.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from spikedeblur.alignment.estimation import Alignment
+from spikedeblur.alignment.findings import Alignment
 from spikedeblur.errors import InputError
 from spikedeblur.exposures import StreamExposures
 from spikedeblur.geometry import spike_to_video, tile_coverage, tile_to_spike, warp
@@ -32,8 +33,9 @@ def write_overlay(path: Path, video: Path, alignment: Alignment, *,
     Raises `InputError` if it has no spikes after all, and what reading and writing raise.
     """
     start = exact(max(alignment.seen_s, 0))
-    with alignment.source.open() as stream:
-        stream.offset_s = exact(alignment.offset_s)
+    source = replace(alignment.source, offset_s=exact(alignment.offset_s),
+                     rate_hz=exact(alignment.rate_hz))
+    with source.open() as stream:
         exposures = StreamExposures(stream, bins=1, exposure=Exposure(exact(alignment.exposure_s)))
         with open_video(video, start=start) as reader:
             for frame in islice(reader, LOOKED_AT):

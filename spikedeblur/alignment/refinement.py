@@ -19,15 +19,22 @@ import torch.nn.functional as F
 
 from spikedeblur.alignment.counting import CumulatedCounts
 from spikedeblur.alignment.footage import Footage
-from spikedeblur.resample import blur, gaussian_taps
+from spikedeblur.alignment.leastsquares import (
+    Blur,
+    blurred,
+    correlation_of,
+    normal_equations,
+    robust_weights,
+)
 
 GEOMETRY = 8
 TIME, EXPOSURE, SOFTNESS, DRIFT = 8, 9, 10, 11
 UNKNOWNS = 12
 NEIGHBOURHOOD = 4.0  # spreads of the blur over which errors are told from noise
-TOLERANCE = 9.0  # times the usual error, squared, at which a neighbourhood is mistrusted
 TILES = 8
-EDGE = 1.5  # spreads of the blur at the borders of both planes that are left out
+PIXEL = 0.29  # spread of a square pixel, in its side
+SPOILT = 0.01  # of a neighbourhood, black or clipped: as much as is borne
+SATURATED = 0.9  # spikes per tick, of at most one
 FEWEST_FRAMES = 3
 # What is known beforehand, as spreads: half widths of the frame, frame intervals, spike samples^2.
 PRIOR = (*(1.0,) * 6, 0.05, 0.05, 3.0, 1.0, 1.0, 0.02)
@@ -38,8 +45,8 @@ SHARE_OF_RATE = 16  # derivatives in time are taken over one part in so many of 
 class State:
     """An alignment. matrix: spike point -> video point; times in frame intervals.
 
-    drift: by how much the lag grows in an interval. softness: variance, in spike samples squared,
-    that the spikes' blur has more than the video's.
+    lag: offset, at the mean time of all frames. drift: by how much it grows in an interval.
+    softness: variance, in spike samples squared, that the spikes' blur has more than the video's.
     """
 
     matrix: np.ndarray
@@ -77,8 +84,8 @@ class Refiner:
 
     def __init__(self, footage: Footage, counts: Sequence[CumulatedCounts], *,
                  spike_size: tuple[int, int], rate_hz: float, offset_s: float, sigma: float,
-                 pitch: float, fixed: Sequence[int] = (DRIFT,)) -> None:
-        """pitch: video pixels per spike pixel, about."""
+                 matrix: np.ndarray, fixed: Sequence[int] = (DRIFT,)) -> None:
+        """matrix: spike point -> video point, about."""
         self.video_size, self.spike_size = footage.size, spike_size
         self.counts, self.sigma = counts, sigma
         self.free = [number for number in range(UNKNOWNS) if number not in fixed]
@@ -89,20 +96,25 @@ class Refiner:
         self.ticks = (middles - offset_s) * rate_hz
         self.since = (middles - middles.mean()) / footage.interval_s
         self.owner = np.repeat(np.arange(len(bursts)), [len(burst.light) for burst in bursts])
-        block = counts[0].block
-        self.pitch = pitch * block
-        self.fields = self._fields(footage, sigma * self.pitch / footage.pitch[0])
-        self._place_pixels(block)
+        self.block = counts[0].block
+        self.fields = self._fields(footage, matrix)
+        self._place_pixels(self.block)
 
-    def _fields(self, footage: Footage, sigma: float) -> torch.Tensor:
-        """(F, 4, h, w): blurred light, its slopes in x and y per video pixel, and where it is."""
+    def _fields(self, footage: Footage, matrix: np.ndarray) -> torch.Tensor:
+        """(F, 4, h, w): light, its slopes in x and y per video pixel, and where it is.
+
+        Blurred as a spike sample blurs it, seen through the homography.
+        """
         light = np.concatenate([burst.light for burst in footage.bursts])
         usable = np.concatenate([burst.usable for burst in footage.bursts]).astype(np.float32)
-        across, down = footage.pitch
-        soft = blur(light, sigma)
-        spoilt = blur(1 - usable, max(sigma, 0.5)) > 0.02
-        slopes_y, slopes_x = np.gradient(soft, down, across, axis=(1, 2))
-        fields = np.stack([soft, slopes_x, slopes_y, 1 - spoilt.astype(np.float32)], axis=1)
+        across, down = (PIXEL * self.block * np.linalg.norm(matrix[:2, :2] / matrix[2, 2], axis=1)
+                        / footage.pitch).tolist()
+        shape = light.shape[1:]
+        seen = blurred(light, Blur(shape, (down, across)))
+        spoilt = blurred(1 - usable, Blur(shape, (4 * down, 4 * across))) > SPOILT
+        pitch_x, pitch_y = footage.pitch
+        slopes_y, slopes_x = np.gradient(seen, pitch_y, pitch_x, axis=(1, 2))
+        fields = np.stack([seen, slopes_x, slopes_y, 1 - spoilt.astype(np.float32)], axis=1)
         return torch.from_numpy(fields.astype(np.float32))
 
     def _place_pixels(self, block: int) -> None:
@@ -115,43 +127,55 @@ class Refiner:
         tile = (rows * TILES // height) * TILES + columns * TILES // width
         self.tile = torch.from_numpy(tile.ravel())
         self.shape = height, width
-        self.blur = Blur(self.shape, self.sigma)
-        self.widely = Blur(self.shape, NEIGHBOURHOOD * self.sigma)
-        border = np.minimum(np.minimum(rows, height - 1 - rows),
-                            np.minimum(columns, width - 1 - columns))
-        self.away_from_edge = (border >= EDGE * self.sigma).ravel()
+        self.blur = Blur(self.shape, (self.sigma,) * 2)
+        self.widely = Blur(self.shape, (NEIGHBOURHOOD * self.sigma,) * 2)
 
     def step(self, state: State) -> Step:
         """One Gauss-Newton step from `state`."""
-        rates, covered = self._spikes(state)
+        rates, clear = self._spikes(state)
         video, seen, where = self._video(state)
-        weights = (covered[:, None] & seen).float()
-        if int((weights.sum(dim=1) > 0).sum()) < FEWEST_FRAMES:
+        weights = (clear & seen).float()
+        if int((weights.sum(dim=(1, 2)) > 0).sum()) < FEWEST_FRAMES:
             return Step.none()
-        softer = self._laplacian(video[:, 0])
-        model = video[:, 0] + state.softness * softer
-        basis = torch.stack([torch.ones_like(model), model], dim=-1)
-        mean = rates[:, 0].mean(dim=0)
-        weights, spread, gains = _robust(mean, basis, weights, self.shape, self.widely)
+        halves = self._halves(torch.cat([rates, video]), weights)
+        slopes, light = halves[:, 4:].mean(dim=0), halves[:, 3]
+        softer = self._laplacian(light.mean(dim=0))
+        basis = torch.stack([torch.ones_like(light), light + state.softness * softer], dim=-1)
+        mean = halves[:, 0].mean(dim=0)
+        weights, spread, gains = robust_weights(mean, basis.mean(dim=0), weights.flatten(1),
+                                                self.shape, self.widely)
         displaced = torch.from_numpy(self.displacement_basis(where).astype(np.float32))
         size = len(self.free)
         information = np.zeros((size, size))
         tiles = torch.zeros(TILES * TILES, size)
         for frame, gain in enumerate(gains.tolist()):
-            columns = torch.empty(2, model.shape[1], UNKNOWNS)
-            slopes = gain * video[frame, 1:3, :, None]
-            columns[..., :GEOMETRY] = slopes[0] * displaced[0] + slopes[1] * displaced[1]
-            rate, opening, closing = rates[:, :, frame].unbind(dim=1)
+            columns = torch.empty(2, light.shape[2], UNKNOWNS)
+            across, down = gain * slopes[:, frame, :, None]
+            columns[..., :GEOMETRY] = across * displaced[0] + down * displaced[1]
+            rate, opening, closing = halves[:, :3, frame].unbind(dim=1)
             columns[..., TIME] = (closing - opening) / state.exposure
             columns[..., EXPOSURE] = (rate - (closing + opening) / 2) / state.exposure
             columns[..., SOFTNESS] = gain * softer[frame]
             columns[..., DRIFT] = columns[..., TIME] * float(self.since[frame])
-            product, scores = _normal_equations(columns[..., self.free], rate, basis[frame],
-                                                weights[frame])
+            product, scores = normal_equations(columns[..., self.free], rate, basis[:, frame],
+                                               weights[frame])
             information += product.double().numpy()
             tiles.index_add_(0, self.tile, scores)
         return self._step(information, tiles.double().numpy(), spread,
-                          _correlation(mean, model, weights), int((weights.sum(dim=1) > 0).sum()))
+                          correlation_of(mean, basis[..., 1].mean(dim=0), weights),
+                          int((weights.sum(dim=1) > 0).sum()))
+
+    def _halves(self, planes: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Planes (A, F, h, w), blurred from their black and from their white squares: (2, A, F, P).
+
+        Spikes and video alike, from the same samples only, so that what is missing between the
+        squares is missing from both.
+        """
+        halves = []
+        for squares in (1 - self.white, self.white):
+            there = weights * squares
+            halves.append((self.blur(planes * there) / self.blur(there).clamp(min=1e-3)).flatten(2))
+        return torch.stack(halves)
 
     def _step(self, information: np.ndarray, tiles: np.ndarray, spread: float,
               correlation: float, frames: int) -> Step:
@@ -169,9 +193,9 @@ class Refiner:
         return Step(delta, covariance, correlation, frames, bool(values.min() > 0))
 
     def _spikes(self, state: State) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rates (2, 3, F, P) in spikes per tick, and which frames have them, (F,).
+        """Rates (3, F, h, w) in spikes per tick, and which of them can be used, (F, h, w).
 
-        Of black and white squares; over the exposure, at its opening, at its closing.
+        Over the exposure, at its opening, at its closing.
         """
         middle = self.ticks - (state.lag + state.drift * self.since) * self.interval
         length = state.exposure * self.interval
@@ -187,25 +211,20 @@ class Refiner:
                                        (planes[5] - planes[3]) / (2 * delta)]))
             usable.append(bool(counts.covers(at[:1], at[-1:])[0]))
         rates = torch.stack(frames, dim=1)
-        halves = []
-        for mask in (1 - self.white, self.white):
-            smooth = self.blur(rates * mask) / self.blur(mask)
-            halves.append(smooth.flatten(2))
-        return torch.stack(halves), torch.tensor(usable)
+        bright = (rates.amax(dim=0) > SATURATED).float()
+        clear = self.widely(bright) < SPOILT
+        return rates, clear & torch.tensor(usable)[:, None, None]
 
     def _video(self, state: State) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
-        """The video's fields (F, 4, P) at the spike samples, which to use, and where they lie."""
+        """Light and its slopes (3, F, h, w) at the spike samples, which to use (F, h, w), where."""
         mapped = state.matrix @ self.points
         where = mapped[:2] / mapped[2]
         size = np.array(self.video_size)[:, None]
-        margin = EDGE * self.sigma * self.pitch
         grid = torch.from_numpy((2 * where / size - 1).T.astype(np.float32))
-        grid = grid.reshape(1, 1, -1, 2).expand(len(self.fields), -1, -1, -1)
-        fields = F.grid_sample(self.fields, grid, padding_mode="zeros", align_corners=False)
-        fields = fields[:, :, 0]
-        inside = torch.from_numpy(
-            ((where > margin) & (where < size - margin)).all(axis=0) & self.away_from_edge)
-        return fields, (fields[:, 3] > 0.99) & inside, where
+        grid = grid.reshape(1, *self.shape, 2).expand(len(self.fields), -1, -1, -1)
+        fields = F.grid_sample(self.fields, grid, padding_mode="border", align_corners=False)
+        inside = torch.from_numpy(((where >= 0) & (where <= size)).all(axis=0)).view(self.shape)
+        return fields[:, :3].transpose(0, 1), (fields[:, 3] > 0.99) & inside, where
 
     def displacement_basis(self, where: np.ndarray) -> np.ndarray:
         """Video pixels that each number moves the points (2, P) by: (2, P, 8)."""
@@ -226,7 +245,7 @@ class Refiner:
 
     def seen_s(self, state: State) -> float:
         """The middle of a frame's interval, of one amid those that have spikes, seconds."""
-        _, covered = self._spikes(state)
+        covered = self._spikes(state)[1].any(dim=2).any(dim=1)
         return float(self.middles_s[np.flatnonzero(covered.numpy())[int(covered.sum()) // 2]])
 
     def place_error(self, state: State, step: Step) -> float:
@@ -265,77 +284,3 @@ class Refiner:
             if max(np.abs(delta[:GEOMETRY]).max(), np.abs(delta[TIME:EXPOSURE + 1]).max()) < 1e-4:
                 break
         return state, self.step(state)
-
-
-class Blur:
-    """Gaussian blur of planes (..., h, w) of one shape, nothing beyond the border.
-
-    As products with banded matrices, which for many small planes is faster than a convolution.
-    """
-
-    def __init__(self, shape: tuple[int, int], sigma: float) -> None:
-        self._rows, self._columns = (_band(side, sigma) for side in shape)
-
-    def __call__(self, planes: torch.Tensor) -> torch.Tensor:
-        return self._rows @ (planes @ self._columns)
-
-
-def _band(side: int, sigma: float) -> torch.Tensor:
-    taps = gaussian_taps(sigma)
-    radius = len(taps) // 2
-    near = np.subtract.outer(np.arange(side), np.arange(side)) + radius
-    inside = (near >= 0) & (near < len(taps))
-    return torch.from_numpy(np.where(inside, taps[near.clip(0, len(taps) - 1)], np.float32(0)))
-
-
-def _robust(spikes: torch.Tensor, basis: torch.Tensor, weights: torch.Tensor,
-            shape: tuple[int, int], blur: Blur) -> tuple[torch.Tensor, float, torch.Tensor]:
-    """Weights (F, P) that shun what does not fit, what is left elsewhere, and each frame's gain.
-
-    They go by the errors of the neighbourhood in the frames before and after (Geman and McClure,
-    1987). A pixel's own errors would prefer noise of black squares that cancels that of white
-    ones, which biases exposures.
-    """
-    def around(values: torch.Tensor) -> torch.Tensor:
-        near = blur(values.reshape(-1, *shape)).flatten(1)
-        return near.roll(1, dims=0) + near.roll(-1, dims=0)
-
-    robust, usual, there = weights, 0.0, around(weights).clamp(min=1e-3)
-    for _ in range(3):
-        solution = _solve(basis, robust, spikes[..., None])
-        energy = around((spikes - (basis @ solution)[..., 0])**2 * weights) / there
-        usual = float(energy[weights > 0].median()) + 1e-12
-        robust = weights / (1 + energy / (TOLERANCE * usual))**2
-    return robust, usual**0.5, solution[:, 1, 0].clamp(min=0)
-
-
-def _normal_equations(columns: torch.Tensor, rate: torch.Tensor, basis: torch.Tensor,
-                      weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Information (n, n) and scores (P, n) of a frame, gain and offset being whatever fits best.
-
-    columns (2, P, n) and rate (2, P) of black and white squares: one's errors meet the other's
-    derivatives.
-    """
-    wanted = torch.cat([columns, rate[..., None]], dim=-1)
-    wanted = wanted - basis @ _solve(basis, weights, wanted)
-    jacobian, errors = wanted[..., :-1], wanted[..., -1:]
-    weighted = jacobian * weights[:, None]
-    product = weighted[0].T @ jacobian[1]
-    scores = (weighted[0] * errors[1] + weighted[1] * errors[0]) / 2
-    return (product + product.T) / 2, scores
-
-
-def _solve(basis: torch.Tensor, weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Weighted least squares per frame: basis (F, P, 2), weights (F, P), values (..., F, P, n)."""
-    weighted = (basis * weights[..., None]).transpose(-1, -2)
-    normal = weighted @ basis + 1e-9 * torch.eye(basis.shape[-1])
-    return torch.linalg.solve(normal, weighted @ values)
-
-
-def _correlation(spikes: torch.Tensor, video: torch.Tensor, weights: torch.Tensor) -> float:
-    """Weighted correlation within frames, over all of them."""
-    total = weights.sum(dim=1, keepdim=True).clamp(min=1e-9)
-    one, two = (each - (each * weights).sum(dim=1, keepdim=True) / total
-                for each in (spikes, video))
-    product = (one * two * weights).sum()
-    return float(product / ((one**2 * weights).sum() * (two**2 * weights).sum()).sqrt())

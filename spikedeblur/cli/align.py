@@ -50,6 +50,8 @@ def parse_fix(text: str) -> tuple[str, Any]:
 @click.option("--fix", "fixed", type=Parsed("WHAT=VALUE", parse_fix), multiple=True,
               help="What is known and not to be estimated: exposure=S, offset=S or homography= and "
                    "nine numbers with commas; repeatable.")
+@click.option("--drift", is_flag=True,
+              help="Estimate how the clocks drift apart, too: for long recordings.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="S.toml",
               help="Sidecar to write.  [default: the one of the spikes]")
 @click.option("--preview", type=click.Path(path_type=Path), metavar="OVERLAY.png",
@@ -60,7 +62,7 @@ def parse_fix(text: str) -> tuple[str, Any]:
 @click.pass_obj
 def command(console: Console, *, video: Path, spikes: Path, spike_options: SpikeOptions,
             fixed: tuple[tuple[str, Any], ...], output: Path | None, preview: Path | None,
-            as_json: bool, overwrite: bool) -> None:
+            as_json: bool, overwrite: bool, drift: bool) -> None:
     """Estimate how the clocks and planes of VIDEO and its spikes lie to each other.
 
     What both cameras saw decides, so there has to be texture and motion. Nothing is written
@@ -76,7 +78,7 @@ def command(console: Console, *, video: Path, spikes: Path, spike_options: Spike
         refuse_existing(preview, overwrite)
     given = dict(fixed)
     found = align(video, spikes, spike_options,
-                  Known(given.get("offset"), given.get("exposure"), given.get("homography")))
+                  Known(given.get("offset"), given.get("exposure"), given.get("homography")), drift)
     if preview is not None:
         from spikedeblur.alignment.overlay import write_overlay
 
@@ -91,22 +93,27 @@ def command(console: Console, *, video: Path, spikes: Path, spike_options: Spike
 
 
 def _numbers(found: Alignment) -> dict[str, Any]:
-    return {"offset_s": round(found.offset_s, 7), "offset_error_s": round(found.offset_error_s, 7),
+    errors, interval_s = found.errors, found.interval_s
+    return {"offset_s": round(found.offset_s, 7),
+            "offset_error_s": round(errors.offset * interval_s, 7),
             "exposure_s": round(found.exposure_s, 7),
-            "exposure_error_s": round(found.exposure_error_s, 7),
+            "exposure_error_s": round(errors.exposure * interval_s, 7),
             "homography": list(found.homography),
-            "homography_error_px": round(found.homography_error, 3),
+            "homography_error_px": round(errors.homography, 3),
+            "rate_hz": round(found.rate_hz, 6), "drift": round(found.drift, 9),
             "correlation": round(found.correlation, 5),
-            "confidence": round(found.confidence, 4), "frames": found.frames}
+            "confidence": round(errors.confidence, 4), "frames": found.frames}
 
 
 def _lines(found: Alignment) -> list[str]:
-    milli = 1000
-    exposure, interval = found.exposure_s, found.interval_s
-    return [f"offset      {milli * found.offset_s:.3f} ms +- {milli * found.offset_error_s:.3f}",
-            f"exposure    {milli * exposure:.3f} ms +- {milli * found.exposure_error_s:.3f}"
-            f" ({exposure / interval:.3f} of the frame interval)",
-            f"homography  {' '.join(f'{each:.6g}' for each in found.homography)}"
-            f" (+- {found.homography_error:.2f} pixels)",
-            f"likeness    {found.correlation:.4f} in {found.frames} frames",
-            f"confidence  {found.confidence:.3f}"]
+    errors, milli = found.errors, 1000 * found.interval_s
+    lines = [f"offset      {1000 * found.offset_s:.3f} ms +- {milli * errors.offset:.3f}",
+             f"exposure    {1000 * found.exposure_s:.3f} ms +- {milli * errors.exposure:.3f}"
+             f" ({found.exposure_s / found.interval_s:.3f} of the frame interval)",
+             f"homography  {' '.join(f'{each:.6g}' for each in found.homography)}"
+             f" (+- {errors.homography:.2f} pixels)"]
+    if found.drift:
+        lines.append(f"drift       {1e6 * found.drift:.1f} millionths: the rate is "
+                     f"{found.rate_hz:.3f} Hz")
+    return [*lines, f"likeness    {found.correlation:.4f} in {found.frames} frames",
+            f"confidence  {errors.confidence:.3f}"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.light import LUMINANCE_WEIGHTS
 from spikedeblur.sample.picture import draw_street
-from spikedeblur.training.synthesis.camera import VideoCamera
+from spikedeblur.training.synthesis.camera import VideoCamera, encoded
 from spikedeblur.training.synthesis.composition import Tone, random_scene
 from spikedeblur.training.synthesis.recording import as_bytes
 from spikedeblur.training.synthesis.simulation import timed
@@ -130,21 +131,31 @@ class SpikeView:
 
 
 def record(rig: Rig, folder: Path, pick: Callable[[], np.ndarray] | None = None) -> Path:
-    """Write blurry.mkv, spikes.dat and truth.toml; the spikes last as long as the video."""
+    """Write blurry.mkv, sharp.mkv (the middle of each exposure), spikes.dat and truth.toml.
+
+    The spikes last as long as the video.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     interval = Fraction(1, rig.fps)
     info = VideoInfo.synthetic(*rig.size, rig.fps)
-    with create_video(folder / "blurry.mkv", info, codec="ffv1", overwrite=True) as video:
+    with (create_video(folder / "blurry.mkv", info, codec="ffv1", overwrite=True) as blurry,
+          create_video(folder / "sharp.mkv", info, codec="ffv1", overwrite=True) as sharp):
 
         def spikes() -> Iterator[np.ndarray]:
-            for number, picture, blocks in _recorded(rig, pick):
-                if picture is not None:
-                    video.write(timed(picture, number, 1 / interval))
+            for number, pictures, blocks in _recorded(rig, pick):
+                for writer, picture in zip((blurry, sharp), pictures, strict=False):
+                    writer.write(timed(picture, number, 1 / interval))
                 yield from blocks
 
         write_dat(folder / "spikes.dat", spikes(), overwrite=True)
     write_sidecar(folder / "truth.toml", rig.sidecar, overwrite=True)
     return folder
+
+
+@lru_cache(maxsize=2)
+def street(seed: int) -> np.ndarray:
+    """A drawn picture, once."""
+    return draw_street(seed=seed)
 
 
 def _scene(rig: Rig, first: int, last: int, pick: Callable[[], np.ndarray] | None) -> object:
@@ -154,7 +165,7 @@ def _scene(rig: Rig, first: int, last: int, pick: Callable[[], np.ndarray] | Non
             return np.full((900, 1600, 3), 120, np.uint8)
     starts = np.arange(first, last, dtype=np.float64)
     blur = rig.blur or 1.0
-    return random_scene(pick or (lambda: draw_street(seed=int(rng.integers(4)))), rng,
+    return random_scene(pick or (lambda: street(int(rng.integers(2)))), rng,
                         size=rig.canvas()[::-1], starts=starts, stops=starts + 1,
                         blur_px=(0.7 * blur, 1.4 * blur), still=0.0 if rig.blur else 1.0,
                         objects=(0, 0) if rig.flat else (2, 4), scales=(0.6, 1.0),
@@ -162,8 +173,8 @@ def _scene(rig: Rig, first: int, last: int, pick: Callable[[], np.ndarray] | Non
 
 
 def _recorded(rig: Rig, pick: Callable[[], np.ndarray] | None
-              ) -> Iterator[tuple[int, np.ndarray | None, Iterator[np.ndarray]]]:
-    """(frame number, blurry picture or None, spike blocks) of each interval of the video's clock.
+              ) -> Iterator[tuple[int, list[np.ndarray], Iterator[np.ndarray]]]:
+    """(number, blurry and sharp picture, spike blocks) of the intervals of the video's clock.
 
     Spikes begin and end `offset` intervals later than the video does.
     """
@@ -180,10 +191,11 @@ def _recorded(rig: Rig, pick: Callable[[], np.ndarray] | None
     total, done, earlier = round(rig.frames * per_interval), 0, None
     for number in range(first, last):
         edges = number + np.arange(INSTANTS + 1) / INSTANTS
-        mean, grey = _expose(rig, scene, view, edges)
-        picture = None
+        mean, instant, grey = _expose(rig, scene, view, edges)
+        pictures = []
         if 0 <= number < rig.frames:
-            picture = as_bytes(camera.develop(mean[None], False, noise))
+            pictures = [as_bytes(camera.develop(mean[None], False, noise)),
+                        as_bytes(encoded(instant[None], gamma_space=False))]
         light = grey if earlier is None else torch.cat([earlier, grey])
         began = edges[0] - (0 if earlier is None else 1)
         places = began + np.arange(len(light) + 1) / INSTANTS - rig.offset
@@ -195,24 +207,29 @@ def _recorded(rig: Rig, pick: Callable[[], np.ndarray] | None
             block, charge = stepped_spikes(sensor, light, ticks, phase=charge, random=random,
                                            ticks=range(start, min(start + step, until)))
             blocks.append(block.numpy())
-        yield number, picture, iter(blocks)
+        yield number, pictures, iter(blocks)
         done, earlier = until, grey
 
 
 def _expose(rig: Rig, scene: object, view: SpikeView, edges: np.ndarray
-            ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean light (3, H, W) of the exposure in an interval; grey (INSTANTS, Hs, Ws) of all of it."""
+            ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Of an interval: mean light (3, H, W) of the exposure, light in its middle, grey of it all.
+
+    Grey is (INSTANTS, Hs, Ws).
+    """
     opens = edges[0] + (1 - rig.exposure) / 2
     closes = opens + rig.exposure
     weights = np.clip(np.minimum(edges[1:], closes) - np.maximum(edges[:-1], opens), 0, None)
     (width, height), (canvas_width, canvas_height) = rig.size, rig.canvas()
     top, left = (canvas_height - height) // 2, (canvas_width - width) // 2
+    part = np.s_[0, :, top:top + height, left:left + width]
     mean, grey = torch.zeros(3, height, width), []
     for weight, low, high in zip(weights / weights.sum(), edges[:-1], edges[1:], strict=True):
         light = scene.render(np.array([(low + high) / 2]))  # type: ignore[attr-defined]
-        mean += float(weight) * light[0, :, top:top + height, left:left + width]
+        mean += float(weight) * light[part]
         grey.append(view(light))
-    return mean, torch.cat(grey)
+    instant = scene.render(edges[:1] + 0.5)  # type: ignore[attr-defined]
+    return mean, instant[part], torch.cat(grey)
 
 
 def mean_distance(rig: Rig, homography: tuple[float, ...]) -> float:

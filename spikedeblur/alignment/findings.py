@@ -1,0 +1,120 @@
+"""What is known beforehand, and what an alignment finds: values, errors, confidence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from spikedeblur.errors import InputError
+from spikedeblur.io.sidecar import Sidecar
+from spikedeblur.io.spike_source import SpikeSource
+from spikedeblur.quantities import Exposure, exact
+
+# What an alignment has to be within, and what no standard error is believed to be below.
+TIME_LIMIT, PLACE_LIMIT = 0.02, 0.5  # frame intervals; video pixels
+TIME_FLOOR, EXPOSURE_FLOOR, PLACE_FLOOR = 0.002, 0.004, 0.03
+MISTRUST = 2.0  # times the standard error
+
+
+@dataclass(frozen=True)
+class Known:
+    """What need not be estimated; None is estimated. homography: as in a sidecar."""
+
+    offset_s: Fraction | None = None
+    exposure: Exposure | None = None
+    homography: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Standard errors, widened by what experience with simulated rigs asks for.
+
+    offset, exposure: frame intervals. homography: video pixels, over what both cameras see. Zero
+    for what was known.
+    """
+
+    offset: float
+    exposure: float
+    homography: float
+
+    @classmethod
+    def of(cls, offset: float, exposure: float, homography: float, known: Known) -> Errors:
+        """From the errors that the scatter over the picture gives."""
+        widened = (math.hypot(MISTRUST * error, floor) for error, floor in (
+            (offset, TIME_FLOOR), (exposure, EXPOSURE_FLOOR), (homography, PLACE_FLOOR)))
+        given = known.offset_s, known.exposure, known.homography
+        return cls(*(0.0 if value is not None else error
+                     for value, error in zip(given, widened, strict=True)))
+
+    @property
+    def chances(self) -> list[float]:
+        """Of offset and exposure within 2 % of the interval, homography within half a pixel."""
+        limits = TIME_LIMIT, TIME_LIMIT, PLACE_LIMIT
+        return [math.erf(limit / error / math.sqrt(2)) if error else 1.0 for limit, error in
+                zip(limits, (self.offset, self.exposure, self.homography), strict=True)]
+
+    @property
+    def confidence(self) -> float:
+        """The least of the chances."""
+        return min(self.chances)
+
+    def complaint(self, drift: bool) -> InputError:
+        """Of what is least sure."""
+        worst = self.chances.index(self.confidence)
+        if worst == 2:
+            return cannot_tell(f"the homography (known to {self.homography:.2g} pixels)",
+                               "record more texture, or give --fix homography=...")
+        if worst == 1:
+            return cannot_tell(f"the exposure (known to {self.exposure:.2g} of the frame interval)",
+                               "record more motion, or give --fix exposure=S")
+        if drift:
+            return cannot_tell(f"the drift (known to {self.offset:.2g} of the frame interval)",
+                               "record longer, or more motion, or leave --drift out")
+        return cannot_tell(f"the offset (known to {self.offset:.2g} of the frame interval)",
+                           "record motion that changes, or give --fix offset=S")
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How a recording lies.
+
+    offset_s, exposure_s, homography: as in a sidecar. rate_hz: ticks per second of the video's
+    clock, which is not the nominal rate if a drift was estimated. correlation: of frames and
+    spikes, at most 1. frames: how many it is taken from; seen_s: when one of them begins.
+    """
+
+    source: SpikeSource
+    offset_s: float
+    exposure_s: float
+    rate_hz: float
+    homography: tuple[float, ...]
+    interval_s: float
+    errors: Errors
+    correlation: float
+    frames: int
+    seen_s: float
+
+    @property
+    def drift(self) -> float:
+        """What the spike clock gains on the video's, as a share."""
+        return self.rate_hz / float(self.source.rate_hz) - 1
+
+    def sidecar(self) -> Sidecar:
+        """All that is known of the recording now."""
+        source = self.source
+        rate_hz = exact(round(self.rate_hz, 6)) if self.drift else source.rate_hz
+        return Sidecar(width=source.width, height=source.height, rate_hz=rate_hz,
+                       flip=source.flip, bit_order=source.bit_order,
+                       offset_s=_rounded(self.offset_s), exposure_s=_rounded(self.exposure_s),
+                       homography=tuple(float(f"{each:.9g}") for each in self.homography))
+
+
+def cannot_tell(why: str, advice: str) -> InputError:
+    """The one way in which an alignment fails."""
+    return InputError(f"cannot tell {why} - {advice}")
+
+
+def _rounded(seconds: float) -> Fraction:
+    """To the tenth of a microsecond, which no camera's clock is better than."""
+    return exact(round(seconds, 7))
