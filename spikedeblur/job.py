@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, unquote
 
 import torch
@@ -29,6 +29,43 @@ _FILES = {"video": "the video", "spikes": "the spikes", "sidecar": "the sidecar 
           "weights": "the weights", "version": "the program's version"}
 
 
+Seconds = Annotated[str, Field(pattern=r"^-?[0-9]{1,40}(/[1-9][0-9]{0,40})?$")]
+
+
+class Reading(BaseModel):
+    """Keywords of `open_video`; fractions as text, such as 1001/30000."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: Seconds | None = None
+    end: Seconds | None = None
+    rate: Seconds | None = None
+    colorspace: str | None = None
+
+    def keywords(self) -> dict[str, Any]:
+        """The same as `open_video` takes them."""
+        exact = {name: value and Fraction(value) for name, value in self
+                 if name != "colorspace"}
+        return {**exact, "colorspace": self.colorspace}
+
+
+class Output(BaseModel):
+    """Keywords of `VideoSinks` and `create_video`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    compare: Literal["side", "split"] | None = None
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    pix_fmt: str = "auto"
+    encoder_options: dict[str, str] | None = None
+    audio: bool = True
+    subtitles: bool = True
+    width: int | None = None
+    height: int | None = None
+
+
 class Job(BaseModel):
     """Hashes of what is read, and every setting by its name.
 
@@ -43,12 +80,12 @@ class Job(BaseModel):
     spikes: str | None
     sidecar: str | None
     weights: str | None
-    reading: dict[str, JsonValue]
-    slowmo: int
-    slowmo_timing: str
+    reading: Reading
+    slowmo: int = Field(gt=0, le=1000)
+    slowmo_timing: str = Field(pattern="^(keep|stretch)$")
     method: dict[str, JsonValue]
     exposures: dict[str, JsonValue]
-    output: dict[str, JsonValue]
+    output: Output
     segment: int = Field(gt=0)
     video_path: str
     tile: int | None
@@ -73,11 +110,6 @@ class Job(BaseModel):
         """Where the video was; JSON has no room for names that are no Unicode."""
         return Path(unquote(self.video_path, errors="surrogateescape"))
 
-    def reading_keywords(self) -> dict[str, Any]:
-        """Keywords of `open_video`."""
-        return {name: Fraction(value) if isinstance(value, str) and name != "colorspace" else value
-                for name, value in self.reading.items()}
-
 
 def describe_job(video: Path, spikes: object, options: SpikeOptions | None, *,
                  reading: dict[str, Any], slow_motion: SlowMotion, method: dict[str, Any],
@@ -95,9 +127,9 @@ def describe_job(video: Path, spikes: object, options: SpikeOptions | None, *,
         spikes=(None if spikes is None else type(spikes).__name__ if path is None
                 else fingerprint_of_recording(Path(path))),
         sidecar=fingerprint(sidecar) if sidecar is not None and sidecar.exists() else None,
-        weights=weights_fingerprint(model), reading=_plain(reading), method=method,
+        weights=weights_fingerprint(model), reading=Reading(**_plain(reading)), method=method,
         slowmo=slow_motion.factor, slowmo_timing=slow_motion.timing,
-        exposures=_plain(asdict(options or SpikeOptions())), output=_plain(output),
+        exposures=_plain(asdict(options or SpikeOptions())), output=Output(**output),
         segment=segment, tile=tile, overwrite=overwrite,
         video_path=quote(str(video.absolute()), errors="surrogateescape"))
 

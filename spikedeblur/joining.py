@@ -69,9 +69,9 @@ def join_output(parts: Parts, video: Path | None = None, *,
     if fingerprint_of_video(video) != job.video:
         raise InputError(f"{video} is not the video that the parts in {parts.folder} were made of "
                          "- give --video")
-    sinks: dict[str, Any] = {**job.output, "slow_motion": SlowMotion(job.slowmo,
+    sinks: dict[str, Any] = {**dict(job.output), "slow_motion": SlowMotion(job.slowmo,
                                                                      job.slowmo_timing)}
-    with open_video(video, **job.reading_keywords()) as reader:
+    with open_video(video, **job.reading.keywords()) as reader:
         rehearse(parts.output, reader.info, **sinks,
                  overwrite=overwrite or job.overwrite or parts.joining)
         return join(parts, segments, reader.info, 0, **sinks)

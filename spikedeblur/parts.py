@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import count, islice, takewhile
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,6 +35,9 @@ from spikedeblur.tally import Tally
 LOGGER = logging.getLogger("spikedeblur")
 
 
+Ticks = Annotated[int, Field(ge=-(1 << 60), le=1 << 60)]
+
+
 class SegmentFile(BaseModel):
     """One file of a segment: checksum, pts in decoding order, where the last frame ends (both in
     ticks of the whole's time base), and the encoder's header in hexadecimal."""
@@ -41,8 +45,8 @@ class SegmentFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     checksum: str
-    times: list[int] = []
-    end: int = 0
+    times: list[Ticks] = []
+    end: Ticks = 0
     header: str = ""
 
 
@@ -226,7 +230,7 @@ class Parts:
     def _sinks(self) -> list[Path]:
         """What each segment has a file for."""
         job = self.job
-        compared = job is not None and job.output.get("compare") is not None
+        compared = job is not None and job.output.compare is not None
         return [self.output, comparison_path(self.output)] if compared else [self.output]
 
 

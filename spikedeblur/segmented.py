@@ -139,7 +139,7 @@ class SegmentedOutput:
             return tally
         segments = self.parts.complete()
         if segments is None:
-            LOGGER.info("shard %s is done; the last one joins them", self._shard)
+            LOGGER.info("shard %s is done; whichever is done last joins them all", self._shard)
             return tally
         try:
             total, warnings = join(self.parts, segments, self._source, tally.damaged,
