@@ -1,12 +1,15 @@
 # make demo   deblurs the bundled sample and prints PSNR before and after; writes demo/
 # make test   runs the default tests; make test-slow runs all of them
+# make fuzz   tries 20,000 spoilt inputs of every kind, for hours; EXAMPLES=5000 for fewer
 # make man    regenerates the man pages, after any change of an option
 # make pictures   draws the pictures of README and docs/ anew, from the bundled sample
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint man pictures install clean
+EXAMPLES ?= 20000
+
+.PHONY: demo test test-slow fuzz lint man pictures install clean
 
 $(VENV)/.installed: setup.cfg pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +33,9 @@ test: $(VENV)/.installed-test
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
+
+fuzz: $(VENV)/.installed-test
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -o timeout=0 tests/fuzz
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from spikedeblur.errors import InputError
+from spikedeblur.errors import InputError, shown
 from spikedeblur.io.atomic import atomic_path
+from spikedeblur.io.limits import check_regular
 from spikedeblur.io.spike_layout import LAYOUTS
 from spikedeblur.quantities import exact
 
 __all__ = ["Sidecar", "parse_homography", "read_sidecar", "sidecar_path", "write_sidecar"]
 
-MAX_BYTES = 64 * 1024
+# Many times what there is to say. Time and memory of the parser grow with the square of a key's
+# dots: 64 kB of them take gigabytes.
+MAX_BYTES = 8 * 1024
 LIMIT = 10**9
 
 
@@ -85,7 +88,7 @@ def read_sidecar(path: Path | str) -> Sidecar:
         if key not in KEYS:
             near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
             advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(KEYS)}"
-            raise InputError(f"unknown key in sidecar {path} ({key!r} seen) - {advice}")
+            raise InputError(f"unknown key in sidecar {path} ({shown(key)} seen) - {advice}")
     values: dict[str, Any] = {key: _checked(path, key, value) for key, value in table.items()}
     if ("width" in values) != ("height" in values):
         raise InputError(f"sidecar {path} has only one of width and height - give both or neither")
@@ -107,6 +110,8 @@ def write_sidecar(path: Path | str, sidecar: Sidecar, *, overwrite: bool = False
 
 
 def _read_toml(path: Path) -> dict[str, object]:
+    if path.exists() and not path.is_dir():
+        check_regular("sidecar", path)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -119,7 +124,7 @@ def _read_toml(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # also what is not UTF-8, and numbers too long
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split())[:200]
         raise InputError(f"sidecar {path} is not valid TOML ({reason}) - correct it") from None
 
 
@@ -128,9 +133,7 @@ def _checked(path: Path, key: str, value: object) -> object:
     wanted, checked = _CHECKS[key]
     result = checked(value)
     if result is None:
-        seen = repr(value)
-        seen = seen if len(seen) <= 60 else seen[:57] + "..."
-        raise InputError(f"bad {key} in sidecar {path} ({seen} seen) - give {wanted}")
+        raise InputError(f"bad {key} in sidecar {path} ({shown(value)} seen) - give {wanted}")
     return result
 
 
@@ -147,7 +150,7 @@ def _number(value: object) -> Fraction | None:
 
 def _positive(value: object) -> Fraction | None:
     number = _number(value)
-    return number if number is not None and number > 0 else None
+    return number if number is not None and number * LIMIT >= 1 else None
 
 
 def _flag(value: object) -> bool | None:

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import InputError, UsageError, shown
+from spikedeblur.io.limits import check_pixels
 from spikedeblur.io.npy import member_names, open_member, open_npy
 from spikedeblur.io.spike_planes import file_bytes
 
@@ -117,12 +118,14 @@ class ArrayFile:
         if math.prod(dataset.chunks or (1,)) * dataset.dtype.itemsize > MAX_CHUNK_BYTES:
             raise InputError(f"{self.path} is stored in chunks too large to read by parts "
                              f"({dataset.chunks} seen) - save it with smaller ones")
+        if dataset.external or dataset.is_virtual:
+            raise InputError(f"the spikes of {self.path} are in other files - copy them into one")
         self._rows = lambda start, stop: dataset[start:stop]
         array: _Array = dataset
         return array
 
     def _chosen(self, names: list[str], key: str | None) -> str:
-        listed = ", ".join(names[:9]) or "none"
+        listed = ", ".join(names)[:99] or "none"
         if key is None and len(names) == 1:
             return names[0]
         if key is None:
@@ -137,9 +140,10 @@ class ArrayFile:
         if array.dtype.kind not in "biuf":
             raise InputError(f"{self.path} holds {array.dtype} values - save the spikes as bool "
                              "or uint8, 0 and 1")
-        if len(array.shape) != 3 or 0 in array.shape:
-            raise InputError(f"{self.path} holds no spikes (shape {tuple(array.shape)} seen) - "
-                             "they must be (ticks, height, width)")
+        if len(array.shape) != 3 or min(array.shape) < 1:
+            raise InputError(f"{self.path} holds no spikes (shape {shown(tuple(array.shape))} seen)"
+                             " - they must be (ticks, height, width)")
+        check_pixels("a spike plane", self.path, tuple(array.shape[1:]))
 
     def _damaged(self, error: Exception) -> InputError:
         reason = " ".join(str(error).split())[:120] or type(error).__name__

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedeblur.errors import UsageError
+from spikedeblur.errors import UsageError, shown
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.spike_arrays import ARRAY_SUFFIXES, ArrayFile
 from spikedeblur.io.spike_layout import layout_named
@@ -32,6 +32,8 @@ BIT_ORDERS = ("little", "big")
 MAX_PIXELS = 1 << 27
 Crop = tuple[int, int, int, int]
 """Part of a plane: left, top, width, height, in pixels of the upright picture."""
+# Beyond those of any camera, and such that all times can be told as floats.
+LOWEST_RATE, HIGHEST_RATE = Fraction(1, 10**9), Fraction(10**9)
 
 
 class SpikeStream:
@@ -87,9 +89,10 @@ class SpikeStream:
         """
         path = Path(path)
         rate = exact(rate_hz)
-        if rate <= 0:
+        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
             raise UsageError(
-                f"spike rate must be above zero ({float(rate):g} Hz seen) - give ticks per second"
+                f"spike rate must be above zero and that of a camera ({shown(rate_hz)} Hz seen)"
+                " - give ticks per second"
             )
         if is_array_file(path):
             planes: StoredPlanes = _open_array(path, width, height, key)
@@ -217,7 +220,7 @@ def _open_packed(
         raise UsageError(f"{path} does not say its size - give width and height")
     check_size(width, height)
     if bit_order not in BIT_ORDERS:
-        raise UsageError(f"unknown bit order ({bit_order!r}) - give little or big")
+        raise UsageError(f"unknown bit order ({shown(bit_order)}) - give little or big")
     kind = PackedFolder if path.is_dir() else PackedFile
     return kind(path, width, height, layout_named(layout), bit_order)
 

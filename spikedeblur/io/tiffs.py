@@ -7,6 +7,7 @@ tile to whatever size it has; here it does neither.
 from __future__ import annotations
 
 import logging
+import struct
 import zlib
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +36,29 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
     dialects_of_several_files: dict[str, Any] = {
         "is_ome": False, "is_mmstack": False, "is_ndtiff": False}
     return tifffile.TiffFile(path, **dialects_of_several_files)
+
+
+def check_chain(tiff: tifffile.TiffFile) -> None:
+    """Raise `InputError` unless the chain of pages comes to an end: tifffile would walk for ever.
+    """
+    file, form = tiff.filehandle, tiff.tiff
+    file.seek(4 if form.offsetsize == 4 else 8)
+    seen: set[int] = set()
+    while offset := _number(file.read(form.offsetsize), form.offsetformat):
+        if offset in seen:
+            raise InputError(f"the pages of {file.path} go round in a circle (byte {offset}) - "
+                             "save it again")
+        seen.add(offset)
+        file.seek(offset)
+        tags = _number(file.read(form.tagnosize), form.tagnoformat)
+        if offset + tags * form.tagsize > file.size:
+            return  # the file ends here, as tifffile sees it too
+        file.seek(tags * form.tagsize, 1)
+
+
+def _number(content: bytes, form: str) -> int:
+    """The number that stands there; 0 behind the end of the file."""
+    return int(struct.unpack(form, content)[0]) if len(content) == struct.calcsize(form) else 0
 
 
 def check_page(page: Any, limit: int | None = None) -> None:

@@ -23,7 +23,7 @@ from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.limits import check_pixels
 from spikedeblur.io.npy import StoredArray, first_header, member_names, open_member, open_npy
 from spikedeblur.io.sidecar import parse_homography
-from spikedeblur.io.tiffs import check_page, open_tiff
+from spikedeblur.io.tiffs import check_chain, check_page, open_tiff
 
 __all__ = ["VoxelFile", "VoxelInfo", "is_voxel_file", "write_voxels"]
 
@@ -153,6 +153,7 @@ class VoxelFile:
 
     def _open_tiff(self) -> tuple[int, ...]:
         tiff = self._closing.enter_context(open_tiff(self.path))
+        check_chain(tiff)
         check_page(tiff.pages.first)
         series = tiff.series[0]
         if series.ndim == 4 and series.axes not in ("TZYX", "QQYX", "QQQQ"):

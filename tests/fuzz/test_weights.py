@@ -23,6 +23,8 @@ from tests.fuzz.examples import fuzzed
 from tests.fuzz.mutations import mutated
 from tests.hostile import check_message, memory_below
 
+MEGABYTES = 600
+
 
 def spoil(data: st.DataObject, whole: bytes, header: int) -> bytes:
     """The bytes changed, most often among the first `header` of them."""
@@ -31,7 +33,7 @@ def spoil(data: st.DataObject, whole: bytes, header: int) -> bytes:
     return data.draw(mutated(whole[:header])) + whole[header:]
 
 
-@fuzzed()
+@fuzzed(100)
 @given(st.data())
 def test_safetensors(tiny_weights: Path, tmp_path: Path, data: st.DataObject) -> None:
     whole = tiny_weights.read_bytes()
@@ -64,7 +66,7 @@ def places(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, 
 PLACES = places(load_config("small").model_dump(mode="json"))
 
 
-@fuzzed()
+@fuzzed(20)
 @given(st.dictionaries(st.sampled_from(PLACES), VALUES, min_size=1, max_size=3))
 def test_configurations_beside_the_tensors(tiny_weights: Path, tmp_path: Path,
                                            changes: dict[tuple[str, ...], Any]) -> None:
@@ -97,7 +99,7 @@ def pickled(legacy: bool) -> bytes:
 def test_pickles(tmp_path: Path, legacy: bool) -> None:
     whole, path = pickled(legacy), tmp_path / "w.pth"
 
-    @fuzzed()
+    @fuzzed(200)
     @given(mutated(whole))
     def check(content: bytes) -> None:
         path.write_bytes(content)

@@ -46,7 +46,7 @@ def read(text: str) -> None:
         check_message(error)
 
 
-@fuzzed()
+@fuzzed(300)
 @given(documents() | st.text(max_size=60))
 @example("{DATA: 2001-99-99}")
 @example("DATA: {K: 0x" + "f" * 5000 + "}")
@@ -57,13 +57,13 @@ def test_texts(text: str) -> None:
     read(text)
 
 
-@fuzzed()
+@fuzzed(300)
 @given(mutated(WHOLE.encode()))
 def test_spoilt_configurations(content: bytes) -> None:
     read(content.decode("utf-8", "replace"))
 
 
-@fuzzed()
+@fuzzed(300)
 @given(st.sampled_from(KEYS) | st.text(max_size=8), st.lists(st.sampled_from(KEYS), max_size=3),
        SCALARS)
 @example("K", ["DATA"], "2001-99-99")

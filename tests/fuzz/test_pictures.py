@@ -1,0 +1,83 @@
+"""Pictures and voxel grids with bytes changed: an array of the right kind, or one `InputError`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spikedeblur.errors import InputError
+from spikedeblur.inspection import inspect
+from spikedeblur.io.image_files import read_image, write_image
+from spikedeblur.io.voxels import VoxelFile, VoxelInfo, write_voxels
+from spikedeblur.training.synthesis.photos import read_photo
+from tests.fuzz.examples import fuzzed
+from tests.fuzz.mutations import mutated
+from tests.hostile import check_message
+
+MEGABYTES = 200
+PICTURE = np.random.default_rng(1).integers(0, 60_000, (9, 13, 3), np.uint16)
+GRIDS = np.random.default_rng(2).integers(0, 9, (2, 3, 5, 7)).astype(np.float32)
+
+
+def check_picture(path: Path) -> None:
+    """What `read_image` and `info` make of it."""
+    try:
+        picture = read_image(path)
+        assert picture.shape[2] == 3 and picture.dtype in (np.uint8, np.uint16)
+        assert inspect(path)["kind"] in ("video", "voxels")
+    except InputError as error:
+        check_message(error)
+
+
+@fuzzed(200)
+@given(st.data(), st.booleans())
+def test_png(tmp_path: Path, data: st.DataObject, deep: bool) -> None:
+    path = tmp_path / "1.png"
+    write_image(path, PICTURE if deep else (PICTURE >> 8).astype(np.uint8))
+    path.write_bytes(data.draw(mutated(path.read_bytes())))
+    check_picture(path)
+    try:
+        assert read_photo(path).dtype == np.uint8
+    except InputError as error:
+        check_message(error)
+
+
+@fuzzed(200)
+@given(st.data(), st.sampled_from([None, "zlib", "predictor", "tiles"]))
+def test_tiff(tmp_path: Path, data: st.DataObject, kind: str | None) -> None:
+    path = tmp_path / "1.tif"
+    if kind == "predictor":
+        write_image(path, PICTURE)
+    else:
+        tifffile.imwrite(path, PICTURE, photometric="rgb",
+                         tile=(16, 16) if kind == "tiles" else None,
+                         compression="zlib" if kind in ("zlib", "tiles") else None)
+    path.write_bytes(data.draw(mutated(path.read_bytes())))
+    check_picture(path)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".npy", ".npz"])
+def test_voxel_files(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"v{suffix}"
+    write_voxels(path, GRIDS, (2, 3, 5, 7), VoxelInfo(20_000.0, 0.01))
+    whole = path.read_bytes()
+
+    @fuzzed(200)
+    @given(mutated(whole))
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        try:
+            with VoxelFile(path) as file:
+                for number in range(min(len(file), 5)):
+                    grid = file[number]
+                    assert grid.shape == file.shape[1:] and grid.dtype == np.float32
+            assert inspect(path)["kind"] == "voxels"
+        except InputError as error:
+            check_message(error)
+
+    check()
