@@ -113,7 +113,8 @@ class Console:
         """Say why the program ends; with -vv also where `error` came from."""
         LOGGER.error("%s", text)
         if error is not None and self._verbosity >= 2:
-            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+            trace = "".join(traceback.format_exception(error))
+            click.echo("\n".join(map(printable, trace.splitlines())), err=True)
 
     def data(self, text: str) -> None:
         """Write a line of data to stdout, at once."""
@@ -121,7 +122,11 @@ class Console:
 
     def json(self, value: dict[str, Any]) -> None:
         """Write one object as a line of JSON to stdout, at once."""
-        click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+        # What JSON leaves as it is, a terminal may not: DEL, C1 controls, changes of direction;
+        # and names that are no Unicode cannot be written.
+        click.echo("".join(each if each.isprintable() else json.dumps(each)[1:-1]
+                           for each in text))
 
     def close(self) -> None:
         """Let go of the logger and the log file."""

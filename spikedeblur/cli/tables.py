@@ -35,12 +35,14 @@ def print_passes(rows: Sequence[Row]) -> None:
 def print_comparison(comparison: Comparison, first: str, second: str) -> None:
     """The table of ratios, and what only one of the two has."""
     from spikedeblur.benchmark.columns import RATIOS, telling
+    from spikedeblur.cli.console import printable
 
     console = _print(comparison.rows, telling(RATIOS, comparison.rows),
                      title=f"{second} over {first}; PSNR as the difference")
     for name, missing in ((first, comparison.only_in_first), (second, comparison.only_in_second)):
         for what in missing:
-            console.print(f"only in {name}: {what}", markup=False, highlight=False, soft_wrap=True)
+            console.print(printable(f"only in {name}: {what}"), markup=False, highlight=False,
+                          soft_wrap=True)
 
 
 def _print(rows: Sequence[Row], columns: Sequence[Column], title: str | None = None) -> Any:
@@ -49,6 +51,7 @@ def _print(rows: Sequence[Row], columns: Sequence[Column], title: str | None = N
     from rich.table import Table
 
     from spikedeblur.benchmark.columns import cell
+    from spikedeblur.cli.console import printable
 
     console = Console()
     console.width = max(console.width, WIDTH)
@@ -56,6 +59,6 @@ def _print(rows: Sequence[Row], columns: Sequence[Column], title: str | None = N
     for heading, _, form in columns:
         table.add_column(heading, justify="right" if form else "left")
     for row in rows:
-        table.add_row(*(escape(cell(row, column)) for column in columns))
+        table.add_row(*(escape(printable(cell(row, column))) for column in columns))
     console.print(table)
     return console
