@@ -27,7 +27,7 @@ from spikedeblur.geometry import (
     tile_to_spike,
     tile_trust,
 )
-from spikedeblur.memory import available_bytes
+from spikedeblur.memory import available_bytes, keep_freed
 from spikedeblur.models.planes import resample, shrink_factors
 from spikedeblur.tiling import MULTIPLE, OverlapAdd, Tile, TileGrid, check_tile, default_overlap
 
@@ -110,6 +110,8 @@ class TiledModel:
         check_tile(side, default_overlap(side) if overlap is None else overlap)
         self.model = model
         self.device = device or torch.device("cpu")
+        if self.device.type == "cpu":
+            keep_freed()
         self.precision = precision
         self._copies = Copies(self.device)
         self._wanted_tile = tile

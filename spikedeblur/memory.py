@@ -8,6 +8,10 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+# Names of glibc's mallopt: above the first, memory comes from the system piece by piece and goes
+# back at once; what is free beyond the second goes back, too.
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
+
 
 def available_bytes() -> int:
     """RAM that can be taken without swapping: the machine's, or what the control group leaves.
@@ -68,3 +72,15 @@ def give_back_freed() -> None:
     """Return to the system what is free but held for reuse, where the C library can (glibc)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def keep_freed() -> None:
+    """Have this process keep up to 2 GB that it has freed for reuse, where it can (glibc).
+
+    A network takes and frees large tensors all the time. Each would be new pages, which the system
+    has to fill with zeros first: a quarter of a pass's time.
+    """
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        library.mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)

@@ -17,7 +17,7 @@ from spikedeblur.benchmark.results import Result
 from spikedeblur.device import DTYPES, autocast, choose_precision, computes_bf16
 from spikedeblur.errors import SpikedeblurError
 from spikedeblur.inference import is_out_of_memory
-from spikedeblur.memory import give_back_freed, peak_rss_mb, reset_peak
+from spikedeblur.memory import give_back_freed, keep_freed, peak_rss_mb, reset_peak
 from spikedeblur.metrics import frame_psnr
 from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
@@ -108,6 +108,8 @@ def measure_pass(network: VRTSpike, name: str, size: Size, frames: int, *,
     fit into memory.
     """
     inputs = made_up_window(network, size, frames)
+    if inputs[0].device.type == "cpu":
+        keep_freed()
     try:
         # Apart from the others: a linear layer needs more memory while it is taken apart to count.
         with torch.inference_mode(), operation_counter() as counter:

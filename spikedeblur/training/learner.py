@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 
+from spikedeblur.memory import keep_freed
 from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.config import Config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
@@ -28,6 +29,8 @@ class Learner:
     def __init__(self, config: Config, model: VRTSpike, world: World) -> None:
         settings = config.TRAIN
         self.world = world
+        if world.device.type == "cpu":
+            keep_freed()
         self.clip_norm = settings.CLIP_NORM
         self.accumulation = settings.ACCUMULATION
         self.autocast_dtype = AUTOCAST.get(settings.PRECISION)
