@@ -30,6 +30,12 @@ MOVIE = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v"})
 TIME_GRIDS = {"matroska": Fraction(1, 1000), "webm": Fraction(1, 1000), "flv": Fraction(1, 1000),
               "mpegts": Fraction(1, 90_000), "mpeg": Fraction(1, 90_000), "gif": Fraction(1, 100)}
 _CANDIDATES = (("matroska", ".mkv"), ("mp4", ".mp4"), ("mov", ".mov"), ("avi", ".avi"))
+# These muxers write headers for any codec, but what is beside the ones they know is lost.
+_TAKE_ANYTHING = {
+    "mpegts": frozenset({"h264", "hevc", "mpeg2video", "aac", "ac3", "eac3", "mp2", "mp3", "dts",
+                         "truehd", "opus", "dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle"}),
+    "mpeg": frozenset({"mpeg1video", "mpeg2video", "ac3", "mp2", "mp3", "dts", "dvd_subtitle"}),
+}
 # Formats without times: frames follow each other at one rate.
 CONSTANT_RATE = frozenset({"avi", "yuv4mpegpipe", "rawvideo", "h264", "hevc"})
 
@@ -128,6 +134,9 @@ def container_of(path: Path) -> str:
 def can_hold(stream: Stream, container: str) -> bool:
     """Whether a header with a copy of `stream` can be written; it is tried in memory."""
     if stream.codec_context is None:
+        return False
+    named = _TAKE_ANYTHING.get(container)
+    if named is not None and stream.codec_context.codec.canonical_name not in named:
         return False
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:

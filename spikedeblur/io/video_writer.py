@@ -51,6 +51,7 @@ class VideoWriter:
         """
         self.path = Path(path)
         self.frames = 0
+        self._warnings: list[str] = []
         self._info = source
         self._size = (width or source.width, height or source.height)
         self._time_base = time_base or source.time_base
@@ -71,8 +72,11 @@ class VideoWriter:
 
     @property
     def warnings(self) -> list[str]:
-        """What of the input is not kept, as far as is known."""
-        return self._encoder.warnings + self._copier.warnings
+        """What of the input is not kept, as far as is known; new ones come at the end."""
+        for warning in self._encoder.warnings + self._copier.warnings:
+            if warning not in self._warnings:
+                self._warnings.append(warning)
+        return list(self._warnings)
 
     def __enter__(self) -> Self:
         return self

@@ -172,7 +172,8 @@ def test_matroska_says_that_it_rounds_times(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix,lost", [
     (".mp4", ["attachment"]), (".webm", ["audio", "attachment"]),
-    (".avi", ["chapters", "subtitle", "subtitle", "attachment"])])
+    (".avi", ["chapters", "subtitle", "subtitle", "attachment"]),
+    (".ts", ["chapters", "subtitle", "subtitle", "attachment"])])
 def test_what_a_container_cannot_hold_is_named_with_one_that_can(
         suffix: str, lost: list[str], tmp_path: Path) -> None:
     source = make_clip(tmp_path, Clip(suffix=".mkv", audio=True, subtitles=2, chapters=True,
@@ -182,6 +183,18 @@ def test_what_a_container_cannot_hold_is_named_with_one_that_can(
     assert len(named) == len(lost)
     for kind, warning in zip(lost, named, strict=True):
         assert kind in warning and "use .mkv" in warning
+
+
+def test_a_warning_that_comes_late_does_not_move_the_others(tmp_path: Path) -> None:
+    """Callers pass on what is new by its place."""
+    source = make_clip(tmp_path, Clip(subtitles=1, times=(0, 500, 1000, 1550, 2100)))
+    with open_video(source) as reader, create_video(tmp_path / "x.avi", reader.info) as writer:
+        early = writer.warnings
+        assert any("subtitle" in each for each in early)
+        for each in reader:
+            writer.write(each)
+    assert writer.warnings[:len(early)] == early
+    assert len(set(writer.warnings)) == len(writer.warnings) > len(early)
 
 
 def test_sound_before_zero_does_not_move_the_video(tmp_path: Path) -> None:
