@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -56,6 +57,7 @@ WITH_CODE = [page for page in PAGES
 def desk(request, tmp_path, monkeypatch, tiny_weights) -> Path:
     """The folder that the pages' commands run in; `spikedeblur` there is this source tree."""
     lay_out(tmp_path, streets=request.node.get_closest_marker("slow") is not None)
+    shutil.copy(tiny_weights, tmp_path / "best.safetensors")
     shim = tmp_path / "bin" / "spikedeblur"
     shim.parent.mkdir()
     shim.write_text(SHIM.format(short=shlex.join(SHORT), python=shlex.quote(sys.executable)))
