@@ -24,6 +24,7 @@ from spikedeblur.alignment.refinement import (
     Step,
 )
 from spikedeblur.alignment.search import Hypothesis, search
+from spikedeblur.errors import UsageError
 from spikedeblur.geometry import spike_to_video
 from spikedeblur.io.spike_source import (
     SpikeOptions,
@@ -61,6 +62,9 @@ def align(video: Path, spikes: Path, options: SpikeOptions | None = None,
     source = resolve_spike_source(spikes, options or SpikeOptions(), find_sidecar(spikes),
                                   duration_s=footage.duration_s,
                                   interval_s=footage.first_interval_s)
+    if source.crop is not None:
+        raise UsageError(f"a homography counts on the whole sensor (crop in the sidecar of {spikes}"
+                         ") - leave the crop out, and add it again when the rig is known")
     with source.open(footage.first_s) as stream:
         return Aligner(footage, source, stream, known or Known(), drift).run()
 

@@ -105,7 +105,8 @@ class Alignment:
         source = self.source
         rate_hz = exact(round(self.rate_hz, 6)) if self.drift else source.rate_hz
         return Sidecar(width=source.width, height=source.height, rate_hz=rate_hz,
-                       flip=source.flip, bit_order=source.bit_order,
+                       flip=source.flip, bit_order=source.bit_order, key=source.key,
+                       layout=None if source.layout == "plain" else source.layout,
                        offset_s=_rounded(self.offset_s), exposure_s=_rounded(self.exposure_s),
                        homography=tuple(float(f"{each:.9g}") for each in self.homography))
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from spikedeblur.alignment.findings import Alignment, Errors
 from spikedeblur.cli.main import main
 from spikedeblur.io.images import read_image
-from spikedeblur.io.sidecar import read_sidecar
+from spikedeblur.io.sidecar import Sidecar, read_sidecar
+from spikedeblur.io.spike_source import SpikeOptions, resolve_spike_source
 from tests.alignment.rigs import Rig, mean_distance, random_rig, record
 
 SMALL = Rig(size=(160, 120), spike_size=(96, 72), rate_hz=2500, frames=10, exposure=0.6,
@@ -49,6 +53,27 @@ def test_a_rig_is_found(small, capsys):
     assert overlay.shape == (120, 160, 3)
     seams = np.abs(overlay[..., 0] - overlay[..., 1])
     assert np.median(seams) < 8 and np.array_equal(overlay[..., 1], overlay[..., 2])
+
+
+def test_a_crop_is_refused_since_a_homography_counts_on_the_sensor(small, tmp_path, capsys):
+    for name in ("blurry.mkv", "spikes.dat"):
+        shutil.copy(small / name, tmp_path / name)
+    (tmp_path / "spikes.toml").write_text("crop = [2, 2, 80, 60]")
+    assert called(SMALL, tmp_path, "-o", str(tmp_path / "out.toml")) == 2
+    assert "leave the crop out" in capsys.readouterr().err
+
+
+def test_how_the_file_is_stored_is_said_again(tmp_path):
+    np.savez(tmp_path / "s.npz", spk=np.zeros((4, 5, 6), bool), other=np.zeros(1))
+    options = SpikeOptions(rate_hz=Fraction(2000), key="spk")
+    source = resolve_spike_source(tmp_path / "s.npz", options)
+    homography = (2.0, 0.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.0, 1.0)
+    found = Alignment(replace(source, layout="sps10"), -0.5, 0.01, 2000.0, homography, 0.02,
+                      Errors(0, 0, 0), 0.9, 5, 0.0).sidecar()
+    assert found == Sidecar(width=6, height=5, rate_hz=Fraction(2000), flip=False,
+                            bit_order="little", layout="sps10", key="spk",
+                            offset_s=Fraction(-1, 2), exposure_s=Fraction(1, 100),
+                            homography=homography)
 
 
 def test_what_exists_is_kept(small, tmp_path, capsys):

@@ -32,6 +32,15 @@ def test_any_size_is_found(tmp_path, width, height):
     assert found.likeness > 0.5 and f"rows of {width} resemble" in found.reason
 
 
+def test_pixels_without_a_picture_have_no_width(tmp_path):
+    rng = np.random.default_rng(0)
+    charge, light = rng.random((48, 72)), rng.uniform(0.1, 0.6, (48, 72))
+    planes = [np.floor(charge + (tick + 1) * light) > np.floor(charge + tick * light)
+              for tick in range(160)]
+    (tmp_path / "s.dat").write_bytes(plain(np.array(planes)))
+    assert likely_plane(tmp_path / "s.dat") is None
+
+
 def test_known_cameras_and_header_columns(tmp_path):
     spikes = scene(250, 400, 24)
     for name, write in (("plain", plain), ("sps10", sps10)):
