@@ -24,8 +24,7 @@ from spikedeblur.alignment.refinement import (
     Step,
 )
 from spikedeblur.alignment.search import Hypothesis, search
-from spikedeblur.errors import UsageError
-from spikedeblur.geometry import spike_to_video
+from spikedeblur.geometry import placed, spike_to_video
 from spikedeblur.io.spike_source import (
     SpikeOptions,
     SpikeSource,
@@ -40,7 +39,7 @@ FARTHEST_LAG = 6.0  # frame intervals either way
 LAG_STEP = 0.5
 COARSE_PIXELS, FINE_PIXELS = 12_000, 60_000
 COARSE_KNOTS, FINE_KNOTS = 8, 24  # per frame interval
-COARSE_SIGMA, FINE_SIGMAS = 3.0, (2.0, 1.0)
+COARSE_SIGMA, FINE_SIGMAS = 3.0, (2.0, 0.8)
 TRIED = 5  # hypotheses that are refined
 FIRST_EXPOSURE = 0.7
 DRIFT_SIGMAS = 4.0
@@ -62,9 +61,6 @@ def align(video: Path, spikes: Path, options: SpikeOptions | None = None,
     source = resolve_spike_source(spikes, options or SpikeOptions(), find_sidecar(spikes),
                                   duration_s=footage.duration_s,
                                   interval_s=footage.first_interval_s)
-    if source.crop is not None:
-        raise UsageError(f"a homography counts on the whole sensor (crop in the sidecar of {spikes}"
-                         ") - leave the crop out, and add it again when the rig is known")
     with source.open(footage.first_s) as stream:
         return Aligner(footage, source, stream, known or Known(), drift).run()
 
@@ -89,8 +85,16 @@ class Aligner:
             self.fixed.append(EXPOSURE)
         self.matrix = None
         if known.homography is not None:
-            self.matrix = spike_to_video(self.spike_size, footage.size, known.homography)
+            seen = placed(self.spike_size, footage.size, crop_start=self._crop_start,
+                          homography=known.homography)
+            self.matrix = spike_to_video(self.spike_size, footage.size, seen)
             self.fixed += range(GEOMETRY)
+
+    @property
+    def _crop_start(self) -> tuple[int, int]:
+        """Left and top, in the sensor, of the part of it that is read."""
+        left, top, *_ = self.source.crop or (0, 0)
+        return left, top
 
     def run(self) -> Alignment:
         """Search, refine and judge."""
@@ -206,8 +210,8 @@ class Aligner:
         offset_s = self.offset_s + state.lag * interval - state.drift * mean_s
         return Alignment(self.source, offset_s / (1 - state.drift),
                          min(state.exposure, 1.0) * interval, self.rate_hz * (1 - state.drift),
-                         _as_sidecar(state.matrix), interval, errors, step.correlation,
-                         step.frames, refiner.seen_s(state) - interval / 2)
+                         _as_sidecar(state.matrix, self._crop_start), interval, errors,
+                         step.correlation, step.frames, refiner.seen_s(state) - interval / 2)
 
 
 def distinct(hypotheses: Sequence[Hypothesis], video_size: tuple[int, int],
@@ -232,8 +236,9 @@ def apart(one: np.ndarray, other: np.ndarray, video_size: tuple[int, int]) -> fl
     return float(np.linalg.norm(moved[:2] / moved[2] - points, axis=0).mean())
 
 
-def _as_sidecar(matrix: np.ndarray) -> tuple[float, ...]:
-    """Centre of the first pixel at (0.5, 0.5) -> at (0, 0)."""
+def _as_sidecar(matrix: np.ndarray, crop_start: tuple[int, int]) -> tuple[float, ...]:
+    """From the part that is read, first pixel centred on (0.5, 0.5), to the sensor, on (0, 0)."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
-    moved = np.linalg.inv(half) @ matrix @ half
+    into_crop = np.array([[1, 0, -crop_start[0]], [0, 1, -crop_start[1]], [0, 0, 1.0]])
+    moved = np.linalg.inv(half) @ matrix @ half @ into_crop
     return tuple((moved / moved[2, 2]).ravel().tolist())

@@ -107,6 +107,7 @@ class Alignment:
         return Sidecar(width=source.width, height=source.height, rate_hz=rate_hz,
                        flip=source.flip, bit_order=source.bit_order, key=source.key,
                        layout=None if source.layout == "plain" else source.layout,
+                       crop=source.crop,
                        offset_s=_rounded(self.offset_s), exposure_s=_rounded(self.exposure_s),
                        homography=tuple(float(f"{each:.9g}") for each in self.homography))
 

@@ -55,14 +55,6 @@ def test_a_rig_is_found(small, capsys):
     assert np.median(seams) < 8 and np.array_equal(overlay[..., 1], overlay[..., 2])
 
 
-def test_a_crop_is_refused_since_a_homography_counts_on_the_sensor(small, tmp_path, capsys):
-    for name in ("blurry.mkv", "spikes.dat"):
-        shutil.copy(small / name, tmp_path / name)
-    (tmp_path / "spikes.toml").write_text("crop = [2, 2, 80, 60]")
-    assert called(SMALL, tmp_path, "-o", str(tmp_path / "out.toml")) == 2
-    assert "leave the crop out" in capsys.readouterr().err
-
-
 def test_how_the_file_is_stored_is_said_again(tmp_path):
     np.savez(tmp_path / "s.npz", spk=np.zeros((4, 5, 6), bool), other=np.zeros(1))
     options = SpikeOptions(rate_hz=Fraction(2000), key="spk")
@@ -81,6 +73,20 @@ def test_what_exists_is_kept(small, tmp_path, capsys):
     out.write_text("width = 1")
     assert called(SMALL, small, "-o", str(out)) == 1
     assert "-y" in capsys.readouterr().err and out.read_text() == "width = 1"
+
+
+def test_a_known_rig_is_found_again_on_a_part_of_the_sensor(small, tmp_path):
+    """A crop moves the pixels that are read, not the homography, which counts on the sensor."""
+    shutil.copy(small / "spikes.dat", tmp_path)
+    shutil.copy(small / "blurry.mkv", tmp_path)
+    (tmp_path / "spikes.toml").write_text("width = 96\nheight = 72\nrate_hz = 2500.0\n"
+                                          "crop = [8, 6, 80, 60]\n")
+    homography = ",".join(map(str, SMALL.homography))
+    assert called(SMALL, tmp_path, "-y", "--fix", f"homography={homography}") == 0
+    found = read_sidecar(tmp_path / "spikes.toml")
+    offset, exposure, distance = errors(SMALL, found)
+    assert abs(offset) < 0.02 and abs(exposure) < 0.02 and distance < 1e-3
+    assert found.crop == (8, 6, 80, 60) and (found.width, found.height) == (96, 72)
 
 
 @pytest.mark.parametrize(("fix", "complaint"), [
