@@ -21,7 +21,7 @@ from spikedeblur.io.image_files import read_image, write_image
 from spikedeblur.io.video_info import FALLBACK_RATE, VideoFrame, VideoInfo
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
-_NUMBER = re.compile(r"%0?(\d*)d")
+_NUMBER = re.compile(r"%0?(\d{0,2})d")
 
 
 def is_image_sequence(path: Path | str) -> bool:
@@ -165,7 +165,7 @@ class ImageSequenceWriter:
             rgb = ((rgb.astype(np.uint32) + 128) // 257).astype(np.uint8)
         number = self._first + self.frames
         self.frames += 1
-        name = self.path.name % number if self._numbered else self.path.name
+        name = _numbered(self.path.name, number) if self._numbered else self.path.name
         self._guard(lambda: write_image(self._folder / name, rgb))
 
     def append(self, folder: Path) -> None:
@@ -185,6 +185,11 @@ class ImageSequenceWriter:
             action()
         except OSError as error:
             raise cannot_write(self.path, error) from error
+
+
+def _numbered(pattern: str, number: int) -> str:
+    """The name with its number; what else there is of percent signs stays."""
+    return _NUMBER.sub(lambda match: f"{number:0{int(match[1] or 1)}}", pattern, count=1)
 
 
 def _matches(pattern: Path) -> list[tuple[Path, re.Match[str]]]:

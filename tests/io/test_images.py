@@ -14,7 +14,7 @@ import tifffile
 from spikedeblur.errors import InputError, OutputError, UsageError
 from spikedeblur.io.images import read_image, write_image
 from spikedeblur.io.video import create_video, open_video
-from spikedeblur.io.video_info import VideoInfo
+from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
 
 def noise(dtype: type, count: int = 3) -> np.ndarray:
@@ -144,3 +144,13 @@ def test_a_sequence_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 def _one(folder: Path) -> Path:
     write_image(folder / "one.png", noise(np.uint8)[0])
     return folder / "one.png"
+
+
+@pytest.mark.parametrize(("pattern", "name"), [
+    ("%03d%s.png", "001%s.png"), ("%d%%%n.tif", "1%%%n.tif"), ("a%0d%d.png", "a1%d.png"),
+    ("%0999999999d.png", "%0999999999d.png")])
+def test_percent_signs_in_names_are_no_programs(pattern: str, name: str, tmp_path: Path) -> None:
+    info = VideoInfo.synthetic(33, 21, 25)
+    with create_video(tmp_path / pattern, info) as writer:
+        writer.write(VideoFrame(0, 0, Fraction(1, 25), 1, Fraction(1, 25), noise(np.uint8)[0]))
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
