@@ -28,7 +28,7 @@ def restored(restorer, selection, frames):
             if each.exposed.wanted}, len(exposed)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 14), min_size=1, max_size=4), st.integers(1, 6),
        st.integers(1, 9), st.data())
 def test_some_segments_come_out_as_from_the_whole(shots, window, length, data):

@@ -59,7 +59,7 @@ def joined(unjoined: Job, folder: Path, name: str, content: bytes) -> Path | Non
     return parts.output if parts.output.exists() else None
 
 
-@fuzzed()
+@fuzzed(20)
 @given(st.data())
 def test_bytes(unjoined: Job, tmp_path: Path, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted(Parts(unjoined.output).folder.glob("*.*"))))
@@ -80,7 +80,7 @@ def change(tree: Any, data: st.DataObject) -> Any:
     return tree
 
 
-@fuzzed()
+@fuzzed(20)
 @given(st.data())
 def test_values_under_a_seal_that_fits(unjoined: Job, tmp_path: Path, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted(Parts(unjoined.output).folder.glob("*.json"))))

@@ -42,7 +42,8 @@ def limited(job: Job, size: int, *options: str) -> tuple[int, str]:
     return outcome_in_child(run)
 
 
-@pytest.mark.parametrize("size", [0, 300, 1500])
+@pytest.mark.parametrize("size", [
+    pytest.param(0, marks=pytest.mark.slow), 300, 1500])
 def test_a_limit_that_no_segment_fits_into(job, size):
     """Which file is the first to be too large depends on the format."""
     status, said = limited(job, size)

@@ -256,13 +256,13 @@ def damaged(half_done: Job, whole: Job, folder: Path, seed: int) -> None:
         assert_same_video(whole.output, job.output)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_damage_anywhere_is_noticed(half_done, whole, tmp_path, seed):
     damaged(half_done, whole, tmp_path / "job", seed)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 200))
+@pytest.mark.parametrize("seed", range(1, 200))
 def test_damage_in_many_places_is_noticed(half_done, whole, tmp_path, seed):
     damaged(half_done, whole, tmp_path / "job", seed)
 

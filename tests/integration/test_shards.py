@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -202,14 +203,14 @@ def test_the_array_job_of_the_page(tmp_path, monkeypatch):
         frame.time for frame in frames_of(tmp_path / "input.mp4")]
 
 
-@pytest.fixture
-def unjoined(done, tmp_path, monkeypatch) -> Job:
+@pytest.fixture(scope="module")
+def all_done(done, tmp_path_factory) -> Job:
     """A job whose shards are all done, the last one stopped before it joined them."""
     def stopped(*_arguments, **_options):
         raise InUseError("another process joins - wait")
 
-    job = another(done, tmp_path)
-    with monkeypatch.context() as patch:
+    job = another(done, tmp_path_factory.mktemp("all"))
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spikedeblur.segmented.join", stopped)
         for index in (2, 1):
             assert main(["join", str(job.output)]) == 1
@@ -218,13 +219,26 @@ def unjoined(done, tmp_path, monkeypatch) -> Job:
     return job
 
 
-def test_join_puts_together_what_is_there(done, unjoined, capsys):
-    video = unjoined.video.rename(unjoined.video.with_name("moved.mp4"))
+@pytest.fixture
+def unjoined(all_done, tmp_path) -> Job:
+    """The same, to be joined."""
+    return all_done.copy(tmp_path / "job")
+
+
+@pytest.fixture
+def moved(all_done) -> Iterator[Path]:
+    """The video, which has been moved for a while."""
+    place = all_done.video
+    yield place.rename(place.with_name("moved.mp4"))
+    place.with_name("moved.mp4").rename(place)
+
+
+def test_join_puts_together_what_is_there(done, unjoined, moved, capsys):
     parts = Parts(unjoined.output).folder
     assert main(["join", str(parts)]) == 1 and "clip.mp4" in capsys.readouterr().err
     assert main(["join", str(parts), "--video", str(done.output)]) == 1
     assert "is not the video" in capsys.readouterr().err
-    assert main(["join", str(parts), "--video", str(video), "--json"]) == 0
+    assert main(["join", str(parts), "--video", str(moved), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["event"], told["frames"], told["output"]) == ("done", FRAMES,
                                                                str(unjoined.output))
