@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from corridor import Stations, draw
 
 from spikedeblur import voxelize
 from spikedeblur.cli.main import main
@@ -21,9 +22,6 @@ from spikedeblur.io.spike_source import SpikeOptions, find_sidecar, resolve_spik
 from spikedeblur.io.video import open_video
 from spikedeblur.resample import resize
 from spikedeblur.sample.picture import draw_street
-
-sys.path.insert(0, str(Path(__file__).parent))
-from corridor import Stations, draw
 
 HERE = Path(__file__).parent
 FRAME = 11  # of the sample: one that is blurred a good deal
