@@ -43,6 +43,8 @@ def plan_jobs(videos: Sequence[Path], spikes: Sequence[Path], output: Path | Non
     if output is not None and (output_dir is not None or len(videos) > 1):
         raise UsageError(f"one output for several videos, or beside --output-dir ({output}) - "
                          "give --output-dir DIR alone")
+    if any(not video.name for video in videos):
+        raise UsageError("a video has no name ('' or a root folder given) - name a file")
     if PIPE in videos and (len(videos) > 1 or output_dir is not None):
         raise UsageError("standard input (-) beside other videos or --output-dir - "
                          "deblur it alone, with -o")

@@ -18,7 +18,7 @@ import click
 
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.status import ExitStatus
-from spikedeblur.errors import SpikedeblurError
+from spikedeblur.errors import SpikedeblurError, shown
 
 COMMANDS = ("deblur", "join", "align", "info", "voxelize", "simulate", "train", "benchmark")
 EPILOG = """\b
@@ -125,6 +125,11 @@ def _run(args: Sequence[str] | None, console: Console) -> int:
     except SystemExit as error:  # click's own, after shell completion
         return int(error.code or ExitStatus.OK)
     except Exception as error:
+        if isinstance(error, OSError) and error.filename and not isinstance(error, BrokenPipeError):
+            # What the system says of a name that no check has foreseen, such as one too long.
+            console.error(f"cannot use {shown(os.fspath(error.filename))} ({error.strerror}) - "
+                          "check the name and permissions", error)
+            return ExitStatus.FAILED
         console.error(f"{type(error).__name__}: {error} (this is a bug) - "
                       "run again with -vv and report what it shows", error)
         return ExitStatus.FAILED

@@ -64,7 +64,7 @@ def command(console: Console, *, recordings: tuple[Path, ...], videos: tuple[Pat
     failed = []
     for number, spikes in enumerate(recordings):
         video = videos[min(number, len(videos) - 1)] if videos else None
-        named = spikes.with_suffix(".tif")
+        named = (spikes if spikes.name else spikes.absolute()).with_suffix(".tif")
         out = output or (named if output_dir is None else output_dir / named.name)
         shown = preview and Path(str(preview).replace(STEM, spikes.stem))
         try:

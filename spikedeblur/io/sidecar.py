@@ -73,7 +73,8 @@ COMMENTS = {
 
 def sidecar_path(spikes: Path | str) -> Path:
     """Where the sidecar of a spike file stands."""
-    return Path(spikes).with_suffix(".toml")
+    path = Path(spikes).absolute() if Path(spikes).name == "" else Path(spikes)
+    return path.with_suffix(".toml") if path.name else path / ".toml"
 
 
 def read_sidecar(path: Path | str) -> Sidecar:
