@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.restorers import Restored
-from spikedeblur.selection import WHOLE
+from spikedeblur.segments.selection import WHOLE
 from spikedeblur.sinks import VideoSinks
 from spikedeblur.tally import Tally
 

@@ -37,13 +37,13 @@ from spikedeblur.io.spike_source import SpikeOptions
 from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.job import Job, describe_job
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.restorers import ClassicalRestorer, NetRestorer, Restored, Restorer
-from spikedeblur.segmented import SEGMENT_FRAMES, SegmentedOutput, can_be_segmented
-from spikedeblur.selection import WHOLE, Selection
-from spikedeblur.shards import Shard
+from spikedeblur.segments.job import Job, describe_job
+from spikedeblur.segments.segmented import SEGMENT_FRAMES, SegmentedOutput, can_be_segmented
+from spikedeblur.segments.selection import WHOLE, Selection
+from spikedeblur.segments.shards import Shard
 from spikedeblur.slowmotion import SlowMotion
 from spikedeblur.tally import Tally
 

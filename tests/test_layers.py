@@ -15,12 +15,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 BASE = {"errors", "quantities", "memory"}
 MIDDLE = {"io", "timeline", "geometry", "voxel", "classical", "light", "resample", "windows",
-          "cuts", "firing", "ahead", "copies", "interruption", "shards", "tiling", "models",
+          "cuts", "firing", "ahead", "copies", "interruption", "tiling", "models",
           "metrics", "device", "operations"}
 UPPER = {"pipeline", "exposures", "inference", "restorers", "sinks", "slowmotion", "tally",
-         "inspection", "recordings", "previews", "selection", "job", "parts", "open_segment",
-         "segmented", "destinations", "joining", "alignment", "training", "benchmark", "speed",
-         "report", "sample"}
+         "inspection", "recordings", "previews", "segments", "destinations", "alignment",
+         "training", "benchmark", "speed", "report", "sample"}
 TOP = {"cli", "__main__"}
 HEAVY = {"torch", "numpy", "av", "rich", "tifffile", "pydantic", "yaml", "einops", "torchmetrics"}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spikedeblur.exposures import expose
 from spikedeblur.inference import TiledModel
 from spikedeblur.restorers import ClassicalRestorer, NetRestorer
-from spikedeblur.selection import WHOLE, Selection
+from spikedeblur.segments.selection import WHOLE, Selection
 from tests.recordings import frame_at
 
 

@@ -25,7 +25,7 @@ from spikedeblur.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from spikedeblur.pipeline import Deblurrer
-    from spikedeblur.shards import Shard
+    from spikedeblur.segments.shards import Shard
 
 
 @click.command("deblur")
@@ -182,7 +182,7 @@ def _deblur(console: Console, deblurrer: Deblurrer, job: Job, *, event: str, sha
 
 def _shard(console: Console, given: str | None) -> Shard:
     """The part of the work to do: as given, else as the launcher of this process has it."""
-    from spikedeblur.shards import Shard, shard_of_environment
+    from spikedeblur.segments.shards import Shard, shard_of_environment
 
     if given is not None:
         return Shard.parse(given)
@@ -194,7 +194,7 @@ def _shard(console: Console, given: str | None) -> Shard:
 
 def _is_finished(output: Path, tidy: bool = False) -> bool:
     """Whether nothing is left to do for `output`. tidy: remove what a kill may have left then."""
-    from spikedeblur.parts import Parts, is_finished
+    from spikedeblur.segments.parts import Parts, is_finished
 
     finished = is_finished(output)
     if finished and tidy:

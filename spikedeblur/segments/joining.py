@@ -14,8 +14,8 @@ from spikedeblur.io.segments import delay_of, timed_packets
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.io.video_writer import VideoWriter
-from spikedeblur.job import fingerprint_of_video
-from spikedeblur.parts import Parts, Segment, SegmentFile
+from spikedeblur.segments.job import fingerprint_of_video
+from spikedeblur.segments.parts import Parts, Segment, SegmentFile
 from spikedeblur.sinks import VideoSinks, rehearse
 from spikedeblur.slowmotion import SlowMotion
 from spikedeblur.tally import Tally

@@ -10,8 +10,8 @@ from spikedeblur.io.images import ImageSequenceWriter, is_image_sequence
 from spikedeblur.io.segments import SegmentWriter
 from spikedeblur.io.video import Writer
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.parts import Parts, Segment, SegmentFile, checksum
 from spikedeblur.restorers import Restored
+from spikedeblur.segments.parts import Parts, Segment, SegmentFile, checksum
 from spikedeblur.sinks import VideoSinks
 from spikedeblur.tally import Tally
 

@@ -24,12 +24,12 @@ from spikedeblur.io.lock import InUseError, exclusive
 from spikedeblur.io.pipes import is_pipe
 from spikedeblur.io.segments import segment_format
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.job import Job
-from spikedeblur.joining import join
-from spikedeblur.open_segment import OpenSegment
-from spikedeblur.parts import End, Parts
 from spikedeblur.restorers import Restored
-from spikedeblur.shards import Shard
+from spikedeblur.segments.job import Job
+from spikedeblur.segments.joining import join
+from spikedeblur.segments.open_segment import OpenSegment
+from spikedeblur.segments.parts import End, Parts
+from spikedeblur.segments.shards import Shard
 from spikedeblur.sinks import rehearse
 from spikedeblur.slowmotion import SlowMotion
 from spikedeblur.tally import Tally

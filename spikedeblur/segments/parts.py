@@ -28,7 +28,7 @@ from spikedeblur.errors import OutputError, UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.images import existing_images, images_in, is_image_sequence
 from spikedeblur.io.sealed import read_sealed, write_sealed
-from spikedeblur.job import Job
+from spikedeblur.segments.job import Job
 from spikedeblur.sinks import comparison_path
 from spikedeblur.tally import Tally
 

@@ -1,0 +1,1 @@
+"""Work on a video in segments: planned, shared, kept through interruptions, joined."""
