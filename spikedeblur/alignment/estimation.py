@@ -192,7 +192,7 @@ class Aligner:
 
     def _judged(self, refiner: Refiner, state: State, step: Step) -> Alignment:
         """The findings, unless they are not sure enough."""
-        if step.frames == 0 or step.correlation < LEAST_CORRELATION:
+        if step.frames == 0 or not step.correlation >= LEAST_CORRELATION:  # nan, too
             raise cannot_tell(f"where frames and spikes show the same (correlation "
                               f"{step.correlation:.2f} at best)", "check --spike-size, --flip and "
                               "--offset")

@@ -79,8 +79,10 @@ def normal_equations(columns: torch.Tensor, rate: torch.Tensor, basis: torch.Ten
 def solve(basis: torch.Tensor, weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """Weighted least squares: basis (..., P, 2), weights (..., P), values (..., P, n)."""
     weighted = (basis * weights[..., None]).transpose(-1, -2)
-    normal = weighted @ basis + 1e-9 * torch.eye(basis.shape[-1])
-    return torch.linalg.solve(normal, weighted @ values)
+    normal = (weighted @ basis).double()
+    size = normal.diagonal(dim1=-2, dim2=-1).sum(dim=-1)[..., None, None]
+    held = normal + (1e-7 * size + 1e-9) * torch.eye(basis.shape[-1])  # a plain wall is singular
+    return torch.linalg.solve(held, (weighted @ values).double()).to(values.dtype)
 
 
 def correlation_of(spikes: torch.Tensor, video: torch.Tensor, weights: torch.Tensor) -> float:

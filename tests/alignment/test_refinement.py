@@ -83,6 +83,12 @@ def test_least_squares_are_numpys():
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
+def test_a_plain_wall_has_a_least_square_too():
+    basis = torch.stack([torch.ones(50), torch.full((50,), 0.3)], dim=-1)
+    found = basis @ solve(basis, torch.ones(50), torch.full((50, 1), 0.7))
+    np.testing.assert_allclose(found, 0.7, atol=1e-4)
+
+
 def test_what_does_not_fit_has_little_weight():
     rng = np.random.default_rng(4)
     video = torch.from_numpy(rng.random((4, 900))).float()
