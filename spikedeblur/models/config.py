@@ -269,7 +269,7 @@ def _refuse_unknown(tree: Any, section: type[BaseModel], source: str, prefix: st
 
 def _name(key: object) -> str:
     """A key as a message names it."""
-    return key if isinstance(key, str) and len(key) <= 40 else shown(key)
+    return key if isinstance(key, str) and len(key) <= 40 and key.isprintable() else shown(key)
 
 
 def _section_of(annotation: Any) -> type[BaseModel] | None:

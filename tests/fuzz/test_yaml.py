@@ -68,6 +68,8 @@ def test_spoilt_configurations(content: bytes) -> None:
        SCALARS)
 @example("K", ["DATA"], "2001-99-99")
 @example("DATA", [], "\x0c")
+@example("\nDATA", [], "1")
+@example("\nK", ["DATA"], "1")
 def test_overrides(key: str, sections: list[str], value: str) -> None:
     try:
         load_config("small", [f"{'.'.join([*sections, key])}={value}"])
