@@ -60,6 +60,6 @@ def test_letters_typed_become_words(shell, tmp_path):
         setup = f'eval "$(_SPIKEDEBLUR_COMPLETE={shell}_source spikedeblur)"'
         terminal.type(f"{before}{setup}; echo re''ady\n", until="ready")
         terminal.type("spikedeblur vox\t", until="voxelize ")
-        terminal.type("--bi\t", until="--bins ")
+        terminal.type("--bin\t", until="--bins ")
     finally:
         terminal.close()
