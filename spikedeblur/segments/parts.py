@@ -76,7 +76,7 @@ class Parts:
         self.output = output
         self.folder = output.with_name(f"{output.name}.parts")
         self._job_file = self.folder / "job.json"
-        self._verified: dict[int, Segment] = {}
+        self._verified: set[int] = set()  # numbers alone: their times would grow with the video
 
     @property
     def job(self) -> Job | None:
@@ -128,7 +128,7 @@ class Parts:
     def add(self, number: int, segment: Segment) -> None:
         """Note that a segment is done. Raises `OutputError`."""
         write_sealed(self._record(number), segment)
-        self._verified[number] = segment
+        self._verified.add(number)
 
     def note_end(self, end: End) -> None:
         """Note how long the video is. Raises `OutputError`."""
@@ -146,16 +146,15 @@ class Parts:
 
     def segment(self, number: int) -> Segment | None:
         """A segment that is done, and whole; one that is not is told of, and forgotten."""
-        if number in self._verified:
-            return self._verified[number]
         if not self._record(number).exists():
             return None
         segment = read_sealed(self._record(number), Segment)
-        if segment is None or not self._is_whole(number, segment):
+        known = number in self._verified
+        if segment is None or not (known or self._is_whole(number, segment)):
             LOGGER.warning("segment %d in %s is damaged: it is made again", number, self.folder)
             self._record(number).unlink(missing_ok=True)
             return None
-        self._verified[number] = segment
+        self._verified.add(number)
         return segment
 
     def missing(self, numbers: Iterable[int]) -> Iterator[int]:
