@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 SPS100_LINES = [*range(500, 0, -1), *range(1, 501)]
 
@@ -51,3 +52,30 @@ def write_folder(folder: Path, planes: np.ndarray, ticks: list[int]) -> None:
     folder.mkdir()
     for number, part in enumerate(np.split(planes, np.cumsum(ticks)[:-1])):
         (folder / f"{number}.dat").write_bytes(plain(part))
+
+
+def planes_of(ticks: int, height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Random spikes, three in ten."""
+    return np.random.default_rng(seed).random((ticks, height, width)) < 0.3
+
+
+RATE = {"rate_hz": 20_000}
+SMALL = planes_of(40, 9, 12)
+ARRAYS = [".npy", ".npz", ".packed.npz", ".h5"]
+
+
+def saved(folder: Path, suffix: str, spikes: np.ndarray, name: str = "spk",
+          **others: np.ndarray) -> Path:
+    """An array file of `spikes` under `name`, and others where the format holds several."""
+    path = folder / f"s{suffix}"
+    if suffix == ".npy":
+        np.save(path, spikes)
+    elif suffix == ".h5":
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(path, "w") as file:
+            for key, value in {name: spikes, **others}.items():
+                file.create_dataset(key, data=value, chunks=True, compression="gzip")
+    else:
+        save = np.savez_compressed if suffix == ".packed.npz" else np.savez
+        save(path, **{name: spikes, **others})
+    return path
