@@ -53,14 +53,14 @@ Size = tuple[int, int]
                    "[default: 5 frames or 1 pass]")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
               help="What computes: auto takes a GPU where there is one.")
-@click.option("--precision", "precisions", multiple=True, default=["auto"], show_default="auto",
+@click.option("--precision", "precisions", multiple=True, default=["auto"], show_default=True,
               type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
               help="Numbers the network computes with; repeatable.")
 @click.option("--tile", "tiles", type=TILE, multiple=True,
               help="Side of the network's tiles in pixels; repeatable.  [default: auto]")
 @click.option("--threads", type=click.IntRange(min=1), multiple=True, metavar="N",
               help="CPU threads; repeatable.  [default: all cores]")
-@click.option("--isolate/--no-isolate", default=True, show_default="isolate",
+@click.option("--isolate/--no-isolate", default=True, show_default=True,
               help="Run each method in a process of its own, so that its memory is its own.")
 @click.option("--compare", nargs=2, type=click.Path(path_type=Path), metavar="A.json B.json",
               help="Measure nothing: print what B has over A, two files of --json.")

@@ -63,7 +63,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     "help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("-V", "--version", is_flag=True, is_eager=True, expose_value=False,
               callback=_print_version, help="Show the version and exit.")
-@click.option("-v", "--verbose", count=True,
+@click.option("-v", "--verbose", count=True, show_default=False,
               help="Say more; -vv also shows where an error came from.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--log-file", type=click.Path(dir_okay=False), metavar="F",

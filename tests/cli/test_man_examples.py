@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
+from spikedeblur.cli.main import COMMANDS, root
 from spikedeblur.io.sidecar import read_sidecar
 from spikedeblur.io.spikes import SpikeStream
 from tests.documents import parse_call, program_calls
@@ -35,6 +37,22 @@ def test_every_example_is_a_command_the_parser_takes(page):
     for arguments in calls:
         if arguments:  # none where the shell sets completion up
             parse_call(arguments)
+
+
+def test_every_option_has_an_example():
+    """On the page of its command; how spikes are read is shown on that of deblur."""
+    named = {page.name: set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", "\n".join(examples(page))))
+             for page in MAN.glob("*.1")}
+    shared = named["spikedeblur-deblur.1"]
+    for name in COMMANDS:
+        command = root.get_command(click.Context(root), name)
+        assert command is not None
+        for option in command.params:
+            if isinstance(option, click.Option):
+                shown = named[f"spikedeblur-{name}.1"]
+                if (option.envvar or "").startswith("SPIKEDEBLUR_"):
+                    shown = shown | shared
+                assert shown & {*option.opts, *option.secondary_opts}, (name, option.opts)
 
 
 def test_the_sidecar_of_the_format_page_reads(tmp_path):
