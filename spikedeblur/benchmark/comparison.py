@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedeblur.errors import InputError
+from spikedeblur.io.limits import check_regular
 
 KEYS = ("group", "case", "network", "method", "precision", "threads", "tile")
 QUALITY = ("psnr", "ssim", "psnr_y", "ssim_y", "temporal", "lpips")
@@ -45,6 +46,7 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
 
 def read_benchmark(path: Path) -> dict[str, Any]:
     """What `benchmark --json` has written. Raises `InputError` for anything else."""
+    check_regular("benchmark", path)
     try:
         if path.stat().st_size > LARGEST:
             raise ValueError("too large")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -64,7 +65,7 @@ def command(console: Console, *, recordings: tuple[Path, ...], videos: tuple[Pat
     failed = []
     for number, spikes in enumerate(recordings):
         video = videos[min(number, len(videos) - 1)] if videos else None
-        named = (spikes if spikes.name else spikes.absolute()).with_suffix(".tif")
+        named = _named_after(spikes)
         out = output or (named if output_dir is None else output_dir / named.name)
         shown = preview and Path(str(preview).replace(STEM, spikes.stem))
         try:
@@ -78,6 +79,13 @@ def command(console: Console, *, recordings: tuple[Path, ...], videos: tuple[Pat
         console.error(f"{len(failed)} of {len(recordings)} recordings failed ({', '.join(failed)})"
                       " - the reasons are above")
     return ExitStatus.FAILED if failed else ExitStatus.OK
+
+
+def _named_after(spikes: Path) -> Path:
+    """The file or folder with the suffix .tif in place of its own; `.`, `..` and `/` have none."""
+    if spikes.name in ("", ".."):
+        spikes = Path(os.path.abspath(spikes))
+    return spikes.with_suffix(".tif") if spikes.name else spikes / "spikes.tif"
 
 
 def _check(recordings: Sequence[Path], videos: Sequence[Path], output: Path | None,

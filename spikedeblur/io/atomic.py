@@ -45,10 +45,15 @@ def cannot_write(path: Path, error: BaseException) -> OutputError:
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise `OutputError` when `path` exists and may not be replaced, or is a folder."""
+    """Raise `OutputError` when `path` exists and may not be replaced, or is no file.
+
+    A link that leads nowhere exists. Pipes and devices are not replaced even if that is wished.
+    """
     if path.is_dir():
         raise OutputError(f"the output is a folder ({path}) - name a file in it")
-    if path.exists() and not overwrite:
+    if path.exists() and not path.is_file():
+        raise OutputError(f"the output is a pipe or a device ({path}) - name a file")
+    if os.path.lexists(path) and not overwrite:
         raise OutputError(f"the output exists ({path}) - give -y to replace it, or another -o")
 
 

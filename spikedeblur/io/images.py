@@ -18,6 +18,7 @@ from spikedeblur.errors import InputError, OutputError, UsageError
 from spikedeblur.io.atomic import cannot_write, link_or_copy, sync
 from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, matrix_of
 from spikedeblur.io.image_files import read_image, write_image
+from spikedeblur.io.limits import check_regular
 from spikedeblur.io.video_info import FALLBACK_RATE, VideoFrame, VideoInfo
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
@@ -35,8 +36,7 @@ def numbered_files(pattern: Path) -> list[Path]:
     Raises `InputError` when there is none or when a number is missing in between.
     """
     if not _NUMBER.search(pattern.name):
-        if not pattern.is_file():
-            raise InputError(f"there is no image {pattern} - check the name")
+        check_regular("image", pattern)
         return [pattern]
     found = {int(match.group(1)): entry for entry, match in _matches(pattern)}
     if not found:

@@ -23,6 +23,8 @@ def write_sealed(path: Path, content: BaseModel) -> None:
 
 def read_sealed(path: Path, kind: type[Content]) -> Content | None:
     """The content of a sealed file; None if it is not there, is damaged, or holds another kind."""
+    if not path.is_file():  # a pipe or a device might never end
+        return None
     try:
         with path.open("rb") as file:
             lines = file.read(HIGHEST_BYTES).split(b"\n")

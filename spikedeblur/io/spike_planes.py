@@ -119,6 +119,8 @@ def file_bytes(path: Path) -> int:
         if path.is_dir():
             raise InputError(f"spike file is a folder ({path}) - give the .dat file inside it")
         size = path.stat().st_size
+        if not path.is_file():
+            raise InputError(f"spike file is a pipe or a device ({path}) - give a file")
     except FileNotFoundError:
         raise InputError(f"spike file not found ({path}) - check the path") from None
     except OSError as error:

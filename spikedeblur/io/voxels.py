@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from spikedeblur.errors import InputError, UsageError, shown
 from spikedeblur.io.atomic import atomic_path
-from spikedeblur.io.limits import check_pixels
+from spikedeblur.io.limits import check_pixels, check_regular
 from spikedeblur.io.npy import StoredArray, first_header, member_names, open_member, open_npy
 from spikedeblur.io.sidecar import parse_homography
 from spikedeblur.io.tiffs import check_chain, check_page, open_tiff
@@ -98,8 +98,7 @@ class VoxelFile:
         self.info = VoxelInfo()
         self._closing = ExitStack()
         self._read: Callable[[int], NDArray[Any]]
-        if not self.path.is_file():
-            raise InputError(f"voxel file not found ({self.path}) - check the path")
+        check_regular("voxel file", self.path)
         if self.path.suffix.lower() not in SUFFIXES:
             raise InputError(f"not a voxel file ({self.path}) - give a .tif, .npy or .npz")
         try:

@@ -70,9 +70,11 @@ class End(BaseModel):
 
 
 class Parts:
-    """The parts of `output`; the folder need not be there."""
+    """The parts of `output`; the folder need not be there. Raises `UsageError` for `/` and `.`."""
 
     def __init__(self, output: Path) -> None:
+        if not output.name:
+            raise UsageError(f"the output has no name ({output}) - name a file")
         self.output = output
         self.folder = output.with_name(f"{output.name}.parts")
         self._job_file = self.folder / "job.json"
@@ -237,6 +239,8 @@ def checksum(path: Path) -> str:
     """SHA-256 of a segment's file, or of all the images in its folder. Raises `OSError`."""
     digest = hashlib.sha256()
     for file in images_in(path) if path.is_dir() else [path]:
+        if not file.is_file():
+            raise FileNotFoundError(file)  # a pipe or a device might never end
         digest.update(f"{file.name}\n".encode(errors="surrogateescape"))
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
@@ -245,5 +249,5 @@ def checksum(path: Path) -> str:
 
 def is_finished(output: Path) -> bool:
     """Whether `output`, a file or images, is there and no parts are left to go on with."""
-    there = bool(existing_images(output)) if is_image_sequence(output) else output.exists()
+    there = bool(existing_images(output)) if is_image_sequence(output) else output.is_file()
     return there and Parts(output).job is None

@@ -149,7 +149,7 @@ def test_the_array_of_an_archive_must_be_known(tmp_path):
 
 
 def test_files_that_are_none(tmp_path):
-    with pytest.raises(InputError, match="not found"):
+    with pytest.raises(InputError, match="there is no voxel file"):
         VoxelFile(tmp_path / "none.tif")
     (tmp_path / "v.dat").write_bytes(b"1")
     with pytest.raises(InputError, match="not a voxel file"):
