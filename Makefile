@@ -13,7 +13,10 @@ EXAMPLES ?= 20000
 
 $(VENV)/.installed: setup.cfg pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
+	@echo "installing PyTorch and the other packages: some minutes, once"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	for section in 1 5; do mkdir -p $(VENV)/share/man/man$$section; \
+		ln -sf "$(CURDIR)"/man/*.$$section $(VENV)/share/man/man$$section; done
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

@@ -10,17 +10,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spikedeblur.alignment import align
+    from spikedeblur.errors import SpikedeblurError
+    from spikedeblur.io.spike_source import SpikeOptions
     from spikedeblur.io.spikes import SpikeStream, write_dat
+    from spikedeblur.io.video import open_video
     from spikedeblur.models.checkpoint import load_model
     from spikedeblur.pipeline import Deblurrer
+    from spikedeblur.segments.shards import Shard
     from spikedeblur.voxel import voxelize
 
-__all__ = ["Deblurrer", "SpikeStream", "__version__", "load_model", "voxelize", "write_dat"]
+__all__ = ["Deblurrer", "Shard", "SpikeOptions", "SpikeStream", "SpikedeblurError", "__version__",
+           "align", "load_model", "open_video", "voxelize", "write_dat"]
 
 _HOMES = {
     "Deblurrer": "spikedeblur.pipeline",
+    "Shard": "spikedeblur.segments.shards",
+    "SpikeOptions": "spikedeblur.io.spike_source",
     "SpikeStream": "spikedeblur.io.spikes",
+    "SpikedeblurError": "spikedeblur.errors",
+    "align": "spikedeblur.alignment",
     "load_model": "spikedeblur.models.checkpoint",
+    "open_video": "spikedeblur.io.video",
     "voxelize": "spikedeblur.voxel",
     "write_dat": "spikedeblur.io.spikes",
 }

@@ -20,7 +20,10 @@ def test_public_names_are_there_and_cost_nothing_until_used():
             "from spikedeblur import SpikeStream, voxelize; assert 'torch' not in sys.modules; "
             "from spikedeblur import Deblurrer, load_model")
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert {"SpikeStream", "voxelize", "Deblurrer", "load_model"} <= set(dir(spikedeblur))
+    promised = {"SpikeStream", "voxelize", "Deblurrer", "load_model"}
+    assert promised <= set(spikedeblur.__all__) <= set(dir(spikedeblur))
+    for name in set(spikedeblur.__all__) - {"__version__"}:
+        assert getattr(spikedeblur, name).__name__ == name
     assert isinstance(spikedeblur.__version__, str)
     with pytest.raises(AttributeError, match="nonsense"):
         _ = spikedeblur.nonsense

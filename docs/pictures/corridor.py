@@ -149,8 +149,8 @@ def _out(stations: Stations) -> list[str]:
             _picture(stations.sharp, 720, top + 16, 200, 112),
             _frame(720, top + 16, 200, 112, VIDEO, 2),
             _arrow(f"M820 {top + 132} V{top + 160}", VIDEO),
-            _step(9, 720, top + 184, "the same time stamp,", VIDEO),
-            _small(746, top + 204, "sound and tags: the sharp video", INK)]
+            _step(9, 720, top + 184, "the sharp video: the same", VIDEO),
+            _small(746, top + 204, "time stamps, sound and tags", INK)]
 
 
 def _step(number: int, x: float, y: float, words: str, colour: str) -> str:
