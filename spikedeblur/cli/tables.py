@@ -10,23 +10,25 @@ if TYPE_CHECKING:
     from spikedeblur.benchmark.comparison import Comparison
 
 WIDTH = 120  # columns, in which the widest table stays whole
+# What a narrow terminal has to do without, in turn.
+LEAST_TOLD = ("seconds_per_frame_min", "seconds_per_frame_max", "ssim_y", "psnr_y",
+              "first_frame_seconds", "temporal")
 
 
 def print_results(rows: Sequence[Row], means: Sequence[Row]) -> None:
     """One table of the cases, and one of the means where there are any."""
     from spikedeblur.benchmark.columns import MEANS, QUALITY, of_groups, telling
 
-    _print(rows, telling(QUALITY, rows))
-    if means:
-        named = of_groups(means)
-        _print(named, telling(MEANS, named), title="Means over cases")
+    named = of_groups(means)
+    _print([("", rows, telling(QUALITY, rows)),
+            *([("Means over cases", named, telling(MEANS, named))] if means else [])])
 
 
 def print_passes(rows: Sequence[Row]) -> None:
     """The table of `--speed` of the network alone, and why what is missing is missing."""
     from spikedeblur.benchmark.columns import PASSES
 
-    console = _print(rows, PASSES)
+    console = _print([("", rows, PASSES)])
     reasons = {row["precision"]: row["skipped"] for row in rows if row.get("skipped")}
     for precision, reason in reasons.items():
         console.print(f"{precision} was not measured: {reason}", highlight=False, soft_wrap=True)
@@ -37,28 +39,57 @@ def print_comparison(comparison: Comparison, first: str, second: str) -> None:
     from spikedeblur.benchmark.columns import RATIOS, telling
     from spikedeblur.cli.console import printable
 
-    console = _print(comparison.rows, telling(RATIOS, comparison.rows),
-                     title=f"{second} over {first}; PSNR as the difference")
+    console = _print([(f"{second} over {first}; PSNR as the difference", comparison.rows,
+                       telling(RATIOS, comparison.rows))])
     for name, missing in ((first, comparison.only_in_first), (second, comparison.only_in_second)):
         for what in missing:
             console.print(printable(f"only in {name}: {what}"), markup=False, highlight=False,
                           soft_wrap=True)
 
 
-def _print(rows: Sequence[Row], columns: Sequence[Column], title: str | None = None) -> Any:
+def _print(tables: Sequence[tuple[str, Sequence[Row], Sequence[Column]]]) -> Any:
+    """Tables (title, rows, columns) one below the other, as wide as a terminal has room for."""
     from rich.console import Console
+
+    console = Console()
+    room = console.width if console.is_terminal else WIDTH
+    console.width = max(console.width, WIDTH)
+    left_out: dict[str, None] = {}
+    for title, rows, columns in tables:
+        kept = _fitting(columns, rows, room)
+        console.print(_table(title, rows, kept))
+        left_out |= dict.fromkeys(column[0] for column in columns if column not in kept)
+    if left_out:
+        console.print(f"left out for want of room: {', '.join(left_out)} (a wider terminal and "
+                      "--json have them)", highlight=False, soft_wrap=True)
+    return console
+
+
+def _fitting(columns: Sequence[Column], rows: Sequence[Row], room: int) -> list[Column]:
+    """`columns` without as many of the least told ones as a table of `room` characters demands."""
+    from rich.cells import cell_len
+
+    from spikedeblur.benchmark.columns import cell
+
+    kept = list(columns)
+    for field in LEAST_TOLD:
+        widths = [max(cell_len(text) for text in (column[0], *(cell(row, column) for row in rows)))
+                  for column in kept]
+        if sum(width + 3 for width in widths) + 1 > room:  # a blank on each side, and a border
+            kept = [column for column in kept if column[1] != field]
+    return kept
+
+
+def _table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
     from spikedeblur.benchmark.columns import cell
     from spikedeblur.cli.console import printable
 
-    console = Console()
-    console.width = max(console.width, WIDTH)
-    table = Table(title=title and escape(title), title_justify="left")
+    table = Table(title=escape(title) or None, title_justify="left")
     for heading, _, form in columns:
         table.add_column(heading, justify="right" if form else "left")
     for row in rows:
         table.add_row(*(escape(printable(cell(row, column))) for column in columns))
-    console.print(table)
-    return console
+    return table

@@ -30,6 +30,9 @@ from spikedeblur.report.plots import COLOURS, Line, Point, lines, quality_agains
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 GREY = "#8a8f98"
+HINT = ("Of each case, the part of the frame that is blurred most. Click on the large picture, or "
+        "press the arrow keys, to flip from blurry over the spikes and every method to sharp. Each "
+        "PSNR is that of the whole frame.")
 UNITS = {"precision": "{}", "tile": "tile {}", "threads": "{} threads"}
 WORDS = {BLURRY: "as the camera saw it", SHARP: "the truth",
          SPIKES: "⅛ of the exposure"}
@@ -70,12 +73,12 @@ def render(found: Mapping[str, Any], shots: Sequence[Shots] = (), left_out: int 
     """
     rows = found["cases"]
     names = Names.of(rows)
-    body = [_head(found), _plots(found, names), _tables(found, names)]
+    body = [_head(found), _plots(found, names)]
     if shots:
-        body.append(_section("Pictures", "".join(
+        body.append(_section("Pictures", f'<p class="hint">{HINT}</p>' + "".join(
             _pictures(number, each, rows, names) for number, each in enumerate(shots))
             + (f"<p>{left_out} more cases without pictures.</p>" if left_out else "")))
-    body += [_settings(found), _data(found)]
+    body += [_tables(found, names), _settings(found), _data(found)]
     return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -88,7 +91,7 @@ def _head(found: Mapping[str, Any]) -> str:
     machine = found["machine"]
     parts = [machine["processor"], f"{machine['cores']} cores", machine["gpu"],
              f"spikedeblur {machine['spikedeblur']}", f"torch {machine['torch']}",
-             found.get("settings", {}).get("date")]
+             found.get("settings", {}).get("date", "")[:10]]
     words = " · ".join(escape(str(part)) for part in parts if part)
     return f"<header><h1>spikedeblur benchmark</h1><p>{words}</p></header>\n"
 
@@ -194,7 +197,7 @@ def _pictures(number: int, shots: Shots, rows: Sequence[Row], names: Names) -> s
                       f"width:{box.width / width:.2%};height:{box.height / height:.2%}")
     curves = [Line(method, names.colour(row), list(enumerate(row["psnr_of_frames"])))
               for method, row in of_case.items() if row["psnr_of_frames"]]
-    plot = _figure(lines(curves[::-1], "frame", "PSNR, dB"), "every frame")
+    plot = _figure(lines(curves[::-1], "frame", "PSNR, dB"), "frame by frame")
     return (f"<article><h3>{title}, frame {shots.frame}</h3>\n"
             f'<div class="flip">{"".join(inputs)}<div class="stage">{"".join(large)}</div>'
             f'<div class="strip">{"".join(small)}</div></div>\n'

@@ -11,6 +11,8 @@ COLOURS = ("#2f6fde", "#e07b00", "#0a9d6c", "#c2327f", "#7a4fd6", "#0b93a8", "#7
 WIDTH, HEIGHT = 640, 380
 LEFT, RIGHT, TOP, BOTTOM = 58, 24, 18, 50
 LINE_HEIGHT = 15
+LETTER = 8.0  # width of a letter of a name at most, on average
+RADIUS, BESIDE = 8, 12  # of a point with its rim; from its middle to its name
 LOGARITHMIC_DIGITS = ((1,), (1, 2, 5), (1, 2, 3, 4, 6, 8),
                       (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9))
 
@@ -34,6 +36,21 @@ class Line:
     name: str
     colour: str
     places: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of the plot that something covers, in pixels."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    def meets(self, other: Box) -> bool:
+        """Whether the two lie on one another."""
+        return (self.left < other.right and other.left < self.right
+                and self.top < other.bottom and other.top < self.bottom)
 
 
 @dataclass(frozen=True)
@@ -92,18 +109,43 @@ def quality_against_speed(points: Sequence[Point], baseline: float | None) -> st
         parts.append(f'<line class="baseline" x1="{LEFT}" x2="{WIDTH - RIGHT}" '
                      f'y1="{y.at(baseline)}" y2="{y.at(baseline)}"/>'
                      + _text(LEFT + 6, y.at(baseline) - 6, f"blurry {baseline:.2f}"))
-    for point, height in zip(points, _apart([y.at(quality) for quality in qualities]), strict=True):
-        across, down = x.at(point.seconds), y.at(point.quality)
+    places = [(x.at(point.seconds), y.at(point.quality)) for point in points]
+    taken = [Box(across - RADIUS, across + RADIUS, down - RADIUS, down + RADIUS)
+             for across, down in places]
+    for point, (across, down) in zip(points, places, strict=True):
         words = f"{point.name}  {point.quality:.2f}"
-        right = across < (LEFT + WIDTH) / 2
+        box, anchor = _room_for(words, across, down, taken)
+        taken.append(box)
         parts.append(
             f'<line class="whisker" stroke="{point.colour}" x1="{x.at(point.least)}" '
             f'x2="{x.at(point.most)}" y1="{down}" y2="{down}"/>'
             f'<circle class="point" fill="{point.colour}" cx="{across}" cy="{down}" r="6">'
             f"<title>{escape(words)} dB, {point.seconds:.3g} s</title></circle>"
-            + _text(across + (12 if right else -12), height + 4, words,
-                    anchor="start" if right else "end", kind="name"))
+            + _text(box.left if anchor == "start" else box.right, box.bottom - 4, words,
+                    anchor=anchor, kind="name"))
     return _svg(parts, "PSNR of each method over its seconds a frame")
+
+
+def _room_for(words: str, across: float, down: float, taken: Sequence[Box]) -> tuple[Box, str]:
+    """Where the name of a point may stand, right or left of it, and its anchor there.
+
+    As near to its height as what is taken allows; on the point's height if there is no room at all.
+    """
+    width = LETTER * len(words)
+    sides = {"start": across + BESIDE, "end": across - BESIDE - width}
+    usual = "start" if across < (LEFT + WIDTH) / 2 else "end"
+    steps = sorted(range(-8, 9), key=lambda step: (abs(step), step))
+    for step in steps:
+        middle = down + step * LINE_HEIGHT
+        for anchor in (usual, *(sides.keys() - {usual})):
+            box = Box(sides[anchor], sides[anchor] + width, middle - LINE_HEIGHT / 2,
+                      middle + LINE_HEIGHT / 2)
+            inside = (box.left > LEFT and box.right < WIDTH and box.top > 0
+                      and box.bottom < HEIGHT - BOTTOM)
+            if inside and not any(box.meets(other) for other in taken):
+                return box, anchor
+    return Box(sides[usual], sides[usual] + width, down - LINE_HEIGHT / 2,
+               down + LINE_HEIGHT / 2), usual
 
 
 def lines(drawn: Sequence[Line], x_title: str, y_title: str, *, logarithmic: bool = False) -> str:

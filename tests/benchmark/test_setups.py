@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spikedeblur.benchmark.setups import Setup, parse_methods, vary
+from spikedeblur.benchmark.setups import METHODS, Setup, parse_methods, vary
+from spikedeblur.cli import benchmark
 from spikedeblur.errors import UsageError, WeightsError
 from spikedeblur.models.checkpoint import weights_path
 
@@ -17,6 +18,10 @@ def test_methods_windows_and_weights(tiny_weights):
     shipped = str(weights_path())
     assert [setup.weights for setup in found[3:]] == [shipped, str(tiny_weights), shipped]
     assert parse_methods("net", str(tiny_weights))[0].weights == str(tiny_weights)
+
+
+def test_the_help_names_every_method():
+    assert ", ".join(METHODS) == benchmark.METHODS
 
 
 def test_files_of_one_name_keep_their_folders(tmp_path, tiny_weights):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from itertools import pairwise
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -54,10 +54,22 @@ def test_points_stand_at_their_speed_and_quality():
 
 
 def test_names_do_not_lie_on_one_another():
-    points = [Point(str(number), "#1", 1.0, 1.0, 1.0, 30 + number / 1000) for number in range(5)]
-    heights = sorted(float(y) for y in re.findall(
-        r'class="name" x="[\d.]+" y="([\d.]+)"', quality_against_speed(points, None)))
-    assert all(after - before >= 14.9 for before, after in pairwise(heights))
+    """Nor on a point: letters of 7 by 10 pixels here, points of 6 pixels around their middle."""
+    crowd = [Point(f"sdm:{number}", "#1", seconds, seconds, seconds, 30 - number / 1000)
+             for number, seconds in enumerate([1.0, 1.0, 1.05, 1.4, 1.45, 1.0, 9.0])]
+    svg = quality_against_speed([*crowd, Point("last", "#1", 0.5, 0.5, 0.5, 20.0)], None)
+    covered = [(float(x) - 6, float(x) + 6, float(y) - 6, float(y) + 6)
+               for x, y in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', svg)]
+    names = re.findall(r'class="name" x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)">(.*?)<', svg)
+    for x, y, anchor, words in names:
+        left = float(x) - 7 * len(words) * (anchor == "end")
+        covered.append((left, left + 7 * len(words), float(y) - 10, float(y)))
+    assert len(covered) == 2 * (len(crowd) + 1)
+    for one, other in combinations(covered, 2):
+        both_points = max(covered.index(one), covered.index(other)) <= len(crowd)
+        assert (both_points or one[1] <= other[0] or other[1] <= one[0]
+                or one[3] <= other[2] or other[3] <= one[2])
+    assert all(box[0] >= 0 and box[1] <= 640 for box in covered)
 
 
 def test_a_lone_point_has_a_plot():
