@@ -34,11 +34,18 @@ def test_between_two_knots_lie_as_many_spikes_as_voxelize_counts(stream, block, 
     np.testing.assert_allclose(found[1] - found[0], small.mean((1, 3)), atol=1e-4)
 
 
-def test_fractions_of_a_tick_count_in_part(stream):
-    counts = cumulate(stream, 0, 700, 1, 1)
-    found = counts.at(np.array([33.25, 57.75]))
-    exact = voxelize(stream, 1, Fraction(133, 4), Fraction(231, 4))[0]
-    np.testing.assert_allclose(found[1] - found[0], exact, atol=1e-4)
+def test_between_knots_light_is_smooth():
+    """Of light 1 + sin, cumulated; straight lines between the knots would be off by 0.008."""
+    knots = np.arange(40.0)
+    cumulated = torch.from_numpy(knots / 4 + 1 - np.cos(knots / 4))[:, None, None].float()
+    places = np.array([2.0, 3.3, 17.5, 20.75, 36.9])
+    found = CumulatedCounts(cumulated, 100, 8, 1).at(100 + 8 * places).numpy().ravel()
+    np.testing.assert_allclose(found, places / 4 + 1 - np.cos(places / 4), atol=2e-4)
+
+
+def test_a_steady_rate_is_counted_up_to_the_very_ends():
+    counts = CumulatedCounts(torch.arange(5.0)[:, None, None], 10, 2, 1)
+    assert counts.at(np.array([9.0, 10, 13, 18, 19])).ravel().tolist() == [0, 0, 1.5, 4, 4]
 
 
 def test_what_the_stream_does_not_have(stream):
