@@ -12,18 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from spikedeblur.alignment.counting import CumulatedCounts, block_for, cumulate
+from spikedeblur.alignment.fields import Fields
 from spikedeblur.alignment.findings import TIME_LIMIT, Alignment, Errors, Known, cannot_tell
 from spikedeblur.alignment.footage import Footage, read_footage
-from spikedeblur.alignment.refinement import (
-    DRIFT,
-    EXPOSURE,
-    GEOMETRY,
-    TIME,
-    Refiner,
-    State,
-    Step,
-)
-from spikedeblur.alignment.search import Hypothesis, search
+from spikedeblur.alignment.refinement import Refiner, Step
+from spikedeblur.alignment.search import Hypothesis, distinct, search
+from spikedeblur.alignment.state import DRIFT, EXPOSURE, GEOMETRY, TIME, State
 from spikedeblur.geometry import placed, spike_to_video
 from spikedeblur.io.spike_source import (
     SpikeOptions,
@@ -103,11 +97,12 @@ class Aligner:
         lags = [state.lag + state.drift * since for since in self._since()]
         counts = self._counts(self.footage, lags, 1.0, FINE_PIXELS, FINE_KNOTS)
         fixed = self.fixed if self.drift else [*self.fixed, DRIFT]
+        fields = Fields(self.footage)
         for sigma in FINE_SIGMAS:
-            refiner = self._refiner(self.footage, counts, state, sigma, fixed)
+            refiner = self._refiner(fields, counts, state, sigma, fixed)
             state, step = refiner.refine(state, 8)
         if not self.drift and len(self.footage.bursts) > 1:
-            self._refuse_drift(self._refiner(self.footage, counts, state, sigma, self.fixed)
+            self._refuse_drift(self._refiner(fields, counts, state, sigma, self.fixed)
                                .step(state))
         return self._judged(refiner, state, step)
 
@@ -171,17 +166,18 @@ class Aligner:
             found.append(counts)
         return found
 
-    def _refiner(self, footage: Footage, counts: Sequence[CumulatedCounts], state: State,
+    def _refiner(self, fields: Fields, counts: Sequence[CumulatedCounts], state: State,
                  sigma: float, fixed: Sequence[int]) -> Refiner:
-        return Refiner(footage, counts, spike_size=self.spike_size, rate_hz=self.rate_hz,
+        return Refiner(fields, counts, spike_size=self.spike_size, rate_hz=self.rate_hz,
                        offset_s=self.offset_s, sigma=sigma, matrix=state.matrix, fixed=fixed)
 
     def _refined(self, footage: Footage, counts: Sequence[CumulatedCounts],
                  hypotheses: Sequence[Hypothesis], fixed: Sequence[int]) -> State:
         """The likeliest hypothesis, refined coarsely: all a little, then the better ones."""
+        fields = Fields(footage)
         states = [State(each.matrix, each.lag, self.exposure) for each in hypotheses]
         for iterations, kept in ((4, 2), (12, 1)):
-            refined = [self._refiner(footage, counts, state, COARSE_SIGMA, fixed
+            refined = [self._refiner(fields, counts, state, COARSE_SIGMA, fixed
                                      ).refine(state, iterations) for state in states]
             refined.sort(key=lambda each: -each[1].correlation)
             states = [state for state, _ in refined[:kept]]
@@ -212,28 +208,6 @@ class Aligner:
                          min(state.exposure, 1.0) * interval, self.rate_hz * (1 - state.drift),
                          _as_sidecar(state.matrix, self._crop_start), interval, errors,
                          step.correlation, step.frames, refiner.seen_s(state) - interval / 2)
-
-
-def distinct(hypotheses: Sequence[Hypothesis], video_size: tuple[int, int],
-             most: int) -> list[Hypothesis]:
-    """The best hypotheses that are not neighbours of better ones."""
-    kept: list[Hypothesis] = []
-    for each in hypotheses:
-        if len(kept) == most:
-            break
-        if all(abs(each.lag - other.lag) > 0.6
-               or apart(each.matrix, other.matrix, video_size) > 0.05 * video_size[0]
-               for other in kept):
-            kept.append(each)
-    return kept
-
-
-def apart(one: np.ndarray, other: np.ndarray, video_size: tuple[int, int]) -> float:
-    """How far two matrices take the points that one takes to the video's middle part, pixels."""
-    width, height = video_size
-    points = np.array([[0.3, 0.7, 0.3, 0.7], [0.3, 0.3, 0.7, 0.7]]) * [[width], [height]]
-    moved = other @ np.linalg.inv(one) @ np.vstack([points, np.ones(4)])
-    return float(np.linalg.norm(moved[:2] / moved[2] - points, axis=0).mean())
 
 
 def _as_sidecar(matrix: np.ndarray, crop_start: tuple[int, int]) -> tuple[float, ...]:

@@ -11,49 +11,39 @@ variables are), whose noise is independent. A scene that stands still then tells
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from spikedeblur.alignment.counting import CumulatedCounts
-from spikedeblur.alignment.footage import Footage
+from spikedeblur.alignment.fields import SPOILT, Fields, sampled
 from spikedeblur.alignment.leastsquares import (
     Blur,
-    blurred,
     correlation_of,
     normal_equations,
     robust_weights,
 )
+from spikedeblur.alignment.state import (
+    DRIFT,
+    EXPOSURE,
+    GEOMETRY,
+    PRIOR,
+    SOFTNESS,
+    TIME,
+    UNKNOWNS,
+    State,
+    bounded,
+    displacement_basis,
+)
 
-GEOMETRY = 8
-TIME, EXPOSURE, SOFTNESS, DRIFT = 8, 9, 10, 11
-UNKNOWNS = 12
 NEIGHBOURHOOD = 4.0  # spreads of the blur over which errors are told from noise
 TILES = 8
-PIXEL = 0.29  # spread of a square pixel, in its side
-SPOILT = 0.01  # of a neighbourhood, black or clipped: as much as is borne
 SATURATED = 0.9  # spikes per tick, of at most one
 FEWEST_FRAMES = 3
-# What is known beforehand, as spreads: half widths of the frame, frame intervals, spike samples^2.
-PRIOR = (*(1.0,) * 6, 0.05, 0.05, 3.0, 1.0, 1.0, 0.02)
+TINY = 2e-4  # half widths, frame intervals
 SHARE_OF_RATE = 16  # derivatives in time are taken over one part in so many of the interval
-
-
-@dataclass(frozen=True)
-class State:
-    """An alignment. matrix: spike point -> video point; times in frame intervals.
-
-    lag: offset, at the mean time of all frames. drift: by how much it grows in an interval.
-    softness: variance, in spike samples squared, that the spikes' blur has more than the video's.
-    """
-
-    matrix: np.ndarray
-    lag: float
-    exposure: float
-    drift: float = 0.0
-    softness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +60,12 @@ class Step:
     frames: int
     informative: bool
 
+    @property
+    def tiny(self) -> bool:
+        """Whether it is not worth taking."""
+        moves = np.abs(self.delta[[*range(GEOMETRY), TIME, EXPOSURE]])
+        return bool(moves.max() < TINY)
+
     @classmethod
     def none(cls) -> Step:
         """Where nothing can be compared."""
@@ -82,10 +78,11 @@ class Refiner:
     sigma: blur of the comparison, in spike samples. fixed: unknowns that are known.
     """
 
-    def __init__(self, footage: Footage, counts: Sequence[CumulatedCounts], *,
+    def __init__(self, fields: Fields, counts: Sequence[CumulatedCounts], *,
                  spike_size: tuple[int, int], rate_hz: float, offset_s: float, sigma: float,
                  matrix: np.ndarray, fixed: Sequence[int] = (DRIFT,)) -> None:
         """matrix: spike point -> video point, about."""
+        footage = fields.footage
         self.video_size, self.spike_size = footage.size, spike_size
         self.counts, self.sigma = counts, sigma
         self.free = [number for number in range(UNKNOWNS) if number not in fixed]
@@ -96,26 +93,8 @@ class Refiner:
         self.ticks = (middles - offset_s) * rate_hz
         self.since = (middles - middles.mean()) / footage.interval_s
         self.owner = np.repeat(np.arange(len(bursts)), [len(burst.light) for burst in bursts])
-        self.block = counts[0].block
-        self.fields = self._fields(footage, matrix)
-        self._place_pixels(self.block)
-
-    def _fields(self, footage: Footage, matrix: np.ndarray) -> torch.Tensor:
-        """(F, 4, h, w): light, its slopes in x and y per video pixel, and where it is.
-
-        Blurred as a spike sample blurs it, seen through the homography.
-        """
-        light = np.concatenate([burst.light for burst in footage.bursts])
-        usable = np.concatenate([burst.usable for burst in footage.bursts]).astype(np.float32)
-        across, down = (PIXEL * self.block * np.linalg.norm(matrix[:2, :2] / matrix[2, 2], axis=1)
-                        / footage.pitch).tolist()
-        shape = light.shape[1:]
-        seen = blurred(light, Blur(shape, (down, across)))
-        spoilt = blurred(1 - usable, Blur(shape, (4 * down, 4 * across))) > SPOILT
-        pitch_x, pitch_y = footage.pitch
-        slopes_y, slopes_x = np.gradient(seen, pitch_y, pitch_x, axis=(1, 2))
-        fields = np.stack([seen, slopes_x, slopes_y, 1 - spoilt.astype(np.float32)], axis=1)
-        return torch.from_numpy(fields.astype(np.float32))
+        self._place_pixels(counts[0].block)
+        self.fields = fields.blurred(matrix, counts[0].block)
 
     def _place_pixels(self, block: int) -> None:
         height, width = self.counts[0].planes.shape[1:]
@@ -133,7 +112,8 @@ class Refiner:
     def step(self, state: State) -> Step:
         """One Gauss-Newton step from `state`."""
         rates, clear = self._spikes(state)
-        video, seen, where = self._video(state)
+        where = state.placed(self.points)
+        video, seen = sampled(self.fields, where, self.video_size, self.shape)
         weights = (clear & seen).float()
         if int((weights.sum(dim=(1, 2)) > 0).sum()) < FEWEST_FRAMES:
             return Step.none()
@@ -144,7 +124,7 @@ class Refiner:
         mean = halves[:, 0].mean(dim=0)
         weights, spread, gains = robust_weights(mean, basis.mean(dim=0), weights.flatten(1),
                                                 self.shape, self.widely)
-        displaced = torch.from_numpy(self.displacement_basis(where).astype(np.float32))
+        displaced = torch.from_numpy(displacement_basis(where, self.video_size).astype(np.float32))
         size = len(self.free)
         information = np.zeros((size, size))
         tiles = torch.zeros(TILES * TILES, size)
@@ -215,28 +195,6 @@ class Refiner:
         clear = self.widely(bright) < SPOILT
         return rates, clear & torch.tensor(usable)[:, None, None]
 
-    def _video(self, state: State) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
-        """Light and its slopes (3, F, h, w) at the spike samples, which to use (F, h, w), where."""
-        mapped = state.matrix @ self.points
-        where = mapped[:2] / mapped[2]
-        size = np.array(self.video_size)[:, None]
-        grid = torch.from_numpy((2 * where / size - 1).T.astype(np.float32))
-        grid = grid.reshape(1, *self.shape, 2).expand(len(self.fields), -1, -1, -1)
-        fields = F.grid_sample(self.fields, grid, padding_mode="border", align_corners=False)
-        inside = torch.from_numpy(((where >= 0) & (where <= size)).all(axis=0)).view(self.shape)
-        return fields[:, :3].transpose(0, 1), (fields[:, 3] > 0.99) & inside, where
-
-    def displacement_basis(self, where: np.ndarray) -> np.ndarray:
-        """Video pixels that each number moves the points (2, P) by: (2, P, 8)."""
-        half = self.video_size[0] / 2
-        u, v = ((place - side / 2) / half
-                for place, side in zip(where, self.video_size, strict=True))
-        one, none = np.ones_like(u), np.zeros_like(u)
-        across = np.stack([one, u, v, none, none, none, -u * u, -u * v], axis=-1)
-        down = np.stack([none, none, none, one, u, v, -u * v, -v * v], axis=-1)
-        basis: np.ndarray = half * np.stack([across, down])
-        return basis
-
     def _laplacian(self, light: torch.Tensor) -> torch.Tensor:
         """Half the Laplacian of (F, P), per spike sample squared: what a unit of blur adds."""
         plane = light.reshape(-1, 1, *self.shape)
@@ -250,37 +208,18 @@ class Refiner:
 
     def place_error(self, state: State, step: Step) -> float:
         """Standard error of the homography, video pixels, root mean square over what both see."""
-        mapped = state.matrix @ self.points
-        where = mapped[:2] / mapped[2]
+        where = state.placed(self.points)
         inside = ((where > 0) & (where < np.array(self.video_size)[:, None])).all(axis=0)
-        basis = self.displacement_basis(where[:, inside])
+        basis = displacement_basis(where[:, inside], self.video_size)
         covariance = step.covariance[:GEOMETRY, :GEOMETRY]
         variance = np.einsum("cpi,ij,cpj->p", basis, covariance, basis)
         return float(np.sqrt(max(variance.mean(), 0)))
-
-    def moved(self, state: State, delta: np.ndarray) -> State:
-        """The state after a step."""
-        half = self.video_size[0] / 2
-        centre = np.array([[1 / half, 0, -self.video_size[0] / 2 / half],
-                           [0, 1 / half, -self.video_size[1] / 2 / half], [0, 0, 1]])
-        d = delta[:GEOMETRY]
-        change = np.eye(3) + np.array([[d[1], d[2], d[0]], [d[4], d[5], d[3]], [d[6], d[7], 0]])
-        matrix = np.linalg.inv(centre) @ change @ centre @ state.matrix
-        return replace(state, matrix=matrix / matrix[2, 2], lag=state.lag + delta[TIME],
-                       exposure=float(np.clip(state.exposure + delta[EXPOSURE], 0.05, 1.2)),
-                       drift=state.drift + delta[DRIFT],
-                       softness=state.softness + delta[SOFTNESS])
 
     def refine(self, state: State, iterations: int) -> tuple[State, Step]:
         """Gauss-Newton until it stands still; the last step is the one not taken."""
         for _ in range(iterations):
             step = self.step(state)
-            if step.frames == 0:
+            if step.frames == 0 or step.tiny:
                 return state, step
-            delta = step.delta * min(1.0, 0.25 / max(abs(step.delta[TIME]), 1e-9),
-                                     0.15 / max(abs(step.delta[EXPOSURE]), 1e-9),
-                                     0.06 / max(np.abs(step.delta[:GEOMETRY]).max(), 1e-9))
-            state = self.moved(state, delta)
-            if max(np.abs(delta[:GEOMETRY]).max(), np.abs(delta[TIME:EXPOSURE + 1]).max()) < 1e-4:
-                break
+            state = state.moved(bounded(step.delta), self.video_size)
         return state, self.step(state)

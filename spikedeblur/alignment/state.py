@@ -1,0 +1,68 @@
+"""An alignment as numbers: what is unknown of it, and what a small change of them does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+GEOMETRY = 8
+TIME, EXPOSURE, SOFTNESS, DRIFT = 8, 9, 10, 11
+UNKNOWNS = 12
+# What is known beforehand, as spreads: half widths of the frame, frame intervals, spike samples^2.
+PRIOR = (*(1.0,) * 6, 0.05, 0.05, 3.0, 1.0, 1.0, 0.02)
+EXPOSURES = 0.05, 1.2  # the least and the most that is tried, in frame intervals
+LARGEST_STEPS = {"geometry": 0.06, "time": 0.25, "exposure": 0.15}
+
+
+@dataclass(frozen=True)
+class State:
+    """An alignment. matrix: spike point -> video point; times in frame intervals.
+
+    lag: offset, at the mean time of all frames. drift: by how much it grows in an interval.
+    softness: variance, in spike samples squared, that the spikes' blur has more than the video's.
+    """
+
+    matrix: np.ndarray
+    lag: float
+    exposure: float
+    drift: float = 0.0
+    softness: float = 0.0
+
+    def placed(self, points: np.ndarray) -> np.ndarray:
+        """Where in the video (2, P) the points (3, P) of the spike plane are."""
+        mapped = self.matrix @ points
+        places: np.ndarray = mapped[:2] / mapped[2]
+        return places
+
+    def moved(self, delta: np.ndarray, video_size: tuple[int, int]) -> State:
+        """The state after a step of the 12 unknowns."""
+        half = video_size[0] / 2
+        centre = np.array([[1 / half, 0, -1], [0, 1 / half, -video_size[1] / 2 / half], [0, 0, 1]])
+        d = delta[:GEOMETRY]
+        change = np.eye(3) + np.array([[d[1], d[2], d[0]], [d[4], d[5], d[3]], [d[6], d[7], 0]])
+        matrix = np.linalg.inv(centre) @ change @ centre @ self.matrix
+        return replace(self, matrix=matrix / matrix[2, 2], lag=self.lag + delta[TIME],
+                       exposure=float(np.clip(self.exposure + delta[EXPOSURE], *EXPOSURES)),
+                       drift=self.drift + delta[DRIFT],
+                       softness=self.softness + delta[SOFTNESS])
+
+
+def displacement_basis(where: np.ndarray, video_size: tuple[int, int]) -> np.ndarray:
+    """Video pixels (2, P, 8) that each number of the homography moves the points (2, P) by."""
+    half = video_size[0] / 2
+    u, v = ((place - side / 2) / half for place, side in zip(where, video_size, strict=True))
+    one, none = np.ones_like(u), np.zeros_like(u)
+    across = np.stack([one, u, v, none, none, none, -u * u, -u * v], axis=-1)
+    down = np.stack([none, none, none, one, u, v, -u * v, -v * v], axis=-1)
+    basis: np.ndarray = half * np.stack([across, down])
+    return basis
+
+
+def bounded(delta: np.ndarray) -> np.ndarray:
+    """A step, shortened to what a linear model may be believed over."""
+    largest = {"geometry": np.abs(delta[:GEOMETRY]).max(), "time": abs(delta[TIME]),
+               "exposure": abs(delta[EXPOSURE])}
+    shorter: np.ndarray = delta * min(1.0, *(most / max(largest[name], 1e-9)
+                                             for name, most in LARGEST_STEPS.items()))
+    return shorter
