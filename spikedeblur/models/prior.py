@@ -23,18 +23,15 @@ from torch import Tensor, nn
 
 from spikedeblur.models.config import PriorConfig
 from spikedeblur.models.evidence import Sightings, doubt, linearity
-from spikedeblur.models.photometry import (
-    COUNT_VARIANCE,
-    NEIGHBOURHOOD,
-    gaussian_blur,
-    gaussian_taps,
-)
+from spikedeblur.models.intervals import Charge
+from spikedeblur.models.photometry import NEIGHBOURHOOD, gaussian_blur
 from spikedeblur.models.planes import resize
 
 # Spikes that every pixel is taken to have had at its mean rate: keeps ratios of dark pixels calm.
 PRIOR_SPIKES = 0.3
 MAX_LOG_RATIO = 2.5
-BLEND_SMOOTHING = 0.5  # spike pixels
+# Of a window's steadied light, in spikes squared: jitter and the width of bins leave so much.
+STEADIED_VARIANCE = 1 / 200
 MISTRUST = 1.8  # a change must exceed so many times the variance of noise to count as one
 
 
@@ -52,12 +49,12 @@ def window_weights(windows: Tensor, bins: int, target_time_N: Tensor) -> Tensor:
     return overlap.clamp(min=0)
 
 
-def relative_rates(counts_NKhw: Tensor) -> Tensor:
-    """Each bin's rate over the mean rate of the pixel's exposure, minus 1; 0 without spikes."""
-    bins = counts_NKhw.shape[1]
-    mean = counts_NKhw.mean(dim=1, keepdim=True)
+def relative_rates(light_NKhw: Tensor) -> Tensor:
+    """Each bin's light over the mean of the pixel's exposure, minus 1; 0 without spikes."""
+    bins = light_NKhw.shape[1]
+    mean = light_NKhw.mean(dim=1, keepdim=True)
     floor = PRIOR_SPIKES / bins
-    return ((counts_NKhw + floor) / (mean + floor)).clamp(max=8.0) - 1.0
+    return ((light_NKhw + floor) / (mean + floor)).clamp(max=8.0) - 1.0
 
 
 def log_count(counts_NKhw: Tensor) -> Tensor:
@@ -70,11 +67,10 @@ def blended_change(changes_NMhw: Tensor, counts_N1hw: Tensor, lengths: Tensor) -
 
     changes: rate in each window less the mean rate, spikes per exposure; lengths (M,): parts of
     the exposure, ascending, the last 1 (whose change is zero); counts: spikes of the exposure.
-    The error is the variance known from counting plus squared bias: what of the difference to
-    every shorter window noise does not explain (after Lepski's rule). Returns (N, 1, h, w).
+    The error is the variance of steadied light plus squared bias: what of the difference to every
+    shorter window noise does not explain (after Lepski's rule). Returns (N, 1, h, w).
     """
-    averaged = float(gaussian_taps(BLEND_SMOOTHING).square().sum()) ** 2
-    variances = COUNT_VARIANCE * averaged / lengths.square()
+    variances = STEADIED_VARIANCE / lengths.square()
     variances = torch.where(lengths < 1, variances, torch.zeros_like(variances))
     # Few spikes make noise that comes in lumps: its local energy strays further from its mean.
     lumps = 1 / (gaussian_blur(counts_N1hw, NEIGHBOURHOOD) + PRIOR_SPIKES)
@@ -139,38 +135,42 @@ class SpikePrior(nn.Module):
         """How many planes `Told` holds beside the candidates."""
         return int(self.config.TELL_ENCODING) + int(self.config.TELL_DOUBT)
 
-    def tell(self, rgb_BT3HW: Tensor, counts_BTKhw: Tensor, target_time_N: Tensor) -> Told:
-        """Frames (sRGB), their counts, the instants wanted -> what is known beforehand."""
-        log_ratios = self(counts_BTKhw.flatten(0, 1), target_time_N)
+    def tell(self, rgb_BT3HW: Tensor, charge: Charge, target_time_N: Tensor) -> Told:
+        """Frames (sRGB), their pixels' charge, the instants wanted -> what is known beforehand."""
+        log_ratios = self(charge, target_time_N)
         if not self.clues:
             return Told(log_ratios)
-        seen, frames = Sightings.of(rgb_BT3HW, counts_BTKhw), rgb_BT3HW.shape[1]
+        frames = rgb_BT3HW.shape[1]
+        seen = Sightings.of(rgb_BT3HW, charge.counts.unflatten(0, (-1, frames)))
         return Told(
             log_ratios,
             linearity(seen).repeat_interleave(frames) if self.config.TELL_ENCODING else None,
             doubt(seen) if self.config.TELL_DOUBT else None,
         )
 
-    def forward(self, counts_NKhw: Tensor, target_time_N: Tensor) -> Tensor:
-        """Counts (N, K, h, w), target times (N,) -> log ratios (N, M, h, w), clamped."""
-        bins = counts_NKhw.shape[1]
+    def forward(self, charge: Charge, target_time_N: Tensor) -> Tensor:
+        """Charge of N exposures, target times (N,) -> log ratios (N, M, h, w), clamped."""
+        light, steadied = charge.light(), charge.steadied()
+        bins = light.shape[1]
         lengths = self.windows.clamp(max=bins) / bins
-        weights = window_weights(self.windows, bins, target_time_N) / lengths[:, None]
-        rates = einsum(weights.to(counts_NKhw), counts_NKhw, "n m k, n k h w -> n m h w")
-        total = counts_NKhw.sum(dim=1, keepdim=True)
-        ratios = [self._blend(rates, total, lengths)]
-        planes = torch.cat([rates, total], dim=1)
+        weights = (window_weights(self.windows, bins, target_time_N) / lengths[:, None]).to(light)
+        count = charge.counts.sum(dim=1, keepdim=True)
+        ratios = [self._blend(_rates(weights, steadied), count, lengths)]
+        planes = _rates(weights, light)
         for sigma in self.smoothings:
             smooth = gaussian_blur(planes, sigma) if sigma else planes
             ratios.append((smooth[:, :-1] + PRIOR_SPIKES) / (smooth[:, -1:] + PRIOR_SPIKES))
         return torch.cat(ratios, dim=1).log().clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
 
     @staticmethod
-    def _blend(rates_NMhw: Tensor, total_N1hw: Tensor, lengths: Tensor) -> Tensor:
-        smooth = gaussian_blur(torch.cat([rates_NMhw, total_N1hw], dim=1), BLEND_SMOOTHING)
-        total = smooth[:, -1:]
-        whole = lengths.new_ones(1)
-        change = blended_change(smooth - total, total_N1hw, torch.cat([lengths, whole]))
+    def _blend(rates_NMhw: Tensor, count_N1hw: Tensor, lengths: Tensor) -> Tensor:
+        total = rates_NMhw[:, -1:]
+        change = blended_change(rates_NMhw - total, count_N1hw,
+                                torch.cat([lengths, lengths.new_ones(1)]))
         return (total + change + PRIOR_SPIKES) / (total + PRIOR_SPIKES)
 
 
+def _rates(weights_NMK: Tensor, light_NKhw: Tensor) -> Tensor:
+    """Rates in windows, the whole exposure last, in spikes per exposure: (N, M + 1, h, w)."""
+    rates = einsum(weights_NMK, light_NKhw, "n m k, n k h w -> n m h w")
+    return torch.cat([rates, light_NKhw.sum(dim=1, keepdim=True)], dim=1)

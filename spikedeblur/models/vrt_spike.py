@@ -23,6 +23,7 @@ from spikedeblur.errors import ConfigError, InputError
 from spikedeblur.models.config import Config, ModelConfig, VRTConfig
 from spikedeblur.models.fusion import MultiScaleTemporalCrossAttnFuse
 from spikedeblur.models.head import CandidateHead
+from spikedeblur.models.intervals import Charge
 from spikedeblur.models.photometry import GAMMA, grey
 from spikedeblur.models.planes import pad_bottom_right, resample, resize, scaling_matrix
 from spikedeblur.models.prior import SpikePrior, log_count, relative_rates
@@ -124,14 +125,17 @@ class VRTSpike(nn.Module):
         batch, _, _, height, width = rgb.shape
         padded = self._padded_size(height, width)
         target = torch.as_tensor(target_time, dtype=torch.float32, device=rgb.device).expand(batch)
+        charge = None
         if voxels is not None:
-            counts = voxels if voxels.is_floating_point() else voxels.float()
-            voxels = self._on_frame_plane(counts, (height, width), padded)
-        out = self._restore(pad_bottom_right(rgb, *padded), voxels, target)
+            with torch.autocast(rgb.device.type, enabled=False):
+                # Before any resampling: neighbours' spikes do not fire together.
+                charge = Charge.of(voxels.flatten(0, 1).float()).on(
+                    partial(self._on_frame_plane, size=(height, width), padded=padded))
+        out = self._restore(pad_bottom_right(rgb, *padded), charge, target)
         return out[..., :height, :width]
 
-    def _restore(self, rgb: Tensor, voxels: Tensor | None, target_B: Tensor) -> Tensor:
-        """The network on sizes it divides: rgb (B, T, 3, H, W), voxels on H/f, W/f."""
+    def _restore(self, rgb: Tensor, charge: Charge | None, target_B: Tensor) -> Tensor:
+        """The network on sizes it divides: rgb (B, T, 3, H, W), the N charges on H/f, W/f."""
         batch, frames = rgb.shape[:2]
         rgb_N3HW = rgb.flatten(0, 1)
         inputs = [functional.pixel_unshuffle(rgb_N3HW, self.stem)]
@@ -140,18 +144,17 @@ class VRTSpike(nn.Module):
         if self.config.MODEL.TARGET_TIME:
             inputs.append(target_N.to(rgb)[:, None, None, None].expand(-1, 1, *net_size))
         fuse, told = None, None
-        if voxels is not None and self.spikes is not None:
-            counts_NKhw = voxels.flatten(0, 1)
-            rates = resize(relative_rates(counts_NKhw), net_size)
+        if charge is not None and self.spikes is not None:
+            rates = resize(relative_rates(charge.light()), net_size)
             changes = grey(resize(rgb_N3HW, net_size)) * rates
             features = self.spikes(changes.unflatten(0, (batch, frames)))
             fuse = partial(self.spikes.fuse, features)
             if self.prior is not None:
                 with torch.autocast(rgb.device.type, enabled=False):
-                    told = self.prior.tell(rgb, voxels, target_N).on_plane(size)
+                    told = self.prior.tell(rgb, charge, target_N).on_plane(size)
                 change = grey(rgb_N3HW) * ((told.log_ratios / GAMMA).exp() - 1)
                 inputs.append(functional.pixel_unshuffle(change, self.stem))
-                inputs.append(resize(log_count(counts_NKhw), net_size))
+                inputs.append(resize(log_count(charge.counts), net_size))
                 inputs += told.clues(net_size)
         x = torch.cat(inputs, dim=1).unflatten(0, (batch, frames))
         guide = resize(rgb_N3HW, net_size).unflatten(0, (batch, frames))
@@ -170,22 +173,21 @@ class VRTSpike(nn.Module):
         return rows, columns
 
     def _on_frame_plane(
-        self, voxels: Tensor, size: tuple[int, int], padded: tuple[int, int]
+        self, planes_NChw: Tensor, size: tuple[int, int], padded: tuple[int, int]
     ) -> Tensor:
-        """Voxels of any plane onto the padded frame's, divided by the power of two nearest above.
+        """A spike plane of any size onto the padded frame's over the power of two nearest above.
 
         A plane is never made coarser than the spikes are, up to the network's own plane.
         """
-        plane = (voxels.shape[-2], voxels.shape[-1])
+        plane = (planes_NChw.shape[-2], planes_NChw.shape[-1])
         factor = self.size_multiple
         while factor > 1 and (size[0] < plane[0] * factor or size[1] < plane[1] * factor):
             factor //= 2
         target = (padded[0] // factor, padded[1] // factor)
         if (plane[0] * factor, plane[1] * factor) == size:
-            return pad_bottom_right(voxels, *target)
+            return pad_bottom_right(planes_NChw, *target)
         matrix = scaling_matrix(plane, (size[0] / factor, size[1] / factor))
-        flat = resample(voxels.flatten(0, 1), matrix, target)
-        return flat.unflatten(0, voxels.shape[:2])
+        return resample(planes_NChw, matrix, target)
 
     def _check(self, rgb: Tensor, voxels: Tensor | None) -> None:
         bins = self.config.DATA.K
