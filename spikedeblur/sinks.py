@@ -37,19 +37,18 @@ class VideoSinks:
         slow_motion = slow_motion or SlowMotion()
         template = slow_motion.info(source)
         self._compare = compare
-        self._create = create
         self.writers: list[Writer | SegmentWriter] = []
         with ExitStack() as stack:
-            self._open(stack, path, template, overwrite, encoder)
+            self._open(stack, create, path, template, overwrite, encoder)
             if compare is not None:
                 width = source.width * (2 if compare == "side" else 1)
-                self._open(stack, comparison_path(path), template, overwrite,
+                self._open(stack, create, comparison_path(path), template, overwrite,
                            {**encoder, "width": width})
             self._stack = stack.pop_all()
 
-    def _open(self, stack: ExitStack, path: Path, source: VideoInfo, overwrite: bool,
-              encoder: dict[str, Any]) -> None:
-        writer = self._create(path, source, overwrite=overwrite, **encoder)
+    def _open(self, stack: ExitStack, create: Create, path: Path, source: VideoInfo,
+              overwrite: bool, encoder: dict[str, Any]) -> None:
+        writer = create(path, source, overwrite=overwrite, **encoder)
         stack.enter_context(writer)
         self.writers.append(writer)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from spikedeblur.errors import OutputError
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoInfo
+from spikedeblur.pipeline import Deblurrer
 from spikedeblur.sinks import VideoSinks, compared, comparison_path
 from spikedeblur.slowmotion import SlowMotion
 from tests.recordings import frame_at
@@ -51,3 +53,20 @@ def test_slow_motion_keeps_the_clock(tmp_path):
     with open_video(tmp_path / "o.mkv") as reader:
         assert reader.info.average_rate == 50
         assert [float(frame.time) for frame in reader] == [0, 0.02, 0.04, 0.06, 0.08, 0.1]
+
+
+def test_writers_go_when_they_are_done_with(recording, tmp_path):
+    """Not only when Python collects garbage: it knows nothing of the memory that encoders hold."""
+    gc.collect()
+    gc.disable()
+    try:
+        Deblurrer(method="sdm").run(recording.blurry, recording.spikes, tmp_path / "out.mkv",
+                                    segment=2, compare="side")
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = {type(each).__name__ for each in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not left & {"VideoSinks", "SegmentWriter", "VideoWriter", "OutputContainer"}, left
