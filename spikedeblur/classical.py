@@ -13,20 +13,15 @@ from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
 from spikedeblur.light import linear_to_srgb, luminance, srgb_to_linear
-from spikedeblur.resample import blur, gaussian_taps, resize
+from spikedeblur.resample import blur, resize
 
 __all__ = ["grey", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
 
 Floats = NDArray[np.float32]
 
-# Parts of the exposure that a rate may be averaged over, shortest first; the last is all of it.
-WINDOWS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
-# An integrate-and-fire pixel keeps what is left below its threshold: a count taken between two
-# instants is off by the difference of two such remainders, each uniform in [0, 1).
-COUNT_VARIANCE = 1 / 6
+# Parts of the exposure that a rate may be averaged over beside all of it, shortest first.
+WINDOWS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
 SMOOTHING = 0.5  # spike pixels; also what bilinear enlarging of the rate takes for granted
-NEIGHBOURHOOD = 2.5  # spike pixels over which noise and change are told apart
-MISTRUST = 1.8  # a change must exceed so many times the variance of noise to count as one
 PRIOR_SPIKES = 0.25  # added to both sides of the ratio, for pixels with hardly any spikes
 RATIO_RANGE = (0.1, 8.0)
 
@@ -44,8 +39,7 @@ def sdm(
     the exposure to take rates over, (0, 1]; None lets noise and blur decide pixel by pixel.
     Where there are no spikes the frame stays as it is.
     """
-    mean_rate = blur(counts.sum(axis=0), SMOOTHING)
-    change = _rate_change(counts, target, window)
+    mean_rate, change = _rates(counts, target, window)
     ratio = 1 + change / (mean_rate + PRIOR_SPIKES)
     ratio = np.clip(resize(ratio, frame.shape[:2]), *RATIO_RANGE)
     sharp = srgb_to_linear(frame) * ratio[..., None]
@@ -84,47 +78,36 @@ def spike_light(spikes: NDArray[np.bool_], tick: int) -> Floats:
 
 def spike_rate(counts: Floats, target: float = 0.0, window: float | None = None) -> Floats:
     """Rate around `target`, in spikes per exposure: counts (K, Hs, Ws) -> (Hs, Ws) float32."""
-    rate = blur(counts.sum(axis=0), SMOOTHING) + _rate_change(counts, target, window)
-    positive: Floats = np.maximum(rate, 0)
+    mean_rate, change = _rates(counts, target, window)
+    positive: Floats = np.maximum(mean_rate + change, 0)
     return positive
 
 
-def _rate_change(counts: Floats, target: float, window: float | None) -> Floats:
-    """Rate around the target less the mean rate, spikes per exposure, smoothed: (Hs, Ws).
+def _rates(counts: Floats, target: float, window: float | None) -> tuple[Floats, Floats]:
+    """Light of the exposure and what falls more or less of it around the target: (Hs, Ws) each.
 
-    Without a window, each pixel blends several by the inverse of their expected squared error:
-    variance, known from the count, plus squared bias, the part of the difference to every shorter
-    window that noise does not explain (after Lepski's rule). Where nothing moves that is the
-    whole exposure, whose change is exactly zero.
+    In spikes per exposure. Without a window, several are blended pixel by pixel, as the network's
+    first candidate is (`models.prior.blended_rate`): where nothing moves the change is zero.
     """
+    if not 0 < (1 if window is None else window) <= 1 or not -0.5 <= target <= 0.5:
+        raise UsageError(f"no such window ({window} of the exposure around {target:g} seen)"
+                         " - give a length in (0, 1] and a target in [-0.5, 0.5]")
     if window is not None:
-        return _windowed_change(counts, target, window)
-    changes = [_windowed_change(counts, target, length) for length in WINDOWS]
-    averaged = float(np.sum(gaussian_taps(SMOOTHING) ** 2)) ** 2
-    variances = [COUNT_VARIANCE * averaged / length**2 for length in WINDOWS[:-1]] + [0.0]
-    # Few spikes make noise that comes in lumps: its local energy strays further from its mean.
-    lumps = 1 / (blur(counts.sum(axis=0), NEIGHBOURHOOD) + PRIOR_SPIKES)
-    mistrust = MISTRUST * (1 + lumps)
-    total, blended = np.zeros_like(changes[0]), np.zeros_like(changes[0])
-    for j, (change, variance) in enumerate(zip(changes, variances, strict=True)):
-        squared_bias = np.zeros_like(change)
-        for shorter, its_variance in zip(changes[:j], variances[:j], strict=True):
-            energy = blur((change - shorter) ** 2, NEIGHBOURHOOD)
-            noise = mistrust * np.float32(variance + its_variance)
-            np.maximum(squared_bias, energy - noise, out=squared_bias)
-        weight = 1 / (squared_bias + np.float32(variance + 0.001))
-        total += weight
-        blended += weight * change
-    return blended / total
+        return blur(counts.sum(axis=0), SMOOTHING), _windowed_change(counts, target, window)
+    import torch  # not needed for a window of one length
+
+    from spikedeblur.models.intervals import Charge
+    from spikedeblur.models.prior import blended_rate
+
+    bins = len(counts)
+    windows = torch.tensor([bins * part for part in WINDOWS])
+    charge = Charge.of(torch.from_numpy(np.ascontiguousarray(counts, dtype=np.float32))[None])
+    total, change = blended_rate(charge, windows, torch.tensor([target]))
+    return total[0, 0].numpy(), change[0, 0].numpy()
 
 
 def _windowed_change(counts: Floats, target: float, length: float) -> Floats:
-    """`_rate_change` by one window: `length` of the exposure around the target, moved inside."""
-    if not 0 < length <= 1 or not -0.5 <= target <= 0.5:
-        raise UsageError(
-            f"no such window ({length:g} of the exposure around {target:g} seen)"
-            " - give a length in (0, 1] and a target in [-0.5, 0.5]"
-        )
+    """Change of rate in one window: `length` of the exposure around the target, moved inside."""
     bins = len(counts)
     first = min(max((target + 0.5 - length / 2) * bins, 0), (1 - length) * bins)
     edges = np.arange(bins + 1)

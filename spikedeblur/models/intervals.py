@@ -40,6 +40,11 @@ class Charge:
         """The same on another plane: `move` is linear, (N, C, h, w) -> (N, C, *, *)."""
         return Charge(move(self.counts), move(self.drawn))
 
+    @property
+    def bins(self) -> int:
+        """K."""
+        return self.counts.shape[1]
+
     def light(self) -> Tensor:
         """Light of each bin in spikes, a real number >= 0: (N, K, h, w)."""
         return self.drawn.diff(dim=1).clamp(min=0)

@@ -88,6 +88,31 @@ def blended_change(changes_NMhw: Tensor, counts_N1hw: Tensor, lengths: Tensor) -
     return (weight * changes_NMhw).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True)
 
 
+def rates(light_NKhw: Tensor, windows: Tensor, target_time_N: Tensor) -> Tensor:
+    """Light in windows and, last, in the whole exposure, per exposure: (N, M + 1, h, w).
+
+    `windows` (M,) are lengths in bins.
+    """
+    bins = light_NKhw.shape[1]
+    weights = window_weights(windows, bins, target_time_N)
+    weights = weights * (bins / windows.clamp(max=bins))[:, None]
+    windowed = einsum(weights.to(light_NKhw), light_NKhw, "n m k, n k h w -> n m h w")
+    return torch.cat([windowed, light_NKhw.sum(dim=1, keepdim=True)], dim=1)
+
+
+def blended_rate(charge: Charge, windows: Tensor, target_time_N: Tensor) -> tuple[Tensor, Tensor]:
+    """Light of the exposure and how much more or less of it falls around the target time.
+
+    Both (N, 1, h, w) in spikes per exposure. Windows (M,) are lengths in bins, ascending; each
+    pixel blends them, and the whole exposure, by their expected errors (`blended_change`).
+    """
+    windowed = rates(charge.steadied(), windows, target_time_N)
+    lengths = (windows / charge.bins).clamp(max=1)
+    lengths = torch.cat([lengths, lengths.new_ones(1)])
+    total, count = windowed[:, -1:], charge.counts.sum(dim=1, keepdim=True)
+    return total, blended_change(windowed - total, count, lengths)
+
+
 @dataclass(frozen=True)
 class Told:
     """What the prior tells of N frames, on the spike plane.
@@ -150,27 +175,10 @@ class SpikePrior(nn.Module):
 
     def forward(self, charge: Charge, target_time_N: Tensor) -> Tensor:
         """Charge of N exposures, target times (N,) -> log ratios (N, M, h, w), clamped."""
-        light, steadied = charge.light(), charge.steadied()
-        bins = light.shape[1]
-        lengths = self.windows.clamp(max=bins) / bins
-        weights = (window_weights(self.windows, bins, target_time_N) / lengths[:, None]).to(light)
-        count = charge.counts.sum(dim=1, keepdim=True)
-        ratios = [self._blend(_rates(weights, steadied), count, lengths)]
-        planes = _rates(weights, light)
+        total, change = blended_rate(charge, self.windows, target_time_N)
+        ratios = [(total + change + PRIOR_SPIKES) / (total + PRIOR_SPIKES)]
+        planes = rates(charge.light(), self.windows, target_time_N)
         for sigma in self.smoothings:
             smooth = gaussian_blur(planes, sigma) if sigma else planes
             ratios.append((smooth[:, :-1] + PRIOR_SPIKES) / (smooth[:, -1:] + PRIOR_SPIKES))
         return torch.cat(ratios, dim=1).log().clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
-
-    @staticmethod
-    def _blend(rates_NMhw: Tensor, count_N1hw: Tensor, lengths: Tensor) -> Tensor:
-        total = rates_NMhw[:, -1:]
-        change = blended_change(rates_NMhw - total, count_N1hw,
-                                torch.cat([lengths, lengths.new_ones(1)]))
-        return (total + change + PRIOR_SPIKES) / (total + PRIOR_SPIKES)
-
-
-def _rates(weights_NMK: Tensor, light_NKhw: Tensor) -> Tensor:
-    """Rates in windows, the whole exposure last, in spikes per exposure: (N, M + 1, h, w)."""
-    rates = einsum(weights_NMK, light_NKhw, "n m k, n k h w -> n m h w")
-    return torch.cat([rates, light_NKhw.sum(dim=1, keepdim=True)], dim=1)

@@ -6,17 +6,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedeblur import classical
-from spikedeblur.models import prior as prior_module
 from spikedeblur.models.config import PriorConfig
 from spikedeblur.models.intervals import Charge
+from spikedeblur.models.photometry import NEIGHBOURHOOD
 from spikedeblur.models.prior import (
+    MISTRUST,
+    PRIOR_SPIKES,
+    STEADIED_VARIANCE,
     SpikePrior,
     blended_change,
+    rates,
     relative_rates,
     window_weights,
 )
-from spikedeblur.resample import gaussian_taps
+from spikedeblur.resample import blur
 
 
 @given(
@@ -63,18 +66,30 @@ def test_no_spikes_say_nothing():
     assert SpikePrior(PriorConfig())(Charge.of(nothing), torch.zeros(2)).abs().max() == 0
 
 
-def test_blend_agrees_with_the_method_without_weights(monkeypatch):
-    """Given the windows' counts and their variance, it finds what `classical` finds."""
+def test_blend_weighs_windows_by_their_expected_error():
+    """The rule in NumPy: 1 / (variance + what noise does not explain of a difference)."""
     rng = np.random.default_rng(0)
-    light = np.cumsum(rng.random((32, 24, 30)), axis=0) % 3
-    counts = rng.poisson(light).astype(np.float32)
-    averaged = float(np.sum(gaussian_taps(classical.SMOOTHING) ** 2)) ** 2
-    monkeypatch.setattr(prior_module, "STEADIED_VARIANCE", classical.COUNT_VARIANCE * averaged)
-    monkeypatch.setattr(prior_module, "PRIOR_SPIKES", classical.PRIOR_SPIKES)
-    changes = [classical._windowed_change(counts, 0.1, length) for length in classical.WINDOWS]
+    counts = rng.poisson(np.cumsum(rng.random((32, 24, 30)), axis=0) % 3).astype(np.float32)
+    lengths = np.array([1 / 16, 1 / 8, 1 / 4, 1 / 2, 1])
+    changes = [counts[16 - n // 2:16 + n // 2].sum(axis=0) * 32 / n - counts.sum(axis=0)
+               for n in (lengths * 32).astype(int)]
+    variances = np.where(lengths < 1, STEADIED_VARIANCE / lengths**2, 0)
+    mistrust = MISTRUST * (1 + 1 / (blur(counts.sum(axis=0), NEIGHBOURHOOD) + PRIOR_SPIKES))
+    total, weighted = 0, 0
+    for j, change in enumerate(changes):
+        excess = [blur((change - changes[i]) ** 2, NEIGHBOURHOOD)
+                  - mistrust * (variances[i] + variances[j]) for i in range(j)]
+        weight = 1 / (np.max([np.zeros_like(change), *excess], axis=0) + variances[j] + 0.001)
+        total, weighted = total + weight, weighted + weight * change
     blend = blended_change(torch.from_numpy(np.stack(changes))[None],
                            torch.from_numpy(counts.sum(axis=0))[None, None],
-                           torch.tensor(classical.WINDOWS))
-    expected = classical._rate_change(counts, 0.1, None)
+                           torch.from_numpy(lengths).float())
+    expected = weighted / total
     assert np.ptp(expected) > 10
     assert np.abs(blend[0, 0].numpy() - expected).max() < 0.05
+
+
+def test_windows_of_the_rates_are_sums_of_bins():
+    light = torch.arange(32.0)[None, :, None, None].expand(1, 32, 2, 2)
+    found = rates(light, torch.tensor([4.0, 64.0]), torch.zeros(1))[0, :, 0, 0]
+    assert found.tolist() == pytest.approx([(14 + 15 + 16 + 17) * 8, 496, 496])
