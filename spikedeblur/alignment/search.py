@@ -64,7 +64,7 @@ def search(footage: Footage, counts: Sequence[CumulatedCounts], *, spike_size: t
     clock = Clock(footage, counts, rate_hz, offset_s)
     chosen = [Shape(matrix)] if matrix is not None else \
         best_shapes(matcher, clock, spike_size, footage.size)
-    found = [each for shape in chosen for each in over_lags(matcher, shape, clock, lags)]
+    found = [each for lag in lags.tolist() for each in at_lag(matcher, chosen, clock, lag)]
     return sorted(found, key=lambda each: -each.score)
 
 
@@ -116,14 +116,15 @@ def best_shapes(matcher: Matcher, clock: Clock, spike_size: tuple[int, int],
     return [shape for _, shape in scored[:GEOMETRIES]]
 
 
-def over_lags(matcher: Matcher, shape: Shape, clock: Clock, lags: np.ndarray
-              ) -> Iterator[Hypothesis]:
-    """The best common shift of all frames at each lag."""
-    for lag in lags.tolist():
-        frames = clock.covered(lag)
-        if len(frames) < FEWEST_FRAMES:
-            continue
-        spectra = matcher.spectra(clock.pictures(frames, lag), shape)
+def at_lag(matcher: Matcher, chosen: Sequence[Shape], clock: Clock, lag: float
+           ) -> Iterator[Hypothesis]:
+    """For each shape the best common shift of all frames."""
+    frames = clock.covered(lag)
+    if len(frames) < FEWEST_FRAMES:
+        return
+    pictures = clock.pictures(frames, lag)
+    for shape in chosen:
+        spectra = matcher.spectra(pictures, shape)
         value, place = matcher.correlation(frames, spectra, together=True).flatten().max(dim=0)
         yield Hypothesis(matcher.shifted(shape, int(place)), lag, float(value))
 

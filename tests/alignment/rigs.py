@@ -41,6 +41,7 @@ class Rig:
     zoom, angle (degrees), shift (parts of the frame), tilt: how the spike plane lies over the
     video's, beginning with plain scaling, or with square pixels of the same width.
     blur: pixels of motion in a frame interval (0: still). flat: the scene has no texture.
+    gamma_space: exposures average, and spikes add up, light that is sRGB-encoded.
     """
 
     size: tuple[int, int] = (320, 180)
@@ -57,6 +58,7 @@ class Rig:
     square: bool = True
     blur: float = 8.0
     flat: bool = False
+    gamma_space: bool = False
     drift: float = 0.0
     seed: int = 0
 
@@ -169,7 +171,7 @@ def _scene(rig: Rig, first: int, last: int, pick: Callable[[], np.ndarray] | Non
                         size=rig.canvas()[::-1], starts=starts, stops=starts + 1,
                         blur_px=(0.7 * blur, 1.4 * blur), still=0.0 if rig.blur else 1.0,
                         objects=(0, 0) if rig.flat else (2, 4), scales=(0.6, 1.0),
-                        tone=Tone(1.0, np.ones(3), gamma_space=False))
+                        tone=Tone(1.0, np.ones(3), rig.gamma_space))
 
 
 def _recorded(rig: Rig, pick: Callable[[], np.ndarray] | None
@@ -194,8 +196,8 @@ def _recorded(rig: Rig, pick: Callable[[], np.ndarray] | None
         mean, instant, grey = _expose(rig, scene, view, edges)
         pictures = []
         if 0 <= number < rig.frames:
-            pictures = [as_bytes(camera.develop(mean[None], False, noise)),
-                        as_bytes(encoded(instant[None], gamma_space=False))]
+            pictures = [as_bytes(camera.develop(mean[None], rig.gamma_space, noise)),
+                        as_bytes(encoded(instant[None], rig.gamma_space))]
         light = grey if earlier is None else torch.cat([earlier, grey])
         began = edges[0] - (0 if earlier is None else 1)
         places = began + np.arange(len(light) + 1) / INSTANTS - rig.offset
