@@ -41,7 +41,7 @@ def _band(side: int, sigma: float) -> torch.Tensor:
 
 def robust_weights(spikes: torch.Tensor, basis: torch.Tensor, weights: torch.Tensor,
             shape: tuple[int, int], blur: Blur) -> tuple[torch.Tensor, float, torch.Tensor]:
-    """Weights (F, P) that shun what does not fit, what is left elsewhere, and each frame's gain.
+    """Weights (F, P) that shun what does not fit, what is left elsewhere, and the fit (F, n).
 
     They go by the errors of the neighbourhood in the frames before and after (Geman and McClure,
     1987). A pixel's own errors would prefer noise of black squares that cancels that of white
@@ -57,14 +57,14 @@ def robust_weights(spikes: torch.Tensor, basis: torch.Tensor, weights: torch.Ten
         energy = around((spikes - (basis @ solution)[..., 0])**2 * weights) / there
         usual = float(energy[weights > 0].median()) + 1e-12
         robust = weights / (1 + energy / (TOLERANCE * usual))**2
-    return robust, usual**0.5, solution[:, 1, 0].clamp(min=0)
+    return robust, usual**0.5, solution[..., 0]
 
 
 def normal_equations(columns: torch.Tensor, rate: torch.Tensor, basis: torch.Tensor,
                       weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Information (n, n) and scores (P, n) of a frame, gain and offset being whatever fits best.
+    """Information (n, n) and scores (P, n) of a frame, its tone being whatever fits best.
 
-    columns (2, P, n), rate (2, P) and basis (2, P, 2) of black and of white squares: one's errors
+    columns (2, P, n), rate (2, P) and basis (2, P, m) of black and of white squares: one's errors
     meet the other's derivatives.
     """
     wanted = torch.cat([columns, rate[..., None]], dim=-1)
@@ -77,7 +77,7 @@ def normal_equations(columns: torch.Tensor, rate: torch.Tensor, basis: torch.Ten
 
 
 def solve(basis: torch.Tensor, weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Weighted least squares: basis (..., P, 2), weights (..., P), values (..., P, n)."""
+    """Weighted least squares: basis (..., P, m), weights (..., P), values (..., P, n)."""
     weighted = (basis * weights[..., None]).transpose(-1, -2)
     normal = (weighted @ basis).double()
     size = normal.diagonal(dim1=-2, dim2=-1).sum(dim=-1)[..., None, None]

@@ -1,11 +1,13 @@
 """The exact position of both planes and clocks: Gauss-Newton on light, robust against what differs.
 
-A frame is the spikes of its exposure, up to gain and offset: V(H x) ~ S(x; opening, closing).
-Unknown are H (8 numbers), the clock offset, the exposure, and how much softer one camera sees than
-the other, which would otherwise pass for exposure. Derivatives in time are rates of spikes at the
-opening and the closing. Those are noisy, and noise in derivatives looks like knowledge; so they are
-taken from the black squares of a chessboard and multiplied by those of the white (as instrumental
-variables are), whose noise is independent. A scene that stands still then tells nothing of time.
+A frame is the spikes of its exposure: a + b V(H x) + c sqrt(V(H x)) ~ S(x; opening, closing), with
+a, b and c as fits each frame best: black level, gain, and how far a camera's tone curve is from
+what its video says, which would otherwise pass for exposure. Unknown are H (8 numbers), the clock
+offset, the exposure, and how much softer one camera sees than the other, which would pass for
+exposure, too. Derivatives in time are rates of spikes at the opening and the closing. Those are
+noisy, and noise in derivatives looks like knowledge; so they are taken from the black squares of a
+chessboard and multiplied by those of the white (as instrumental variables are), whose noise is
+independent. A scene that stands still then tells nothing of time.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from spikedeblur.alignment.state import (
 
 NEIGHBOURHOOD = 4.0  # spreads of the blur over which errors are told from noise
 TILES = 8
+DARK = 1e-3  # light, below which its root is not told any more
 SATURATED = 0.9  # spikes per tick, of at most one
 FEWEST_FRAMES = 3
 TINY = 2e-4  # half widths, frame intervals
@@ -117,32 +120,36 @@ class Refiner:
         weights = (clear & seen).float()
         if int((weights.sum(dim=(1, 2)) > 0).sum()) < FEWEST_FRAMES:
             return Step.none()
-        halves = self._halves(torch.cat([rates, video]), weights)
-        slopes, light = halves[:, 4:].mean(dim=0), halves[:, 3]
-        softer = self._laplacian(light.mean(dim=0))
-        basis = torch.stack([torch.ones_like(light), light + state.softness * softer], dim=-1)
+        root = video[:1].clamp(min=DARK).sqrt()
+        halves = self._halves(torch.cat([rates, video, root]), weights)
+        slopes, tones = halves[:, 4:6].mean(dim=0), halves[:, [3, 6]]
+        softer = self._laplacian(tones.mean(dim=0))
+        tones = tones + state.softness * softer
+        basis = torch.stack([torch.ones_like(tones[:, 0]), *tones.unbind(dim=1)], dim=-1)
         mean = halves[:, 0].mean(dim=0)
-        weights, spread, gains = robust_weights(mean, basis.mean(dim=0), weights.flatten(1),
-                                                self.shape, self.widely)
+        weights, spread, fit = robust_weights(mean, basis.mean(dim=0), weights.flatten(1),
+                                              self.shape, self.widely)
         displaced = torch.from_numpy(displacement_basis(where, self.video_size).astype(np.float32))
         size = len(self.free)
         information = np.zeros((size, size))
         tiles = torch.zeros(TILES * TILES, size)
-        for frame, gain in enumerate(gains.tolist()):
-            columns = torch.empty(2, light.shape[2], UNKNOWNS)
-            across, down = gain * slopes[:, frame, :, None]
+        for frame, (_, linear, rooted) in enumerate(fit.tolist()):
+            columns = torch.empty(2, slopes.shape[2], UNKNOWNS)
+            steepness = linear + rooted / 2 / tones[:, 1, frame].mean(dim=0).clamp(min=DARK**0.5)
+            across, down = (steepness.clamp(min=0) * slopes[:, frame])[..., None]
             columns[..., :GEOMETRY] = across * displaced[0] + down * displaced[1]
             rate, opening, closing = halves[:, :3, frame].unbind(dim=1)
             columns[..., TIME] = (closing - opening) / state.exposure
             columns[..., EXPOSURE] = (rate - (closing + opening) / 2) / state.exposure
-            columns[..., SOFTNESS] = gain * softer[frame]
+            columns[..., SOFTNESS] = linear * softer[0, frame] + rooted * softer[1, frame]
             columns[..., DRIFT] = columns[..., TIME] * float(self.since[frame])
             product, scores = normal_equations(columns[..., self.free], rate, basis[:, frame],
                                                weights[frame])
             information += product.double().numpy()
             tiles.index_add_(0, self.tile, scores)
+        fitted = (basis.mean(dim=0) @ fit[..., None])[..., 0]
         return self._step(information, tiles.double().numpy(), spread,
-                          correlation_of(mean, basis[..., 1].mean(dim=0), weights),
+                          correlation_of(mean, fitted, weights),
                           int((weights.sum(dim=1) > 0).sum()))
 
     def _halves(self, planes: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -196,10 +203,11 @@ class Refiner:
         return rates, clear & torch.tensor(usable)[:, None, None]
 
     def _laplacian(self, light: torch.Tensor) -> torch.Tensor:
-        """Half the Laplacian of (F, P), per spike sample squared: what a unit of blur adds."""
+        """Half the Laplacian of (..., P), per spike sample squared: what a unit of blur adds."""
         plane = light.reshape(-1, 1, *self.shape)
         kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])[None, None] / 2
-        return F.conv2d(F.pad(plane, (1, 1, 1, 1), mode="replicate"), kernel).flatten(1)
+        padded = F.pad(plane, (1, 1, 1, 1), mode="replicate")
+        return F.conv2d(padded, kernel).view_as(light)
 
     def seen_s(self, state: State) -> float:
         """The middle of a frame's interval, of one amid those that have spikes, seconds."""

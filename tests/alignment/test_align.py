@@ -132,18 +132,21 @@ def test_clocks_that_drift_apart(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200)
-def test_rigs_of_every_kind(tmp_path, capsys):
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("first", range(1000, 1040, 10))
+def test_rigs_of_every_kind(first, tmp_path, capsys):
     """At least nine of ten are found; the others are refused, not got wrong."""
-    refused = []
-    for seed in range(1000, 1040):
+    found, refused, wrong = [], [], []
+    for seed in range(first, first + 10):
         rig, folder = random_rig(seed, most_pixels=1e8), tmp_path / str(seed)
         record(rig, folder)
         if called(rig, folder) == 1:
-            refused.append(capsys.readouterr().err.splitlines()[-1])
-            assert "cannot tell" in refused[-1], f"{seed}"
+            complaint = capsys.readouterr().err.splitlines()[-1]
+            (refused if "cannot tell" in complaint else wrong).append((seed, complaint))
         else:
-            offset, exposure, distance = errors(rig, read_sidecar(folder / "spikes.toml"))
-            assert abs(offset) < 0.02 and abs(exposure) < 0.02 and distance < 0.5, f"{seed}"
+            off = errors(rig, read_sidecar(folder / "spikes.toml"))
+            right = max(abs(off[0]), abs(off[1])) < 0.02 and off[2] < 0.5
+            (found if right else wrong).append((seed, *np.round(off, 4).tolist()))
         shutil.rmtree(folder)
-    assert len(refused) <= 4, refused
+    print("found", *found, "refused", *refused, "wrong", *wrong, sep="\n")
+    assert not wrong and len(refused) <= 1

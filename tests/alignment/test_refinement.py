@@ -98,10 +98,10 @@ def test_what_does_not_fit_has_little_weight():
     spikes = 0.5 * video + torch.from_numpy(noise).float()
     spikes[:, :90] += 0.4  # three of thirty rows, in every frame
     basis = torch.stack([torch.ones_like(video), video], dim=-1)
-    weights, _, gains = robust_weights(spikes, basis, torch.ones_like(video), (30, 30),
+    weights, _, fit = robust_weights(spikes, basis, torch.ones_like(video), (30, 30),
                                        Blur((30, 30), (1.0, 1.0)))
     assert weights[:, :60].max() < 0.01 and weights[:, 300:].min() > 0.5
-    np.testing.assert_allclose(gains, 0.5, atol=0.01)
+    np.testing.assert_allclose(fit[:, 1], 0.5, atol=0.01)
 
 
 def test_confidence_is_the_chance_of_being_within_the_limits():
