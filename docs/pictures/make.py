@@ -6,6 +6,8 @@ arithmetic.
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 import tempfile
 from itertools import islice
@@ -26,6 +28,10 @@ from spikedeblur.sample.picture import draw_street
 HERE = Path(__file__).parent
 FRAME = 11  # of the sample: one that is blurred a good deal
 CROP = slice(100, 190), slice(120, 240)  # rows, columns: brick and windows
+METHODS = "blurry,tfp,sdm,sdm:0.125,net"
+PICTURES_ALONE = ("<style>header, section:not(:nth-of-type(2)) { display: none }"
+                  "main { padding: 0 12px } section { margin: 12px 0 }"
+                  ".stage { max-width: 720px }</style></head>")
 HARD_FRAME = 1
 HARD = {  # what makes a recording too hard: options of simulate, and of deblur
     "clock": ([], ["--offset", "0.004"]),
@@ -118,6 +124,26 @@ def the_sample(folder: Path) -> None:
     (HERE / "corridor.svg").write_text(draw(stations), encoding="utf-8")
 
 
+def the_report(folder: Path) -> None:
+    """report.png: the pictures of a report on the sample, as Chromium shows them."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        print("report.png stays as it is: there is no chromium")
+        return
+    page = folder / "report.html"
+    run("benchmark", folder / "sample", "--methods", METHODS, "--repeats", 1, "--html", page)
+    shoot(browser, page, HERE / "report.png")
+
+
+def shoot(browser: str, page: Path, picture: Path) -> None:
+    """The section of pictures of a page, as a picture."""
+    whole = page.read_text(encoding="utf-8")
+    page.write_text(whole.replace("</head>", PICTURES_ALONE), encoding="utf-8")
+    subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+                    "--window-size=960,1110", f"--user-data-dir={page.parent / 'profile'}",
+                    f"--screenshot={picture}", page.as_uri()], check=True, capture_output=True)
+
+
 def too_hard(folder: Path) -> None:
     """failures.png: a row for each condition; blurry, restored, sharp."""
     scene = folder / "scene"
@@ -142,4 +168,5 @@ def too_hard(folder: Path) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
         the_sample(Path(scratch))
+        the_report(Path(scratch))
         too_hard(Path(scratch))

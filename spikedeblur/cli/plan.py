@@ -39,10 +39,10 @@ def tell_plan(console: Console, deblurrer: Deblurrer, job: Job, options: SpikeOp
 
 def _video(reader: Reader) -> str:
     info = reader.info
-    frames = info.frame_count_estimate
+    frames, streams = info.frame_count_estimate, len(info.streams)
     return (f"{reader.path}: {info.width}x{info.height} {info.pix_fmt}, "
             f"{'about ' + str(frames) if frames else 'unknown number of'} frames, "
-            f"{float(info.average_rate):g} fps, {len(info.streams)} streams")
+            f"{float(info.average_rate):g} fps, {streams} {'stream' if streams == 1 else 'streams'}")
 
 
 def _spikes(deblurrer: Deblurrer, reader: Reader, spikes: Path | None,
@@ -76,4 +76,4 @@ def _network(deblurrer: Deblurrer, reader: Reader) -> dict[str, Any]:
     return {"method": f"net on {tiled.device}, {tiled.precision}",
             "windows": f"{restorer.window} frames every {restorer.stride}",
             "tiles": f"{tiles} a frame, {tile} pixels, overlap {tiled.overlap_of(tile)}, "
-                     f"about {tiled.working_bytes(tile, restorer.window) / 1e6:.0f} MB"}
+                     f"up to about {tiled.working_bytes(tile, restorer.window) / 1e6:.0f} MB"}

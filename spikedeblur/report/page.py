@@ -197,7 +197,7 @@ def _pictures(number: int, shots: Shots, rows: Sequence[Row], names: Names) -> s
                       f"width:{box.width / width:.2%};height:{box.height / height:.2%}")
     curves = [Line(method, names.colour(row), list(enumerate(row["psnr_of_frames"])))
               for method, row in of_case.items() if row["psnr_of_frames"]]
-    plot = _figure(lines(curves[::-1], "frame", "PSNR, dB"), "frame by frame")
+    plot = _figure(lines(curves[::-1], "frame", "PSNR, dB"), "PSNR of every frame")
     return (f"<article><h3>{title}, frame {shots.frame}</h3>\n"
             f'<div class="flip">{"".join(inputs)}<div class="stage">{"".join(large)}</div>'
             f'<div class="strip">{"".join(small)}</div></div>\n'

@@ -67,8 +67,11 @@ def in_this_process(monkeypatch):
     monkeypatch.setenv("SPIKEDEBLUR_BENCHMARK_ISOLATE", "0")
 
 
-@pytest.mark.parametrize("method", ["blurry", "sdm", "tfi"])
-def test_figures_are_those_of_the_videos_that_deblur_writes(method, recording, tmp_path, capsys):
+@pytest.mark.parametrize("method", ["blurry", "sdm", "tfi", "net"])
+def test_figures_are_those_of_the_videos_that_deblur_writes(method, recording, tiny_weights,
+                                                            tmp_path, monkeypatch, capsys):
+    for command in ("DEBLUR", "BENCHMARK"):
+        monkeypatch.setenv(f"SPIKEDEBLUR_{command}_WEIGHTS", str(tiny_weights))
     restored = decoded(recording.blurry)
     if method != "blurry":
         out = tmp_path / "out.mkv"
