@@ -40,9 +40,10 @@ def tell_plan(console: Console, deblurrer: Deblurrer, job: Job, options: SpikeOp
 def _video(reader: Reader) -> str:
     info = reader.info
     frames, streams = info.frame_count_estimate, len(info.streams)
+    counted = "1 stream" if streams == 1 else f"{streams} streams"
     return (f"{reader.path}: {info.width}x{info.height} {info.pix_fmt}, "
             f"{'about ' + str(frames) if frames else 'unknown number of'} frames, "
-            f"{float(info.average_rate):g} fps, {streams} {'stream' if streams == 1 else 'streams'}")
+            f"{float(info.average_rate):g} fps, {counted}")
 
 
 def _spikes(deblurrer: Deblurrer, reader: Reader, spikes: Path | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ if TYPE_CHECKING:
     from spikedeblur.benchmark.columns import Column, Row
     from spikedeblur.benchmark.comparison import Comparison
 
-WIDTH = 120  # columns, in which the widest table stays whole
 # What a narrow terminal has to do without, in turn.
 LEAST_TOLD = ("seconds_per_frame_min", "seconds_per_frame_max", "ssim_y", "psnr_y",
               "first_frame_seconds", "temporal")
@@ -52,11 +52,11 @@ def _print(tables: Sequence[tuple[str, Sequence[Row], Sequence[Column]]]) -> Any
     from rich.console import Console
 
     console = Console()
-    room = console.width if console.is_terminal else WIDTH
-    console.width = max(console.width, WIDTH)
+    room = console.width if console.is_terminal else sys.maxsize
     left_out: dict[str, None] = {}
     for title, rows, columns in tables:
         kept = _fitting(columns, rows, room)
+        console.width = max(console.width, _width(kept, rows))
         console.print(_table(title, rows, kept))
         left_out |= dict.fromkeys(column[0] for column in columns if column not in kept)
     if left_out:
@@ -67,17 +67,22 @@ def _print(tables: Sequence[tuple[str, Sequence[Row], Sequence[Column]]]) -> Any
 
 def _fitting(columns: Sequence[Column], rows: Sequence[Row], room: int) -> list[Column]:
     """`columns` without as many of the least told ones as a table of `room` characters demands."""
+    kept = list(columns)
+    for field in LEAST_TOLD:
+        if _width(kept, rows) > room:
+            kept = [column for column in kept if column[1] != field]
+    return kept
+
+
+def _width(columns: Sequence[Column], rows: Sequence[Row]) -> int:
+    """Characters of a table's line: each cell has a blank on either side and a border."""
     from rich.cells import cell_len
 
     from spikedeblur.benchmark.columns import cell
+    from spikedeblur.cli.console import printable
 
-    kept = list(columns)
-    for field in LEAST_TOLD:
-        widths = [max(cell_len(text) for text in (column[0], *(cell(row, column) for row in rows)))
-                  for column in kept]
-        if sum(width + 3 for width in widths) + 1 > room:  # a blank on each side, and a border
-            kept = [column for column in kept if column[1] != field]
-    return kept
+    return 1 + sum(3 + max(cell_len(text) for text in (
+        column[0], *(printable(cell(row, column)) for row in rows))) for column in columns)
 
 
 def _table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Any:

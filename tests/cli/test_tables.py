@@ -37,6 +37,7 @@ def test_a_table_has_the_columns_a_terminal_has_room_for(width, left_out, monkey
 
 def test_a_file_gets_all_of_it(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    print_results(ROWS, [])
+    print_results([{**row, "case": 99 * "long"} for row in ROWS], [])
     printed = capsys.readouterr().out
     assert all(heading in printed for heading in HEADINGS) and "left out" not in printed
+    assert printed.count(99 * "long") == len(ROWS)
