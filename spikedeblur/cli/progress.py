@@ -17,6 +17,7 @@ KINDS = ("auto", "plain", "json", "none")
 PLAIN_SECONDS = 10.0
 PLAIN_PERCENT = 10
 JSON_SECONDS = 1.0
+FEW = 3  # frames that say nothing of the time to go yet: the first waits for a whole window
 
 
 class Progress:
@@ -48,9 +49,14 @@ class Progress:
         return time.monotonic() - self._began
 
     @property
+    def _done(self) -> int:
+        """Frames done by this run."""
+        return self.frames - (self._before or 0)
+
+    @property
     def fps(self) -> float:
         """Frames per second so far."""
-        return (self.frames - (self._before or 0)) / max(self.seconds, 1e-9)
+        return self._done / max(self.seconds, 1e-9)
 
     @property
     def speed(self) -> str:
@@ -59,8 +65,8 @@ class Progress:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds to go, if the total is known and something is done."""
-        if self.total is None or self.frames == 0:
+        """Seconds to go, if the total is known and more than a few frames are done."""
+        if self.total is None or self._done < min(FEW, self.total):
             return None
         return max(self.total - self.frames, 0) / self.fps
 

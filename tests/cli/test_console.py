@@ -52,6 +52,20 @@ def test_plain_lines_come_every_ten_percent(clock, capsys):
     assert lines[0] == "spikedeblur: deblurred 10/100 (10 %) frames, 10.00 fps, 0:00:09 to go"
 
 
+def test_the_first_frames_promise_no_time(clock, capsys):
+    """They wait for a window of five; two more follow at once, and say nothing either."""
+    with progress_display("plain", "deblurred") as display:
+        clock.now += 60
+        for frame in (1, 2, 3):
+            display.advance_to(frame, 20)
+        clock.now += 40
+        display.advance_to(4, 20)
+    first, second, last = capsys.readouterr().err.splitlines()
+    assert first.endswith("1/20 (5 %) frames, 0.02 fps")
+    assert second.endswith("2/20 (10 %) frames, 0.03 fps")
+    assert last.endswith("4/20 (20 %) frames, 0.04 fps, 0:06:40 to go")
+
+
 def test_plain_lines_come_every_ten_seconds(clock, capsys):
     with progress_display("plain", "deblurred") as display:
         for frame in range(1, 31):
