@@ -63,7 +63,7 @@ def parse_fix(text: str) -> tuple[str, Any]:
 def command(console: Console, *, video: Path, spikes: Path, spike_options: SpikeOptions,
             fixed: tuple[tuple[str, Any], ...], output: Path | None, preview: Path | None,
             as_json: bool, overwrite: bool, drift: bool) -> None:
-    """Estimate how the clocks and planes of VIDEO and its spikes lie to each other.
+    """Estimate how both cameras' clocks and planes lie to each other.
 
     What both cameras saw decides, so there has to be texture and motion. Nothing is written
     where it cannot tell. The search for the offset begins at --offset, or that of the sidecar.

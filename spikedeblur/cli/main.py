@@ -44,6 +44,16 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(f"spikedeblur.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+            self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            for near in get_close_matches(args[0], COMMANDS, n=1):
+                ctx.fail(f"No such command {args[0]!r}. (Did you mean {near!r}?)")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
