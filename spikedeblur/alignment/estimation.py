@@ -15,9 +15,9 @@ from spikedeblur.alignment.counting import CumulatedCounts, block_for, cumulate
 from spikedeblur.alignment.fields import Fields
 from spikedeblur.alignment.findings import TIME_LIMIT, Alignment, Errors, Known, cannot_tell
 from spikedeblur.alignment.footage import Footage, read_footage
-from spikedeblur.alignment.refinement import Refiner, Step
+from spikedeblur.alignment.refinement import Refiner
 from spikedeblur.alignment.search import Hypothesis, distinct, search
-from spikedeblur.alignment.state import DRIFT, EXPOSURE, GEOMETRY, TIME, State
+from spikedeblur.alignment.state import DRIFT, EXPOSURE, GEOMETRY, TIME, State, Step
 from spikedeblur.geometry import placed, spike_to_video
 from spikedeblur.io.spike_source import (
     SpikeOptions,

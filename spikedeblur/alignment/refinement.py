@@ -31,11 +31,11 @@ from spikedeblur.alignment.state import (
     DRIFT,
     EXPOSURE,
     GEOMETRY,
-    PRIOR,
     SOFTNESS,
     TIME,
     UNKNOWNS,
     State,
+    Step,
     bounded,
     displacement_basis,
 )
@@ -45,34 +45,30 @@ TILES = 8
 DARK = 1e-3  # light, below which its root is not told any more
 SATURATED = 0.9  # spikes per tick, of at most one
 FEWEST_FRAMES = 3
-TINY = 2e-4  # half widths, frame intervals
 SHARE_OF_RATE = 16  # derivatives in time are taken over one part in so many of the interval
 
 
 @dataclass(frozen=True)
-class Step:
-    """Where Gauss-Newton would go from a state, and how sure it is of it.
+class Compared:
+    """Light and spikes at the same points: P samples of F frames, black squares first, then white.
 
-    delta, covariance: (12,), (12, 12), zero where nothing is unknown. correlation: of frames and
-    spikes. frames: how many were seen by both.
+    rates (2, 3, F, P): spikes per tick over the exposure, at its opening, at its closing.
+    tones (2, 2, F, P): what the rates are fitted by, light and its root, as soft as the spikes;
+    softer (2, F, P): what a unit of blur adds to them. slopes (2, F, P): of light, per video pixel.
+    weights (F, P): zero where they cannot be compared. where (2, P): in the video.
     """
 
-    delta: np.ndarray
-    covariance: np.ndarray
-    correlation: float
-    frames: int
-    informative: bool
+    rates: torch.Tensor
+    tones: torch.Tensor
+    softer: torch.Tensor
+    slopes: torch.Tensor
+    weights: torch.Tensor
+    where: np.ndarray
 
     @property
-    def tiny(self) -> bool:
-        """Whether it is not worth taking."""
-        moves = np.abs(self.delta[[*range(GEOMETRY), TIME, EXPOSURE]])
-        return bool(moves.max() < TINY)
-
-    @classmethod
-    def none(cls) -> Step:
-        """Where nothing can be compared."""
-        return cls(np.zeros(UNKNOWNS), np.zeros((UNKNOWNS, UNKNOWNS)), 0.0, 0, False)
+    def basis(self) -> torch.Tensor:
+        """(2, F, P, 3): black level, light, root."""
+        return torch.stack([torch.ones_like(self.tones[:, 0]), *self.tones.unbind(dim=1)], dim=-1)
 
 
 class Refiner:
@@ -114,43 +110,53 @@ class Refiner:
 
     def step(self, state: State) -> Step:
         """One Gauss-Newton step from `state`."""
-        rates, clear = self._spikes(state)
-        where = state.placed(self.points)
-        video, seen = sampled(self.fields, where, self.video_size, self.shape)
-        weights = (clear & seen).float()
-        if int((weights.sum(dim=(1, 2)) > 0).sum()) < FEWEST_FRAMES:
+        both = self._compared(state)
+        if int(both.weights.any(dim=1).sum()) < FEWEST_FRAMES:
             return Step.none()
-        root = video[:1].clamp(min=DARK).sqrt()
-        halves = self._halves(torch.cat([rates, video, root]), weights)
-        slopes, tones = halves[:, 4:6].mean(dim=0), halves[:, [3, 6]]
-        softer = self._laplacian(tones.mean(dim=0))
-        tones = tones + state.softness * softer
-        basis = torch.stack([torch.ones_like(tones[:, 0]), *tones.unbind(dim=1)], dim=-1)
-        mean = halves[:, 0].mean(dim=0)
-        weights, spread, fit = robust_weights(mean, basis.mean(dim=0), weights.flatten(1),
-                                              self.shape, self.widely)
-        displaced = torch.from_numpy(displacement_basis(where, self.video_size).astype(np.float32))
+        basis, mean = both.basis, both.rates[:, 0].mean(dim=0)
+        weights, spread, fit = robust_weights(mean, basis.mean(dim=0), both.weights, self.shape,
+                                              self.widely)
+        displaced = torch.from_numpy(
+            displacement_basis(both.where, self.video_size).astype(np.float32))
         size = len(self.free)
-        information = np.zeros((size, size))
-        tiles = torch.zeros(TILES * TILES, size)
-        for frame, (_, linear, rooted) in enumerate(fit.tolist()):
-            columns = torch.empty(2, slopes.shape[2], UNKNOWNS)
-            steepness = linear + rooted / 2 / tones[:, 1, frame].mean(dim=0).clamp(min=DARK**0.5)
-            across, down = (steepness.clamp(min=0) * slopes[:, frame])[..., None]
-            columns[..., :GEOMETRY] = across * displaced[0] + down * displaced[1]
-            rate, opening, closing = halves[:, :3, frame].unbind(dim=1)
-            columns[..., TIME] = (closing - opening) / state.exposure
-            columns[..., EXPOSURE] = (rate - (closing + opening) / 2) / state.exposure
-            columns[..., SOFTNESS] = linear * softer[0, frame] + rooted * softer[1, frame]
-            columns[..., DRIFT] = columns[..., TIME] * float(self.since[frame])
-            product, scores = normal_equations(columns[..., self.free], rate, basis[:, frame],
+        information, tiles = np.zeros((size, size)), torch.zeros(TILES * TILES, size)
+        for frame, tone in enumerate(fit.tolist()):
+            columns = self._derivatives(state, both, frame, tone, displaced)[..., self.free]
+            product, scores = normal_equations(columns, both.rates[:, 0, frame], basis[:, frame],
                                                weights[frame])
             information += product.double().numpy()
             tiles.index_add_(0, self.tile, scores)
         fitted = (basis.mean(dim=0) @ fit[..., None])[..., 0]
-        return self._step(information, tiles.double().numpy(), spread,
-                          correlation_of(mean, fitted, weights),
-                          int((weights.sum(dim=1) > 0).sum()))
+        return Step.solved(self.free, information, tiles.double().numpy(), spread * 4 * self.sigma,
+                           correlation_of(mean, fitted, weights), int(weights.any(dim=1).sum()))
+
+    def _compared(self, state: State) -> Compared:
+        rates, clear = self._spikes(state)
+        where = state.placed(self.points)
+        video, seen = sampled(self.fields, where, self.video_size, self.shape)
+        weights = (clear & seen).float()
+        root = video[:1].clamp(min=DARK).sqrt()
+        halves = self._halves(torch.cat([rates, video, root]), weights)
+        tones = halves[:, [3, 6]]
+        softer = self._laplacian(tones.mean(dim=0))
+        return Compared(halves[:, :3], tones + state.softness * softer, softer,
+                        halves[:, 4:6].mean(dim=0), weights.flatten(1), where)
+
+    def _derivatives(self, state: State, both: Compared, frame: int, tone: Sequence[float],
+                     displaced: torch.Tensor) -> torch.Tensor:
+        """Of a frame's fitted rates (less the spikes'), by the unknowns: (2, P, 12)."""
+        _, linear, rooted = tone
+        columns = torch.empty(2, displaced.shape[1], UNKNOWNS)
+        root = both.tones[:, 1, frame].mean(dim=0).clamp(min=DARK**0.5)
+        steepness = (linear + rooted / (2 * root)).clamp(min=0)
+        across, down = (steepness * both.slopes[:, frame])[..., None]
+        columns[..., :GEOMETRY] = across * displaced[0] + down * displaced[1]
+        rate, opening, closing = both.rates[:, :, frame].unbind(dim=1)
+        columns[..., TIME] = (closing - opening) / state.exposure
+        columns[..., EXPOSURE] = (rate - (closing + opening) / 2) / state.exposure
+        columns[..., SOFTNESS] = linear * both.softer[0, frame] + rooted * both.softer[1, frame]
+        columns[..., DRIFT] = columns[..., TIME] * float(self.since[frame])
+        return columns
 
     def _halves(self, planes: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Planes (A, F, h, w), blurred from their black and from their white squares: (2, A, F, P).
@@ -163,21 +169,6 @@ class Refiner:
             there = weights * squares
             halves.append((self.blur(planes * there) / self.blur(there).clamp(min=1e-3)).flatten(2))
         return torch.stack(halves)
-
-    def _step(self, information: np.ndarray, tiles: np.ndarray, spread: float,
-              correlation: float, frames: int) -> Step:
-        prior = np.array(PRIOR)[self.free]
-        held = np.diag((spread * 4 * self.sigma / prior)**2)
-        values = np.linalg.eigvalsh(information * np.outer(prior, prior))
-        inverse = np.linalg.inv(information + held + 1e-9 * np.eye(len(prior)))
-        used = tiles[(tiles != 0).any(axis=1)]
-        few = len(used) / max(len(used) - len(prior), 1)
-        covariance = np.zeros((UNKNOWNS, UNKNOWNS))
-        free = np.ix_(self.free, self.free)
-        covariance[free] = few * inverse @ (used.T @ used) @ inverse.T
-        delta = np.zeros(UNKNOWNS)
-        delta[self.free] = inverse @ tiles.sum(axis=0)
-        return Step(delta, covariance, correlation, frames, bool(values.min() > 0))
 
     def _spikes(self, state: State) -> tuple[torch.Tensor, torch.Tensor]:
         """Rates (3, F, h, w) in spikes per tick, and which of them can be used, (F, h, w).

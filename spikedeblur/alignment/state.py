@@ -1,7 +1,8 @@
-"""An alignment as numbers: what is unknown of it, and what a small change of them does."""
+"""An alignment as numbers: what is unknown of it, the steps towards it, and what they change."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ UNKNOWNS = 12
 # What is known beforehand, as spreads: half widths of the frame, frame intervals, spike samples^2.
 PRIOR = (*(1.0,) * 6, 0.05, 0.05, 3.0, 1.0, 1.0, 0.02)
 EXPOSURES = 0.05, 1.2  # the least and the most that is tried, in frame intervals
+TINY = 2e-4  # half widths, frame intervals
 LARGEST_STEPS = {"geometry": 0.06, "time": 0.25, "exposure": 0.15}
 
 
@@ -46,6 +48,52 @@ class State:
                        exposure=float(np.clip(self.exposure + delta[EXPOSURE], *EXPOSURES)),
                        drift=self.drift + delta[DRIFT],
                        softness=self.softness + delta[SOFTNESS])
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where Gauss-Newton would go from a state, and how sure it is of it.
+
+    delta, covariance: (12,), (12, 12), zero where nothing is unknown. correlation: of frames and
+    spikes. frames: how many were seen by both.
+    """
+
+    delta: np.ndarray
+    covariance: np.ndarray
+    correlation: float
+    frames: int
+    informative: bool
+
+    @property
+    def tiny(self) -> bool:
+        """Whether it is not worth taking."""
+        moves = np.abs(self.delta[[*range(GEOMETRY), TIME, EXPOSURE]])
+        return bool(moves.max() < TINY)
+
+    @classmethod
+    def none(cls) -> Step:
+        """Where nothing can be compared."""
+        return cls(np.zeros(UNKNOWNS), np.zeros((UNKNOWNS, UNKNOWNS)), 0.0, 0, False)
+
+    @classmethod
+    def solved(cls, free: Sequence[int], information: np.ndarray, tiles: np.ndarray, noise: float,
+               correlation: float, frames: int) -> Step:
+        """From normal equations of the `free` unknowns, (n, n), and their scores by tile, (T, n).
+
+        The scatter of the scores over the picture is what the covariance comes from: neighbours
+        err alike. noise: of one independent sample, against which the priors are weighed.
+        """
+        prior = np.array(PRIOR)[free]
+        held = np.diag((noise / prior)**2)
+        values = np.linalg.eigvalsh(information * np.outer(prior, prior))
+        inverse = np.linalg.inv(information + held + 1e-9 * np.eye(len(prior)))
+        used = tiles[(tiles != 0).any(axis=1)]
+        few = len(used) / max(len(used) - len(prior), 1)
+        covariance = np.zeros((UNKNOWNS, UNKNOWNS))
+        covariance[np.ix_(free, free)] = few * inverse @ (used.T @ used) @ inverse.T
+        delta = np.zeros(UNKNOWNS)
+        delta[free] = inverse @ tiles.sum(axis=0)
+        return cls(delta, covariance, correlation, frames, bool(values.min() > 0))
 
 
 def displacement_basis(where: np.ndarray, video_size: tuple[int, int]) -> np.ndarray:

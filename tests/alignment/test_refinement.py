@@ -22,21 +22,25 @@ def wave(x, y, t):
     return 0.4 + 0.1 * np.sin(0.35 * x) + 0.08 * np.cos(0.3 * y) + 0.07 * np.sin(0.2 * (x + y))
 
 
-@pytest.fixture(scope="module")
-def refiner():
-    """Ten frames of 90x60 of a spike plane of 60x40 that fires without noise."""
+def looking(tone=lambda light: light):
+    """A refiner of ten frames of 90x60, of light by a `tone`, and 60x40 spikes without noise."""
     frames, ticks = 10, 40
     x, y = np.meshgrid(np.arange(90) + 0.5, np.arange(60) + 0.5)
     instants = (np.arange(80) + 0.5) / 80
     light = np.stack([np.mean([wave(x, y, number + 0.2 + 0.6 * instant) for instant in instants],
                               axis=0) for number in range(frames)]).astype(np.float32)
-    burst = Burst(light, np.ones(light.shape, bool), np.arange(frames) + 0.5)
+    burst = Burst(tone(light), np.ones(light.shape, bool), np.arange(frames) + 0.5)
     footage = Footage((90, 60), (burst,), 1.0, 0, 1, None)
     columns, rows = np.meshgrid((np.arange(60) + 0.5) * 1.5, (np.arange(40) + 0.5) * 1.5)
     rates = np.stack([wave(columns, rows, (tick + 0.5) / ticks) for tick in range(ticks * frames)])
     planes = torch.from_numpy(np.concatenate([np.zeros((1, 40, 60)), rates.cumsum(0)])).float()
     return Refiner(Fields(footage), [CumulatedCounts(planes, 0, 1, 1)], spike_size=(60, 40),
                    rate_hz=ticks, offset_s=0.0, sigma=1.0, matrix=np.diag([1.5, 1.5, 1.0]))
+
+
+@pytest.fixture(scope="module")
+def refiner():
+    return looking()
 
 
 def test_it_comes_back_to_where_light_and_spikes_agree(refiner):
@@ -49,6 +53,14 @@ def test_it_comes_back_to_where_light_and_spikes_agree(refiner):
     assert state.lag == pytest.approx(0, abs=0.005)
     assert state.exposure == pytest.approx(0.6, abs=0.015)
     assert step.correlation > 0.999 and step.informative
+
+
+def test_another_tone_curve_does_not_pass_for_another_exposure():
+    """Squared, as if spikes had fired on encoded light; taken for linear, 0.68 would fit best."""
+    state, step = looking(np.square).refine(State(np.diag([1.5, 1.5, 1.0]), 0.05, 0.5), 25)
+    assert state.exposure == pytest.approx(0.6, abs=0.015)
+    assert state.lag == pytest.approx(0, abs=0.005)
+    assert step.correlation > 0.999
 
 
 def test_the_basis_says_where_points_move():
