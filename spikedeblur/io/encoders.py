@@ -12,6 +12,7 @@ from av.codec.context import CodecContext
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.colour import PixelLayout
+from spikedeblur.io.encoder_files import refuse_files
 from spikedeblur.io.hdr import HdrMetadata
 from spikedeblur.io.video_info import VideoInfo
 
@@ -219,6 +220,7 @@ def _options(settings: EncoderSettings, encoder: av.Codec, layout: PixelLayout,
     for name, option in given.items():
         if name not in known:
             raise UsageError(f"{encoder.name} has no option '{name}'{_nearest(name, known)}")
+        refuse_files(name, str(option))
         options[name] = str(option)
     if encoder.name == "libx265":
         own = ["log-level=error", *([_DEEP_CHROMA] if deep and layout.family != "rgb" else [])]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spikedeblur.errors import InputError
+from spikedeblur.io.limits import check_regular
 
 WHOLE_BYTES = 1 << 28
 """Up to this size every byte counts; of larger files `SAMPLES` blocks, the first and last ones
@@ -16,6 +17,7 @@ SAMPLES, BLOCK_BYTES = 64, 1 << 20
 
 def fingerprint(path: Path) -> str:
     """SHA-256 of a file's size and content, in hexadecimal. Raises `InputError`."""
+    check_regular("file", path)
     digest = hashlib.sha256()
     try:
         size = path.stat().st_size

@@ -243,14 +243,15 @@ def _sections(tree: Any, source: str) -> dict[str, Any]:
 def _apply_override(tree: dict[str, Any], override: str) -> None:
     path, separator, text = override.partition("=")
     if not separator or not path:
-        raise ConfigError(f"--set {override} - expected SECTION.KEY=VALUE")
+        raise ConfigError(f"--set {_name(override)} - expected SECTION.KEY=VALUE")
     *sections, key = path.split(".")
     node = tree
     for section in sections:
         node = node.setdefault(section, {})
         if not isinstance(node, dict):
-            raise ConfigError(f"--set {override}: {section} is a value - name a section")
-    node[key] = parse_yaml(text, f"--set {path}")
+            raise ConfigError(f"--set {_name(override)}: {_name(section)} is a value - name a "
+                              "section")
+    node[key] = parse_yaml(text, f"--set {_name(path)}")
 
 
 def _refuse_unknown(tree: Any, section: type[BaseModel], source: str, prefix: str) -> None:

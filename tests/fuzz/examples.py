@@ -1,9 +1,10 @@
 """How many examples every fuzzing test tries: the one place that says so.
 
-    make fuzz                   # 20,000 each, over night
+    make fuzz                   # 20,000 each, for hours; so do the slow tests
     make fuzz EXAMPLES=5000     # or as many as there is time for
 
-The default suite tries 2,000, fewer where each takes long, and always the same ones.
+The default suite tries 2,000 of each kind of input, fewer where each takes long, and always the
+same ones.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
+MANY = 20_000
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 0))
 
 

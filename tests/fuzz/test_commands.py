@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 
 import click
@@ -38,6 +39,7 @@ ENDING = {"deblur": ["--method", "sdm", "--window", "3", "-o", "out.mkv"],
           "info": [], "join": []}
 
 
+@cache
 def options_of(name: str) -> list[click.Option]:
     command = root.get_command(click.Context(root), name)
     assert command is not None
@@ -45,15 +47,29 @@ def options_of(name: str) -> list[click.Option]:
             and not HEAVY & {*each.opts}]
 
 
+@cache
+def values_of(option: click.Option) -> st.SearchStrategy[str]:
+    """Half of them such as the option takes, where that can be told."""
+    anything = st.sampled_from(WORDS + FILES) | ANY_TEXT
+    kind = option.type
+    if isinstance(kind, click.Choice):
+        return st.sampled_from([str(each) for each in kind.choices]) | anything
+    if isinstance(kind, click.Path):
+        return st.sampled_from(FILES) | anything
+    if isinstance(kind, click.types.IntParamType | click.types.FloatParamType):
+        return st.integers(-1, 9).map(str) | anything
+    return anything
+
+
 @st.composite
 def command_lines(draw: st.DrawFn) -> list[str]:
     """A command with files and options, most of them its own, some with values of others."""
     name = draw(st.sampled_from(sorted(ENDING)))
     words = draw(st.lists(st.sampled_from(FILES), max_size=2))
-    for option in draw(st.lists(st.sampled_from(options_of(name)), max_size=4)):
+    for option in draw(st.lists(st.sampled_from(options_of(name)), max_size=3)):
         words.append(draw(st.sampled_from([*option.opts, *option.secondary_opts])))
         if not option.is_flag and not option.count:
-            words.append(draw(st.sampled_from(WORDS + FILES) | ANY_TEXT))
+            words.extend(draw(values_of(option)) for _ in range(option.nargs))
     words += draw(st.lists(st.sampled_from(WORDS), max_size=1))
     before = draw(st.sampled_from([[], [], ["-q"], ["-v"], ["--max-pixels", "2000"],
                                    ["--log-file", "log"], ["--max-pixels"], ["--nope"]]))
@@ -76,7 +92,7 @@ def test_command_lines(recording: Recording, tmp_path: Path, monkeypatch: pytest
     before = contents(inputs)
     monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115
 
-    @fuzzed(150)
+    @fuzzed()
     @given(command_lines())
     @example(["info", "../in/spikes.dat", "--spike-rate", "1e-99"])
     @example(["deblur", "../in/blurry.mkv", "--method", "sdm", "-o", "%05d%s.png"])

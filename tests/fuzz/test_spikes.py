@@ -70,7 +70,7 @@ RATES = st.integers(1, 3000) | st.sampled_from([0, -1, 10**9, 10**10])
 SIZES = st.tuples(st.integers(1, 8), st.integers(1, 8))
 
 
-@fuzzed()
+@fuzzed(500)
 @given(st.binary(min_size=1, max_size=8), st.integers(1, 6), SIZES | st.none(), RATES,
        st.none() | st.tuples(PARTS, st.booleans()), st.none() | PARTS, PARTS, PARTS, DIVISORS,
        st.integers(1, 9))

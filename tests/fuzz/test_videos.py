@@ -49,7 +49,7 @@ def test_containers(tmp_path: Path, suffix: str, codec: str) -> None:
     path = tmp_path / f"v{suffix}"
     whole = small_clip(path, codec)
 
-    @fuzzed(250)
+    @fuzzed(500)
     @given(mutated(whole))
     def check(content: bytes) -> None:
         path.write_bytes(content)

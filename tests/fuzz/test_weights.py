@@ -21,9 +21,9 @@ from spikedeblur.models.tensor_files import read_pickle
 from spikedeblur.models.vrt_spike import VRTSpike
 from tests.fuzz.examples import fuzzed
 from tests.fuzz.mutations import mutated
-from tests.hostile import check_message, memory_below
+from tests.hostile import check_message
 
-MEGABYTES = 600
+MEGABYTES = 400
 
 
 def spoil(data: st.DataObject, whole: bytes, header: int) -> bytes:
@@ -33,15 +33,14 @@ def spoil(data: st.DataObject, whole: bytes, header: int) -> bytes:
     return data.draw(mutated(whole[:header])) + whole[header:]
 
 
-@fuzzed(100)
+@fuzzed(1500)
 @given(st.data())
 def test_safetensors(tiny_weights: Path, tmp_path: Path, data: st.DataObject) -> None:
     whole = tiny_weights.read_bytes()
     path = tmp_path / "w.safetensors"
     path.write_bytes(spoil(data, whole, 8 + int.from_bytes(whole[:8], "little")))
     try:
-        with memory_below(300):
-            assert isinstance(load_model(path), VRTSpike)
+        assert isinstance(load_model(path), VRTSpike)
     except WeightsError as error:
         check_message(error)
 
@@ -66,7 +65,7 @@ def places(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, 
 PLACES = places(load_config("small").model_dump(mode="json"))
 
 
-@fuzzed(20)
+@fuzzed(100)
 @given(st.dictionaries(st.sampled_from(PLACES), VALUES, min_size=1, max_size=3))
 def test_configurations_beside_the_tensors(tiny_weights: Path, tmp_path: Path,
                                            changes: dict[tuple[str, ...], Any]) -> None:
@@ -81,8 +80,7 @@ def test_configurations_beside_the_tensors(tiny_weights: Path, tmp_path: Path,
     path = tmp_path / "w.safetensors"
     path.write_bytes(save(load_file(tiny_weights), {HEADER: json.dumps(header)}))
     try:
-        with memory_below(600):
-            assert isinstance(load_model(path), VRTSpike)
+        assert isinstance(load_model(path), VRTSpike)
     except WeightsError as error:
         check_message(error)
 
@@ -99,13 +97,12 @@ def pickled(legacy: bool) -> bytes:
 def test_pickles(tmp_path: Path, legacy: bool) -> None:
     whole, path = pickled(legacy), tmp_path / "w.pth"
 
-    @fuzzed(200)
+    @fuzzed(250)
     @given(mutated(whole))
     def check(content: bytes) -> None:
         path.write_bytes(content)
         try:
-            with memory_below(300):
-                assert all(isinstance(value, torch.Tensor) for value in read_pickle(path).values())
+            assert all(isinstance(value, torch.Tensor) for value in read_pickle(path).values())
         except WeightsError as error:
             check_message(error)
 

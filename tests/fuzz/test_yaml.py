@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from pathlib import Path
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -15,6 +16,19 @@ from tests.fuzz.mutations import mutated
 from tests.hostile import check_message
 
 WHOLE = config_to_yaml(load_config("small"))
+# Every kind of value that a configuration has, in few lines: to parse them takes the time.
+SHORT = """\
+DATA: {K: 32, CLIP_LEN: 5}
+MODEL:
+  USE_SPIKE: true
+  SPIKE_ENCODER: {SPATIAL_STRIDES: [2, 2, 2]}
+  PRIOR: {WINDOWS: [2.0, 4.0]}
+  FUSE:
+    TYPE: TemporalCrossAttn  # or Concat
+    CHUNK_SHAPE: "square"
+TRAIN: {LR: 2.0e-4, PRECISION: fp32, FSDP: false}
+LOSS: {PERCEPTUAL_WEIGHTS_FILE: null}
+"""
 KEYS = [key for key in WHOLE.replace("-", " ").replace(":", " ").split() if key.isupper()]
 SCALARS = st.one_of(
     st.sampled_from(["null", "~", "true", "yes", ".nan", ".inf", "-.inf", "1e400",
@@ -38,6 +52,10 @@ def documents(draw: st.DrawFn) -> str:
     return "\n".join(lines)
 
 
+def test_the_short_one_is_a_configuration() -> None:
+    assert config_from_dict(parse_yaml(SHORT, "c.yaml")).MODEL.PRIOR is not None
+
+
 def read(text: str) -> None:
     try:
         tree = parse_yaml(text, "c.yaml")
@@ -46,7 +64,7 @@ def read(text: str) -> None:
         check_message(error)
 
 
-@fuzzed(300)
+@fuzzed(1000)
 @given(documents() | st.text(max_size=60))
 @example("{DATA: 2001-99-99}")
 @example("DATA: {K: 0x" + "f" * 5000 + "}")
@@ -57,21 +75,24 @@ def test_texts(text: str) -> None:
     read(text)
 
 
-@fuzzed(300)
-@given(mutated(WHOLE.encode()))
+@fuzzed(1000)
+@given(mutated(SHORT.encode()))
 def test_spoilt_configurations(content: bytes) -> None:
     read(content.decode("utf-8", "replace"))
 
 
-@fuzzed(300)
+@fuzzed(1000)
 @given(st.sampled_from(KEYS) | st.text(max_size=8), st.lists(st.sampled_from(KEYS), max_size=3),
        SCALARS)
 @example("K", ["DATA"], "2001-99-99")
 @example("DATA", [], "\x0c")
 @example("\nDATA", [], "1")
 @example("\nK", ["DATA"], "1")
-def test_overrides(key: str, sections: list[str], value: str) -> None:
+@example("K", ["\nDATA"], "[")
+def test_overrides(tmp_path: Path, key: str, sections: list[str], value: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(SHORT)
     try:
-        load_config("small", [f"{'.'.join([*sections, key])}={value}"])
+        load_config(path, [f"{'.'.join([*sections, key])}={value}"])
     except ConfigError as error:
         check_message(error)
