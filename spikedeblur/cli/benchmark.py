@@ -45,7 +45,8 @@ Size = tuple[int, int]
               help="--speed of the network alone: passes over one window of T whole frames, in fp32"
                    " and in half precision, set against the machine's rate of convolution.")
 @click.option("--config", metavar="NAME|FILE",
-              help="The same with random weights for this configuration.  [T: its window]")
+              help="The same for a network of this configuration with random weights; T is then "
+                   "its window, unless --frames says otherwise.")
 @click.option("--repeats", type=click.IntRange(min=1), metavar="N",
               help="Runs, whose median counts.  [default: 3, fewer where they take over 10 s]")
 @click.option("--warm-up", type=click.IntRange(min=0), metavar="N",
