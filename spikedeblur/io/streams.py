@@ -83,6 +83,12 @@ class StreamCopier:
         return self._source is not None and any(
             stream.disposition & Disposition.default for stream in self._source.streams)
 
+    @property
+    def _is_hidden_before_zero(self) -> bool:
+        """Whether nothing before zero is played anyway: an edit list hides it, as it does the
+        packet with which AAC begins."""
+        return self._source is not None and "mov" in self._source.format.name.split(",")
+
     def begin(self) -> None:
         """Start reading; call when the output's header has been written."""
         if self._source is None or not self._targets:
@@ -108,8 +114,9 @@ class StreamCopier:
             if self._info.start is not None and end is not None and end <= self._info.start:
                 continue
             if self._zero_is_first and begin is not None and begin < 0:
-                self._warn_once("sound before the clock's zero is left out: "
-                                f"{self._output.format.name} has no place")
+                if end is None or end > 0 or not self._is_hidden_before_zero:
+                    self._warn_once("sound before the clock's zero is left out: "
+                                    f"{self._output.format.name} has no place")
                 continue
             if time is not None and begin is not None and begin * self._slower > time:
                 self._pending = packet

@@ -212,6 +212,44 @@ def test_what_an_edit_list_hides_stays_hidden(suffix: str, tmp_path: Path) -> No
     assert packets_of(source)[1][0][1] < 0
 
 
+def test_what_aac_begins_with_is_not_missed(tmp_path: Path) -> None:
+    """Its first packet only gets the decoder going: MP4 hides it, Matroska does without."""
+    source, target = tmp_path / "a.mp4", tmp_path / "b.mkv"
+    with av.open(str(source), "w") as output:
+        picture = output.add_stream("libx264", rate=25)
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        sound = output.add_stream("aac", rate=48_000)
+        for number in range(10):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 9 * number, np.uint8))
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(picture.encode(frame))
+        beep = np.sin(np.arange(16 * 1024) / 9, dtype=np.float32) / 2
+        beep[:9600] = 0  # 0.2 s
+        for number, part in enumerate(beep.reshape(-1, 1024)):
+            audio = av.AudioFrame.from_ndarray(np.stack([part, part]), "fltp", "stereo")
+            audio.sample_rate, audio.pts = 48_000, number * 1024
+            audio.time_base = Fraction(1, 48_000)
+            output.mux(sound.encode(audio))
+        output.mux(picture.encode(None) + sound.encode(None))
+    with av.open(str(source)) as container:
+        assert next(container.demux(audio=0)).pts == -1024
+    assert pass_through(source, target)[0] == []
+    for path in (source, target):
+        assert abs(first_sound(path) - 0.2) < 0.002
+    assert [frame.time for frame in frames_of(target)] == [
+        frame.time for frame in frames_of(source)]
+
+
+def first_sound(path: Path) -> float:
+    """When a file's sound begins to be heard, in seconds."""
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            loud = np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.1)
+            if len(loud):
+                return float(frame.time + loud[0] / frame.sample_rate)
+    raise AssertionError("silence")
+
+
 @pytest.mark.parametrize("language", ["deu", "ger", "fra", "fre", "zho", "nld", "cze", "eng"])
 def test_quicktime_keeps_languages_under_a_name_of_its_own(language: str, tmp_path: Path) -> None:
     clip = make_clip(tmp_path, Clip(suffix=".mkv", audio=True, language=language))
