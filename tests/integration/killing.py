@@ -42,7 +42,7 @@ class Job:
         The preset has no macroblock tree, by which libx264 encodes some sizes now so, now so.
         """
         return main([*["-q"] * quiet, "deblur", str(self.video), "--spikes", str(self.spikes),
-                     "--method", "tfp", "--segment", str(SEGMENT), "--preset", "ultrafast",
+                     "--method", "tfi", "--segment", str(SEGMENT), "--preset", "ultrafast",
                      "--crf", "30", "--progress", "none", "-o", str(output or self.output),
                      *options])
 

@@ -177,7 +177,7 @@ def test_a_batch_goes_on_with_the_video_it_was_at(job, tmp_path, capsys):
     second = job.video.with_name("second.mp4")
     shutil.copy(job.video, second)
     command = ["deblur", str(job.video), str(second), "--spikes", str(job.spikes), "--spikes",
-               str(job.spikes), "--method", "tfp", "--segment", str(SEGMENT), "--output-dir",
+               str(job.spikes), "--method", "tfi", "--segment", str(SEGMENT), "--output-dir",
                str(tmp_path / "out"), "--progress", "none", "--preset", "ultrafast"]
     advance, counts = Progress.advance_to, []
 
@@ -216,7 +216,7 @@ def half_done(whole, tmp_path_factory) -> Job:
 
 @pytest.mark.parametrize("options,named", [
     (["--crf", "31"], "crf (30.0 before, now 31.0)"),
-    (["--method", "tfi"], "method ('tfp' before, now 'tfi')"),
+    (["--method", "tfp"], "method ('tfi' before, now 'tfp')"),
     (["--segment", "8"], "segment (7 before, now 8)"), (["--start", "1f"], "start"),
     (["--slowmo", "2"], "slowmo (1 before, now 2)"), (["--offset", "0.001"], "offset"),
     (["-e", "tune=film"], "encoder options"), (["--compare", "split"], "compare")])

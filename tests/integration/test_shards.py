@@ -177,7 +177,7 @@ def test_torchrun_itself(done, tmp_path):
     subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr",
          "127.0.0.1", "--master-port", str(port), "-m", "spikedeblur", "deblur", str(job.video),
-         "--spikes", str(job.spikes), "--method", "tfp", "--segment", "7", "--preset", "ultrafast",
+         "--spikes", str(job.spikes), "--method", "tfi", "--segment", "7", "--preset", "ultrafast",
          "--crf", "30", "-o", str(job.output)],
         check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=300)
     assert_same_video(done.output, job.output)
@@ -196,7 +196,7 @@ def test_the_array_job_of_the_page(tmp_path, monkeypatch):
         subprocess.run(["bash", "-eu"], input=script, text=True, check=True, cwd=tmp_path, env={
             **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT),
             "SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": "2",
-            "SLURM_ARRAY_TASK_MIN": "0", "SPIKEDEBLUR_DEBLUR_METHOD": "tfp",
+            "SLURM_ARRAY_TASK_MIN": "0", "SPIKEDEBLUR_DEBLUR_METHOD": "tfi",
             "SPIKEDEBLUR_DEBLUR_SEGMENT": "2"})
         assert (tmp_path / "sharp.mp4").exists() == (task == "0")
     assert [frame.time for frame in frames_of(tmp_path / "sharp.mp4")] == [
