@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -46,6 +48,21 @@ class _StderrHandler(logging.Handler):
         click.echo(self.format(record), err=True)
 
 
+class _LogFile(logging.FileHandler):
+    """Gives up, with a word on stderr, when the file cannot be written: the work is worth more."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        self.setLevel(logging.CRITICAL + 1)
+        reason = getattr(error, "strerror", None) or error
+        click.echo(f"spikedeblur: warning: the log ends here ({printable(self.baseFilename)}: "
+                   f"{reason}) - make room, or write it elsewhere", err=True)
+
+    def close(self) -> None:
+        with suppress(OSError):  # of what could not be written, which has been told
+            super().close()
+
+
 class _WarningCounter(logging.Handler):
     """Counts warnings, shown or not."""
 
@@ -81,7 +98,7 @@ class Console:
                               else logging.DEBUG if verbosity else logging.INFO)
         if log_file is not None:
             try:
-                handler = logging.FileHandler(log_file, encoding="utf-8")
+                handler = _LogFile(log_file, encoding="utf-8")
             except OSError as error:
                 raise OutputError(f"cannot write the log ({log_file}: {error.strerror}) - "
                                   "check its folder and permissions") from None

@@ -6,6 +6,7 @@ at once: numpy, torch and av are imported inside the functions that use them.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -56,7 +57,9 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
         except BrokenPipeError:  # click would make it a failure
             raise click.exceptions.Exit(ExitStatus.BROKEN_PIPE) from None
 
@@ -139,6 +142,10 @@ def _run(args: Sequence[str] | None, console: Console) -> int:
             # What the system says of a name that no check has foreseen, such as one too long.
             console.error(f"cannot use {shown(os.fspath(error.filename))} ({error.strerror}) - "
                           "check the name and permissions", error)
+            return ExitStatus.FAILED
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            console.error(f"cannot write the output ({error.strerror}) - make room, or write it "
+                          "elsewhere", error)  # what has no name: standard output
             return ExitStatus.FAILED
         console.error(f"{type(error).__name__}: {error} (this is a bug) - "
                       "run again with -vv and report what it shows", error)

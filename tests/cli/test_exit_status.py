@@ -292,3 +292,23 @@ def test_a_reader_that_goes_away_is_no_error(recording):
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(timeout=60) == ExitStatus.BROKEN_PIPE
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_for_the_log_does_not_stop_the_work(copy, capsys):
+    assert main(["--log-file", "/dev/full", "deblur", str(copy / "blurry.mkv"), "--spikes",
+                 str(copy / "spikes.dat"), "--method", "tfi", "--progress", "none"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("the log ends here (/dev/full: No space left on device)") == 1
+    assert "Traceback" not in said and "wrote" in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("args", [["info"], ["info", "--json"], ["--version"]])
+def test_a_full_disk_for_standard_output(recording, args):
+    more = [str(recording.spikes)] if args[0] == "info" else []
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "spikedeblur", *args, *more], stdout=full,
+                              stderr=subprocess.PIPE, text=True)
+    assert done.returncode == ExitStatus.FAILED
+    assert re.fullmatch(r"spikedeblur: error: cannot write .* - .*\n", done.stderr), done.stderr
