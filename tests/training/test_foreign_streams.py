@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from spikedeblur.io.spike_source import SpikeOptions, resolve_spike_source
 from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.training.synthesis.photos import read_photo
 
@@ -66,3 +68,12 @@ def test_the_rate_around_the_true_tick_is_the_true_picture(streams):
         found = {tick: likeness(rates, tick, truth) for tick in range(130, 171, 5)}
         assert max(found, key=found.__getitem__) == TRUE_TICK
         assert found[TRUE_TICK] > 0.98
+
+
+@pytest.mark.slow
+def test_they_open_with_no_more_than_the_rate(streams):
+    for path in streams:
+        source = resolve_spike_source(path, SpikeOptions(rate_hz=Fraction(20_000)))
+        assert (source.width, source.height, source.layout) == (400, 250, "plain")
+        with source.open() as stream:
+            assert stream.shape == (301, 250, 400)
