@@ -14,7 +14,7 @@ from spikedeblur.quantities import Exposure, exact
 # What an alignment has to be within, and what no standard error is believed to be below.
 TIME_LIMIT, PLACE_LIMIT = 0.02, 0.5  # frame intervals; video pixels
 TIME_FLOOR, EXPOSURE_FLOOR, PLACE_FLOOR = 0.002, 0.004, 0.03
-MISTRUST = 2.0  # times the standard error
+MISTRUST = 1.5  # times the standard error
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ TILES = 8
 DARK = 1e-3  # light, below which its root is not told any more
 SATURATED = 0.9  # spikes per tick, of at most one
 FEWEST_FRAMES = 3
-SHARE_OF_RATE = 16  # derivatives in time are taken over one part in so many of the interval
+SHARE_OF_RATE = 6  # derivatives in time are taken over this part of the interval, either way
 
 
 @dataclass(frozen=True)
