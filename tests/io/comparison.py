@@ -35,7 +35,7 @@ def check(source: Path, target: Path, clip: Clip) -> None:
     for name in ("width", "height", "pix_fmt", "colour", "matrix", "full_range", "rotation",
                  "display_matrix", "sample_aspect_ratio", "average_rate"):
         assert getattr(new_info, name) == getattr(old_info, name), name
-    assert packets_of(target) == packets_of(source)
+    assert_same_packets(target, source)
     with av.open(str(source)) as first, av.open(str(target)) as second:
         assert chapters(second) == chapters(first)
         assert [stream.type for stream in second.streams] == [
@@ -47,6 +47,19 @@ def check(source: Path, target: Path, clip: Clip) -> None:
         assert second.metadata["title"] == "A clip"
         assert [each.data for each in second.streams if each.type == "attachment"] == [
             each.data for each in first.streams if each.type == "attachment"]
+
+
+def assert_same_packets(target: Path, source: Path) -> None:
+    """Bytes, times and durations, where the source has them: Matroska keeps none of sound, and
+    what FFmpeg makes of that is at times 0 for the first packet.
+    """
+    before, after = packets_of(source), packets_of(target)
+    assert before.keys() == after.keys()
+    for index, old in before.items():
+        new = after[index]
+        assert [packet[:2] for packet in new] == [packet[:2] for packet in old]
+        assert all(packet[2] == known[2] for packet, known in zip(new, old, strict=True)
+                   if known[2])
 
 
 def chapters(container: av.container.InputContainer) -> list[tuple[Fraction, Fraction, str]]:
