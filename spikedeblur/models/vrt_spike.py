@@ -31,7 +31,6 @@ from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT
 
-MIN_SIDE = 16
 COARSEST = 8  # divisor of VRT's fourth scale
 
 
@@ -83,7 +82,7 @@ class VRTSpike(nn.Module):
     """Blurry frames and their spikes -> sharp frames.
 
     `model(rgb, voxels, target_time)`:
-    - rgb (B, T, 3, H, W) float in [0, 1], sRGB; any T >= 1, any H and W >= 16;
+    - rgb (B, T, 3, H, W) float in [0, 1], sRGB; any T, H and W >= 1;
     - voxels (B, T, K, Hs, Ws), spike counts of K bins over each frame's exposure, on a plane
       of any size that shows the frame's field; None for a model without spikes;
     - target_time: the instant to restore, in [-0.5, 0.5] of the exposure, a number or (B,);
@@ -191,9 +190,8 @@ class VRTSpike(nn.Module):
 
     def _check(self, rgb: Tensor, voxels: Tensor | None) -> None:
         bins = self.config.DATA.K
-        if rgb.ndim != 5 or rgb.shape[2] != 3 or min(rgb.shape[-2:]) < MIN_SIDE or not rgb.numel():
-            raise InputError(f"frames of shape {tuple(rgb.shape)} - expected (B, T, 3, H, W) with "
-                             f"H and W at least {MIN_SIDE}")
+        if rgb.ndim != 5 or rgb.shape[2] != 3 or not rgb.numel():
+            raise InputError(f"frames of shape {tuple(rgb.shape)} - expected (B, T, 3, H, W)")
         if self.uses_spikes and voxels is None:
             raise InputError("the model takes spikes, none were given - give voxels")
         if not self.uses_spikes and voxels is not None:
