@@ -116,9 +116,9 @@ def mean_gain(recording: Recording) -> float:
 
 
 def test_the_threshold_of_the_sensor_matters_little():
-    """Rates 8:1, from pixels that fire at every tick to one spike in forty: 1.1 dB when trained."""
+    """Rates 8:1, from pixels that fire at every tick to one spike in forty: 0.9 dB when trained."""
     gains = [mean_gain(replace(USUAL, threshold=level)) for level in (0.5, 1.0, 2.0, 4.0)]
-    assert max(gains) - min(gains) < 1.25, gains
+    assert max(gains) - min(gains) < 1, gains
 
 
 @pytest.mark.parametrize("ticks", [56, 200, 667])
@@ -127,10 +127,10 @@ def test_ticks_of_an_exposure(ticks: int):
     assert mean_gain(frame) > 3
 
 
-@pytest.mark.parametrize(("ratio", "least"), [(1, 3), (2, 3), (4, 2.9)])
-def test_pixels_of_the_sensor(ratio: int, least: float):
+@pytest.mark.parametrize("ratio", [1, 2, 4])
+def test_pixels_of_the_sensor(ratio: int):
     size = (SIZE[0] // ratio, SIZE[1] // ratio)
-    assert mean_gain(replace(USUAL, spike_size=size)) > least
+    assert mean_gain(replace(USUAL, spike_size=size)) > 3
 
 
 def test_still_scenes_are_left_alone():
