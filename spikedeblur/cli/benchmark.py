@@ -14,7 +14,7 @@ import click
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option
 from spikedeblur.cli.tables import print_comparison, print_passes, print_results
-from spikedeblur.cli.values import SIZE, TILE
+from spikedeblur.cli.values import SIZE, THREADS, TILE
 from spikedeblur.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ Size = tuple[int, int]
               help="Numbers the network computes with; repeatable.")
 @click.option("--tile", "tiles", type=TILE, multiple=True,
               help="Side of the network's tiles in pixels; repeatable.  [default: auto]")
-@click.option("--threads", type=click.IntRange(min=1), multiple=True, metavar="N",
+@click.option("--threads", type=THREADS, multiple=True, metavar="N",
               help="CPU threads; repeatable.  [default: all cores]")
 @click.option("--isolate/--no-isolate", default=True, show_default=True,
               help="Run each method in a process of its own, so that its memory is its own.")

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE
+from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE, THREADS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -65,7 +65,7 @@ def compute_options(command: Function) -> Function:
     """Add --device, --precision, --compile and --threads."""
     decorated: Any = command
     for option in (
-        click.option("--threads", type=click.IntRange(min=1), metavar="N",
+        click.option("--threads", type=THREADS, metavar="N",
                      help="CPU threads.  [default: all cores]"),
         click.option("--compile", "compiled", is_flag=True,
                      help="Compile the network first (torch.compile): minutes, which a long video "

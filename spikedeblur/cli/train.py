@@ -10,6 +10,7 @@ import click
 
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.progress import KINDS, progress_display
+from spikedeblur.cli.values import THREADS
 from spikedeblur.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ LAYOUTS = ("simulate", "folders", "spk-gopro", "spk-x4k", "s-sdm")
               help="What computes.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),
               help="Short for TRAIN.PRECISION.")
-@click.option("--threads", type=click.IntRange(min=1), metavar="N",
+@click.option("--threads", type=THREADS, metavar="N",
               help="CPU threads.  [default: all cores]")
 @click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True,
               help="auto: a bar on a terminal, lines elsewhere.")

@@ -14,6 +14,7 @@ from spikedeblur.errors import UsageError
 from spikedeblur.quantities import parse_exposure, parse_size
 
 SMALLEST_TILE = 32
+MOST_THREADS = 1024  # each costs memory, and threads beyond the cores only wait for one another
 
 
 class Parsed(click.ParamType):
@@ -106,3 +107,4 @@ SECONDS = Parsed("S", parse_seconds)
 TIME = Parsed("T", parse_time_point)
 TILE = Parsed("auto|N", parse_tile)
 PAIR = Parsed("K=V", parse_pair)
+THREADS = click.IntRange(min=1, max=MOST_THREADS)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spikedeblur.cli.main import main
 from spikedeblur.cli.values import (
     TimePoint,
     parse_pair,
@@ -71,3 +72,9 @@ def test_any_text_is_parsed_or_refused(text):
     for parse in (parse_seconds, parse_positive, parse_time_point, parse_tile, parse_pair):
         with suppress(UsageError):
             parse(text)
+
+
+@pytest.mark.parametrize("command", ["deblur", "train", "benchmark"])
+def test_no_thousands_of_threads_are_begun(command, capsys):
+    assert main([command, "--threads", "8000"]) == 2
+    assert "8000 is not in the range 1<=x<=1024" in capsys.readouterr().err
