@@ -101,7 +101,8 @@ def _rates(counts: Floats, target: float, window: float | None) -> tuple[Floats,
 
     bins = len(counts)
     windows = torch.tensor([bins * part for part in WINDOWS])
-    charge = Charge.of(torch.from_numpy(np.ascontiguousarray(counts, dtype=np.float32))[None])
+    writable = np.require(counts, np.float32, ["C", "W"])  # as torch wants it
+    charge = Charge.of(torch.from_numpy(writable)[None])
     total, change = blended_rate(charge, windows, torch.tensor([target]))
     return total[0, 0].numpy(), change[0, 0].numpy()
 
