@@ -62,4 +62,4 @@ def test_what_is_no_benchmark(tmp_path, text, files, capsys):
 
 def test_a_file_that_is_not_there(tmp_path, files, capsys):
     assert main(["benchmark", "--compare", files[0], str(tmp_path / "x.json")]) == 1
-    assert "cannot read" in capsys.readouterr().err
+    assert "there is no benchmark" in capsys.readouterr().err
