@@ -104,8 +104,7 @@ def measure_pass(network: VRTSpike, name: str, size: Size, frames: int, *,
     the convolution take turns within every repeat, which lets a disturbance hit all of them, and
     medians are compared. Before them a pass counts the operations, and of each precision's
     `warm_up` passes the first, which is always made, shows the memory.
-    Raises `InputError` for a size that the network refuses, `SpikedeblurError` if a pass does not
-    fit into memory.
+    Raises `SpikedeblurError` if a pass does not fit into memory.
     """
     inputs = made_up_window(network, size, frames)
     if inputs[0].device.type == "cpu":
