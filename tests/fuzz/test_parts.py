@@ -19,7 +19,7 @@ from spikedeblur.io.lock import InUseError
 from spikedeblur.segments.joining import join_output
 from spikedeblur.segments.parts import Parts
 from tests.fuzz.examples import fuzzed
-from tests.fuzz.mutations import mutated
+from tests.fuzz.mutations import CHANGES, Change, spoilt
 from tests.hostile import check_message
 from tests.integration.killing import Job, assert_same_video, make_job
 
@@ -75,10 +75,10 @@ def joined(unjoined: Job, folder: Path, name: str, content: bytes) -> Path | Non
 
 
 @fuzzed(500)
-@given(st.data())
-def test_bytes(unjoined: Job, tmp_path: Path, data: st.DataObject) -> None:
+@given(st.data(), CHANGES)
+def test_bytes(unjoined: Job, tmp_path: Path, data: st.DataObject, changes: list[Change]) -> None:
     file = data.draw(st.sampled_from(sorted(Parts(unjoined.output).folder.glob("*.[jn]*"))))
-    output = joined(unjoined, tmp_path / "x", file.name, data.draw(mutated(file.read_bytes())))
+    output = joined(unjoined, tmp_path / "x", file.name, spoilt(file.read_bytes(), changes))
     if output is not None:
         assert_same_video(unjoined.video.with_name("expected.mkv"), output)
 

@@ -16,7 +16,7 @@ from spikedeblur.io.image_files import read_image, write_image
 from spikedeblur.io.voxels import VoxelFile, VoxelInfo, write_voxels
 from spikedeblur.training.synthesis.photos import read_photo
 from tests.fuzz.examples import fuzzed
-from tests.fuzz.mutations import mutated
+from tests.fuzz.mutations import CHANGES, Change, spoilt
 from tests.hostile import check_message
 
 MEGABYTES = 200
@@ -35,11 +35,11 @@ def check_picture(path: Path) -> None:
 
 
 @fuzzed(200)
-@given(st.data(), st.booleans())
-def test_png(tmp_path: Path, data: st.DataObject, deep: bool) -> None:
+@given(CHANGES, st.booleans())
+def test_png(tmp_path: Path, changes: list[Change], deep: bool) -> None:
     path = tmp_path / "1.png"
     write_image(path, PICTURE if deep else (PICTURE >> 8).astype(np.uint8))
-    path.write_bytes(data.draw(mutated(path.read_bytes())))
+    path.write_bytes(spoilt(path.read_bytes(), changes))
     check_picture(path)
     try:
         assert read_photo(path).dtype == np.uint8
@@ -48,8 +48,8 @@ def test_png(tmp_path: Path, data: st.DataObject, deep: bool) -> None:
 
 
 @fuzzed(200)
-@given(st.data(), st.sampled_from([None, "zlib", "predictor", "tiles"]))
-def test_tiff(tmp_path: Path, data: st.DataObject, kind: str | None) -> None:
+@given(CHANGES, st.sampled_from([None, "zlib", "predictor", "tiles"]))
+def test_tiff(tmp_path: Path, changes: list[Change], kind: str | None) -> None:
     path = tmp_path / "1.tif"
     if kind == "predictor":
         write_image(path, PICTURE)
@@ -57,7 +57,7 @@ def test_tiff(tmp_path: Path, data: st.DataObject, kind: str | None) -> None:
         tifffile.imwrite(path, PICTURE, photometric="rgb",
                          tile=(16, 16) if kind == "tiles" else None,
                          compression="zlib" if kind in ("zlib", "tiles") else None)
-    path.write_bytes(data.draw(mutated(path.read_bytes())))
+    path.write_bytes(spoilt(path.read_bytes(), changes))
     check_picture(path)
 
 
@@ -68,9 +68,9 @@ def test_voxel_files(tmp_path: Path, suffix: str) -> None:
     whole = path.read_bytes()
 
     @fuzzed(200)
-    @given(mutated(whole))
-    def check(content: bytes) -> None:
-        path.write_bytes(content)
+    @given(CHANGES)
+    def check(changes: list[Change]) -> None:
+        path.write_bytes(spoilt(whole, changes))
         try:
             with VoxelFile(path) as file:
                 for number in range(min(len(file), 5)):

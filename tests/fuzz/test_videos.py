@@ -14,7 +14,7 @@ from spikedeblur.errors import InputError, OutputError
 from spikedeblur.inspection import inspect
 from spikedeblur.io.video import create_video, open_video
 from tests.fuzz.examples import fuzzed
-from tests.fuzz.mutations import mutated
+from tests.fuzz.mutations import CHANGES, Change, spoilt
 from tests.hostile import check_message
 
 MEGABYTES = 300
@@ -50,9 +50,9 @@ def test_containers(tmp_path: Path, suffix: str, codec: str) -> None:
     whole = small_clip(path, codec)
 
     @fuzzed(500)
-    @given(mutated(whole))
-    def check(content: bytes) -> None:
-        path.write_bytes(content)
+    @given(CHANGES)
+    def check(changes: list[Change]) -> None:
+        path.write_bytes(spoilt(whole, changes))
         try:
             with open_video(path, max_pixels=1 << 20) as reader:
                 last = None
@@ -76,9 +76,9 @@ def test_what_stands_beside_the_pictures(tmp_path: Path) -> None:
     whole = small_clip(path, "ffv1")
 
     @fuzzed(150)
-    @given(mutated(whole))
-    def check(content: bytes) -> None:
-        path.write_bytes(content)
+    @given(CHANGES)
+    def check(changes: list[Change]) -> None:
+        path.write_bytes(spoilt(whole, changes))
         try:
             with (open_video(path, max_pixels=1 << 20) as reader,
                   create_video(copy, reader.info, codec="ffv1", overwrite=True) as writer):

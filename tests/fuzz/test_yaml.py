@@ -12,7 +12,7 @@ from spikedeblur.errors import ConfigError
 from spikedeblur.models.config import Config, config_from_dict, config_to_yaml, load_config
 from spikedeblur.models.plain_yaml import parse_yaml
 from tests.fuzz.examples import fuzzed
-from tests.fuzz.mutations import mutated
+from tests.fuzz.mutations import CHANGES, Change, spoilt
 from tests.hostile import check_message
 
 WHOLE = config_to_yaml(load_config("small"))
@@ -76,9 +76,9 @@ def test_texts(text: str) -> None:
 
 
 @fuzzed(1000)
-@given(mutated(SHORT.encode()))
-def test_spoilt_configurations(content: bytes) -> None:
-    read(content.decode("utf-8", "replace"))
+@given(CHANGES)
+def test_spoilt_configurations(changes: list[Change]) -> None:
+    read(spoilt(SHORT.encode(), changes).decode("utf-8", "replace"))
 
 
 @fuzzed(1000)
