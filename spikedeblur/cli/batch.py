@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.reasons import reason
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.errors import UsageError
 
@@ -74,7 +75,7 @@ def run_jobs(console: Console, jobs: Sequence[Job], work: Callable[[Job], Outcom
         except BrokenPipeError:  # nobody reads what is said any more
             raise
         except Exception as error:
-            console.error(f"{job.video}: {error}", error)
+            console.error(f"{job.video}: {reason(error)}", error)
             failed.append(str(job.video))
         else:
             frames += outcome.frames

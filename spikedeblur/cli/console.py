@@ -11,6 +11,7 @@ import logging
 import sys
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -98,6 +99,9 @@ class Console:
                               else logging.DEBUG if verbosity else logging.INFO)
         if log_file is not None:
             try:
+                if Path(log_file).exists() and not Path(log_file).is_file():
+                    # To open a pipe would wait for a reader, maybe for ever.
+                    raise OutputError(f"the log is a pipe or a device ({log_file}) - name a file")
                 handler = _LogFile(log_file, encoding="utf-8")
             except OSError as error:
                 raise OutputError(f"cannot write the log ({log_file}: {error.strerror}) - "

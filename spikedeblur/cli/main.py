@@ -6,7 +6,6 @@ at once: numpy, torch and av are imported inside the functions that use them.
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -18,8 +17,9 @@ from typing import Any
 import click
 
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.reasons import reason
 from spikedeblur.cli.status import ExitStatus
-from spikedeblur.errors import SpikedeblurError, shown
+from spikedeblur.errors import SpikedeblurError
 
 COMMANDS = ("deblur", "join", "align", "info", "voxelize", "simulate", "train", "benchmark")
 EPILOG = """\b
@@ -138,17 +138,7 @@ def _run(args: Sequence[str] | None, console: Console) -> int:
     except SystemExit as error:  # click's own, after shell completion
         return int(error.code or ExitStatus.OK)
     except Exception as error:
-        if isinstance(error, OSError) and error.filename and not isinstance(error, BrokenPipeError):
-            # What the system says of a name that no check has foreseen, such as one too long.
-            console.error(f"cannot use {shown(os.fspath(error.filename))} ({error.strerror}) - "
-                          "check the name and permissions", error)
-            return ExitStatus.FAILED
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            console.error(f"cannot write the output ({error.strerror}) - make room, or write it "
-                          "elsewhere", error)  # what has no name: standard output
-            return ExitStatus.FAILED
-        console.error(f"{type(error).__name__}: {error} (this is a bug) - "
-                      "run again with -vv and report what it shows", error)
+        console.error(reason(error), error)
         return ExitStatus.FAILED
 
 

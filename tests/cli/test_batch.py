@@ -64,6 +64,18 @@ def test_one_that_fails_does_not_stop_the_others(folder, capsys):
     assert sorted(path.name for path in folder.glob("*_deblurred*")) == ["b_deblurred.mkv"]
 
 
+def test_a_bug_is_called_one_as_with_a_single_video(folder, capsys, monkeypatch):
+    def broken(*_arguments: object, **_options: object) -> None:
+        raise ValueError("odd")
+
+    monkeypatch.setattr("spikedeblur.pipeline.Deblurrer.run", broken)
+    said = "ValueError: odd (this is a bug) - run again with -vv and report what it shows"
+    assert deblur(folder / "a.mkv") == ExitStatus.FAILED
+    assert f"error: {said}\n" in capsys.readouterr().err
+    assert deblur(folder / "a.mkv", folder / "b.mkv") == ExitStatus.FAILED
+    assert f"a.mkv: {said}\n" in capsys.readouterr().err
+
+
 def test_the_worst_status_is_returned(folder):
     (folder / "b.toml").write_text((folder / "b.toml").read_text() + "offset_s = 0.02\n")
     assert deblur(folder / "a.mkv", folder / "b.mkv") == ExitStatus.DAMAGED_INPUT

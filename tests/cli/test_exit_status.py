@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 import pytest
@@ -240,6 +242,13 @@ def test_log_file_takes_every_message(copy, capsys):
     assert re.search(r"^\d{4}-\d\d-\d\d .* spikedeblur: error: .*nowhere", log.read_text())
 
 
+def test_a_log_file_that_is_none_is_refused(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    for log in (tmp_path / "pipe", Path(os.devnull)):
+        assert main(["--log-file", str(log), "info", "x"]) == ExitStatus.FAILED
+        assert f"the log is a pipe or a device ({log})" in only_error(capsys)
+
+
 def test_environment_stands_in_for_options(copy, capsys, monkeypatch):
     (copy / "spikes.toml").unlink()
     monkeypatch.setenv("SPIKEDEBLUR_SPIKE_SIZE", f"{WIDTH // 2}x{HEIGHT // 2}")
@@ -295,11 +304,16 @@ def test_a_reader_that_goes_away_is_no_error(recording):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_full_disk_for_the_log_does_not_stop_the_work(copy, capsys):
-    assert main(["--log-file", "/dev/full", "deblur", str(copy / "blurry.mkv"), "--spikes",
+def test_a_full_disk_for_the_log_does_not_stop_the_work(copy, capsys, monkeypatch):
+    def opened(handler: logging.FileHandler) -> TextIO:
+        return open("/dev/full", handler.mode, encoding=handler.encoding)
+
+    monkeypatch.setattr(logging.FileHandler, "_open", opened)
+    log = copy / "run.log"
+    assert main(["--log-file", str(log), "deblur", str(copy / "blurry.mkv"), "--spikes",
                  str(copy / "spikes.dat"), "--method", "tfi", "--progress", "none"]) == 0
     said = capsys.readouterr().err
-    assert said.count("the log ends here (/dev/full: No space left on device)") == 1
+    assert said.count(f"the log ends here ({log}: No space left on device)") == 1
     assert "Traceback" not in said and "wrote" in said
 
 

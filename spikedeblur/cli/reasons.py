@@ -1,0 +1,24 @@
+"""What is said of whatever ends a command, or one video of several."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from spikedeblur.errors import SpikedeblurError, shown
+
+
+def reason(error: Exception) -> str:
+    """Why, in one line: what is wrong - what to do. What nobody foresaw is called a bug."""
+    if isinstance(error, SpikedeblurError):
+        return str(error)
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        if error.filename:
+            # What the system says of a name that no check has foreseen, such as one too long.
+            return (f"cannot use {shown(os.fspath(error.filename))} ({error.strerror}) - "
+                    "check the name and permissions")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):  # standard output has no name
+            return (f"cannot write the output ({error.strerror}) - make room, or write it "
+                    "elsewhere")
+    return (f"{type(error).__name__}: {error} (this is a bug) - "
+            "run again with -vv and report what it shows")
