@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 
 import av
 from av.codec.context import CodecContext
@@ -235,9 +236,10 @@ def _put_before(options: dict[str, str], name: str, text: str) -> None:
     options[name] = ":".join([text, *filter(None, [options.get(name)])])
 
 
-def _known_options(codec: str) -> set[str]:
+@cache
+def _known_options(codec: str) -> frozenset[str]:
     found = CodecContext.create(codec, "w").supported_options
-    return {option.name for option in (*found.generic, *found.private)}
+    return frozenset(option.name for option in (*found.generic, *found.private))
 
 
 def open_encoder(context: CodecContext, choice: EncoderChoice) -> None:

@@ -95,7 +95,7 @@ def change(tree: Any, data: st.DataObject) -> Any:
     return tree
 
 
-@fuzzed()
+@fuzzed(1500)
 @given(st.data())
 def test_values_under_a_seal_that_fits(unjoined: Job, tmp_path: Path, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted(Parts(unjoined.output).folder.glob("*.json"))))

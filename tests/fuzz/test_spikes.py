@@ -43,7 +43,7 @@ def meant(content: bytes, width: int, height: int, flip: bool, order: str) -> li
     return planes
 
 
-@fuzzed()
+@fuzzed(1500)
 @given(st.binary(max_size=120), SIDES, SIDES, NUMBERS, st.booleans(), ORDERS, NUMBERS, BOUNDS,
        BOUNDS)
 def test_geometries(tmp_path: Path, content: bytes, width: int, height: int, rate: Any, flip: bool,

@@ -64,7 +64,7 @@ def read(text: str) -> None:
         check_message(error)
 
 
-@fuzzed(1000)
+@fuzzed(700)
 @given(documents() | st.text(max_size=60))
 @example("{DATA: 2001-99-99}")
 @example("DATA: {K: 0x" + "f" * 5000 + "}")
@@ -75,13 +75,13 @@ def test_texts(text: str) -> None:
     read(text)
 
 
-@fuzzed(1000)
+@fuzzed(700)
 @given(CHANGES)
 def test_spoilt_configurations(changes: list[Change]) -> None:
     read(spoilt(SHORT.encode(), changes).decode("utf-8", "replace"))
 
 
-@fuzzed(1000)
+@fuzzed(700)
 @given(st.sampled_from(KEYS) | st.text(max_size=8), st.lists(st.sampled_from(KEYS), max_size=3),
        SCALARS)
 @example("K", ["DATA"], "2001-99-99")
