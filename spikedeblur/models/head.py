@@ -41,7 +41,8 @@ class CandidateHead(nn.Module):
             self.conv.bias.copy_(bias.repeat_interleave(stem**2))
 
     def forward(self, features_NChw: Tensor, blurry_N3HW: Tensor, told: Told) -> Tensor:
-        """The sharp frames (N, 3, H, W), not clamped; what is told lies on the frames' plane."""
+        """The sharp frames (N, 3, H, W), not clamped; what is told may lie on a coarser plane."""
+        told = told.on_plane(blurry_N3HW.shape[-2:])
         outputs = self.shuffle(self.conv(features_NChw)).float()
         sizes = [self.candidates + 1, 1, 1, 3]
         logits, factor, gate, residual = outputs.split(sizes, dim=1)

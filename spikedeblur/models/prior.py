@@ -125,6 +125,12 @@ class Told:
     linearity: Tensor | None = None
     doubt: Tensor | None = None
 
+    def of(self, frames: slice) -> Told:
+        """What is told of some of the frames."""
+        return Told(self.log_ratios[frames],
+                    None if self.linearity is None else self.linearity[frames],
+                    None if self.doubt is None else self.doubt[frames])
+
     def on_plane(self, size: Sequence[int]) -> Told:
         """The same, resized to (H, W)."""
         return replace(self, log_ratios=resize(self.log_ratios, size),
@@ -160,13 +166,12 @@ class SpikePrior(nn.Module):
         """How many planes `Told` holds beside the candidates."""
         return int(self.config.TELL_ENCODING) + int(self.config.TELL_DOUBT)
 
-    def tell(self, rgb_BT3HW: Tensor, charge: Charge, target_time_N: Tensor) -> Told:
-        """Frames (sRGB), their pixels' charge, the instants wanted -> what is known beforehand."""
-        log_ratios = self(charge, target_time_N)
+    def tell(self, rgb_BT3HW: Tensor, counts_N1hw: Tensor, log_ratios: Tensor) -> Told:
+        """Frames (sRGB), the spikes of each exposure and `self`'s candidates -> what is known."""
         if not self.clues:
             return Told(log_ratios)
         frames = rgb_BT3HW.shape[1]
-        seen = Sightings.of(rgb_BT3HW, charge.counts.unflatten(0, (-1, frames)))
+        seen = Sightings.of(rgb_BT3HW, counts_N1hw.unflatten(0, (-1, frames)))
         return Told(
             log_ratios,
             linearity(seen).repeat_interleave(frames) if self.config.TELL_ENCODING else None,

@@ -25,8 +25,9 @@ from spikedeblur.models.fusion import MultiScaleTemporalCrossAttnFuse
 from spikedeblur.models.head import CandidateHead
 from spikedeblur.models.intervals import Charge
 from spikedeblur.models.photometry import GAMMA, grey
+from spikedeblur.models.pieces import by_pieces
 from spikedeblur.models.planes import pad_bottom_right, resample, resize, scaling_matrix
-from spikedeblur.models.prior import SpikePrior, log_count, relative_rates
+from spikedeblur.models.prior import SpikePrior, Told, log_count, relative_rates
 from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT
@@ -124,46 +125,79 @@ class VRTSpike(nn.Module):
         batch, _, _, height, width = rgb.shape
         padded = self._padded_size(height, width)
         target = torch.as_tensor(target_time, dtype=torch.float32, device=rgb.device).expand(batch)
-        charge = None
-        if voxels is not None:
-            with torch.autocast(rgb.device.type, enabled=False):
-                # Before any resampling: neighbours' spikes do not fire together.
-                charge = Charge.of(voxels.flatten(0, 1).float()).on(
-                    partial(self._on_frame_plane, size=(height, width), padded=padded))
-        out = self._restore(pad_bottom_right(rgb, *padded), charge, target)
+        out = self._restore(pad_bottom_right(rgb, *padded), voxels, target, (height, width))
         return out[..., :height, :width]
 
-    def _restore(self, rgb: Tensor, charge: Charge | None, target_B: Tensor) -> Tensor:
-        """The network on sizes it divides: rgb (B, T, 3, H, W), the N charges on H/f, W/f."""
+    def _restore(
+        self, rgb: Tensor, voxels: Tensor | None, target_B: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        """The network on sizes it divides: rgb (B, T, 3, H, W), of which `size` is not padding."""
         batch, frames = rgb.shape[:2]
-        rgb_N3HW = rgb.flatten(0, 1)
-        inputs = [functional.pixel_unshuffle(rgb_N3HW, self.stem)]
-        size, net_size = rgb_N3HW.shape[-2:], inputs[0].shape[-2:]
-        target_N = repeat(target_B, "b -> (b t)", t=frames)
-        if self.config.MODEL.TARGET_TIME:
-            inputs.append(target_N.to(rgb)[:, None, None, None].expand(-1, 1, *net_size))
-        fuse, told = None, None
-        if charge is not None and self.spikes is not None:
-            rates = resize(relative_rates(charge.light()), net_size)
+        rgb_N3HW, target_N = rgb.flatten(0, 1), repeat(target_B, "b -> (b t)", t=frames)
+        padded, number = (rgb.shape[-2], rgb.shape[-1]), batch * frames
+        net_size = (padded[0] // self.stem, padded[1] // self.stem)
+        fuse, counts, told = None, None, None
+        if voxels is not None and self.spikes is not None:
+            rates, counts, *ratios = self._read(voxels.flatten(0, 1), target_N, size, padded)
             changes = grey(resize(rgb_N3HW, net_size)) * rates
-            features = self.spikes(changes.unflatten(0, (batch, frames)))
-            fuse = partial(self.spikes.fuse, features)
+            fuse = partial(self.spikes.fuse, self.spikes(changes.unflatten(0, (batch, frames))))
+            del rates, changes
             if self.prior is not None:
-                with torch.autocast(rgb.device.type, enabled=False):
-                    told = self.prior.tell(rgb, charge, target_N).on_plane(size)
-                change = grey(rgb_N3HW) * ((told.log_ratios / GAMMA).exp() - 1)
-                inputs.append(functional.pixel_unshuffle(change, self.stem))
-                inputs.append(resize(log_count(charge.counts), net_size))
-                inputs += told.clues(net_size)
-        x = torch.cat(inputs, dim=1).unflatten(0, (batch, frames))
+                told = self.prior.tell(rgb, counts, ratios.pop())
+
+        def inputs(piece: slice) -> tuple[Tensor]:
+            count = None if counts is None else counts[piece]
+            return (self._inputs(rgb_N3HW[piece], target_N[piece], count, told and told.of(piece)),)
+
         guide = resize(rgb_N3HW, net_size).unflatten(0, (batch, frames))
-        features_BThwC = self.vrt.features(x, fuse=fuse, guide=guide)
-        if self.head is not None:
-            features_NChw = rearrange(features_BThwC, "b t h w c -> (b t) c h w")
-            sharp = self.head(features_NChw, rgb_N3HW, told)
-            return sharp.unflatten(0, (batch, frames))
-        residual_BTchw = self.vrt.conv_last(features_BThwC.permute(0, 4, 1, 2, 3)).transpose(1, 2)
-        return functional.pixel_shuffle(residual_BTchw, self.stem) + rgb
+        features_BThwC = self.vrt.features(
+            by_pieces(inputs, number, padded)[0].unflatten(0, (batch, frames)), fuse, guide)
+        if self.head is None or told is None:
+            residual = self.vrt.conv_last(features_BThwC.permute(0, 4, 1, 2, 3)).transpose(1, 2)
+            return functional.pixel_shuffle(residual, self.stem) + rgb
+        features_NChw = rearrange(features_BThwC, "b t h w c -> (b t) c h w")
+        head = self.head
+
+        def sharp(piece: slice) -> tuple[Tensor]:
+            return (head(features_NChw[piece], rgb_N3HW[piece], told.of(piece)),)
+
+        return by_pieces(sharp, number, padded)[0].unflatten(0, (batch, frames))
+
+    def _read(
+        self, voxels_NKhw: Tensor, target_N: Tensor, size: tuple[int, int], padded: tuple[int, int]
+    ) -> tuple[Tensor, ...]:
+        """Of each frame the changes of rate (N, K, H/f, W/f) on the network's plane, the spikes
+        (N, 1, h, w) on the plane nearest to theirs and, with a prior, the candidates there."""
+        move = partial(self._on_frame_plane, size=size, padded=padded)
+
+        def read(piece: slice) -> tuple[Tensor, ...]:
+            # Before any resampling: neighbours' spikes do not fire together.
+            charge = Charge.of(voxels_NKhw[piece].float()).on(move)
+            net_size = (padded[0] // self.stem, padded[1] // self.stem)
+            rates = resize(relative_rates(charge.light()), net_size)
+            count = charge.counts.sum(dim=1, keepdim=True)
+            if self.prior is None:
+                return rates, count
+            return rates, count, self.prior(charge, target_N[piece])
+
+        with torch.autocast(voxels_NKhw.device.type, enabled=False):
+            return by_pieces(read, len(target_N), padded)
+
+    def _inputs(
+        self, rgb_N3HW: Tensor, target_N: Tensor, counts_N1hw: Tensor | None, told: Told | None
+    ) -> Tensor:
+        """What VRT is given of each frame: (N, C, H/f, W/f)."""
+        inputs = [functional.pixel_unshuffle(rgb_N3HW, self.stem)]
+        net_size = inputs[0].shape[-2:]
+        if self.config.MODEL.TARGET_TIME:
+            inputs.append(target_N.to(rgb_N3HW)[:, None, None, None].expand(-1, 1, *net_size))
+        if counts_N1hw is not None and told is not None:
+            told = told.on_plane(rgb_N3HW.shape[-2:])
+            change = grey(rgb_N3HW) * ((told.log_ratios / GAMMA).exp() - 1)
+            inputs.append(functional.pixel_unshuffle(change, self.stem))
+            inputs.append(resize(log_count(counts_N1hw), net_size))
+            inputs += told.clues(net_size)
+        return torch.cat(inputs, dim=1)
 
     def _padded_size(self, height: int, width: int) -> tuple[int, int]:
         multiple, least = self.size_multiple, self.vrt.min_size

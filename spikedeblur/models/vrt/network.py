@@ -144,6 +144,7 @@ class VRT(nn.Module):
             flows = self.spynet(guide)
             x = torch.cat([x, neighbour_images(guide, flows[0][0], flows[1][0])], dim=2)
         first = self.conv_first(x.transpose(1, 2)).permute(0, 2, 3, 4, 1).contiguous()
+        del x  # the widest of all
         y = self._body(first, flows, fuse)
         for layer in self.stage8:
             y = layer(y)

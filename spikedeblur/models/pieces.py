@@ -1,0 +1,28 @@
+"""Frames that know nothing of each other, a few at a time: many planes of many frames are large."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+# Pixels of the frames of one piece: one frame of 640x360, and a whole batch of training crops.
+PIECE_PIXELS = 1 << 18
+
+
+def pieces(frames: int, size: Sequence[int]) -> Iterator[slice]:
+    """Slices of `frames` frames of `size` (height, width), each one frame at least."""
+    step = max(1, PIECE_PIXELS // (size[0] * size[1]))
+    return (slice(first, first + step) for first in range(0, frames, step))
+
+
+def by_pieces(
+    function: Callable[[slice], tuple[Tensor, ...]], frames: int, size: Sequence[int]
+) -> tuple[Tensor, ...]:
+    """What `function` makes of the frames in a slice, (n, ...) tensors, for all frames: (N, ...).
+
+    What it needs in between exists for one slice at a time.
+    """
+    parts = [function(piece) for piece in pieces(frames, size)]
+    return parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))
