@@ -17,7 +17,15 @@ from spikedeblur.alignment.findings import TIME_LIMIT, Alignment, Errors, Known,
 from spikedeblur.alignment.footage import Footage, read_footage
 from spikedeblur.alignment.refinement import Refiner
 from spikedeblur.alignment.search import Hypothesis, distinct, search
-from spikedeblur.alignment.state import DRIFT, EXPOSURE, GEOMETRY, TIME, State, Step
+from spikedeblur.alignment.state import (
+    DRIFT,
+    EXPOSURE,
+    FEWEST_FRAMES,
+    GEOMETRY,
+    TIME,
+    State,
+    Step,
+)
 from spikedeblur.geometry import placed, spike_to_video
 from spikedeblur.io.spike_source import (
     SpikeOptions,
@@ -46,11 +54,13 @@ def align(video: Path, spikes: Path, options: SpikeOptions | None = None,
     """Align a recording by what both cameras saw.
 
     spikes: a .dat, read by `options`, else its sidecar, else by inference. Their offset is where
-    the search for the offset begins, six frame intervals either way. drift: estimate also how
-    the clocks drift apart, as a rate other than the nominal one.
+    the search for the offset begins, six frame intervals either way, and their exposure, if they
+    have one, where the search for the exposure does. drift: estimate also how the clocks drift
+    apart, as a rate other than the nominal one.
     Raises `InputError` if it cannot tell: too little of it, no texture, no motion, no likeness;
     and what reading the files raises.
     """
+    LOGGER.info("reading frames")
     footage = read_footage(video)
     source = resolve_spike_source(spikes, options or SpikeOptions(), find_sidecar(spikes),
                                   duration_s=footage.duration_s,
@@ -68,14 +78,12 @@ class Aligner:
         self.spike_size = stream.width, stream.height
         self.rate_hz = float(stream.rate_hz)
         self.offset_s = float(stream.offset_s if known.offset_s is None else known.offset_s)
-        self.exposure = FIRST_EXPOSURE
+        self.exposure = self._first_exposure()
         self.drift = drift
         self.fixed = []
         if known.offset_s is not None:
             self.fixed.append(TIME)
         if known.exposure is not None:
-            interval_s = Fraction(footage.interval_s)
-            self.exposure = float(known.exposure.seconds(interval_s) / interval_s)
             self.fixed.append(EXPOSURE)
         self.matrix = None
         if known.homography is not None:
@@ -83,6 +91,16 @@ class Aligner:
                           homography=known.homography)
             self.matrix = spike_to_video(self.spike_size, footage.size, seen)
             self.fixed += range(GEOMETRY)
+
+    def _first_exposure(self) -> float:
+        """In frame intervals: the known one, or the one that is said, or any."""
+        exposure = self.known.exposure
+        if exposure is None:
+            if self.source.origins["exposure"] == "default":
+                return FIRST_EXPOSURE
+            exposure = self.source.exposure
+        interval_s = Fraction(self.footage.interval_s)
+        return float(exposure.seconds(interval_s) / interval_s)
 
     @property
     def _crop_start(self) -> tuple[int, int]:
@@ -131,7 +149,8 @@ class Aligner:
         found = search(footage, counts, spike_size=self.spike_size, rate_hz=self.rate_hz,
                        offset_s=self.offset_s, lags=lags, matrix=matrix)
         if not found:
-            raise cannot_tell("hardly any frame has spikes at these times", "check --offset")
+            raise cannot_tell(f"from fewer than {FEWEST_FRAMES} frames that have spikes",
+                              "record longer, or check --offset")
         known = [] if matrix is None else list(range(GEOMETRY))
         return self._refined(footage, counts, distinct(found, footage.size, TRIED),
                              [*self.fixed, *known, DRIFT])
@@ -178,7 +197,7 @@ class Aligner:
         states = [State(each.matrix, each.lag, self.exposure) for each in hypotheses]
         for iterations, kept in ((4, 2), (12, 1)):
             refined = [self._refiner(fields, counts, state, COARSE_SIGMA, fixed
-                                     ).refine(state, iterations) for state in states]
+                                     ).likeliest(state, iterations) for state in states]
             refined.sort(key=lambda each: -each[1].correlation)
             states = [state for state, _ in refined[:kept]]
             LOGGER.debug("refined: %s", "; ".join(
@@ -188,7 +207,10 @@ class Aligner:
 
     def _judged(self, refiner: Refiner, state: State, step: Step) -> Alignment:
         """The findings, unless they are not sure enough."""
-        if step.frames == 0 or not step.correlation >= LEAST_CORRELATION:  # nan, too
+        if step.frames == 0:
+            raise cannot_tell(f"from fewer than {FEWEST_FRAMES} frames that both cameras saw whole",
+                              "record longer, or check --spike-size, --flip and --offset")
+        if not step.correlation >= LEAST_CORRELATION:  # nan, too
             raise cannot_tell(f"where frames and spikes show the same (correlation "
                               f"{step.correlation:.2f} at best)", "check --spike-size, --flip and "
                               "--offset")

@@ -91,4 +91,5 @@ def correlation_of(spikes: torch.Tensor, video: torch.Tensor, weights: torch.Ten
     one, two = (each - (each * weights).sum(dim=1, keepdim=True) / total
                 for each in (spikes, video))
     product = (one * two * weights).sum()
-    return float(product / ((one**2 * weights).sum() * (two**2 * weights).sum()).sqrt())
+    energy = ((one**2 * weights).sum() * (two**2 * weights).sum()).sqrt()
+    return float(product / energy.clamp(min=1e-12))  # a plain wall is like nothing

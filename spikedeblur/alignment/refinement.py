@@ -12,7 +12,7 @@ independent. A scene that stands still then tells nothing of time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,7 @@ from spikedeblur.alignment.leastsquares import (
 from spikedeblur.alignment.state import (
     DRIFT,
     EXPOSURE,
+    FEWEST_FRAMES,
     GEOMETRY,
     SOFTNESS,
     TIME,
@@ -44,7 +45,6 @@ NEIGHBOURHOOD = 4.0  # spreads of the blur over which errors are told from noise
 TILES = 8
 DARK = 1e-3  # light, below which its root is not told any more
 SATURATED = 0.9  # spikes per tick, of at most one
-FEWEST_FRAMES = 3
 SHARE_OF_RATE = 6  # derivatives in time are taken over this part of the interval, either way
 
 
@@ -216,9 +216,22 @@ class Refiner:
 
     def refine(self, state: State, iterations: int) -> tuple[State, Step]:
         """Gauss-Newton until it stands still; the last step is the one not taken."""
+        *_, last = self._walk(state, iterations)
+        return last
+
+    def likeliest(self, state: State, iterations: int) -> tuple[State, Step]:
+        """The most alike of all states that Gauss-Newton comes by, and the step from there.
+
+        A picture too coarse to tell lag and exposure leads it away from what was nearly right.
+        """
+        return max(self._walk(state, iterations), key=lambda each: each[1].correlation)
+
+    def _walk(self, state: State, iterations: int) -> Iterator[tuple[State, Step]]:
+        """States, each with the step from it, which leads to the next."""
         for _ in range(iterations):
             step = self.step(state)
+            yield state, step
             if step.frames == 0 or step.tiny:
-                return state, step
+                return
             state = state.moved(bounded(step.delta), self.video_size)
-        return state, self.step(state)
+        yield state, self.step(state)

@@ -14,12 +14,12 @@ import numpy as np
 from spikedeblur.alignment.counting import CumulatedCounts
 from spikedeblur.alignment.footage import Footage
 from spikedeblur.alignment.matching import FARTHEST, Matcher, Matrix, Shape
+from spikedeblur.alignment.state import FEWEST_FRAMES
 from spikedeblur.geometry import spike_to_video
 
 SCALES = np.exp(np.arange(np.log(0.36), np.log(1.68), 0.055))
 ANGLES = np.deg2rad(np.arange(-6, 6.1, 2.0))
 GEOMETRY_FRAMES = 4
-FEWEST_FRAMES = 3
 EXPOSURE = 0.7  # taken for the exposure, in frame intervals
 GEOMETRIES = 6
 

@@ -10,6 +10,7 @@ import numpy as np
 GEOMETRY = 8
 TIME, EXPOSURE, SOFTNESS, DRIFT = 8, 9, 10, 11
 UNKNOWNS = 12
+FEWEST_FRAMES = 3
 # What is known beforehand, as spreads: half widths of the frame, frame intervals, spike samples^2.
 PRIOR = (*(1.0,) * 6, 0.05, 0.05, 3.0, 1.0, 1.0, 0.02)
 EXPOSURES = 0.05, 1.2  # the least and the most that is tried, in frame intervals

@@ -66,7 +66,7 @@ def command(console: Console, *, video: Path, spikes: Path, spike_options: Spike
     """Estimate how both cameras' clocks and planes lie to each other.
 
     What both cameras saw decides, so there has to be texture and motion. Nothing is written
-    where it cannot tell. The search for the offset begins at --offset, or that of the sidecar.
+    where it cannot tell. The search begins at --offset and --exposure, or those of the sidecar.
     """
     from spikedeblur.alignment import Known, align
     from spikedeblur.io.atomic import refuse_existing

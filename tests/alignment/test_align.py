@@ -10,11 +10,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from spikedeblur.alignment.findings import Alignment, Errors
+from spikedeblur.alignment.estimation import Aligner
+from spikedeblur.alignment.findings import Alignment, Errors, Known
+from spikedeblur.alignment.footage import read_footage
 from spikedeblur.cli.main import main
 from spikedeblur.io.images import read_image
 from spikedeblur.io.sidecar import Sidecar, read_sidecar
 from spikedeblur.io.spike_source import SpikeOptions, resolve_spike_source
+from spikedeblur.quantities import Exposure
 from tests.alignment.rigs import Rig, mean_distance, random_rig, record
 
 SMALL = Rig(size=(160, 120), spike_size=(96, 72), rate_hz=2500, frames=10, exposure=0.6,
@@ -107,8 +110,27 @@ def test_what_cannot_be_fixed(fix, complaint, small, capsys):
     assert complaint in capsys.readouterr().err
 
 
+def test_the_search_begins_at_the_exposure_that_is_said(small, tmp_path):
+    footage = read_footage(small / "blurry.mkv")
+    for said, noted, begins in ((None, None, 0.7), (Exposure(Fraction(1, 100)), None, 0.5),
+                                (None, Fraction(8, 1000), 0.4)):
+        options = SpikeOptions(size=(96, 72), rate_hz=Fraction(2500), exposure=said)
+        source = resolve_spike_source(small / "spikes.dat", options, Sidecar(exposure_s=noted))
+        with source.open() as stream:
+            assert Aligner(footage, source, stream, Known()).exposure == pytest.approx(begins)
+
+
+def test_a_video_of_three_frames_is_too_short(tmp_path, capsys):
+    short = replace(SMALL, offset=0.0, frames=3)
+    record(short, tmp_path)
+    homography = ",".join(map(str, short.homography))
+    assert called(short, tmp_path, "--fix", f"homography={homography}") == 1
+    assert "fewer than 3 frames" in capsys.readouterr().err
+    assert not (tmp_path / "spikes.toml").exists()
+
+
 def test_a_scene_that_stands_still_is_refused(tmp_path, capsys):
-    still = Rig(size=(160, 120), spike_size=(96, 72), rate_hz=2500, frames=8, blur=0.0, seed=6)
+    still = Rig(size=(160, 120), spike_size=(96, 72), rate_hz=2500, frames=6, blur=0.0, seed=6)
     record(still, tmp_path)
     homography = ",".join(map(str, still.homography))
     assert called(still, tmp_path, "--fix", f"homography={homography}") == 1

@@ -12,7 +12,7 @@ from spikedeblur.alignment.findings import Errors, Known
 from spikedeblur.alignment.footage import Burst, Footage
 from spikedeblur.alignment.leastsquares import Blur, robust_weights, solve
 from spikedeblur.alignment.refinement import Refiner
-from spikedeblur.alignment.state import DRIFT, EXPOSURE, TIME, State, displacement_basis
+from spikedeblur.alignment.state import DRIFT, EXPOSURE, TIME, State, Step, displacement_basis
 from spikedeblur.resample import blur
 
 
@@ -53,6 +53,19 @@ def test_it_comes_back_to_where_light_and_spikes_agree(refiner):
     assert state.lag == pytest.approx(0, abs=0.005)
     assert state.exposure == pytest.approx(0.6, abs=0.015)
     assert step.correlation > 0.999 and step.informative
+
+
+def test_of_the_states_on_the_way_the_most_alike_is_kept(refiner):
+    def past(state):
+        delta = np.eye(12)[TIME] * 0.1
+        return Step(delta, np.zeros((12, 12)), 1 - abs(state.lag - 0.3), 10, True)
+
+    led = Refiner.__new__(Refiner)
+    led.__dict__.update(refiner.__dict__, step=past)
+    start = State(np.eye(3), 0.0, 0.6)
+    state, step = led.likeliest(start, 8)
+    assert state.lag == pytest.approx(0.3) and step.correlation == pytest.approx(1.0)
+    assert led.refine(start, 8)[0].lag == pytest.approx(0.8)
 
 
 def test_another_tone_curve_does_not_pass_for_another_exposure():
