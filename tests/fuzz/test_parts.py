@@ -19,7 +19,7 @@ from spikedeblur.io.lock import InUseError
 from spikedeblur.segments.joining import join_output
 from spikedeblur.segments.parts import Parts
 from tests.fuzz.examples import fuzzed
-from tests.fuzz.mutations import CHANGES, Change, spoilt
+from tests.fuzz.mutations import CHANGES, spoilt
 from tests.hostile import check_message
 from tests.integration.killing import Job, assert_same_video, make_job
 
@@ -76,7 +76,7 @@ def joined(unjoined: Job, folder: Path, name: str, content: bytes) -> Path | Non
 
 @fuzzed(500)
 @given(st.data(), CHANGES)
-def test_bytes(unjoined: Job, tmp_path: Path, data: st.DataObject, changes: list[Change]) -> None:
+def test_bytes(unjoined: Job, tmp_path: Path, data: st.DataObject, changes: bytes) -> None:
     file = data.draw(st.sampled_from(sorted(Parts(unjoined.output).folder.glob("*.[jn]*"))))
     output = joined(unjoined, tmp_path / "x", file.name, spoilt(file.read_bytes(), changes))
     if output is not None:

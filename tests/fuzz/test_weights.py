@@ -18,7 +18,7 @@ from spikedeblur.models.config import load_config
 from spikedeblur.models.tensor_files import read_pickle
 from spikedeblur.models.vrt_spike import VRTSpike
 from tests.fuzz.examples import fuzzed
-from tests.fuzz.mutations import CHANGES, Change, spoilt
+from tests.fuzz.mutations import CHANGES, spoilt, write
 from tests.hostile import check_message
 
 MEGABYTES = 400
@@ -31,12 +31,12 @@ def header_end(whole: bytes) -> int:
 
 @fuzzed(1500)
 @given(CHANGES, st.sampled_from([True, True, True, False]))
-def test_safetensors(tiny_weights: Path, tmp_path: Path, changes: list[Change],
+def test_safetensors(tiny_weights: Path, tmp_path: Path, changes: bytes,
                      in_header: bool) -> None:
     whole = tiny_weights.read_bytes()
     end = header_end(whole) if in_header else len(whole)
     path = tmp_path / "w.safetensors"
-    path.write_bytes(spoilt(whole[:end], changes) + whole[end:])
+    write(path, spoilt(whole[:end], changes) + whole[end:])
     try:
         assert isinstance(load_model(path), VRTSpike)
     except WeightsError as error:
@@ -80,7 +80,7 @@ def test_configurations_beside_the_tensors(tiny_weights: Path, tmp_path: Path,
     path = tmp_path / "w.safetensors"
     head["__metadata__"][HEADER] = json.dumps(header)
     text = json.dumps(head).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + whole[end:])
+    write(path, len(text).to_bytes(8, "little") + text + whole[end:])
     try:
         assert isinstance(load_model(path), VRTSpike)
     except WeightsError as error:
@@ -101,8 +101,8 @@ def test_pickles(tmp_path: Path, legacy: bool) -> None:
 
     @fuzzed(250)
     @given(CHANGES)
-    def check(changes: list[Change]) -> None:
-        path.write_bytes(spoilt(whole, changes))
+    def check(changes: bytes) -> None:
+        write(path, spoilt(whole, changes))
         try:
             assert all(isinstance(value, torch.Tensor) for value in read_pickle(path).values())
         except WeightsError as error:

@@ -12,7 +12,7 @@ from spikedeblur.errors import ConfigError
 from spikedeblur.models.config import Config, config_from_dict, config_to_yaml, load_config
 from spikedeblur.models.plain_yaml import parse_yaml
 from tests.fuzz.examples import fuzzed
-from tests.fuzz.mutations import CHANGES, Change, spoilt
+from tests.fuzz.mutations import CHANGES, spoilt
 from tests.hostile import check_message
 
 WHOLE = config_to_yaml(load_config("small"))
@@ -77,7 +77,7 @@ def test_texts(text: str) -> None:
 
 @fuzzed(700)
 @given(CHANGES)
-def test_spoilt_configurations(changes: list[Change]) -> None:
+def test_spoilt_configurations(changes: bytes) -> None:
     read(spoilt(SHORT.encode(), changes).decode("utf-8", "replace"))
 
 
