@@ -70,34 +70,54 @@ def running_count(counts_NKhw: Tensor) -> Tensor:
 def _through_spikes(counts_NKhw: Tensor) -> Tensor:
     """Charge as lines from spike to spike: (N, E, h, w).
 
-    A spike fires where the running count passes the middle of its step. Before the first and
-    after the last one the nearest interval's rate goes on, for less than another spike.
+    Before the first spike and after the last one the nearest interval's rate goes on, for less
+    than another spike: as if one had come an interval away, outside of the exposure.
     """
     running, bins = running_count(counts_NKhw), counts_NKhw.shape[1]
-    edge = torch.arange(bins + 1, device=running.device)[:, None, None].to(running)
     fired = (running + 0.5).floor()
-    fires = fired[:, 1:] > fired[:, :-1]
-    per_spike = 1 / counts_NKhw.clamp(min=1e-6)
-    first = edge[:-1] + (fired[:, :-1] + 0.5 - running[:, :-1]) * per_spike
-    last = edge[:-1] + (fired[:, 1:] - 0.5 - running[:, :-1]) * per_spike
-    never = torch.full_like(running[:, :1], FAR)
-    before = torch.cat([-never, torch.where(fires, last, -FAR).cummax(dim=1).values], dim=1)
-    after = torch.where(fires, first, FAR).flip(1).cummin(dim=1).values.flip(1)
-    after = torch.cat([after, never], dim=1)
-    inside = (before > -FAR) & (after < FAR)
-    slope = torch.where(inside, 1 / (after - before), running[:, -1:] / bins)
-    start, end = after[:, :1], before[:, -1:]
-    slope_first = _first(slope, inside).minimum(1 / start.clamp(min=1e-3))
-    slope_last = _first(slope.flip(1), inside.flip(1)).minimum(1 / (bins - end).clamp(min=1e-3))
-    since = torch.where(before > -FAR, torch.where(inside, slope * (edge - before),
-                                                   slope_last * (edge - end)),
-                        1 + slope_first * (edge - start))
-    return torch.where(fired[:, -1:] > 0, fired - 0.5 + since, running)
+    before, after = _spikes_around(counts_NKhw, running, fired)
+    seen, all_fired = fired.clamp(max=1), fired[:, -1:]
+    to_come = (all_fired - fired).clamp_(max=1)
+    mean = bins / running[:, -1:]
+    # Edges between two spikes: the first one that has a spike before, the last one with one after.
+    first = _interval(before, after, bins + 1 - seen.sum(dim=1, keepdim=True), mean)
+    last = _interval(before, after, to_come.sum(dim=1, keepdim=True) - 1, mean)
+    start, end = after[:, :1] - first, before[:, -1:] + last
+    before.clamp_(min=start.clamp(max=0))
+    after.clamp_(max=end.clamp(min=bins))
+    drawn = fired - 0.5
+    for e in range(bins + 1):
+        drawn[:, e] += (e - before[:, e]).div_(after[:, e] - before[:, e])
+    return torch.where(all_fired > 0, drawn, running)
 
 
-def _first(values_NEhw: Tensor, wanted_NEhw: Tensor) -> Tensor:
-    """The first of the values along E that is wanted, or the very first: (N, 1, h, w)."""
-    return values_NEhw.gather(1, wanted_NEhw.byte().argmax(dim=1, keepdim=True))
+def _spikes_around(
+    counts_NKhw: Tensor, running_NEhw: Tensor, fired_NEhw: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Instants in bins of the last spike until each edge and of the next one: (N, E, h, w) each.
+
+    A spike fires where the running count passes the middle of its step; where there is none it is
+    `FAR` away. One bin after the other: that is several times faster than `cummax` across planes.
+    """
+    before, after = torch.full_like(running_NEhw, -FAR), torch.full_like(running_NEhw, FAR)
+    bins = counts_NKhw.shape[1]
+    for k in range(bins):
+        fires = (fired_NEhw[:, k + 1] - fired_NEhw[:, k]).clamp_(max=1)
+        per_spike = counts_NKhw[:, k].clamp(min=1e-6).reciprocal_()
+        first = (fired_NEhw[:, k] + 0.5 - running_NEhw[:, k]).mul_(per_spike).add_(k)
+        last = (fired_NEhw[:, k + 1] - 0.5 - running_NEhw[:, k]).mul_(per_spike).add_(k)
+        after[:, k].lerp_(first, fires)
+        before[:, k + 1].lerp_(last, fires).clamp_(min=before[:, k])
+    for k in reversed(range(bins)):
+        after[:, k].clamp_(max=after[:, k + 1])
+    return before, after
+
+
+def _interval(before_NEhw: Tensor, after_NEhw: Tensor, edge_N1hw: Tensor, mean: Tensor) -> Tensor:
+    """Bins between the spikes around an edge, `mean` where one of them is missing: (N, 1, h, w)."""
+    edge = edge_N1hw.long().clamp_(0, before_NEhw.shape[1] - 1)
+    interval = after_NEhw.gather(1, edge) - before_NEhw.gather(1, edge)
+    return torch.where(interval < FAR / 2, interval, mean)
 
 
 def smoothing(edges: int) -> Tensor:
