@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.examples import EXAMPLES
@@ -17,7 +17,8 @@ def tables_of_hypothesis() -> None:
     """All characters, and the numbers that the modules name: made when the first is drawn, for
     which hypothesis takes 200 MB, and kept in .hypothesis.
     """
-    @settings(max_examples=2, phases=[Phase.generate], database=None)
+    @settings(max_examples=2, phases=[Phase.generate], database=None, deadline=None,
+              suppress_health_check=list(HealthCheck))
     @given(st.lists(st.integers() | st.text(), min_size=300))
     def draw(_drawn: list[int | str]) -> None:
         pass
