@@ -11,7 +11,7 @@ import click
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option, spike_options
 from spikedeblur.cli.values import Parsed, parse_pair, parse_seconds
-from spikedeblur.errors import UsageError
+from spikedeblur.errors import InputError, UsageError
 from spikedeblur.quantities import parse_exposure
 
 if TYPE_CHECKING:
@@ -69,27 +69,38 @@ def command(console: Console, *, video: Path, spikes: Path, spike_options: Spike
     where it cannot tell. The search begins at --offset and --exposure, or those of the sidecar.
     """
     from spikedeblur.alignment import Known, align
-    from spikedeblur.io.atomic import refuse_existing
     from spikedeblur.io.sidecar import sidecar_path, write_sidecar
 
     output = output or sidecar_path(spikes)
-    refuse_existing(output, overwrite)
-    if preview is not None:
-        refuse_existing(preview, overwrite)
+    _check_outputs(spikes, output, preview, overwrite)
     given = dict(fixed)
     found = align(video, spikes, spike_options,
                   Known(given.get("offset"), given.get("exposure"), given.get("homography")), drift)
+    write_sidecar(output, found.sidecar(), overwrite=overwrite)
     if preview is not None:
         from spikedeblur.alignment.overlay import write_overlay
 
         write_overlay(preview, video, found, overwrite=overwrite)
-    write_sidecar(output, found.sidecar(), overwrite=overwrite)
     if as_json:
         console.json({"event": "done", "output": str(output), **_numbers(found)})
     else:
         for line in _lines(found):
             console.data(line)
     console.note(f"wrote {output}")
+
+
+def _check_outputs(spikes: Path, output: Path, preview: Path | None, overwrite: bool) -> None:
+    """Refuse before a search what could not be written after it."""
+    from spikedeblur.io.atomic import check_output
+    from spikedeblur.io.images import is_image_sequence
+
+    if not spikes.exists():
+        raise InputError(f"spike file not found ({spikes}) - check the path")
+    check_output(output, overwrite)
+    if preview is not None:
+        check_output(preview, overwrite)
+        if not is_image_sequence(preview):
+            raise UsageError(f"a picture is PNG or TIFF ({preview} seen) - give --preview X.png")
 
 
 def _numbers(found: Alignment) -> dict[str, Any]:

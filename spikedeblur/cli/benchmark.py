@@ -15,7 +15,7 @@ from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option
 from spikedeblur.cli.tables import print_comparison, print_passes, print_results
 from spikedeblur.cli.values import SIZE, THREADS, TILE
-from spikedeblur.errors import OutputError, UsageError
+from spikedeblur.errors import UsageError
 
 if TYPE_CHECKING:
     from spikedeblur.benchmark.cases import Job
@@ -199,11 +199,9 @@ def _passes(weights: str | None, config: str | None, sizes: Sequence[Size], fram
 
 def _check_page(page: Path, overwrite: bool) -> None:
     """Refuse before minutes are spent on what could not be written."""
-    from spikedeblur.io.atomic import refuse_existing
+    from spikedeblur.io.atomic import check_output
 
-    refuse_existing(page, overwrite)
-    if not page.absolute().parent.is_dir():
-        raise OutputError(f"the output folder does not exist ({page.parent}) - create it first")
+    check_output(page, overwrite)
 
 
 def _report(console: Console, found: dict[str, Any], gallery: Gallery | None, html: Path | None,

@@ -44,8 +44,8 @@ def cannot_write(path: Path, error: BaseException) -> OutputError:
                        "format")
 
 
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise `OutputError` when `path` exists and may not be replaced, or is no file.
+def check_output(path: Path, overwrite: bool) -> None:
+    """Raise `OutputError` when `path` exists and may not be replaced, is no file, or has no folder.
 
     A link that leads nowhere exists. Pipes and devices are not replaced even if that is wished.
     """
@@ -55,6 +55,8 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise OutputError(f"the output is a pipe or a device ({path}) - name a file")
     if os.path.lexists(path) and not overwrite:
         raise OutputError(f"the output exists ({path}) - give -y to replace it, or another -o")
+    if not path.parent.is_dir():
+        raise OutputError(f"the output folder does not exist ({path.parent}) - create it first")
 
 
 def make_folder(folder: Path) -> None:
@@ -93,9 +95,7 @@ def atomic_path(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
     Raises `OutputError` for a refused overwrite and for what the file system refuses.
     """
     path = Path(path)
-    refuse_existing(path, overwrite)
-    if not path.parent.is_dir():
-        raise OutputError(f"the output folder does not exist ({path.parent}) - create it first")
+    check_output(path, overwrite)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield temporary

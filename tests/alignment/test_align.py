@@ -78,6 +78,23 @@ def test_what_exists_is_kept(small, tmp_path, capsys):
     assert "-y" in capsys.readouterr().err and out.read_text() == "width = 1"
 
 
+@pytest.mark.parametrize(("output", "preview", "status", "complaint"), [
+    ("nowhere/s.toml", "overlay.png", 1, "folder does not exist"),
+    ("s.toml", "nowhere/overlay.png", 1, "folder does not exist"),
+    ("s.toml", "overlay.jpg", 2, "PNG or TIFF")])
+def test_what_cannot_be_written_is_not_searched_for(output, preview, status, complaint, small,
+                                                    tmp_path, capsys):
+    assert called(SMALL, small, "-o", str(tmp_path / output),
+                  "--preview", str(tmp_path / preview)) == status
+    assert complaint in (error := capsys.readouterr().err) and "searching" not in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_spikes_that_are_not_there(tmp_path, capsys):
+    assert called(SMALL, tmp_path / "nowhere") == 1
+    assert "spike file not found" in capsys.readouterr().err
+
+
 def test_a_known_rig_is_found_again_on_a_part_of_the_sensor(small, tmp_path):
     """A crop moves the pixels that are read, not the homography, which counts on the sensor."""
     shutil.copy(small / "spikes.dat", tmp_path)
@@ -120,13 +137,15 @@ def test_the_search_begins_at_the_exposure_that_is_said(small, tmp_path):
             assert Aligner(footage, source, stream, Known()).exposure == pytest.approx(begins)
 
 
-def test_a_video_of_three_frames_is_too_short(tmp_path, capsys):
-    short = replace(SMALL, offset=0.0, frames=3)
-    record(short, tmp_path)
-    homography = ",".join(map(str, short.homography))
-    assert called(short, tmp_path, "--fix", f"homography={homography}") == 1
-    assert "fewer than 3 frames" in capsys.readouterr().err
-    assert not (tmp_path / "spikes.toml").exists()
+@pytest.mark.parametrize(("offset", "complaint"), [
+    (0.15, "that have spikes"), (0.137, "that both cameras saw whole")])
+def test_two_frames_are_too_few(offset, complaint, small, tmp_path, capsys):
+    """Spikes that begin near the end of the video's 0.2 s."""
+    homography = ",".join(map(str, SMALL.homography))
+    assert called(SMALL, small, "--fix", f"homography={homography}", "--fix", f"offset={offset}",
+                  "-o", str(tmp_path / "s.toml")) == 1
+    assert f"fewer than 3 frames {complaint}" in capsys.readouterr().err
+    assert not (tmp_path / "s.toml").exists()
 
 
 def test_a_scene_that_stands_still_is_refused(tmp_path, capsys):

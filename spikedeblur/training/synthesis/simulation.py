@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.io.atomic import make_folder, refuse_existing
+from spikedeblur.io.atomic import check_output, make_folder
 from spikedeblur.io.sidecar import Sidecar, write_sidecar
 from spikedeblur.io.spikes import write_dat
 from spikedeblur.io.video import Reader, open_video
@@ -127,7 +127,7 @@ def write_recording(recorded: Iterator[Recorded], recording: Recording, folder: 
     """Write the four files of a recording into `folder`, a frame at a time."""
     make_folder(folder)
     for name in (BLURRY, SHARP, SPIKES, SIDECAR):
-        refuse_existing(folder / name, overwrite)
+        check_output(folder / name, overwrite)
     width, height = recording.size
     info = VideoInfo.synthetic(width, height, recording.fps)
     with (VideoWriter(folder / BLURRY, info, codec="ffv1", overwrite=overwrite) as blurry,
