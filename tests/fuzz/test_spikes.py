@@ -18,6 +18,7 @@ from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Exposure
 from tests.fuzz.examples import fuzzed
+from tests.fuzz.mutations import write
 from tests.hostile import check_message
 from tests.recordings import frame_at
 
@@ -49,7 +50,7 @@ def meant(content: bytes, width: int, height: int, flip: bool, order: str) -> li
 def test_geometries(tmp_path: Path, content: bytes, width: int, height: int, rate: Any, flip: bool,
                     order: str, offset: Any, first: int | None, last: int | None) -> None:
     path = tmp_path / "s.dat"
-    path.write_bytes(content)
+    write(path, content)
     try:
         with SpikeStream.open(path, width=width, height=height, rate_hz=rate, flip=flip,
                               bit_order=order, offset_s=offset) as stream:
@@ -79,7 +80,7 @@ def test_exposures(tmp_path: Path, part: bytes, repeats: int, size: tuple[int, i
                    time: int, interval: int, divisor: int, bins: int) -> None:
     """Whatever the clocks say: no more is counted than there is."""
     path, content = tmp_path / "s.dat", part * 24 * repeats
-    path.write_bytes(content)
+    write(path, content)
     options = SpikeOptions(
         size=size, rate_hz=Fraction(rate),
         exposure=None if shutter is None else Exposure(Fraction(shutter[0], divisor), shutter[1]),
@@ -150,8 +151,8 @@ def sidecars(draw: st.DrawFn) -> bytes:
 @example(WHOLE.replace("1000.0", "5e-324").encode())
 def test_sidecars(tmp_path: Path, content: bytes) -> None:
     spikes = tmp_path / "s.dat"
-    spikes.write_bytes(bytes(range(30)))
-    spikes.with_suffix(".toml").write_bytes(content)
+    write(spikes, bytes(range(30)))
+    write(spikes.with_suffix(".toml"), content)
     try:
         source = resolve_spike_source(spikes, SpikeOptions(), find_sidecar(spikes))
         with source.open() as stream:

@@ -12,7 +12,7 @@ from spikedeblur.errors import ConfigError
 from spikedeblur.models.config import Config, config_from_dict, config_to_yaml, load_config
 from spikedeblur.models.plain_yaml import parse_yaml
 from tests.fuzz.examples import fuzzed
-from tests.fuzz.mutations import CHANGES, spoilt
+from tests.fuzz.mutations import CHANGES, spoilt, write
 from tests.hostile import check_message
 
 WHOLE = config_to_yaml(load_config("small"))
@@ -91,7 +91,7 @@ def test_spoilt_configurations(changes: bytes) -> None:
 @example("K", ["\nDATA"], "[")
 def test_overrides(tmp_path: Path, key: str, sections: list[str], value: str) -> None:
     path = tmp_path / "c.yaml"
-    path.write_text(SHORT)
+    write(path, SHORT.encode())
     try:
         load_config(path, [f"{'.'.join([*sections, key])}={value}"])
     except ConfigError as error:
