@@ -13,6 +13,8 @@ from torch.nn import functional
 
 from spikedeblur.errors import SpikedeblurError, UsageError
 from spikedeblur.inference import SpikePlanes, TiledModel, plane_step
+from spikedeblur.models.config import load_config
+from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.tiling import Tile
 
 CPU = torch.device("cpu")
@@ -170,6 +172,14 @@ def test_the_tile_is_chosen_by_free_memory(monkeypatch):
     assert sides == sorted(sides)
     assert sides[0] == 64 and sides[-1] == 1920
     assert all(side % 64 == 0 for side in sides)
+
+
+def test_the_shipped_network_takes_common_frames_whole_on_a_laptop(monkeypatch):
+    """5 frames of 640x360 took 0.7 GB; what is allowed for a square tile of 640 is some more."""
+    monkeypatch.setattr("spikedeblur.inference.available_bytes", lambda: 6 * 10**9)
+    model = TiledModel(build_model(load_config("small")))
+    assert model.choose_tile(360, 640, 5) == 640
+    assert model.working_bytes(640, 5) > 1.5e9
 
 
 @pytest.mark.parametrize("settings", [{"tile": 16}, {"tile": 64, "overlap": 40}, {"overlap": -1}])

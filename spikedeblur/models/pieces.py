@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-# Pixels of the frames of one piece: one frame of 640x360, and a whole batch of training crops.
-PIECE_PIXELS = 1 << 18
+PIECE_PIXELS = 10 * 128 * 128  # of the frames of one piece: a batch of training goes as one
 
 
 def pieces(frames: int, size: Sequence[int]) -> Iterator[slice]:
