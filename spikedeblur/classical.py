@@ -8,12 +8,19 @@ over the exposure, was spread in time (SDM: sharp = blurry x rate / mean rate, i
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
 from spikedeblur.light import linear_to_srgb, luminance, srgb_to_linear
 from spikedeblur.resample import blur, resize
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from spikedeblur.models.intervals import Charge
 
 __all__ = ["grey", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
 
@@ -39,10 +46,12 @@ def sdm(
     the exposure to take rates over, (0, 1]; None lets noise and blur decide pixel by pixel.
     Where there are no spikes the frame stays as it is.
     """
-    mean_rate, change = _rates(counts, target, window)
-    ratio = 1 + change / (mean_rate + PRIOR_SPIKES)
-    ratio = np.clip(resize(ratio, frame.shape[:2]), *RATIO_RANGE)
-    sharp = srgb_to_linear(frame) * ratio[..., None]
+    if window is None:
+        frame, ratio = _blended_ratio(frame, counts, target)
+    else:
+        ratio = 1 + _windowed_change(counts, target, window) / (_mean_rate(counts) + PRIOR_SPIKES)
+        ratio = resize(ratio, frame.shape[:2])
+    sharp = srgb_to_linear(frame) * np.clip(ratio, *RATIO_RANGE)[..., None]
     return linear_to_srgb(np.clip(sharp, 0, 1)).astype(np.float32)
 
 
@@ -78,37 +87,63 @@ def spike_light(spikes: NDArray[np.bool_], tick: int) -> Floats:
 
 def spike_rate(counts: Floats, target: float = 0.0, window: float | None = None) -> Floats:
     """Rate around `target`, in spikes per exposure: counts (K, Hs, Ws) -> (Hs, Ws) float32."""
-    mean_rate, change = _rates(counts, target, window)
-    positive: Floats = np.maximum(mean_rate + change, 0)
-    return positive
-
-
-def _rates(counts: Floats, target: float, window: float | None) -> tuple[Floats, Floats]:
-    """Light of the exposure and what falls more or less of it around the target: (Hs, Ws) each.
-
-    In spikes per exposure. Without a window, several are blended pixel by pixel, as the network's
-    first candidate is (`models.prior.blended_rate`): where nothing moves the change is zero.
-    """
-    if not 0 < (1 if window is None else window) <= 1 or not -0.5 <= target <= 0.5:
-        raise UsageError(f"no such window ({window} of the exposure around {target:g} seen)"
-                         " - give a length in (0, 1] and a target in [-0.5, 0.5]")
     if window is not None:
-        return blur(counts.sum(axis=0), SMOOTHING), _windowed_change(counts, target, window)
-    import torch  # not needed for a window of one length
-
-    from spikedeblur.models.intervals import Charge
+        positive: Floats = np.maximum(
+            _mean_rate(counts) + _windowed_change(counts, target, window), 0)
+        return positive
     from spikedeblur.models.prior import blended_rate
 
-    bins = len(counts)
-    windows = torch.tensor([bins * part for part in WINDOWS])
+    charge, windows, time = _as_network(counts, target)
+    count = charge.counts.sum(dim=1, keepdim=True)
+    total, change = blended_rate(charge.steadied(), count, windows, time)
+    rate: Floats = (total + change).clamp(min=0)[0, 0].numpy()
+    return rate
+
+
+def _blended_ratio(frame: Floats, counts: Floats, target: float) -> tuple[Floats, Floats]:
+    """The frame as it stands at the target, and sharp over it (H, W): the first candidate.
+
+    Windows are blended pixel by pixel; where nothing moves the ratio is 1.
+    """
+    import torch  # not needed for a window of one length
+
+    from spikedeblur.models import planes
+    from spikedeblur.models.prior import sdm_ratio
+
+    ratio, recentring = sdm_ratio(*_as_network(counts, target))
+    log_ratio = planes.resize(ratio.log(), frame.shape[:2], up="bicubic")
+    if recentring is not None:
+        pictures = torch.from_numpy(np.require(frame.transpose(2, 0, 1), np.float32, ["C", "W"]))
+        frame = recentring(pictures[None])[0].permute(1, 2, 0).numpy()
+    return frame, log_ratio.exp()[0, 0].numpy()
+
+
+def _as_network(counts: Floats, target: float) -> tuple[Charge, Tensor, Tensor]:
+    """Charge of one exposure, windows in bins and the target time (1,), as `models.prior` wants."""
+    import torch
+
+    from spikedeblur.models.intervals import Charge
+
+    _check(target)
+    windows = torch.tensor([len(counts) * part for part in WINDOWS])
     writable = np.require(counts, np.float32, ["C", "W"])  # as torch wants it
-    charge = Charge.of(torch.from_numpy(writable)[None])
-    total, change = blended_rate(charge, windows, torch.tensor([target]))
-    return total[0, 0].numpy(), change[0, 0].numpy()
+    return Charge.of(torch.from_numpy(writable)[None]), windows, torch.tensor([target])
+
+
+def _check(target: float, window: float = 1) -> None:
+    if not 0 < window <= 1 or not -0.5 <= target <= 0.5:
+        raise UsageError(f"no such window ({window} of the exposure around {target:g} seen)"
+                         " - give a length in (0, 1] and a target in [-0.5, 0.5]")
+
+
+def _mean_rate(counts: Floats) -> Floats:
+    """Spikes of the exposure: (K, Hs, Ws) -> (Hs, Ws)."""
+    return blur(counts.sum(axis=0), SMOOTHING)
 
 
 def _windowed_change(counts: Floats, target: float, length: float) -> Floats:
     """Change of rate in one window: `length` of the exposure around the target, moved inside."""
+    _check(target, length)
     bins = len(counts)
     first = min(max((target + 0.5 - length / 2) * bins, 0), (1 - length) * bins)
     edges = np.arange(bins + 1)

@@ -20,7 +20,7 @@ from spikedeblur.training.synthesis.recording import Recorder, Recording, as_byt
 from spikedeblur.training.synthesis.simulation import photo_scene, write_recording
 
 FRAMES, FACTOR = 3, 4
-CAMERAS = Recording((192, 112), (96, 56), Fraction(50), exposure=Fraction(9, 10), seed=3)
+CAMERAS = Recording((192, 112), (96, 56), Fraction(50), exposure=Fraction(9, 10), seed=4)
 BLUR = 24.0  # pixels; of gentle motion the blurry frame itself shows the middle best
 
 
@@ -63,9 +63,8 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
     return float(-10 * np.log10((error**2).mean()))
 
 
-# The network does better in the middle of an exposure, where more was seen on either side.
-@pytest.mark.parametrize(("method", "most"), [("sdm", 1.0), ("net", 1.2)])
-def test_each_frame_shows_its_own_instant_nearly_as_well_as_the_middle_one(filmed, method, most):
+@pytest.mark.parametrize("method", ["sdm", "net"])
+def test_each_frame_shows_its_own_instant_nearly_as_well_as_the_middle_one(filmed, method):
     case, truths, middles = filmed
     middle = psnr(np.stack([frame.rgb for frame in deblurred(case, method, 1)]), middles)
     slow = deblurred(case, method, FACTOR)
@@ -74,7 +73,7 @@ def test_each_frame_shows_its_own_instant_nearly_as_well_as_the_middle_one(filme
     pictures = np.stack([frame.rgb for frame in slow]).reshape(truths.shape)
     table = np.array([[psnr(pictures[:, shown], truths[:, meant]) for meant in range(FACTOR)]
                       for shown in range(FACTOR)])
-    assert np.abs(table.diagonal() - middle).max() < most
+    assert np.abs(table.diagonal() - middle).max() < 1
     # Reversed or repeated frames would be nearer to another instant than to their own.
     assert (table.argmax(axis=1) == range(FACTOR)).all()
 

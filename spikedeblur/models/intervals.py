@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from einops import einsum
 from torch import Tensor
 
 FAR = 1e4  # bins: where a spike is placed that never came
@@ -127,3 +128,29 @@ def smoothing(edges: int) -> Tensor:
         once[row, row - 1 : row + 2] = torch.tensor([0.25, 0.5, 0.25], dtype=torch.float64)
     once[0], once[-1] = 2 * once[1] - once[2], 2 * once[-2] - once[-3]
     return torch.linalg.matrix_power(once, 4)
+
+
+def window_weights(windows: Tensor, bins: int, target_time_N: Tensor) -> Tensor:
+    """Overlap of each bin with windows around the target time: (N, len(windows), bins).
+
+    `windows` are lengths in bins, `target_time_N` the instants in [-0.5, 0.5] of the exposure. A
+    window that would leave the exposure is moved inside. Rows sum to the length of the window.
+    """
+    length = windows.clamp(max=bins)[None, :, None]
+    centre = ((target_time_N + 0.5) * bins)[:, None, None]
+    start = torch.minimum((centre - length / 2).clamp(min=0), bins - length)
+    left = torch.arange(bins, device=target_time_N.device)
+    overlap = torch.minimum(left + 1, start + length) - torch.maximum(left.to(start), start)
+    return overlap.clamp(min=0)
+
+
+def rates(light_NKhw: Tensor, windows: Tensor, target_time_N: Tensor) -> Tensor:
+    """Light in windows and, last, in the whole exposure, per exposure: (N, M + 1, h, w).
+
+    `windows` (M,) are lengths in bins.
+    """
+    bins = light_NKhw.shape[1]
+    weights = window_weights(windows, bins, target_time_N)
+    weights = weights * (bins / windows.clamp(max=bins))[:, None]
+    windowed = einsum(weights.to(light_NKhw), light_NKhw, "n m k, n k h w -> n m h w")
+    return torch.cat([windowed, light_NKhw.sum(dim=1, keepdim=True)], dim=1)

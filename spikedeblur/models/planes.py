@@ -90,13 +90,52 @@ def pad_bottom_right(planes: Tensor, height: int, width: int) -> Tensor:
     return planes[..., rows, :][..., columns]
 
 
-def resize(planes_Nchw: Tensor, size: Sequence[int]) -> Tensor:
-    """Whole-number averaging down, bilinear up, both about pixel centres."""
+def resize(planes_Nchw: Tensor, size: Sequence[int], up: str = "bilinear") -> Tensor:
+    """Whole-number averaging down, bilinear or bicubic up, both about pixel centres."""
     height, width = planes_Nchw.shape[-2:]
     if (height, width) == tuple(size):
         return planes_Nchw
     if height > size[0]:
         return functional.avg_pool2d(planes_Nchw, (height // size[0], width // size[1]))
     return functional.interpolate(
-        planes_Nchw, size=(size[0], size[1]), mode="bilinear", align_corners=False
+        planes_Nchw, size=(size[0], size[1]), mode=up, align_corners=False
     )
+
+
+def moved(planes_NChw: Tensor, way_N2hw: Tensor) -> Tensor:
+    """Each pixel taken from `way`, (x, y) pixels, beside it; beyond the border its pixels repeat.
+
+    `way` may be (N, 2, 1, 1), one for all pixels. Bicubic: values may overshoot.
+    """
+    height, width = planes_NChw.shape[-2:]
+    still = torch.eye(2, 3, device=way_N2hw.device).expand(len(planes_NChw), 2, 3)
+    grid = functional.affine_grid(still, [len(planes_NChw), 1, height, width], align_corners=False)
+    size = torch.tensor([width, height], device=way_N2hw.device)
+    grid = grid + 2 * way_N2hw.permute(0, 2, 3, 1) / size
+    return functional.grid_sample(planes_NChw, grid.to(planes_NChw), mode="bicubic",
+                                  padding_mode="border", align_corners=False)
+
+
+def slope(planes_NChw: Tensor, axis: int) -> Tensor:
+    """Central differences along the last axis (-1) or the one before (-2), borders repeated."""
+    pad = (1, 1, 0, 0) if axis == -1 else (0, 0, 1, 1)
+    padded, length = functional.pad(planes_NChw, pad, mode="replicate"), planes_NChw.shape[axis]
+    return (padded.narrow(axis, 2, length) - padded.narrow(axis, 0, length)) / 2
+
+
+def on_frame_plane(planes_NChw: Tensor, size: tuple[int, int], padded: tuple[int, int],
+                   coarsest: int) -> Tensor:
+    """A spike plane of any size onto the frame's, padded, over the power of two nearest above.
+
+    `size` (H, W) is the frame's without padding, `coarsest` the network's greatest divisor. A
+    plane is never made coarser than the spikes are, up to the network's own plane.
+    """
+    plane = (planes_NChw.shape[-2], planes_NChw.shape[-1])
+    factor = coarsest
+    while factor > 1 and (size[0] < plane[0] * factor or size[1] < plane[1] * factor):
+        factor //= 2
+    target = (padded[0] // factor, padded[1] // factor)
+    if (plane[0] * factor, plane[1] * factor) == size:
+        return pad_bottom_right(planes_NChw, *target)
+    matrix = scaling_matrix(plane, (size[0] / factor, size[1] / factor))
+    return resample(planes_NChw, matrix, target)

@@ -18,14 +18,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from einops import einsum
 from torch import Tensor, nn
 
 from spikedeblur.models.config import PriorConfig
 from spikedeblur.models.evidence import Sightings, doubt, linearity
-from spikedeblur.models.intervals import Charge
+from spikedeblur.models.intervals import Charge, rates
 from spikedeblur.models.photometry import NEIGHBOURHOOD, gaussian_blur
 from spikedeblur.models.planes import resize
+from spikedeblur.models.recentring import Recentring
 
 # Spikes that every pixel is taken to have had at its mean rate: keeps ratios of dark pixels calm.
 PRIOR_SPIKES = 0.3
@@ -33,20 +33,6 @@ MAX_LOG_RATIO = 2.5
 # Of a window's steadied light, in spikes squared: jitter and the width of bins leave so much.
 STEADIED_VARIANCE = 1 / 200
 MISTRUST = 1.8  # a change must exceed so many times the variance of noise to count as one
-
-
-def window_weights(windows: Tensor, bins: int, target_time_N: Tensor) -> Tensor:
-    """Overlap of each bin with windows around the target time: (N, len(windows), bins).
-
-    `windows` are lengths in bins, `target_time_N` the instants in [-0.5, 0.5] of the exposure. A
-    window that would leave the exposure is moved inside. Rows sum to the length of the window.
-    """
-    length = windows.clamp(max=bins)[None, :, None]
-    centre = ((target_time_N + 0.5) * bins)[:, None, None]
-    start = torch.minimum((centre - length / 2).clamp(min=0), bins - length)
-    left = torch.arange(bins, device=target_time_N.device)
-    overlap = torch.minimum(left + 1, start + length) - torch.maximum(left.to(start), start)
-    return overlap.clamp(min=0)
 
 
 def relative_rates(light_NKhw: Tensor) -> Tensor:
@@ -88,29 +74,33 @@ def blended_change(changes_NMhw: Tensor, counts_N1hw: Tensor, lengths: Tensor) -
     return (weight * changes_NMhw).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True)
 
 
-def rates(light_NKhw: Tensor, windows: Tensor, target_time_N: Tensor) -> Tensor:
-    """Light in windows and, last, in the whole exposure, per exposure: (N, M + 1, h, w).
-
-    `windows` (M,) are lengths in bins.
-    """
-    bins = light_NKhw.shape[1]
-    weights = window_weights(windows, bins, target_time_N)
-    weights = weights * (bins / windows.clamp(max=bins))[:, None]
-    windowed = einsum(weights.to(light_NKhw), light_NKhw, "n m k, n k h w -> n m h w")
-    return torch.cat([windowed, light_NKhw.sum(dim=1, keepdim=True)], dim=1)
-
-
-def blended_rate(charge: Charge, windows: Tensor, target_time_N: Tensor) -> tuple[Tensor, Tensor]:
+def blended_rate(steadied_NKhw: Tensor, counts_N1hw: Tensor, windows: Tensor,
+                 target_time_N: Tensor) -> tuple[Tensor, Tensor]:
     """Light of the exposure and how much more or less of it falls around the target time.
 
-    Both (N, 1, h, w) in spikes per exposure. Windows (M,) are lengths in bins, ascending; each
-    pixel blends them, and the whole exposure, by their expected errors (`blended_change`).
+    Both (N, 1, h, w) in spikes per exposure. `steadied` is each bin's light, `counts` the spikes
+    of the exposure. Windows (M,) are lengths in bins, ascending; each pixel blends them, and the
+    whole exposure, by their expected errors (`blended_change`).
     """
-    windowed = rates(charge.steadied(), windows, target_time_N)
-    lengths = (windows / charge.bins).clamp(max=1)
+    windowed = rates(steadied_NKhw, windows, target_time_N)
+    lengths = (windows / steadied_NKhw.shape[1]).clamp(max=1)
     lengths = torch.cat([lengths, lengths.new_ones(1)])
-    total, count = windowed[:, -1:], charge.counts.sum(dim=1, keepdim=True)
-    return total, blended_change(windowed - total, count, lengths)
+    total = windowed[:, -1:]
+    return total, blended_change(windowed - total, counts_N1hw, lengths)
+
+
+def sdm_ratio(charge: Charge, windows: Tensor,
+              target_time_N: Tensor) -> tuple[Tensor, Recentring | None]:
+    """Sharp over blurry (N, 1, h, w) by spikes alone, and what brings the blurry frame there.
+
+    The ratio is to the frame as recentred; None where all targets are the middle.
+    """
+    steadied = charge.steadied()
+    count = charge.counts.sum(dim=1, keepdim=True)
+    total, change = blended_rate(steadied, count, windows, target_time_N)
+    recentring = Recentring.of(steadied, target_time_N) if target_time_N.any() else None
+    blurry = total if recentring is None else recentring(total)
+    return (total + change + PRIOR_SPIKES) / (blurry + PRIOR_SPIKES), recentring
 
 
 @dataclass(frozen=True)
@@ -132,8 +122,10 @@ class Told:
                     None if self.doubt is None else self.doubt[frames])
 
     def on_plane(self, size: Sequence[int]) -> Told:
-        """The same, resized to (H, W)."""
-        return replace(self, log_ratios=resize(self.log_ratios, size),
+        """The same, resized to (H, W); the blend, which has little noise, by a sharper kernel."""
+        blend = resize(self.log_ratios[:, :1], size, up="bicubic")
+        ratios = torch.cat([blend, resize(self.log_ratios[:, 1:], size)], dim=1)
+        return replace(self, log_ratios=ratios,
                        doubt=None if self.doubt is None else resize(self.doubt, size))
 
     def clues(self, size: Sequence[int]) -> list[Tensor]:
@@ -178,12 +170,16 @@ class SpikePrior(nn.Module):
             doubt(seen) if self.config.TELL_DOUBT else None,
         )
 
-    def forward(self, charge: Charge, target_time_N: Tensor) -> Tensor:
-        """Charge of N exposures, target times (N,) -> log ratios (N, M, h, w), clamped."""
-        total, change = blended_rate(charge, self.windows, target_time_N)
-        ratios = [(total + change + PRIOR_SPIKES) / (total + PRIOR_SPIKES)]
-        planes = rates(charge.light(), self.windows, target_time_N)
+    def forward(self, charge: Charge, target_time_N: Tensor) -> tuple[Tensor, Recentring | None]:
+        """Charge of N exposures, target times (N,) -> log ratios (N, M, h, w), clamped.
+
+        They are ratios to the blurry frame as `Recentring`, if any, brings it to the target.
+        """
+        ratio, recentring = sdm_ratio(charge, self.windows, target_time_N)
+        ratios, planes = [ratio], rates(charge.light(), self.windows, target_time_N)
+        if recentring is not None:
+            planes = torch.cat([planes[:, :-1], recentring(planes[:, -1:])], dim=1)
         for sigma in self.smoothings:
             smooth = gaussian_blur(planes, sigma) if sigma else planes
             ratios.append((smooth[:, :-1] + PRIOR_SPIKES) / (smooth[:, -1:] + PRIOR_SPIKES))
-        return torch.cat(ratios, dim=1).log().clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
+        return torch.cat(ratios, dim=1).log().clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO), recentring

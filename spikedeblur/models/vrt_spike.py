@@ -23,11 +23,11 @@ from spikedeblur.errors import ConfigError, InputError
 from spikedeblur.models.config import Config, ModelConfig, VRTConfig
 from spikedeblur.models.fusion import MultiScaleTemporalCrossAttnFuse
 from spikedeblur.models.head import CandidateHead
-from spikedeblur.models.intervals import Charge
 from spikedeblur.models.photometry import GAMMA, grey
 from spikedeblur.models.pieces import by_pieces
-from spikedeblur.models.planes import pad_bottom_right, resample, resize, scaling_matrix
-from spikedeblur.models.prior import SpikePrior, Told, log_count, relative_rates
+from spikedeblur.models.planes import pad_bottom_right, resize
+from spikedeblur.models.prior import SpikePrior, Told, log_count
+from spikedeblur.models.reading import read
 from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT
@@ -138,12 +138,18 @@ class VRTSpike(nn.Module):
         net_size = (padded[0] // self.stem, padded[1] // self.stem)
         fuse, counts, told = None, None, None
         if voxels is not None and self.spikes is not None:
-            rates, counts, *ratios = self._read(voxels.flatten(0, 1), target_N, size, padded)
-            changes = grey(resize(rgb_N3HW, net_size)) * rates
+            reading = read(rgb, voxels, target_N, size=size, net_size=net_size,
+                           coarsest=self.size_multiple, prior=self.prior)
+            counts, recentring = reading.counts, reading.recentring
+            if self.prior is not None and reading.log_ratios is not None:
+                told = self.prior.tell(rgb, counts, reading.log_ratios)
+            if recentring is not None:
+                blurry = rgb_N3HW
+                rgb_N3HW, = by_pieces(
+                    lambda piece: (recentring.of_frames(piece)(blurry[piece]),), number, padded)
+            changes = grey(resize(rgb_N3HW, net_size)) * reading.rates
             fuse = partial(self.spikes.fuse, self.spikes(changes.unflatten(0, (batch, frames))))
-            del rates, changes
-            if self.prior is not None:
-                told = self.prior.tell(rgb, counts, ratios.pop())
+            del reading, changes
 
         def inputs(piece: slice) -> tuple[Tensor]:
             count = None if counts is None else counts[piece]
@@ -162,26 +168,6 @@ class VRTSpike(nn.Module):
             return (head(features_NChw[piece], rgb_N3HW[piece], told.of(piece)),)
 
         return by_pieces(sharp, number, padded)[0].unflatten(0, (batch, frames))
-
-    def _read(
-        self, voxels_NKhw: Tensor, target_N: Tensor, size: tuple[int, int], padded: tuple[int, int]
-    ) -> tuple[Tensor, ...]:
-        """Of each frame the changes of rate (N, K, H/f, W/f) on the network's plane, the spikes
-        (N, 1, h, w) on the plane nearest to theirs and, with a prior, the candidates there."""
-        move = partial(self._on_frame_plane, size=size, padded=padded)
-
-        def read(piece: slice) -> tuple[Tensor, ...]:
-            # Before any resampling: neighbours' spikes do not fire together.
-            charge = Charge.of(voxels_NKhw[piece].float()).on(move)
-            net_size = (padded[0] // self.stem, padded[1] // self.stem)
-            rates = resize(relative_rates(charge.light()), net_size)
-            count = charge.counts.sum(dim=1, keepdim=True)
-            if self.prior is None:
-                return rates, count
-            return rates, count, self.prior(charge, target_N[piece])
-
-        with torch.autocast(voxels_NKhw.device.type, enabled=False):
-            return by_pieces(read, len(target_N), padded)
 
     def _inputs(
         self, rgb_N3HW: Tensor, target_N: Tensor, counts_N1hw: Tensor | None, told: Told | None
@@ -204,23 +190,6 @@ class VRTSpike(nn.Module):
         rows = max(least[0] * self.stem, -(-height // multiple) * multiple)
         columns = max(least[1] * self.stem, -(-width // multiple) * multiple)
         return rows, columns
-
-    def _on_frame_plane(
-        self, planes_NChw: Tensor, size: tuple[int, int], padded: tuple[int, int]
-    ) -> Tensor:
-        """A spike plane of any size onto the padded frame's over the power of two nearest above.
-
-        A plane is never made coarser than the spikes are, up to the network's own plane.
-        """
-        plane = (planes_NChw.shape[-2], planes_NChw.shape[-1])
-        factor = self.size_multiple
-        while factor > 1 and (size[0] < plane[0] * factor or size[1] < plane[1] * factor):
-            factor //= 2
-        target = (padded[0] // factor, padded[1] // factor)
-        if (plane[0] * factor, plane[1] * factor) == size:
-            return pad_bottom_right(planes_NChw, *target)
-        matrix = scaling_matrix(plane, (size[0] / factor, size[1] / factor))
-        return resample(planes_NChw, matrix, target)
 
     def _check(self, rgb: Tensor, voxels: Tensor | None) -> None:
         bins = self.config.DATA.K

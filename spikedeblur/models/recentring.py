@@ -1,0 +1,93 @@
+"""The blurry frame brought from the middle of its exposure to another instant.
+
+A blurry frame shows everything about where it stood in the middle, so what is restored from it is
+best there and worse towards the ends, by as much as the frame itself is. Spikes do not blur: their
+motion, taken from how light changes where it has a slope (Lucas & Kanade, IJCAI 1981), tells where
+each pixel of the target instant stood in the middle. Where that motion carries the light of the
+middle to the target better than the mean of the exposure resembles it, the frame follows it.
+
+Shape suffixes: N exposures, K bins, C channels, h and w pixels of the spike plane.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spikedeblur.models.intervals import rates
+from spikedeblur.models.photometry import gaussian_blur
+from spikedeblur.models.planes import moved, resize, slope
+
+SMOOTHING = 1.0  # spike pixels; slopes are taken of what is left
+POOLING = 2.0  # spike pixels that are taken to move together
+DARKEST = 0.1  # of the mean light: added before the logarithm
+FLATTEST = 1e-4  # squared slope of log light a bin, below which nothing is taken to move
+SHORTEST = 3.0  # bins; the motion is that of so many, or of the way from target to middle
+FASTEST = 2.0  # spike pixels a bin
+COMPARED = 0.25  # of the exposure: light around the two instants
+AGREEMENT = 1.2  # spike pixels over which it is compared
+NOISE = 0.05  # of light, in spikes squared, below which nothing is told
+
+
+@dataclass(frozen=True)
+class Recentring:
+    """Where each pixel of the target instant stood in the middle of the exposure.
+
+    `way` (N, 2, h, w), (x, y) in pixels of the plane; `trust` (N, 1, h, w) in [0, 1].
+    """
+
+    way: Tensor
+    trust: Tensor
+
+    @classmethod
+    def of(cls, light_NKhw: Tensor, target_time_N: Tensor) -> Recentring:
+        """From each bin's light; target times in [-0.5, 0.5] of the exposure, 0 the middle."""
+        bins = light_NKhw.shape[1]
+        bins_away = (target_time_N * bins)[:, None, None, None]
+        way = -bins_away * motion(light_NKhw, target_time_N / 2, target_time_N.abs() / 2)
+        window = torch.tensor([COMPARED * bins], device=way.device)
+        there, mean = rates(light_NKhw, window, target_time_N).split(1, dim=1)
+        middle = rates(light_NKhw, window, torch.zeros_like(target_time_N))[:, :1]
+        misses = torch.cat([there - moved(middle, way), there - mean], dim=1)
+        followed, left = gaussian_blur(misses.square(), AGREEMENT).split(1, dim=1)
+        return cls(way, (1 - followed / (left + NOISE)).clamp(0, 1))
+
+    def __call__(self, planes_NChw: Tensor) -> Tensor:
+        """Planes of the middle, on any plane of the same field, as they stand at the target."""
+        size = planes_NChw.shape[-2:]
+        scale = size[-1] / self.way.shape[-1]
+        there = moved(planes_NChw, scale * resize(self.way, size))
+        return torch.lerp(planes_NChw, there, resize(self.trust, size)).clamp(min=0)
+
+    def of_frames(self, frames: slice) -> Recentring:
+        """That of some of the exposures."""
+        return Recentring(self.way[frames], self.trust[frames])
+
+
+def motion(light_NKhw: Tensor, time_N: Tensor, reach_N: Tensor) -> Tensor:
+    """Motion around an instant, in pixels a bin: (N, 2, h, w), (x, y).
+
+    `time_N` in [-0.5, 0.5] of the exposure, `reach_N` how much of it on either side is looked at.
+    Least squares over a neighbourhood: what moves keeps its light.
+    """
+    bins = light_NKhw.shape[1]
+    mean = light_NKhw.mean(dim=(1, 2, 3), keepdim=True)
+    light = (gaussian_blur(light_NKhw, SMOOTHING) + DARKEST * mean.clamp(min=1e-6)).log()
+    right, down = slope(light, -1), slope(light, -2)
+    later = torch.gradient(light, dim=1)[0]
+    centre, spread = (time_N + 0.5) * bins - 0.5, (reach_N * bins).clamp(min=SHORTEST)
+    away = (torch.arange(bins).to(centre) - centre[:, None]) / spread[:, None]
+    weight = torch.exp(-0.5 * away.square())[:, :, None, None]
+
+    def pooled(one: Tensor, other: Tensor) -> Tensor:
+        return (weight * one * other).sum(dim=1, keepdim=True)
+
+    products = torch.cat([pooled(right, right), pooled(right, down), pooled(down, down),
+                          pooled(right, later), pooled(down, later)], dim=1)
+    xx, xy, yy, xt, yt = gaussian_blur(products, POOLING).split(1, dim=1)
+    flattest = FLATTEST * weight.sum(dim=1, keepdim=True)
+    xx, yy = xx + flattest, yy + flattest
+    across = torch.cat([xy * yt - yy * xt, xy * xt - xx * yt], dim=1)
+    return (across / (xx * yy - xy.square())).clamp(-FASTEST, FASTEST)

@@ -1,0 +1,60 @@
+"""The frame of the middle follows the spikes' motion to another instant."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spikedeblur.models.recentring import Recentring, motion
+
+BINS, SIZE = 32, (40, 56)
+
+
+def light(time, velocity, size=SIZE, scale=1.0):
+    """A moving scene in closed form, spikes a bin: (len(time), *size); time in bins."""
+    y, x = torch.meshgrid(*((torch.arange(n) + 0.5) * scale for n in size), indexing="ij")
+    x = x - velocity[0] * time[:, None, None]
+    y = y - velocity[1] * time[:, None, None]
+    waves = torch.sin(x / 2.3 + 0.4 * y / 2.7) + torch.cos(y / 3.1 - x / 6.7) + torch.sin(x / 1.7)
+    return 2 + 0.55 * waves
+
+
+def exposure(velocity):
+    """Light of the bins of an exposure whose middle is time 0: (1, BINS, *SIZE)."""
+    return light(torch.arange(BINS) + 0.5 - BINS / 2, velocity)[None]
+
+
+def inner(planes):
+    return planes[..., 10:-10, 10:-10]
+
+
+speeds = st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
+
+
+@given(velocity=speeds, time=st.floats(-0.4, 0.4))
+def test_motion_is_told_in_pixels_a_bin(velocity, time):
+    found = motion(exposure(velocity), torch.tensor([time]), torch.tensor([0.1]))
+    assert (inner(found) - torch.tensor(velocity)[:, None, None]).abs().median() < 0.03
+
+
+@given(velocity=speeds, time=st.sampled_from([-0.375, -0.125, 0.3]))
+def test_the_middle_is_brought_to_the_target(velocity, time):
+    recentring = Recentring.of(exposure(velocity), torch.tensor([time]))
+    middle, target = light(torch.tensor([0.0, time * BINS]), velocity)[:, None, None]
+    before, after = (inner(each - target).abs().mean() for each in (middle, recentring(middle)))
+    assert after < max(0.25 * before, 0.03)
+
+
+def test_the_way_is_scaled_to_the_frames_plane():
+    """A frame of twice the size, in closed form."""
+    recentring = Recentring.of(exposure((0.4, -0.2)), torch.tensor([0.375]))
+    size = (2 * SIZE[0], 2 * SIZE[1])
+    middle, target = light(torch.tensor([0.0, 12.0]), (0.4, -0.2), size, 0.5)[:, None, None]
+    before, after = (inner(each - target).abs().mean() for each in (middle, recentring(middle)))
+    assert after < 0.15 * before
+
+
+def test_light_that_is_only_noise_carries_nothing():
+    noise = torch.rand(1, BINS, *SIZE, generator=torch.Generator().manual_seed(3))
+    assert Recentring.of(noise, torch.tensor([0.375])).trust.mean() < 0.1
