@@ -9,6 +9,7 @@ Shape suffixes: B clips, T frames, K bins, N = B * T, h and w pixels of the spik
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +35,11 @@ AVERAGED = 0.1  # what smoothing leaves of the variance of noise
 CLIP_TRUST = 0.01  # variance of log light below which a place is judged by the whole clip
 
 
+def luminance(rgb_N3HW: Tensor, size: Sequence[int]) -> Tensor:
+    """Linear luminance of frames sRGB in [0, 1], on a plane that divides theirs: (N, 1, *size)."""
+    return resize(grey(to_linear(rgb_N3HW)), size)
+
+
 @dataclass(frozen=True)
 class Sightings:
     """What both cameras saw of each exposure, on the spike plane: (B, T, h, w) each.
@@ -47,15 +53,12 @@ class Sightings:
     clear: Tensor
 
     @classmethod
-    def of(cls, rgb_BT3HW: Tensor, counts_BTKhw: Tensor) -> Sightings:
-        """Frames sRGB in [0, 1]; counts of spikes per bin, on a plane that divides the frames'."""
-        count = counts_BTKhw.sum(dim=2)
-        linear = grey(to_linear(rgb_BT3HW.flatten(0, 1)))
-        linear = functional.adaptive_avg_pool2d(linear, (count.shape[-2], count.shape[-1]))
-        linear = linear.reshape(count.shape)
-        clear = (count > FEWEST_SPIKES) & (linear > DARKEST) & (linear < BRIGHTEST)
-        return cls(linear.clamp(min=DARKEST).log(), count.clamp(min=FEWEST_SPIKES).log(),
-                   clear.to(linear))
+    def of(cls, linear_BThw: Tensor, count_BThw: Tensor) -> Sightings:
+        """Linear luminance of the frames (`luminance`), and the spikes of their exposures."""
+        clear = ((count_BThw > FEWEST_SPIKES) & (linear_BThw > DARKEST)
+                 & (linear_BThw < BRIGHTEST))
+        return cls(linear_BThw.clamp(min=DARKEST).log(),
+                   count_BThw.clamp(min=FEWEST_SPIKES).log(), clear.to(linear_BThw))
 
     def slope(self) -> tuple[Tensor, Tensor]:
         """Least-squares slope of count over luminance, and the variance of luminance: (B,) each."""

@@ -91,15 +91,14 @@ def pad_bottom_right(planes: Tensor, height: int, width: int) -> Tensor:
 
 
 def resize(planes_Nchw: Tensor, size: Sequence[int], up: str = "bilinear") -> Tensor:
-    """Whole-number averaging down, bilinear or bicubic up, both about pixel centres."""
+    """Averaging down, bilinear or bicubic up, both about pixel centres."""
     height, width = planes_Nchw.shape[-2:]
-    if (height, width) == tuple(size):
+    smaller = (min(height, size[0]), min(width, size[1]))
+    if smaller != (height, width):
+        planes_Nchw = functional.adaptive_avg_pool2d(planes_Nchw, smaller)
+    if smaller == tuple(size):
         return planes_Nchw
-    if height > size[0]:
-        return functional.avg_pool2d(planes_Nchw, (height // size[0], width // size[1]))
-    return functional.interpolate(
-        planes_Nchw, size=(size[0], size[1]), mode=up, align_corners=False
-    )
+    return functional.interpolate(planes_Nchw, size=tuple(size), mode=up, align_corners=False)
 
 
 def moved(planes_NChw: Tensor, way_N2hw: Tensor) -> Tensor:
@@ -117,10 +116,11 @@ def moved(planes_NChw: Tensor, way_N2hw: Tensor) -> Tensor:
 
 
 def slope(planes_NChw: Tensor, axis: int) -> Tensor:
-    """Central differences along the last axis (-1) or the one before (-2), borders repeated."""
-    pad = (1, 1, 0, 0) if axis == -1 else (0, 0, 1, 1)
-    padded, length = functional.pad(planes_NChw, pad, mode="replicate"), planes_NChw.shape[axis]
-    return (padded.narrow(axis, 2, length) - padded.narrow(axis, 0, length)) / 2
+    """Central differences along an axis, borders repeated."""
+    last = planes_NChw.shape[axis] - 1
+    ahead = torch.cat([planes_NChw.narrow(axis, 1, last), planes_NChw.narrow(axis, last, 1)], axis)
+    behind = torch.cat([planes_NChw.narrow(axis, 0, 1), planes_NChw.narrow(axis, 0, last)], axis)
+    return (ahead - behind) / 2
 
 
 def on_frame_plane(planes_NChw: Tensor, size: tuple[int, int], padded: tuple[int, int],

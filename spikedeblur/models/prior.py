@@ -158,12 +158,9 @@ class SpikePrior(nn.Module):
         """How many planes `Told` holds beside the candidates."""
         return int(self.config.TELL_ENCODING) + int(self.config.TELL_DOUBT)
 
-    def tell(self, rgb_BT3HW: Tensor, counts_N1hw: Tensor, log_ratios: Tensor) -> Told:
-        """Frames (sRGB), the spikes of each exposure and `self`'s candidates -> what is known."""
-        if not self.clues:
-            return Told(log_ratios)
-        frames = rgb_BT3HW.shape[1]
-        seen = Sightings.of(rgb_BT3HW, counts_N1hw.unflatten(0, (-1, frames)))
+    def tell(self, seen: Sightings, log_ratios: Tensor) -> Told:
+        """What both cameras saw, and `self`'s candidates -> what is known beforehand."""
+        frames = seen.count.shape[1]
         return Told(
             log_ratios,
             linearity(seen).repeat_interleave(frames) if self.config.TELL_ENCODING else None,

@@ -13,10 +13,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from spikedeblur.models.evidence import Sightings, luminance
 from spikedeblur.models.intervals import Charge
 from spikedeblur.models.pieces import by_pieces
 from spikedeblur.models.planes import moved, on_frame_plane, resize
-from spikedeblur.models.prior import SpikePrior, relative_rates
+from spikedeblur.models.prior import SpikePrior, Told, relative_rates
 from spikedeblur.models.recentring import Recentring
 from spikedeblur.models.registration import misplacement
 
@@ -24,12 +25,12 @@ from spikedeblur.models.registration import misplacement
 @dataclass(frozen=True)
 class Reading:
     """Of N exposures: changes of rate (N, K, *net_size), spikes (N, 1, h, w) and, with a prior,
-    its candidates (N, M, h, w) and what brings the frames to the target time, if they are not.
+    what it tells (N, M, h, w) and what brings the frames to the target time, if they are not there.
     """
 
     rates: Tensor
     counts: Tensor
-    log_ratios: Tensor | None = None
+    told: Told | None = None
     recentring: Recentring | None = None
 
 
@@ -41,29 +42,35 @@ def read(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_time_N: Tensor, *, size
     """
     clips, frames, _, height, width = rgb_BT3HW.shape
     place = partial(on_frame_plane, size=size, padded=(height, width), coarsest=coarsest)
-    voxels = voxels_BTKhw.flatten(0, 1)
+    rgb, voxels = rgb_BT3HW.flatten(0, 1), voxels_BTKhw.flatten(0, 1)
+    off_middle = bool(target_time_N.any())
 
     def piece(part: slice) -> tuple[Tensor, ...]:
         # Before any resampling: neighbours' spikes do not fire together.
         charge = Charge.of(voxels[part].float()).on(place)
-        if shift.any():
-            charge = charge.on(lambda planes: moved(planes, -shift[part]).clamp(min=0))
+        if shift_N2.any():
+            way = -shift_N2[part, :, None, None]
+            charge = charge.on(lambda planes: moved(planes, way).clamp(min=0))
         rates = resize(relative_rates(charge.light()), net_size)
         count = charge.counts.sum(dim=1, keepdim=True)
         if prior is None:
             return rates, count
         log_ratios, recentring = prior(charge, target_time_N[part])
-        if recentring is None:
+        if not off_middle:
             return rates, count, log_ratios
+        recentring = recentring or Recentring.still(count)
         return rates, count, log_ratios, recentring.way, recentring.trust
 
-    with torch.autocast(rgb_BT3HW.device.type, enabled=False):
-        total = place(voxels_BTKhw.sum(dim=2).flatten(0, 1)[:, None].float())
-        factor = height // total.shape[-2]
-        rows, columns = max(1, size[0] // factor), max(1, size[1] // factor)
-        shift = misplacement(rgb_BT3HW[..., : rows * factor, : columns * factor],
-                             total[..., :rows, :columns].unflatten(0, (clips, frames)))
-        shift = shift.repeat_interleave(frames, dim=0)[:, :, None, None]
-        rates, counts, *rest = by_pieces(piece, clips * frames, (height, width))
-    return Reading(rates, counts, rest[0] if rest else None,
-                   Recentring(*rest[1:]) if len(rest) > 1 else None)
+    with torch.autocast(rgb.device.type, enabled=False):
+        total = place(voxels.sum(dim=1, keepdim=True).float())
+        plane = (total.shape[-2], total.shape[-1])
+        light, = by_pieces(lambda part: (luminance(rgb[part], plane),), len(rgb), (height, width))
+        light, total = (each.view(clips, frames, *plane) for each in (light, total))
+        rows, columns = (max(1, size[0] * plane[0] // height), max(1, size[1] * plane[1] // width))
+        unpadded = Sightings.of(light[..., :rows, :columns], total[..., :rows, :columns])
+        shift_N2 = misplacement(unpadded).repeat_interleave(frames, dim=0)
+        rates, counts, *rest = by_pieces(piece, len(rgb), (height, width))
+        if prior is None:
+            return Reading(rates, counts)
+        told = prior.tell(Sightings.of(light, counts.view(light.shape)), rest[0])
+    return Reading(rates, counts, told, Recentring(*rest[1:]) if off_middle else None)

@@ -54,10 +54,17 @@ class Recentring:
         followed, left = gaussian_blur(misses.square(), AGREEMENT).split(1, dim=1)
         return cls(way, (1 - followed / (left + NOISE)).clamp(0, 1))
 
+    @classmethod
+    def still(cls, plane_N1hw: Tensor) -> Recentring:
+        """Nothing is brought anywhere, on planes of this size."""
+        return cls(plane_N1hw.new_zeros(plane_N1hw.shape).expand(-1, 2, -1, -1),
+                   plane_N1hw.new_zeros(plane_N1hw.shape))
+
     def __call__(self, planes_NChw: Tensor) -> Tensor:
         """Planes of the middle, on any plane of the same field, as they stand at the target."""
         size = planes_NChw.shape[-2:]
-        scale = size[-1] / self.way.shape[-1]
+        rows, columns = (n / m for n, m in zip(size, self.way.shape[-2:], strict=True))
+        scale = torch.tensor([columns, rows], device=self.way.device)[:, None, None]
         there = moved(planes_NChw, scale * resize(self.way, size))
         return torch.lerp(planes_NChw, there, resize(self.trust, size)).clamp(min=0)
 
@@ -75,8 +82,7 @@ def motion(light_NKhw: Tensor, time_N: Tensor, reach_N: Tensor) -> Tensor:
     bins = light_NKhw.shape[1]
     mean = light_NKhw.mean(dim=(1, 2, 3), keepdim=True)
     light = (gaussian_blur(light_NKhw, SMOOTHING) + DARKEST * mean.clamp(min=1e-6)).log()
-    right, down = slope(light, -1), slope(light, -2)
-    later = torch.gradient(light, dim=1)[0]
+    right, down, later = slope(light, -1), slope(light, -2), slope(light, 1)
     centre, spread = (time_N + 0.5) * bins - 0.5, (reach_N * bins).clamp(min=SHORTEST)
     away = (torch.arange(bins).to(centre) - centre[:, None]) / spread[:, None]
     weight = torch.exp(-0.5 * away.square())[:, :, None, None]

@@ -27,13 +27,11 @@ LEAST_GAIN = 0.12  # of what the frame leaves unexplained, a shift that is real 
 LEAST_CLEAR = 0.1  # share of the plane that must be neither dark nor saturated
 
 
-def misplacement(rgb_BT3HW: Tensor, counts_BT1hw: Tensor) -> Tensor:
+def misplacement(seen: Sightings) -> Tensor:
     """How far beside a spike pixel's place the frames show what it saw: (B, 2), (x, y) pixels.
 
-    Frames sRGB in [0, 1]; counts of whole exposures on a plane that divides the frames'. Zero
-    where it is less than matters, more than is possible, or explains nothing.
+    Zero where it is less than matters, more than is possible, or explains nothing.
     """
-    seen = Sightings.of(rgb_BT3HW, counts_BT1hw)
     clips, frames = seen.count.shape[:2]
     count = gaussian_blur(seen.count.flatten(0, 1)[:, None], SMOOTHING)
     luminance = gaussian_blur(seen.luminance.flatten(0, 1)[:, None], SMOOTHING)

@@ -140,9 +140,7 @@ class VRTSpike(nn.Module):
         if voxels is not None and self.spikes is not None:
             reading = read(rgb, voxels, target_N, size=size, net_size=net_size,
                            coarsest=self.size_multiple, prior=self.prior)
-            counts, recentring = reading.counts, reading.recentring
-            if self.prior is not None and reading.log_ratios is not None:
-                told = self.prior.tell(rgb, counts, reading.log_ratios)
+            counts, told, recentring = reading.counts, reading.told, reading.recentring
             if recentring is not None:
                 blurry = rgb_N3HW
                 rgb_N3HW, = by_pieces(

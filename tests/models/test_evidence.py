@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spikedeblur.models.evidence import Sightings, doubt, linearity
+from spikedeblur.models.evidence import Sightings, doubt, linearity, luminance
 from spikedeblur.models.photometry import gaussian_blur, to_srgb
 
 
@@ -30,18 +30,24 @@ def fired(linear: torch.Tensor, mean: float, exponent: float = 1.0) -> torch.Ten
     return (total / 4).expand(-1, -1, 4, -1, -1)
 
 
+def sightings(rgb: torch.Tensor, counts: torch.Tensor) -> Sightings:
+    """Of frames (B, T, 3, H, W) and counts (B, T, K, h, w)."""
+    count = counts.sum(dim=2)
+    return Sightings.of(luminance(rgb.flatten(0, 1), count.shape[-2:]).view(count.shape), count)
+
+
 @pytest.mark.parametrize("mean", [10.0, 160.0])
 @pytest.mark.parametrize(("exponent", "expected"), [(1.0, 1), (1 / 2.2, -1)])
 def test_linearity_tells_what_spikes_count(mean: float, exponent: float, expected: int) -> None:
     linear = scene(0)
-    told = float(linearity(Sightings.of(filmed(linear), fired(linear, mean, exponent))))
+    told = float(linearity(sightings(filmed(linear), fired(linear, mean, exponent))))
     assert told * expected > 0.5
     assert abs(told) <= 1
 
 
 def test_of_a_flat_frame_nothing_is_known() -> None:
     rgb, counts = torch.full((1, 3, 3, 16, 16), 0.5), torch.rand(1, 3, 4, 8, 8) + 5
-    for seen in (Sightings.of(rgb, counts), Sightings.of(rgb, torch.zeros_like(counts))):
+    for seen in (sightings(rgb, counts), sightings(rgb, torch.zeros_like(counts))):
         assert abs(float(linearity(seen))) < 0.05
         assert torch.isfinite(doubt(seen)).all()
 
@@ -51,8 +57,8 @@ def test_of_a_flat_frame_nothing_is_known() -> None:
 def test_spikes_of_the_scene_are_believed_and_others_are_not(mean: float, exponent: float) -> None:
     linear, other = scene(0), scene(1)
     rgb = filmed(linear)
-    own = doubt(Sightings.of(rgb, fired(linear, mean, exponent)))
-    foreign = doubt(Sightings.of(rgb, fired(other, mean, exponent)))
+    own = doubt(sightings(rgb, fired(linear, mean, exponent)))
+    foreign = doubt(sightings(rgb, fired(other, mean, exponent)))
     assert own.shape == (3, 1, 48, 64)
     assert own.quantile(0.99) < 0.3
     assert foreign.quantile(0.05) > 0.6
@@ -64,7 +70,7 @@ def test_doubt_is_local() -> None:
     linear, other = scene(0), scene(1)
     counts = fired(linear, 50.0).clone()
     counts[..., 32:] = fired(other, 50.0)[..., 32:]
-    told = doubt(Sightings.of(filmed(linear), counts))
+    told = doubt(sightings(filmed(linear), counts))
     assert told[..., :20].quantile(0.9) < 0.5
     assert told[..., 44:].quantile(0.1) > 0.5
 
@@ -73,5 +79,5 @@ def test_half_a_spike_pixel_off_is_believed() -> None:
     linear = scene(2, 96, 128)
     pooled = [torch.nn.functional.avg_pool2d(part.flatten(0, 1), 2)[None]
               for part in (linear, linear.roll(1, -1))]
-    told = doubt(Sightings.of(filmed(pooled[0]), fired(pooled[1], 50.0)))
+    told = doubt(sightings(filmed(pooled[0]), fired(pooled[1], 50.0)))
     assert told.quantile(0.95) < 0.5

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spikedeblur.models.evidence import Sightings, luminance
 from spikedeblur.models.photometry import to_srgb
 from spikedeblur.models.planes import moved
 from spikedeblur.models.registration import misplacement
@@ -31,6 +32,12 @@ def frames(linear=True, **where):
     return (to_srgb(seen) if linear else seen)[None, :, None].expand(1, FRAMES, 3, *SIZE)
 
 
+def found(rgb, spikes):
+    """The shift (B, 2) of frames (B, T, 3, h, w) and spikes (B, T, 1, h, w)."""
+    count = spikes[:, :, 0]
+    return misplacement(Sightings.of(luminance(rgb.flatten(0, 1), SIZE).view(count.shape), count))
+
+
 def counts(gain=60.0, **where):
     return gain * plane(**where)[None, :, None]
 
@@ -38,27 +45,27 @@ def counts(gain=60.0, **where):
 @given(right=st.floats(-0.9, 0.9), down=st.floats(-0.9, 0.9), gain=st.floats(20, 400),
        linear=st.booleans())
 def test_a_shift_is_found_whatever_the_gain_and_the_encoding(right, down, gain, linear):
-    found = misplacement(frames(linear), counts(gain, right=right, down=down))[0]
+    shift = found(frames(linear), counts(gain, right=right, down=down))[0]
     if (right**2 + down**2) ** 0.5 > 0.1:
-        assert found.tolist() == pytest.approx([right, down], abs=0.08)
+        assert shift.tolist() == pytest.approx([right, down], abs=0.08)
     else:
-        assert found.norm() < 0.15
+        assert shift.norm() < 0.15
 
 
 def test_planes_that_lie_right_are_not_moved_at_all():
     noisy = (counts() + torch.rand(counts().shape, generator=torch.Generator().manual_seed(1))
              - 0.5).round()
-    assert misplacement(frames(), noisy).tolist() == [[0, 0]]
+    assert found(frames(), noisy).tolist() == [[0, 0]]
 
 
 @pytest.mark.parametrize("unrelated", [counts(phase=1.9), torch.full_like(counts(), 20.0),
                                        torch.zeros_like(counts())])
 def test_spikes_that_do_not_tell_move_nothing(unrelated):
-    assert misplacement(frames(), unrelated).tolist() == [[0, 0]]
+    assert found(frames(), unrelated).tolist() == [[0, 0]]
 
 
 def test_each_clip_has_its_own_shift():
-    both = misplacement(frames().repeat(2, 1, 1, 1, 1), torch.cat([counts(), counts(right=0.5)]))
+    both = found(frames().repeat(2, 1, 1, 1, 1), torch.cat([counts(), counts(right=0.5)]))
     assert both[0].tolist() == [0, 0]
     assert both[1].tolist() == pytest.approx([0.5, 0], abs=0.04)
 
@@ -67,6 +74,6 @@ def test_each_clip_has_its_own_shift():
 def test_moved_takes_each_pixel_from_beside_it(right, down):
     """Against the scene in closed form, away from the border."""
     way = torch.tensor([[right, down]] * FRAMES)[:, :, None, None]
-    found = moved(plane()[:, None], way)[:, 0]
-    error = (found - plane(right=right, down=down))[:, 4:-4, 4:-4]
+    taken = moved(plane()[:, None], way)[:, 0]
+    error = (taken - plane(right=right, down=down))[:, 4:-4, 4:-4]
     assert error.abs().max() < 0.004
