@@ -54,13 +54,13 @@ class Conditions:
     ratios: tuple[float, ...] = (0.5, 1.0, 0.25, 0.390625, 0.625)
     """Spike pixels per frame pixel, along a side."""
     ratio_shares: tuple[float, ...] = (0.46, 0.12, 0.3, 0.06, 0.06)
-    misaligned: float = 0.25
+    misaligned: float = 0.35
     """Share of clips with the spike plane off by up to a frame pixel and 3 % of the exposure."""
     noise: tuple[float, float] = (0.0, 0.012)
     """Spread of the video's noise at light 0.2, in linear light."""
     compressed: float = 0.2
     """Share of clips with the losses of a video codec."""
-    centred: float = 0.6
+    centred: float = 0.45
     """Share of clips whose target is the middle of the exposure; else anywhere in it."""
 
 
