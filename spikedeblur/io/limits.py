@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import InputError, UsageError, shown
 
 DEFAULT_MAX_PIXELS = 8192 * 8192
 # RGBA of 16 bits: no picture that is read here has more bytes to a pixel.
@@ -58,9 +58,14 @@ def check_pixels(what: str, path: Path, sides: tuple[int, ...], limit: int | Non
 
 def check_regular(what: str, path: Path) -> None:
     """Raise `InputError` for what is missing, and for pipes and devices, which might never end."""
+    try:
+        exists = path.exists()
+    except OSError as error:  # such as a name that is too long
+        raise InputError(f"cannot use the {what} {shown(str(path))} ({error.strerror}) - "
+                         "check the name") from None
+    if not exists:
+        raise InputError(f"there is no {what} {path} - check the name")
     if path.is_dir():
         raise InputError(f"{what} is a folder ({path}) - name a file in it")
-    if not path.exists():
-        raise InputError(f"there is no {what} {path} - check the name")
     if not path.is_file():
         raise InputError(f"{what} is a pipe or a device ({path}) - name a file")

@@ -15,7 +15,7 @@ from typing import Any
 
 import tifffile
 
-from spikedeblur.errors import InputError
+from spikedeblur.errors import InputError, shown
 from spikedeblur.io.limits import BYTES_PER_PIXEL, check_pixels, max_pixels
 
 DEFLATE = frozenset({8, 32946})
@@ -95,7 +95,8 @@ def _check_compression(compression: int, path: Path) -> None:
     name = _NEED_IMAGECODECS.get(compression)
     if name is None:
         raise InputError(f"the image is compressed in a way that is not read here (TIFF code "
-                         f"{compression}: {path}) - save it with deflate, or without compression")
+                         f"{shown(compression)}: {path}) - save it with deflate, or without "
+                         "compression")
     if find_spec("imagecodecs") is None:
         raise InputError(f"the image is compressed with {name} ({path}) - install imagecodecs, or "
                          "save it with deflate")

@@ -29,6 +29,7 @@ _FILES = {"video": "the video", "spikes": "the spikes", "sidecar": "the sidecar 
           "weights": "the weights", "version": "the program's version"}
 
 
+Side = Annotated[int, Field(gt=0, lt=2**31)]  # in pixels; no encoder counts on
 Seconds = Annotated[str, Field(pattern=r"^-?[0-9]{1,40}(/[1-9][0-9]{0,40})?$")]
 
 
@@ -62,8 +63,8 @@ class Output(BaseModel):
     encoder_options: dict[str, str] | None = None
     audio: bool = True
     subtitles: bool = True
-    width: int | None = None
-    height: int | None = None
+    width: Side | None = None
+    height: Side | None = None
 
 
 class Job(BaseModel):

@@ -83,6 +83,26 @@ def test_bytes(unjoined: Job, tmp_path: Path, data: st.DataObject, changes: byte
         assert_same_video(unjoined.video.with_name("expected.mkv"), output)
 
 
+def sealed(tree: Any) -> bytes:
+    """The tree as a file of the parts, its marks replaced by what they stand for."""
+    text = re.sub('"(text [0-9]+)"', lambda mark: MARKS[mark[1]], json.dumps(tree)).encode()
+    return text + b"\n" + hashlib.sha256(text).hexdigest().encode() + b"\n"
+
+
+def test_a_name_that_is_too_long(unjoined: Job, tmp_path: Path) -> None:
+    file = Parts(unjoined.output).folder / "job.json"
+    tree = {**json.loads(file.read_bytes().split(b"\n")[0]), "video_path": "x" * 99_999}
+    assert joined(unjoined, tmp_path / "x", file.name, sealed(tree)) is None
+
+
+@pytest.mark.parametrize("side", [-1, 0, 2**31 - 1, 2**31, 2**63])
+def test_sides_that_no_encoder_takes(unjoined: Job, tmp_path: Path, side: int) -> None:
+    file = Parts(unjoined.output).folder / "job.json"
+    tree = json.loads(file.read_bytes().split(b"\n")[0])
+    tree["output"]["height"] = side
+    assert joined(unjoined, tmp_path / "x", file.name, sealed(tree)) is None
+
+
 def change(tree: Any, data: st.DataObject) -> Any:
     """The tree with one value, somewhere, replaced or taken away."""
     if not isinstance(tree, dict | list) or not tree or data.draw(st.integers(0, 4)) == 0:
@@ -100,6 +120,4 @@ def change(tree: Any, data: st.DataObject) -> Any:
 def test_values_under_a_seal_that_fits(unjoined: Job, tmp_path: Path, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted(Parts(unjoined.output).folder.glob("*.json"))))
     tree = change(json.loads(file.read_bytes().split(b"\n")[0]), data)
-    text = re.sub('"(text [0-9]+)"', lambda mark: MARKS[mark[1]], json.dumps(tree)).encode()
-    joined(unjoined, tmp_path / "x", file.name,
-           text + b"\n" + hashlib.sha256(text).hexdigest().encode() + b"\n")
+    joined(unjoined, tmp_path / "x", file.name, sealed(tree))

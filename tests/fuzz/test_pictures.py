@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spikedeblur.errors import InputError
@@ -63,6 +63,7 @@ def test_tiff(tmp_path: Path) -> None:
 
     @fuzzed(200)
     @given(st.sampled_from(wholes), CHANGES)
+    @example(wholes[0], bytes.fromhex("0000001e00000000000033000000"))  # 51 kinds of compression
     def check(whole: bytes, changes: bytes) -> None:
         write(path, spoilt(whole, changes))
         check_picture(path)
@@ -78,6 +79,7 @@ def test_voxel_files(tmp_path: Path, suffix: str) -> None:
 
     @fuzzed(200)
     @given(CHANGES)
+    @example(bytes.fromhex("0195c031000000"))  # a TIFF of 127 kinds of compression
     def check(changes: bytes) -> None:
         write(path, spoilt(whole, changes))
         try:
