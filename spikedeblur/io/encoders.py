@@ -15,6 +15,7 @@ from spikedeblur.errors import UsageError
 from spikedeblur.io.colour import PixelLayout
 from spikedeblur.io.encoder_files import refuse_files
 from spikedeblur.io.hdr import HdrMetadata
+from spikedeblur.io.scheduling import ordinary_priority
 from spikedeblur.io.video_info import VideoInfo
 
 # Visually lossless on each encoder's own scale: detail is what the program makes.
@@ -249,7 +250,7 @@ def open_encoder(context: CodecContext, choice: EncoderChoice) -> None:
     level = av.logging.get_level()
     av.logging.set_level(av.logging.ERROR)
     try:
-        with av.logging.Capture() as logs:
+        with av.logging.Capture() as logs, ordinary_priority():
             context.open()
     except (av.FFmpegError, ValueError) as error:
         said = "; ".join(" ".join(text.split()) for _, _, text in logs) or str(error)
