@@ -211,8 +211,12 @@ class VoxelFile:
 
 def _read_pages(tiff: tifffile.TiffFile, numbers: range) -> NDArray[Any]:
     """The pages of one frame, each checked before it is unpacked."""
+    expected = tiff.pages.first.shape
     for number in numbers:
         check_page(tiff.pages[number])
+        if tiff.pages[number].shape != expected:
+            raise ValueError(f"page {number} of shape {shown(tiff.pages[number].shape)} among "
+                             f"pages of {shown(expected)}")
     return tiff.asarray(key=slice(numbers.start, numbers.stop), maxworkers=1)
 
 

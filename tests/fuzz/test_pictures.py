@@ -80,6 +80,7 @@ def test_voxel_files(tmp_path: Path, suffix: str) -> None:
     @fuzzed(200)
     @given(CHANGES)
     @example(bytes.fromhex("0195c031000000"))  # a TIFF of 127 kinds of compression
+    @example(bytes.fromhex("f7aff82e6ec54b"))  # a TIFF with one page of a gigabyte
     def check(changes: bytes) -> None:
         write(path, spoilt(whole, changes))
         try:
