@@ -109,6 +109,7 @@ def test_command_lines(recording: Recording, tmp_path: Path, monkeypatch: pytest
     @example(["deblur", "", "--method", "sdm", "-o", "out.mkv"])
     @example(["voxelize", ".", "--frames-per-second", "9"])
     @example(["benchmark", "x" * 300, "--methods", "blurry"])
+    @example(["align", "--spikes", "\ud800", "-o", "s.toml"])
     def check(words: list[str]) -> None:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
