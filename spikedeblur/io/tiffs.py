@@ -7,6 +7,7 @@ tile to whatever size it has; here it does neither.
 from __future__ import annotations
 
 import logging
+import math
 import struct
 import zlib
 from importlib.util import find_spec
@@ -22,8 +23,9 @@ DEFLATE = frozenset({8, 32946})
 # Those that only the imagecodecs package unpacks (to no more than is asked for) by their names.
 _NEED_IMAGECODECS = {5: "LZW", 50000: "zstd"}
 _STORED, _PACKBITS = 1, 32773
-# Deflate makes nothing smaller than by this factor, so that a short part cannot be a bomb.
-_DEFLATE_RATIO = 1032
+# No content becomes smaller than by this factor, so that a short part can neither be a bomb nor
+# hold a large picture.
+_DEFLATE_RATIO, _PACKBITS_RATIO = 1032, 64
 _HARMLESS_BYTES = 1 << 26
 _PIECE = 1 << 20
 
@@ -76,6 +78,7 @@ def check_page(page: Any, limit: int | None = None) -> None:
     if sum(page.databytecounts) > page.parent.filehandle.size:
         raise InputError(f"the parts of the image overlap ({path}) - save it again")
     _check_compression(shape.compression, path)
+    _check_whole(page, path)
     if shape.compression in DEFLATE:
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
             if count * _DEFLATE_RATIO > _HARMLESS_BYTES:
@@ -100,6 +103,20 @@ def _check_compression(compression: int, path: Path) -> None:
     if find_spec("imagecodecs") is None:
         raise InputError(f"the image is compressed with {name} ({path}) - install imagecodecs, or "
                          "save it with deflate")
+
+
+def _check_whole(page: Any, path: Path) -> None:
+    """The file has as many parts and bytes as the picture needs: tifffile makes the rest black."""
+    shape = page.keyframe
+    parts, held = math.prod(shape.chunked), sum(page.databytecounts)
+    if shape.compression != _STORED and len(page.dataoffsets) < parts:
+        raise InputError(f"the image has {len(page.dataoffsets)} of its {parts} parts ({path}) - "
+                         "the file is damaged")
+    ratio = {_STORED: 1, _PACKBITS: _PACKBITS_RATIO}.get(
+        shape.compression, _DEFLATE_RATIO if shape.compression in DEFLATE else math.inf)
+    if held * ratio < shape.nbytes:
+        raise InputError(f"the image needs more than the {held} bytes that it has ({path}) - "
+                         "the file is damaged")
 
 
 def _check_inflated(file: Any, offset: int, count: int, most: int, path: Path) -> None:

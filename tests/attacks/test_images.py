@@ -126,6 +126,23 @@ def test_a_tile_larger_than_any_picture(tmp_path: Path) -> None:
         read_image(path)
 
 
+@pytest.mark.parametrize(("compression", "options", "tag", "said"), [
+    (None, {}, "ImageLength", "4096 bytes"), (None, {}, "ImageWidth", "4096 bytes"),
+    ("zlib", {"rowsperstrip": 64}, "ImageLength", "1 of its 8192 parts"),
+    ("zlib", {"rowsperstrip": 64}, "ImageWidth", "that it has"),
+    ("zlib", {"tile": (64, 64)}, "ImageWidth", "1 of its 8192 parts")])
+def test_a_picture_larger_than_its_file_can_hold(
+        compression: str | None, options: dict[str, object], tag: str, said: str,
+        tmp_path: Path) -> None:
+    """32 million pixels, which the limit allows, of a few bytes: not taken for black ones."""
+    path = tmp_path / "1.tif"
+    tifffile.imwrite(path, np.zeros((64, 64), np.uint8), compression=compression, **options)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags[tag].overwrite(1 << 19, dtype="I")
+    with refused(InputError, said, megabytes=20):
+        read_image(path)
+
+
 @pytest.mark.parametrize(("tag", "value"), [
     ("ImageWidth", 2**32 - 1), ("ImageLength", 2**32 - 1), ("SamplesPerPixel", 65_535),
     ("Compression", 34925), ("Compression", 50000), ("Compression", 7),
