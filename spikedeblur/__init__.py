@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from spikedeblur.io.spikes import SpikeStream, write_dat
     from spikedeblur.io.video import open_video
     from spikedeblur.models.checkpoint import load_model
+    from spikedeblur.output.shards import Shard
     from spikedeblur.pipeline import Deblurrer
-    from spikedeblur.segments.shards import Shard
     from spikedeblur.voxel import voxelize
 
 __all__ = ["Deblurrer", "Shard", "SpikeOptions", "SpikeStream", "SpikedeblurError", "__version__",
@@ -25,7 +25,7 @@ __all__ = ["Deblurrer", "Shard", "SpikeOptions", "SpikeStream", "SpikedeblurErro
 
 _HOMES = {
     "Deblurrer": "spikedeblur.pipeline",
-    "Shard": "spikedeblur.segments.shards",
+    "Shard": "spikedeblur.output.shards",
     "SpikeOptions": "spikedeblur.io.spike_source",
     "SpikeStream": "spikedeblur.io.spikes",
     "SpikedeblurError": "spikedeblur.errors",

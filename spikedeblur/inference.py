@@ -18,8 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikedeblur.copies import Copies
-from spikedeblur.device import autocast
 from spikedeblur.errors import SpikedeblurError
 from spikedeblur.geometry import (
     open_sides,
@@ -28,7 +26,9 @@ from spikedeblur.geometry import (
     tile_to_spike,
     tile_trust,
 )
-from spikedeblur.memory import available_bytes, keep_freed
+from spikedeblur.machine.copies import Copies
+from spikedeblur.machine.device import autocast
+from spikedeblur.machine.memory import available_bytes, keep_freed
 from spikedeblur.models.planes import resample, shrink_factors
 from spikedeblur.models.vrt.network import SCALES
 from spikedeblur.tiling import MULTIPLE, OverlapAdd, Tile, TileGrid, check_tile, default_overlap

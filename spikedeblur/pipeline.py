@@ -19,9 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from spikedeblur.ahead import ReadAhead, WriteBehind
-from spikedeblur.destinations import Destination, WholeOutput
-from spikedeblur.device import choose_device, choose_precision
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.exposures import (
     DEFAULT_BINS,
@@ -37,15 +34,18 @@ from spikedeblur.io.spike_source import SpikeOptions
 from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.machine.ahead import ReadAhead, WriteBehind
+from spikedeblur.machine.device import choose_device, choose_precision
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.compiled import compile_blocks
+from spikedeblur.output.destinations import Destination, WholeOutput
+from spikedeblur.output.job import Job, describe_job
+from spikedeblur.output.segmented import SEGMENT_FRAMES, SegmentedOutput, can_be_segmented
+from spikedeblur.output.selection import WHOLE, Selection
+from spikedeblur.output.shards import Shard
+from spikedeblur.output.tally import Tally
 from spikedeblur.restorers import ClassicalRestorer, NetRestorer, Restored, Restorer
-from spikedeblur.segments.job import Job, describe_job
-from spikedeblur.segments.segmented import SEGMENT_FRAMES, SegmentedOutput, can_be_segmented
-from spikedeblur.segments.selection import WHOLE, Selection
-from spikedeblur.segments.shards import Shard
 from spikedeblur.slowmotion import SlowMotion
-from spikedeblur.tally import Tally
 
 LOGGER = logging.getLogger("spikedeblur")
 DEFAULT_WINDOW = 5

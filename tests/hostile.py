@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from spikedeblur.errors import SpikedeblurError
-from spikedeblur.memory import peak_rss_mb, reset_peak
+from spikedeblur.machine.memory import peak_rss_mb, reset_peak
 
 LONGEST_MESSAGE = 700
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import spikedeblur
-from spikedeblur.device import autocast, choose_device, choose_precision
 from spikedeblur.errors import UsageError
-from spikedeblur.memory import available_bytes, give_back_freed, peak_rss_mb, reset_peak
+from spikedeblur.machine.device import autocast, choose_device, choose_precision
+from spikedeblur.machine.memory import available_bytes, give_back_freed, peak_rss_mb, reset_peak
 
 
 def test_public_names_are_there_and_cost_nothing_until_used():
@@ -54,7 +54,7 @@ def test_every_process_of_torchrun_takes_a_gpu_of_its_own(monkeypatch):
 
 @pytest.mark.parametrize("has_bf16", [True, False])
 def test_a_precision_that_is_slow_here_is_warned_of(has_bf16, monkeypatch, caplog):
-    monkeypatch.setattr("spikedeblur.device.computes_bf16", lambda device: has_bf16)
+    monkeypatch.setattr("spikedeblur.machine.device.computes_bf16", lambda device: has_bf16)
     for precision in ("auto", "fp32"):
         choose_precision(precision, torch.device("cpu"))
     assert not caplog.records

@@ -16,8 +16,8 @@ from spikedeblur.exposures import StreamExposures, VoxelExposures
 from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.output.sinks import VideoSinks
 from spikedeblur.pipeline import Deblurrer, to_integers
-from spikedeblur.sinks import VideoSinks
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH, frame_at
 
 

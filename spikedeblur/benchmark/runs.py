@@ -15,7 +15,7 @@ import torch
 from spikedeblur.benchmark.cases import Job
 from spikedeblur.benchmark.setups import Setup
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.memory import give_back_freed, peak_rss_mb, reset_peak
+from spikedeblur.machine.memory import give_back_freed, peak_rss_mb, reset_peak
 from spikedeblur.pipeline import Deblurrer
 
 RUNS = 3

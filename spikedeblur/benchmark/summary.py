@@ -18,7 +18,7 @@ from spikedeblur.benchmark import cases
 from spikedeblur.benchmark.results import MethodResult, means
 from spikedeblur.benchmark.runs import Plan
 from spikedeblur.benchmark.setups import Setup
-from spikedeblur.device import choose_device
+from spikedeblur.machine.device import choose_device
 from spikedeblur.sample import SEED
 
 

@@ -81,7 +81,7 @@ def run_jobs(console: Console, jobs: Sequence[Job], work: Callable[[Job], Outcom
             frames += outcome.frames
             statuses.append(outcome.status)
     if as_json:
-        from spikedeblur.memory import peak_rss_mb
+        from spikedeblur.machine.memory import peak_rss_mb
 
         fps = frames / max(time.monotonic() - began, 1e-9)
         console.json({"event": "done", "frames": frames, "fps": round(fps, 3),

@@ -171,10 +171,15 @@ def _passes(weights: str | None, config: str | None, sizes: Sequence[Size], fram
 
     import torch
 
+    from spikedeblur.benchmark.speed import (
+        SkippedPass,
+        compared_precisions,
+        fresh_network,
+        measure_pass,
+    )
     from spikedeblur.benchmark.summary import machine
-    from spikedeblur.device import choose_device
+    from spikedeblur.machine.device import choose_device
     from spikedeblur.models.checkpoint import load_model
-    from spikedeblur.speed import SkippedPass, compared_precisions, fresh_network, measure_pass
 
     chosen = choose_device(device)
     measured: dict[str, None] = {}

@@ -24,8 +24,8 @@ from spikedeblur.cli.values import HERTZ, PAIR, TILE, TIME, TimePoint
 from spikedeblur.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from spikedeblur.output.shards import Shard
     from spikedeblur.pipeline import Deblurrer
-    from spikedeblur.segments.shards import Shard
 
 
 @click.command("deblur")
@@ -169,7 +169,7 @@ def _deblur(console: Console, deblurrer: Deblurrer, job: Job, *, event: str, sha
                  f"{tally.written} frames in {display.seconds:.1f} s, "
                  f"{display.fps:.2f} fps, {warnings} warning{'' if warnings == 1 else 's'}")
     if as_json:
-        from spikedeblur.memory import peak_rss_mb
+        from spikedeblur.machine.memory import peak_rss_mb
 
         console.json({"event": event, "frames": tally.written, "fps": round(display.fps, 3),
                       "output": str(job.output), "joined": joined, "warnings": warnings,
@@ -182,7 +182,7 @@ def _deblur(console: Console, deblurrer: Deblurrer, job: Job, *, event: str, sha
 
 def _shard(console: Console, given: str | None) -> Shard:
     """The part of the work to do: as given, else as the launcher of this process has it."""
-    from spikedeblur.segments.shards import Shard, shard_of_environment
+    from spikedeblur.output.shards import Shard, shard_of_environment
 
     if given is not None:
         return Shard.parse(given)
@@ -194,7 +194,7 @@ def _shard(console: Console, given: str | None) -> Shard:
 
 def _is_finished(output: Path, tidy: bool = False) -> bool:
     """Whether nothing is left to do for `output`. tidy: remove what a kill may have left then."""
-    from spikedeblur.segments.parts import Parts, is_finished
+    from spikedeblur.output.parts import Parts, is_finished
 
     finished = is_finished(output)
     if finished and tidy:

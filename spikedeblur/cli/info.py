@@ -68,8 +68,8 @@ def command(console: Console, *, files: tuple[Path, ...], spike_options: SpikeOp
 def _look(path: Path, options: SpikeOptions, preview: Path | None, method: str, overwrite: bool,
           picture: bool) -> tuple[dict[str, Any], list[str]]:
     """What is to be said of a file, and its picture in lines; writes the preview."""
-    from spikedeblur.inspection import inspect
-    from spikedeblur.recordings import is_recording, open_recording
+    from spikedeblur.inspection.files import inspect
+    from spikedeblur.inspection.recordings import is_recording, open_recording
 
     if not path.exists() or not is_recording(path):
         if preview is not None:

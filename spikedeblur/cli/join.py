@@ -26,8 +26,8 @@ def command(console: Console, *, output: Path, video: Path | None, overwrite: bo
     The last shard done does this by itself; it is for when that one was stopped in between.
     OUTPUT is what was given to deblur, or the folder OUTPUT.parts.
     """
-    from spikedeblur.segments.joining import join_output
-    from spikedeblur.segments.parts import Parts
+    from spikedeblur.output.joining import join_output
+    from spikedeblur.output.parts import Parts
 
     if output.suffix == ".parts" and output.is_dir():
         output = output.with_suffix("")

@@ -16,7 +16,7 @@ def kept(console: Console, output: Path, progress: Progress) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        from spikedeblur.segments.parts import Parts
+        from spikedeblur.output.parts import Parts
 
         parts = Parts(output)
         if progress.frames and (count := len(parts.numbers())):

@@ -21,7 +21,7 @@ def tell_plan(console: Console, deblurrer: Deblurrer, job: Job, options: SpikeOp
     reading: keywords of `open_video`.
     """
     from spikedeblur.io.video import open_video
-    from spikedeblur.segments.parts import Parts
+    from spikedeblur.output.parts import Parts
 
     parts = Parts(job.output)
     with open_video(job.video, **reading) as reader:

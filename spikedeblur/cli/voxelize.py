@@ -114,9 +114,9 @@ def _voxelize(console: Console, spikes: Path, video: Path | None, output: Path,
               frames_per_second: Fraction | None, bins: int, overwrite: bool) -> None:
     """Voxelize one recording."""
     from spikedeblur.exposures import StreamExposures
+    from spikedeblur.inspection.previews import previewed
     from spikedeblur.io.spike_source import find_sidecar, resolve_spike_source
     from spikedeblur.io.voxels import VoxelInfo, write_voxels
-    from spikedeblur.previews import previewed
 
     shown, size = _frames_of(video) if video is not None else (None, None)
     first, duration = (shown[0], _duration(shown)) if shown else ((Fraction(0),) * 2, None)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
+from spikedeblur.io.ffmpeg.reader import VideoReader
+from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.images import ImageSequenceReader, ImageSequenceWriter, is_image_sequence
 from spikedeblur.io.video_info import VideoInfo
-from spikedeblur.io.video_reader import VideoReader
-from spikedeblur.io.video_writer import VideoWriter
 
 Reader = VideoReader | ImageSequenceReader
 Writer = VideoWriter | ImageSequenceWriter

@@ -17,8 +17,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from spikedeblur.device import choose_device
 from spikedeblur.errors import SpikedeblurError
+from spikedeblur.machine.device import choose_device
 
 # How long processes wait for each other. One that dies is noticed at once; this is for machines
 # that vanish, and above what a process may validate or compile longer than another.

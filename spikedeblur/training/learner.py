@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 
-from spikedeblur.memory import keep_freed
+from spikedeblur.machine.memory import keep_freed
 from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.config import Config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model

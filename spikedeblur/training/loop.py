@@ -14,7 +14,7 @@ from dataclasses import asdict
 from torch import Tensor
 
 from spikedeblur.errors import InputError, SpikedeblurError
-from spikedeblur.interruption import StopSignal
+from spikedeblur.machine.interruption import StopSignal
 from spikedeblur.models.config import Config
 from spikedeblur.models.vrt_spike import VRTSpike
 from spikedeblur.training.data.sampler import (

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from spikedeblur.device import choose_precision
 from spikedeblur.errors import ConfigError, SpikedeblurError, WeightsError
+from spikedeblur.machine.device import choose_precision
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.config import Config, load_config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model

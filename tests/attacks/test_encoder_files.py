@@ -9,13 +9,13 @@ import pytest
 
 from spikedeblur.cli.main import main
 from spikedeblur.errors import UsageError
-from spikedeblur.io.encoder_files import refuse_files
-from spikedeblur.io.encoders import EncoderSettings, choose_encoder
+from spikedeblur.io.ffmpeg.encoder_files import refuse_files
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings, choose_encoder
 from spikedeblur.io.lock import InUseError
 from spikedeblur.io.sealed import write_sealed
 from spikedeblur.io.video_info import VideoInfo
-from spikedeblur.segments.job import Job
-from spikedeblur.segments.parts import Parts
+from spikedeblur.output.job import Job
+from spikedeblur.output.parts import Parts
 from tests.recordings import Recording
 
 OPTIONS = [("x264-params", "pass=1:stats=EVIL"), ("x264opts", "keyint=5:dump_yuv=EVIL"),
@@ -52,7 +52,7 @@ def test_nor_by_parts_of_someone_else(recording: Recording, tmp_path: Path,
 
     output, evil = tmp_path / "out.mkv", tmp_path / "evil"
     with monkeypatch.context() as patch:
-        patch.setattr("spikedeblur.segments.segmented.join", stopped)
+        patch.setattr("spikedeblur.output.segmented.join", stopped)
         for shard in ("1/2", "2/2"):
             assert main(["-q", "deblur", str(recording.blurry), "--spikes", str(recording.spikes),
                          "--method", "tfp", "--segment", "4", "--codec", "libx264",

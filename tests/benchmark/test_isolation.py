@@ -12,7 +12,7 @@ import pytest
 
 from spikedeblur.benchmark.isolation import in_own_process
 from spikedeblur.errors import InputError, SpikedeblurError
-from spikedeblur.memory import peak_rss_mb
+from spikedeblur.machine.memory import peak_rss_mb
 
 
 def pids(count: int) -> Iterator[int]:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from spikedeblur.cli.main import main
+from spikedeblur.inspection.previews import picture_of_grid
 from spikedeblur.io.image_files import read_image
 from spikedeblur.io.video import open_video
 from spikedeblur.io.voxels import VoxelFile
-from spikedeblur.previews import picture_of_grid
 from tests.recordings import HEIGHT, RATE, WIDTH
 
 

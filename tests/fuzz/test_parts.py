@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from spikedeblur.errors import SpikedeblurError
 from spikedeblur.io.lock import InUseError
-from spikedeblur.segments.joining import join_output
-from spikedeblur.segments.parts import Parts
+from spikedeblur.output.joining import join_output
+from spikedeblur.output.parts import Parts
 from tests.fuzz.examples import fuzzed
 from tests.fuzz.mutations import CHANGES, spoilt
 from tests.hostile import check_message
@@ -48,7 +48,7 @@ def unjoined(tmp_path_factory) -> Job:
     job = make_job(tmp_path_factory.mktemp("parts") / "job", ".mkv", 12)
     assert job.deblur(output=job.video.with_name("expected.mkv")) == 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spikedeblur.segments.segmented.join", stopped)
+        patch.setattr("spikedeblur.output.segmented.join", stopped)
         for shard in ("1/2", "2/2"):
             assert job.deblur("--shard", shard) == 0
     assert Parts(job.output).numbers() == [0, 1]

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spikedeblur.errors import InputError
-from spikedeblur.inspection import inspect
+from spikedeblur.inspection.files import inspect
 from spikedeblur.io.image_files import read_image, write_image
 from spikedeblur.io.voxels import VoxelFile, VoxelInfo, write_voxels
 from spikedeblur.training.synthesis.photos import read_photo

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spikedeblur.errors import SpikedeblurError
 from spikedeblur.exposures import StreamExposures
-from spikedeblur.inspection import inspect
+from spikedeblur.inspection.files import inspect
 from spikedeblur.io.spike_source import SpikeOptions, find_sidecar, resolve_spike_source
 from spikedeblur.io.spikes import SpikeStream
 from spikedeblur.io.video_info import VideoFrame

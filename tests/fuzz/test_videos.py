@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from spikedeblur.errors import InputError, OutputError
-from spikedeblur.inspection import inspect
+from spikedeblur.inspection.files import inspect
 from spikedeblur.io.video import create_video, open_video
 from tests.fuzz.examples import fuzzed
 from tests.fuzz.mutations import CHANGES, spoilt, write

@@ -17,7 +17,7 @@ import numpy as np
 from spikedeblur.cli.main import main
 from spikedeblur.io.sidecar import Sidecar, write_sidecar
 from spikedeblur.io.spikes import write_dat
-from spikedeblur.segments.parts import Parts
+from spikedeblur.output.parts import Parts
 from tests.io.clips import Clip, frames_of, make_clip, packets_of
 
 FRAMES = 40

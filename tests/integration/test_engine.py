@@ -106,7 +106,7 @@ MEASURE = """
 import sys
 from fractions import Fraction
 from spikedeblur import SpikeStream
-from spikedeblur.memory import peak_rss_mb
+from spikedeblur.machine.memory import peak_rss_mb
 from spikedeblur.voxel import voxelize
 with SpikeStream.open(sys.argv[1], width=400, height=250, rate_hz=20000) as stream:
     for number in range(40):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spikedeblur.segments.parts import Parts
+from spikedeblur.output.parts import Parts
 from tests.integration.killing import Job, assert_same_video, make_job, outcome_in_child
 
 OLD = b"precious" * 20_000

@@ -15,7 +15,7 @@ import pytest
 
 from spikedeblur.cli.main import main
 from spikedeblur.cli.progress import Progress
-from spikedeblur.segments.parts import Parts
+from spikedeblur.output.parts import Parts
 from tests.integration.killing import (
     FRAMES,
     SEGMENT,
@@ -150,7 +150,7 @@ def test_weights_go_on_with_their_tiles(recording, tmp_path, tiny_weights, capsy
 
 def test_a_signal_while_parts_are_joined_acts_when_they_are(whole, job, monkeypatch):
     """In a batch, it ends all that would come after."""
-    from spikedeblur.segments import segmented
+    from spikedeblur.output import segmented
 
     join = segmented.join
 

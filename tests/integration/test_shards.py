@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from spikedeblur.cli.main import main
 from spikedeblur.errors import UsageError
+from spikedeblur.io.ffmpeg.segments import SegmentWriter
 from spikedeblur.io.lock import InUseError
-from spikedeblur.io.segments import SegmentWriter
+from spikedeblur.output.parts import Parts, is_finished
+from spikedeblur.output.shards import Shard, shard_of_environment
 from spikedeblur.pipeline import Deblurrer
-from spikedeblur.segments.parts import Parts, is_finished
-from spikedeblur.segments.shards import Shard, shard_of_environment
 from tests.documents import ROOT, blocks
 from tests.integration.killing import FRAMES, Job, assert_same_video, make_job
 from tests.io.clips import frames_of
@@ -211,7 +211,7 @@ def all_done(done, tmp_path_factory) -> Job:
 
     job = another(done, tmp_path_factory.mktemp("all"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spikedeblur.segments.segmented.join", stopped)
+        patch.setattr("spikedeblur.output.segmented.join", stopped)
         for index in (2, 1):
             assert main(["join", str(job.output)]) == 1
             assert job.deblur("--shard", f"{index}/2") == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from clips import Clip, make_clip, pass_through
 
-from spikedeblur.io import describe
+from spikedeblur.io.ffmpeg import describe
 from spikedeblur.io.hdr import HdrMetadata
 from spikedeblur.io.video import open_video
 

@@ -7,7 +7,7 @@ import pytest
 from clips import Clip, frames_of, make_clip, packets_of
 
 from spikedeblur.io.video import open_video
-from spikedeblur.sinks import VideoSinks
+from spikedeblur.output.sinks import VideoSinks
 from spikedeblur.slowmotion import SlowMotion
 
 CLIP = {"audio": True, "subtitles": 1, "chapters": True}

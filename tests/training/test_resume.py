@@ -17,7 +17,7 @@ import torch
 from pictures import photo_folder
 from tiny_run import outcome, run
 
-from spikedeblur import interruption
+from spikedeblur.machine import interruption
 from spikedeblur.models.config import load_config
 from spikedeblur.training.events import Event, Report, Saved, StepDone, Validated
 from spikedeblur.training.run import run_training

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from spikedeblur.errors import InputError
-from spikedeblur.io.containers import reason
+from spikedeblur.io.ffmpeg.containers import reason
 from spikedeblur.io.image_files import decode_picture
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})

@@ -12,11 +12,11 @@ import numpy as np
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.atomic import check_output, make_folder
+from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.sidecar import Sidecar, write_sidecar
 from spikedeblur.io.spikes import write_dat
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.io.video_writer import VideoWriter
 from spikedeblur.training.synthesis.composition import Tone, random_scene
 from spikedeblur.training.synthesis.footage import Footage
 from spikedeblur.training.synthesis.photos import PhotoLibrary

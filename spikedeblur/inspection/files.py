@@ -1,0 +1,93 @@
+"""What a file is, as plain values: for `info`, and for anyone who asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from spikedeblur.errors import InputError
+from spikedeblur.inspection.recordings import is_recording, open_recording
+from spikedeblur.io.spike_source import SpikeOptions
+
+WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt")
+
+
+def inspect(path: Path, options: SpikeOptions | None = None) -> dict[str, Any]:
+    """`kind` (video, spikes, voxels, weights) of a file and what is to be said of it.
+
+    options: how to read spikes, beating their sidecar. Raises `InputError` for what is missing,
+    damaged, or none of these.
+    """
+    if "%" not in path.name and not path.exists():
+        raise InputError(f"there is no file {path} - check the name")
+    suffix = path.suffix.lower()
+    if is_recording(path):
+        return _spikes(path, options or SpikeOptions())
+    if suffix in (".npy", ".npz"):
+        return _voxels(path)
+    if suffix in WEIGHTS:
+        return _weights(path)
+    if suffix == ".toml":
+        return _sidecar(path)
+    if suffix in (".tif", ".tiff"):
+        try:
+            return _voxels(path)
+        except InputError:
+            pass  # an image, then
+    return _video(path)
+
+
+def _spikes(path: Path, options: SpikeOptions) -> dict[str, Any]:
+    with open_recording(path, options) as recording:
+        return recording.describe()
+
+
+def _voxels(path: Path) -> dict[str, Any]:
+    from spikedeblur.io.voxels import VoxelFile
+
+    with VoxelFile(path) as voxels:
+        frames, bins, height, width = voxels.shape
+        return {"kind": "voxels", "frames": frames, "bins": bins, "width": width,
+                "height": height, "rate_hz": voxels.info.rate_hz,
+                "exposure_s": voxels.info.exposure_s,
+                "homography": voxels.info.homography and list(voxels.info.homography),
+                "spikes_in_first_frame": round(float(voxels[0].sum()), 3)}
+
+
+def _sidecar(path: Path) -> dict[str, Any]:
+    from dataclasses import asdict
+    from fractions import Fraction
+
+    from spikedeblur.io.sidecar import read_sidecar
+
+    said = {name: value for name, value in asdict(read_sidecar(path)).items() if value is not None}
+    return {"kind": "sidecar", **{name: float(value) if isinstance(value, Fraction) else value
+                                  for name, value in said.items()}}
+
+
+def _weights(path: Path) -> dict[str, Any]:
+    from spikedeblur.models.checkpoint import load_model
+
+    model = load_model(path)
+    config = model.config
+    return {"kind": "weights", "parameters": sum(each.numel() for each in model.parameters()),
+            "uses_spikes": model.uses_spikes, "bins": config.DATA.K, "window": config.DATA.CLIP_LEN,
+            "stem": config.MODEL.STEM, "target_time": config.MODEL.TARGET_TIME,
+            "widths": list(config.MODEL.VRT.EMBED_DIMS)}
+
+
+def _video(path: Path) -> dict[str, Any]:
+    from spikedeblur.io.video import open_video
+
+    with open_video(path) as reader:
+        info, first = reader.info, next(iter(reader))
+        return {"kind": "video", "width": info.width, "height": info.height,
+                "frames_estimate": info.frame_count_estimate,
+                "duration_s": None if info.duration is None else float(info.duration),
+                "fps": float(info.average_rate), "first_time_s": float(first.time),
+                "time_base": str(info.time_base), "codec": info.codec, "container": info.container,
+                "pix_fmt": info.pix_fmt, "bit_depth": info.bit_depth,
+                "colour_matrix": info.matrix_name, "full_range": info.full_range,
+                "rotation": info.rotation,
+                "streams": [f"{each.index}: {each.kind} {each.codec}" for each in info.streams],
+                "warnings": list(reader.warnings)}

@@ -1,0 +1,140 @@
+"""A spike recording looked at: how it is read and why so, how often it fires, what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikedeblur.errors import UsageError
+from spikedeblur.inspection.firing import firing_rates
+from spikedeblur.inspection.previews import preview_picture, write_preview
+from spikedeblur.io.sidecar import Sidecar
+from spikedeblur.io.spike_geometry import likely_plane
+from spikedeblur.io.spike_inference import Reading, possible_readings
+from spikedeblur.io.spike_source import (
+    SpikeOptions,
+    SpikeSource,
+    find_sidecar,
+    resolve_spike_source,
+)
+from spikedeblur.io.spikes import SpikeStream, is_array_file
+from spikedeblur.io.voxels import is_voxel_file
+
+__all__ = ["Recording", "is_recording", "open_recording"]
+
+
+@dataclass
+class Recording:
+    """An opened recording. stream: None where even its plane cannot be told; its rate is 1 where
+    `rate_known` is False. facts: what is to be said of how it is read."""
+
+    stream: SpikeStream | None
+    rate_known: bool
+    facts: dict[str, Any]
+
+    def describe(self) -> dict[str, Any]:
+        """The facts, and how often the pixels fire; rates None where the tick's length is."""
+        if self.stream is None:
+            return self.facts
+        rates = firing_rates(self.stream)
+        lowest, highest = rates.extremes
+        hertz = float(self.stream.rate_hz) if self.rate_known else None
+        in_hertz = {name: None if hertz is None else round(share * hertz, 3) for name, share in (
+            ("mean_rate_hz", rates.mean), ("lowest_rate_hz", lowest), ("highest_rate_hz", highest))}
+        return {**self.facts, "spikes_per_tick": round(rates.mean, 6), **in_hertz,
+                "always_on_pixels": int(rates.always_on.sum()),
+                "dead_pixels": int(rates.dead.sum()), "measured_ticks": rates.ticks}
+
+    def picture(self) -> np.ndarray | None:
+        """The middle of the recording, (H, W, 3) uint8; None where the plane cannot be told."""
+        if self.stream is None:
+            return None
+        return preview_picture(self.stream, self.stream.ticks // 2)
+
+    def write_preview(self, path: Path, method: str, overwrite: bool = False) -> None:
+        """Write a picture or film of it. Raises UsageError where the plane cannot be told."""
+        if self.stream is None:
+            raise UsageError(self.facts["note"])
+        write_preview(self.stream, path, method, overwrite=overwrite)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self.stream is not None:
+            self.stream.close()
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a path is that of spikes: a .dat, a folder, or an array that is no voxel grid."""
+    array = is_array_file(path) and not is_voxel_file(path)
+    return path.suffix.lower() == ".dat" or path.is_dir() or array
+
+
+def open_recording(path: Path, options: SpikeOptions) -> Recording:
+    """Open a recording to look at it, by what is known of it or else by what its bits speak for.
+
+    Raises InputError for a file that is missing, empty or damaged, UsageError for options that
+    cannot be.
+    """
+    sidecar = find_sidecar(path)
+    try:
+        source = resolve_spike_source(path, options, sidecar)
+    except UsageError as error:
+        readings = possible_readings(path, options.size, options.rate_hz, options.layout,
+                                     options.key)
+        return _guessed(path, options, sidecar, readings, str(error))
+    return Recording(source.open(), True, _known(source))
+
+
+def _guessed(path: Path, options: SpikeOptions, sidecar: Sidecar | None,
+             readings: Sequence[Reading], problem: str) -> Recording:
+    """A recording whose size or rate nobody gave; `problem` says which readings fit."""
+    rate_known = bool(options.rate_hz or (sidecar and sidecar.rate_hz))
+    if not rate_known:
+        options = replace(options, rate_hz=Fraction(1))
+    facts: dict[str, Any] = {
+        "sizes_that_fit": sorted({f"{each.width}x{each.height}" for each in readings}),
+        "readings_that_fit": [str(each) for each in readings], "note": problem}
+    try:
+        source = resolve_spike_source(path, options, sidecar)
+    except UsageError:
+        likely = None if is_array_file(path) else likely_plane(path)
+        if likely is None:
+            return Recording(None, False, {"kind": "spikes", **facts, "likely": None})
+        facts |= {"likely": likely.size, "likely_because": likely.reason}
+        if likely.rest:
+            return Recording(None, False, {"kind": "spikes", **facts})
+        options = replace(options, size=(likely.width, likely.height), layout=likely.layout)
+        source = resolve_spike_source(path, options, sidecar)
+        source.origins["size"] = source.origins["layout"] = "guessed"
+    known = _known(source)
+    if not rate_known:
+        source.origins["rate"] = "unknown"
+        known |= {"rate_hz": None, "duration_s": None, "origins": _origins(source)}
+    return Recording(source.open(), rate_known, {**known, **facts})
+
+
+def _known(source: SpikeSource) -> dict[str, Any]:
+    with source.open() as stream:
+        ticks, duration = stream.ticks, float(stream.duration_s)
+    return {"kind": "spikes", "width": source.width, "height": source.height,
+            "rate_hz": float(source.rate_hz), "ticks": ticks, "duration_s": duration,
+            "layout": source.layout, "flip": source.flip, "bit_order": source.bit_order,
+            "exposure": str(source.exposure),
+            "offset_s": None if source.offset_s is None else float(source.offset_s),
+            "origins": _origins(source)}
+
+
+def _origins(source: SpikeSource) -> list[str]:
+    """Where each setting came from, but for those that nobody gave."""
+    return [f"{name}: {origin}" for name, origin in source.origins.items() if origin != "default"]

@@ -1,0 +1,145 @@
+"""Decoding one file's main video stream: where to begin, what is damaged, what is too large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+
+from spikedeblur.errors import InputError
+from spikedeblur.io import limits
+from spikedeblur.io.ffmpeg.clock import FrameClock
+from spikedeblur.io.ffmpeg.containers import open_input, reason
+
+MAX_DAMAGED_IN_A_ROW = 8
+# A seek that lands after the wanted frame is tried again from further back, then not at all.
+_SEEK_MARGINS_S = (0, 10)
+
+
+class Decoder:
+    """Yields the decoded frames of the first real video stream of a file, one at a time.
+
+    `damaged` counts packets that could not be decoded; `strict` makes the first one an error.
+    """
+
+    def __init__(self, path: Path, *, strict: bool, max_pixels: int | None, threads: int) -> None:
+        self.path = path
+        self._strict = strict
+        self._max_pixels = max_pixels or limits.max_pixels()
+        self._threads = threads
+        self._open()
+
+    def close(self) -> None:
+        """Release the decoder and the file."""
+        self.container.close()
+
+    def first(self, start: Fraction | None) -> av.VideoFrame:
+        """Return the first frame; when `start` is given, one at or before it, by seeking.
+
+        `frames` goes on behind it. Raises `InputError` when nothing can be decoded.
+        """
+        if start is not None and not self.clock.counting:
+            for margin in _SEEK_MARGINS_S:
+                frame = self._try_seek(start, start - margin)
+                if frame is not None:
+                    self.check_size(frame.width, frame.height)
+                    return frame
+                self.container.close()
+                self._open()
+        frame = next(self.frames, None)
+        if frame is None:
+            self._refuse_unknown_size()
+            raise InputError(f"no frame of the video can be decoded ({self.path}) - check that it "
+                             "plays; the file may be truncated")
+        self.check_size(frame.width, frame.height)
+        return frame
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raise `InputError` for frames of more than `max_pixels` pixels."""
+        limits.check_pixels("the video", self.path, (width, height), self._max_pixels)
+
+    def count_damage(self, what: str, in_a_row: int = 1) -> None:
+        """Count one damaged packet or frame; raise `InputError` when that is one too many."""
+        self.damaged += 1
+        if self._strict:
+            raise InputError(f"the video is damaged ({self.path}: {what}) - repair or copy it "
+                             "again, or leave out --strict")
+        if in_a_row > MAX_DAMAGED_IN_A_ROW:
+            self._refuse_unknown_size()
+            raise InputError(f"{in_a_row} damaged packets in a row ({self.path}: {what}) - the "
+                             "file is too damaged to go on")
+
+    def _open(self) -> None:
+        """Open the file at its beginning, with a fresh decoder, and forget what was counted."""
+        self.container: InputContainer = open_input(self.path, self._max_pixels)
+        self.stream = _main_video(self.container, self.path)
+        context = self.stream.codec_context
+        if not self._size_unknown():
+            self.check_size(context.width, context.height)
+        # Given to the decoder as well: a header may promise less than the frames need.
+        context.options = limits.decoder_options(self._max_pixels)
+        context.thread_count = self._threads
+        self.clock = FrameClock(self.stream, self.container.format.name)
+        self.damaged = 0
+        self.frames: Iterator[av.VideoFrame] = self._decode()
+
+    def _size_unknown(self) -> bool:
+        """Whether the header leaves it open, or the decoder refused it for being too large."""
+        return 0 in (self.stream.codec_context.width, self.stream.codec_context.height)
+
+    def _refuse_unknown_size(self) -> None:
+        """Say why there may be no frames, where that is a reason."""
+        if self._size_unknown():
+            raise InputError(f"the frames have more than {self._max_pixels} pixels, or cannot be "
+                             f"decoded ({self.path}) - give --max-pixels, or check that it plays")
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        packets = self.container.demux(self.stream)
+        in_a_row = 0
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                frames = packet.decode()
+            except (EOFError, IndexError):
+                # PyAV ends with an IndexError, the decoder flushed, where damage made it see a
+                # stream more than at the beginning.
+                return
+            except (av.FFmpegError, MemoryError) as error:
+                in_a_row += 1
+                self.count_damage(reason(error), in_a_row)
+                # A generator that raised has ended; the container goes on where it stood.
+                packets = self.container.demux(self.stream)
+                continue
+            for frame in frames:
+                in_a_row = 0
+                yield frame
+
+    def _try_seek(self, start: Fraction, target: Fraction) -> av.VideoFrame | None:
+        """Seek to `target`, and return the frame reached if it is not after `start`."""
+        time_base = self.clock.time_base
+        try:
+            self.container.seek(int(target // time_base), stream=self.stream, backward=True)
+        except av.FFmpegError:
+            return None
+        frame = next(self.frames, None)
+        if frame is None or frame.pts is None or frame.pts * time_base > start:
+            return None
+        return frame
+
+
+def _main_video(container: InputContainer, path: Path) -> av.VideoStream:
+    """The first video stream that is not a cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise InputError(f"there is no decoder for the video in {path} - convert it first")
+            return stream
+    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    container.close()
+    raise InputError(f"no video stream in {path} (it holds: {kinds}) - give a video file")

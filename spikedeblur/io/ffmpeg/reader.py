@@ -1,0 +1,153 @@
+"""Reading video: one pass, every frame with its exact time, damage counted and bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+
+from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.colour import MATRIX_CODES, ColourConverter, PixelLayout
+from spikedeblur.io.ffmpeg.decoder import Decoder
+from spikedeblur.io.ffmpeg.describe import assumptions, describe
+from spikedeblur.io.video_info import VideoFrame
+
+
+class VideoReader:
+    """Iterates over the frames of a video once, in the order and at the times they are shown.
+
+    `info` describes the video. `damaged` counts corrupt packets skipped and frames the decoder had
+    to repair; `warnings` says what was assumed. Both are complete when the iteration has ended.
+    """
+
+    def __init__(self, path: Path | str, *, start: Fraction | None = None,
+                 end: Fraction | None = None, strict: bool = False,
+                 max_pixels: int | None = None, colorspace: str | None = None,
+                 threads: int = 1) -> None:
+        _check_arguments(start, end, colorspace)
+        self.path = Path(path)
+        self._start, self._end = start, end
+        self._decoder = Decoder(self.path, strict=strict, max_pixels=max_pixels, threads=threads)
+        try:
+            first = self._decoder.first(start)
+            self.info = describe(self._decoder, first, start, end, colorspace)
+        except BaseException:
+            self._decoder.close()
+            raise
+        self.warnings = assumptions(self.info, first, colorspace)
+        self._clock = self._decoder.clock
+        self._converter = ColourConverter(self.info.matrix, self.info.full_range)
+        self._frames = self._read(first)
+
+    @classmethod
+    def open(cls, path: Path | str, *, start: Fraction | None = None, end: Fraction | None = None,
+             strict: bool = False, max_pixels: int | None = None,
+             colorspace: str | None = None, threads: int = 1) -> VideoReader:
+        """Open a video file and decode its first frame.
+
+        `start` and `end` (seconds on the video's clock) choose the frames with
+        start <= time < end. `strict` makes any damage an error. `max_pixels` bounds width x height.
+        `colorspace` (bt601, bt709, bt2020, ...) overrides the matrix of the tags.
+        Raises `InputError` for what is not a readable video, `UsageError` for bad arguments.
+        """
+        return cls(path, start=start, end=end, strict=strict, max_pixels=max_pixels,
+                   colorspace=colorspace, threads=threads)
+
+    @property
+    def damaged(self) -> int:
+        """Corrupt packets skipped, and frames the decoder had to repair, so far."""
+        return self._decoder.damaged
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        return self._frames
+
+    def close(self) -> None:
+        """Release the decoder and the file."""
+        self._frames.close()
+        self._decoder.close()
+
+    def _read(self, first: av.VideoFrame) -> Generator[VideoFrame, None, None]:
+        """Yield the frames from start to end, each once the time of its successor is known."""
+        index = 0
+        last_end: Fraction | None = None
+        for decoded, pts, following in self._timed(first):
+            time = pts * self._clock.time_base
+            if self._start is not None and time < self._start:
+                continue
+            if self._end is not None and time >= self._end:
+                break
+            if decoded.is_corrupt:
+                self._decoder.count_damage(f"frame at {float(time):.3f} s")
+            duration = self._clock.duration(decoded)
+            interval = self._clock.interval(pts, following, duration)
+            last_end = time + interval
+            yield VideoFrame(index, pts, self._clock.time_base, duration, interval,
+                             self._to_rgb(decoded),
+                             *self._clock.exact(pts, following, interval))
+            index += 1
+        if index == 0:
+            raise InputError(f"no frame lies between --start and --end ({self.path}) - "
+                             f"{self._extent()}")
+        self._finish(last_end)
+
+    def _timed(self, first: av.VideoFrame) -> Iterator[tuple[av.VideoFrame, int, int | None]]:
+        """Yield (frame, its pts, the next frame's pts or None)."""
+        frame, pts = first, self._clock.pts(first)
+        for following in self._decoder.frames:
+            next_pts = self._clock.pts(following)
+            yield frame, pts, next_pts
+            frame, pts = following, next_pts
+        yield frame, pts, None
+
+    def _to_rgb(self, frame: av.VideoFrame) -> np.ndarray:
+        """Convert, and refuse frames that are not like the first one."""
+        info = self.info
+        if (frame.width, frame.height) != (info.width, info.height):
+            self._decoder.check_size(frame.width, frame.height)
+            raise InputError(f"the frame size changes from {info.width}x{info.height} to "
+                             f"{frame.width}x{frame.height} ({self.path}) - split the video there")
+        if frame.format.name != info.pix_fmt:
+            old, new = PixelLayout.of(info.pix_fmt), PixelLayout.of(frame.format.name)
+            if (old.family, old.depth) != (new.family, new.depth):
+                raise InputError(f"the pixel format changes from {old.name} to {new.name} "
+                                 f"({self.path}) - split the video there")
+        try:
+            return self._converter.to_rgb(frame)
+        except av.FFmpegError as error:
+            raise InputError(f"the pixel format {frame.format.name} cannot be read ({self.path}) - "
+                             "convert the video to 8 to 16 bits first") from error
+
+    def _extent(self) -> str:
+        if self.info.duration is None:
+            return "choose times inside the video"
+        return f"the video ends at {float(self.info.duration):.3f} s"
+
+    def _finish(self, last_end: Fraction | None) -> None:
+        """Say what only the whole pass can tell: moved times, and a file that ends too early."""
+        self.warnings.extend(self._clock.warnings)
+        missing = self._clock.missing_at_end(last_end)
+        if self._end is None and missing is not None:
+            self._decoder.count_damage("it ends early")
+            self.warnings.append(f"the video ends {float(missing):.2f} s before the length in its "
+                                 "header: the file may be truncated")
+
+
+def _check_arguments(start: Fraction | None, end: Fraction | None, colorspace: str | None) -> None:
+    if start is not None and end is not None and end <= start:
+        raise UsageError(f"--end ({float(end):g} s) is not after --start ({float(start):g} s) - "
+                         "give a later one")
+    if colorspace is not None and colorspace not in MATRIX_CODES:
+        raise UsageError(f"unknown colour matrix ({colorspace}) - choose one of "
+                         + ", ".join(MATRIX_CODES))

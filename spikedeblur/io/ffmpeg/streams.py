@@ -1,0 +1,269 @@
+"""Copying what is not the video: sound, subtitles, attachments, chapters and metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from types import TracebackType
+from typing import Self
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+
+from spikedeblur.io.ffmpeg.attachments import attach, is_attachment
+from spikedeblur.io.ffmpeg.containers import (
+    MATROSKA,
+    MOVIE,
+    can_hold,
+    codec_name,
+    container_advice,
+    open_input,
+)
+from spikedeblur.io.ffmpeg.continuity import Continuity
+from spikedeblur.io.ffmpeg.metadata import lasting_metadata
+from spikedeblur.io.ffmpeg.subtitles import SubtitleRewriter, text_form
+from spikedeblur.io.video_info import VideoInfo
+
+
+class StreamCopier:
+    """Copies packets of the other streams of `info.path` into `output`, in step with the video.
+
+    The file is opened a second time, so that memory does not depend on how its streams are
+    interleaved. Subtitles and chapters follow an output that is slower than its source, sound
+    cannot. `warnings` says what the output's format cannot hold, and which can.
+    """
+
+    def __init__(self, info: VideoInfo, output: OutputContainer, *, audio: bool = True,
+                 subtitles: bool = True) -> None:
+        self.warnings: list[str] = []
+        self._info = info
+        self._output = output
+        self._slower = info.slower
+        self._targets: dict[int, Stream] = {}
+        self._rewriters: dict[int, SubtitleRewriter] = {}
+        self._times: dict[int, Continuity] = {}
+        self._pending: Packet | None = None
+        self._source = open_input(info.path) if info.path is not None else None
+        self._packets: Iterator[Packet] = iter(())
+        # Encoders put sound that is not played before time zero. MP4 holds it there, and Matroska
+        # what Matroska held; other muxers would shift the video to make room.
+        both_matroska = info.container.startswith("matroska") and output.format.name in MATROSKA
+        self._zero_is_first = output.format.name not in MOVIE and not both_matroska
+        if self._source is None:
+            return
+        output.metadata.update(lasting_metadata(self._source.metadata, output.format.name))
+        self._copy_chapters()
+        dropped = {kind for kind, wanted in (("audio", audio), ("subtitle", subtitles))
+                   if not wanted}
+        for stream in self._source.streams:
+            if stream.index != info.video_index and stream.type not in dropped:
+                self._add(stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        if self._source is not None:
+            self._source.close()
+
+    @property
+    def time_bases(self) -> list[Fraction]:
+        """Time bases of the copied streams."""
+        if self._source is None:
+            return []
+        bases = (self._source.streams[index].time_base for index in self._targets)
+        return [Fraction(base) for base in bases if base is not None]
+
+    @property
+    def has_defaults(self) -> bool:
+        """Whether the source says which of its streams are played by default."""
+        return self._source is not None and any(
+            stream.disposition & Disposition.default for stream in self._source.streams)
+
+    @property
+    def _is_hidden_before_zero(self) -> bool:
+        """Whether nothing before zero is played anyway: an edit list hides it, as it does the
+        packet with which AAC begins."""
+        return self._source is not None and "mov" in self._source.format.name.split(",")
+
+    def begin(self) -> None:
+        """Start reading; call when the output's header has been written."""
+        if self._source is None or not self._targets:
+            return
+        for stream in self._source.streams:
+            if stream.index not in self._targets:
+                stream.discard = av.stream.Discard.all
+        if self._info.start is not None and self._info.start > 0:
+            try:
+                self._source.seek(int(self._info.start * av.time_base), backward=True)
+            except av.FFmpegError:
+                self._source.close()
+                self._source = open_input(self._info.path)  # type: ignore[arg-type]
+        wanted = [self._source.streams[index] for index in self._targets]
+        self._packets = self._source.demux(*wanted)
+
+    def copy_until(self, time: Fraction | None) -> None:
+        """Write packets that begin before `time` (seconds in the output); `None` for all."""
+        while (packet := self._next()) is not None:
+            begin, end = _extent(packet)
+            if self._info.end is not None and begin is not None and begin >= self._info.end:
+                continue
+            if self._info.start is not None and end is not None and end <= self._info.start:
+                continue
+            if self._zero_is_first and begin is not None and begin < 0:
+                if end is None or end > 0 or not self._is_hidden_before_zero:
+                    self._warn_once("sound before the clock's zero is left out: "
+                                    f"{self._output.format.name} has no place")
+                continue
+            if time is not None and begin is not None and begin * self._slower > time:
+                self._pending = packet
+                return
+            _slow_down(packet, self._slower)
+            self._write(packet)
+
+    def _write(self, packet: Packet) -> None:
+        """Write a packet into its target, in the target's form."""
+        index = packet.stream.index
+        text: Packet | None = packet
+        if index in self._rewriters:
+            try:
+                text = self._rewriters[index].rewritten(packet)
+            except av.FFmpegError:
+                self._warn_once(f"damaged packets of the subtitle stream {index} are left out")
+                return
+        if text is not None:
+            text.stream = self._targets[index]
+            self._output.mux(text)
+
+    def _next(self) -> Packet | None:
+        """The packet put back, else the next one that is not a flush marker."""
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            return pending
+        try:
+            for packet in self._packets:
+                # Flush markers are empty. A missing dts says nothing: Matroska has real ones.
+                if packet.size and not _is_filler(packet) and self._follows(packet):
+                    return packet
+        except (av.FFmpegError, IndexError):
+            pass  # the video's reader has met, and counted, the same damage
+        return None
+
+    def _follows(self, packet: Packet) -> bool:
+        """Whether a packet's time is after the last one's; times that start again are moved."""
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if stamp is None or packet.time_base is None or packet.stream.type == "subtitle":
+            return True
+        index = packet.stream.index
+        line = self._times.setdefault(index, Continuity(Fraction(packet.time_base)))
+        moved = line.moved(stamp)
+        if packet.dts is not None:
+            packet.dts = moved
+        if packet.pts is not None:
+            packet.pts += moved - stamp
+        if line.note(moved, packet.duration or 1):
+            return True
+        self._warn_once(f"packets of stream {index} whose times do not increase are left out")
+        return False
+
+    def _add(self, stream: Stream) -> None:
+        if _is_redundant(stream, bool(self._chapters)):
+            return
+        if stream.type == "audio" and self._slower > 1:
+            self.warnings.append(f"the audio stream {stream.index} is left out, for it cannot last "
+                                 f"{self._slower} times as long: --slowmo-timing keep keeps it")
+            return
+        name = self._output.format.name
+        if is_attachment(stream, self._output):
+            assert self._info.path is not None
+            self.warnings += filter(None, [attach(stream, self._info.path, self._output)])
+            return
+        if can_hold(stream, name):
+            target = self._output.add_stream_from_template(stream, opaque=True)
+            self._take_as(target, stream)
+            return
+        if (form := text_form(stream, name)) is not None:
+            self._rewrite(stream, form)
+            return
+        self.warnings.append(f"the {stream.type} stream {stream.index} ({codec_name(stream)}) is "
+                             f"not kept in {name}: {container_advice(stream)}")
+
+    def _rewrite(self, stream: Stream, form: str) -> None:
+        """Keep the text of subtitles in a format that cannot hold them as they are."""
+        rewriter = SubtitleRewriter(stream, self._output, form)
+        self._rewriters[stream.index] = rewriter
+        self._take_as(rewriter.target, stream)
+        self.warnings.append(f"the subtitle stream {stream.index} ({codec_name(stream)}) becomes "
+                             f"{form}, which may lose styling: {container_advice(stream)} "
+                             "to keep all")
+
+    def _take_as(self, target: Stream, stream: Stream) -> None:
+        """Let `target` be what `stream` is: its language, title and marks."""
+        name = self._output.format.name
+        target.metadata.update(lasting_metadata(stream.metadata, name))
+        target.disposition = Disposition(stream.disposition)
+        marks = Disposition(stream.disposition) & ~Disposition.default
+        if marks and stream.type != "video" and name not in MATROSKA | {"mp4"}:
+            self.warnings.append(f"{name} has no mark for what stream {stream.index} is "
+                                 f"({marks.name}): use .mkv or .mp4")
+        self._targets[stream.index] = target
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def _copy_chapters(self) -> None:
+        """Keep the chapters that overlap the part that is read."""
+        assert self._source is not None
+        self._chapters = [chapter for chapter in self._source.chapters() if self._overlaps(
+            chapter["start"] * Fraction(chapter["time_base"] or 1),
+            chapter["end"] * Fraction(chapter["time_base"] or 1))]
+        if not self._chapters:
+            return
+        name = self._output.format.name
+        if name in MOVIE | MATROSKA:
+            for chapter in self._chapters:
+                chapter["time_base"] = Fraction(chapter["time_base"] or 1) * self._slower
+            self._output.set_chapters(self._chapters)
+        else:
+            self.warnings.append(f"the chapters are not kept in {name}: use .mkv or .mp4")
+
+    def _overlaps(self, begin: Fraction, end: Fraction) -> bool:
+        low, high = self._info.start, self._info.end
+        return (low is None or end > low) and (high is None or begin < high)
+
+
+def _is_redundant(stream: Stream, chapters: bool) -> bool:
+    """Whether the muxer writes this data stream again by itself (chapter titles, timecode)."""
+    if stream.type != "data":
+        return False
+    timecode = "timecode" in stream.metadata
+    return timecode or (chapters and stream.name in {"bin_data", "text"})
+
+
+def _is_filler(packet: Packet) -> bool:
+    """Whether this is the empty text MP4 has between subtitles; its muxer puts in its own."""
+    context = packet.stream.codec_context
+    return (packet.size == 2 and context is not None and context.name == "mov_text"
+            and bytes(packet) == b"\0\0")
+
+
+def _slow_down(packet: Packet, slower: int) -> None:
+    """Move a packet to where it belongs on a slower clock."""
+    if packet.pts is not None:
+        packet.pts *= slower
+    if packet.dts is not None:
+        packet.dts *= slower
+    packet.duration = (packet.duration or 0) * slower
+
+
+def _extent(packet: Packet) -> tuple[Fraction | None, Fraction | None]:
+    """Begin and end of a packet in seconds, where it says."""
+    stamp = packet.pts if packet.pts is not None else packet.dts
+    if stamp is None or packet.time_base is None:
+        return None, None
+    base = Fraction(packet.time_base)
+    return stamp * base, (stamp + max(packet.duration or 0, 1)) * base

@@ -1,0 +1,188 @@
+"""Writing video: every frame at its exact time, everything else of the input beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+from av.packet import Packet
+
+from spikedeblur.errors import OutputError
+from spikedeblur.io.ffmpeg.containers import (
+    MATROSKA,
+    MOVIE,
+    codecs_held,
+    container_of,
+    open_output,
+    output_errors,
+)
+from spikedeblur.io.ffmpeg.encoder import VideoEncoder
+from spikedeblur.io.ffmpeg.encoders import EncoderChoice, EncoderSettings, choose_encoder
+from spikedeblur.io.ffmpeg.streams import StreamCopier
+from spikedeblur.io.pipes import PIPE_CONTAINER, is_pipe
+from spikedeblur.io.video_info import VideoFrame, VideoInfo
+
+_HIGHEST_TIMESCALE = 2**31 - 1
+
+
+class VideoWriter:
+    """Encodes frames into one file that appears, whole, when the `with` block ends well.
+
+    `warnings` says what of the input could not be kept, and which format could keep it; it is
+    complete when the block has ended. Nothing stands at the path when the block raises. The path
+    `-` is standard output: Matroska, written as it is made.
+    """
+
+    def __init__(self, path: Path | str, source: VideoInfo, *, codec: str | None = None,
+                 crf: float | None = None, preset: str | None = None, pix_fmt: str = "auto",
+                 encoder_options: Mapping[str, str] | None = None, audio: bool = True,
+                 subtitles: bool = True, width: int | None = None, height: int | None = None,
+                 time_base: Fraction | None = None, overwrite: bool = False) -> None:
+        """Open the encoder for video like `source`.
+
+        `width`, `height` and `time_base` replace those of `source`; the other arguments are the
+        command line's. Raises `UsageError` for settings the encoder or the format refuses, and
+        `OutputError` for a path that cannot be written.
+        """
+        self.path = Path(path)
+        self.frames = 0
+        self._warnings: list[str] = []
+        self._info = source
+        self._size = (width or source.width, height or source.height)
+        self._time_base = time_base or source.time_base
+        self._first: tuple[int, int] | None = None
+        self._newest: Packet | None = None
+        self._end = 0
+        self._closed = False
+        self._container = PIPE_CONTAINER if is_pipe(path) else container_of(self.path)
+        _refuse_input(self.path, source.path)
+        with ExitStack() as stack:
+            choice = choose_encoder(
+                EncoderSettings(codec, crf, preset, pix_fmt, encoder_options), source, self._size,
+                self._container, codecs_held(self._container))
+            self._output = stack.enter_context(
+                open_output(self.path, self._container, overwrite))
+            self._open(choice, audio, subtitles, stack)
+            self._stack = stack.pop_all()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What of the input is not kept, as far as is known; new ones come at the end."""
+        for warning in self._encoder.warnings + self._copier.warnings:
+            if warning not in self._warnings:
+                self._warnings.append(warning)
+        return list(self._warnings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack:
+            self._finish()
+
+    def write(self, frame: VideoFrame) -> None:
+        """Encode one frame; its `rgb` must have the output's size, its time follow the last one's.
+
+        uint8 and uint16 (whole scale) arrays are both taken, whatever the depth of the output.
+        """
+        if frame.rgb.shape != (self._size[1], self._size[0], 3):
+            raise ValueError(f"frame of shape {frame.rgb.shape}, output {self._size}")
+        with output_errors(self.path):
+            packets = self._encoder.encode(frame)
+            self._copier.copy_until(frame.time)
+            self._mux(packets)
+        self._end = self._encoder.end
+        self.frames += 1
+
+    def append(self, packets: Iterable[Packet], end: int) -> None:
+        """Copy what an encoder of the same settings made, timed in `time_base` and in order.
+
+        end: where the last frame of `packets` ends, in the same unit. Frames given to `write` and
+        packets do not go into one file.
+        """
+        with output_errors(self.path):
+            for packet in packets:
+                self._copier.copy_until(cast(int, packet.dts) * self.time_base)
+                packet.stream = self._encoder.stream
+                self._mux([packet])
+                self.frames += 1
+        self._end = end
+
+    @property
+    def time_base(self) -> Fraction:
+        """The unit of the packets' times, seconds."""
+        return self._encoder.time_base
+
+    @property
+    def header(self) -> bytes:
+        """The encoder's, see `VideoEncoder`."""
+        return self._encoder.header
+
+    def _open(self, choice: EncoderChoice, audio: bool, subtitles: bool,
+              stack: ExitStack) -> None:
+        self._encoder = VideoEncoder(self._output, self._container, self.path, self._info,
+                                     choice, self._size, self._time_base)
+        self._copier = stack.enter_context(
+            StreamCopier(self._info, self._output, audio=audio, subtitles=subtitles))
+        if self._container in MOVIE:
+            self._output.container_options.update(self._movie_options())
+        if self._container in MATROSKA and self._copier.has_defaults:
+            self._output.container_options["default_mode"] = "passthrough"
+        self._output.start_encoding()
+        self._copier.begin()
+
+    def _movie_options(self) -> dict[str, str]:
+        """Options of the MP4 muxer that keep starts exact and tags that iTunes does not know."""
+        scales = [self._encoder.time_base.denominator]
+        scales += [base.denominator for base in self._copier.time_bases]
+        scale = math.lcm(*scales)
+        options = {"movie_timescale": str(scale if scale <= _HIGHEST_TIMESCALE else scales[0])}
+        if any("." in key for key in self._output.metadata):
+            options["movflags"] = "+use_metadata_tags"
+        return options
+
+    def _mux(self, packets: Iterable[Packet]) -> None:
+        """Write packets; the newest waits, for the very last one is treated apart."""
+        for packet in packets:
+            if self._first is None:
+                self._first = cast(int, packet.pts), cast(int, packet.dts)
+            if self._newest is not None:
+                self._output.mux(self._newest)
+            self._newest = packet
+
+    def _mux_last(self) -> None:
+        """Give the last packet what is left of the video's length."""
+        if self._newest is None or self._first is None:
+            return
+        if self._container in MOVIE:
+            # MP4 adds up durations in decoding order; the sum must be that of the display.
+            first_pts, first_dts = self._first
+            length = self._end - first_pts
+            self._newest.duration = max(length - (cast(int, self._newest.dts) - first_dts), 1)
+        self._output.mux(self._newest)
+
+    def _finish(self) -> None:
+        """Flush the encoder, copy what is left, and write the trailer."""
+        if self.frames == 0:
+            raise OutputError(f"no frame was written ({self.path}) - nothing to keep")
+        with output_errors(self.path):
+            self._mux(self._encoder.flush())
+            self._mux_last()
+            self._copier.copy_until(None)
+
+
+def _refuse_input(path: Path, source: Path | None) -> None:
+    if source is not None and path.exists() and source.exists() and path.samefile(source):
+        raise OutputError(f"the output is the input ({path}) - choose another -o")

@@ -1,0 +1,84 @@
+"""Where restored frames go: straight into the output, or into segments that outlive a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.output.selection import WHOLE
+from spikedeblur.output.sinks import VideoSinks
+from spikedeblur.output.tally import Tally
+from spikedeblur.restorers import Restored
+
+
+class Destination(Protocol):
+    """What takes the frames of a run. A context manager, which undoes what is half done."""
+
+    segments: Iterator[range]
+    """The frames it wants, in order."""
+    expected: int | None
+    """Frames to be written in all, as far as is known."""
+    done: int
+    """Those of them that earlier runs have written."""
+
+    @property
+    def tile(self) -> int | None:
+        """Side of the tiles that is to be used, None if nothing has been settled."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What of the input is not kept, as far as is known."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None: ...
+
+    def write(self, restored: Restored, sharp: VideoFrame) -> None:
+        """Take the next sharp frame, of the frame that was restored."""
+
+    def is_enough(self, restored: Restored) -> bool:
+        """Whether the run is to end before this frame is written."""
+
+    def finish(self, tally: Tally, frames: int | None) -> Tally:
+        """Complete what was written; call within the context.
+
+        tally: of this run. frames: how many the video has, if that is known by now.
+        Returns the tally of the output, of all runs together.
+        """
+
+
+class WholeOutput:
+    """The output itself, which appears when all frames are written. sinks: as of `VideoSinks`."""
+
+    tile = None
+    done = 0
+
+    def __init__(self, path: Path, source: VideoInfo, expected: int | None, **sinks: Any) -> None:
+        self.segments = iter([WHOLE])
+        self.expected = expected
+        self._sinks = VideoSinks(path, source, **sinks)
+
+    @property
+    def warnings(self) -> list[str]:
+        return self._sinks.warnings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._sinks.__exit__(kind, error, trace)
+
+    def write(self, restored: Restored, sharp: VideoFrame) -> None:
+        self._sinks.write(restored.exposed.frame, sharp)
+
+    def is_enough(self, _restored: Restored) -> bool:
+        return False
+
+    def finish(self, tally: Tally, _frames: int | None) -> Tally:
+        tally.check_coverage()
+        return tally

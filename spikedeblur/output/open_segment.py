@@ -1,0 +1,70 @@
+"""A segment while its frames are being written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from spikedeblur.io.ffmpeg.segments import SegmentWriter
+from spikedeblur.io.images import ImageSequenceWriter, is_image_sequence
+from spikedeblur.io.video import Writer
+from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.output.parts import Parts, Segment, SegmentFile, checksum
+from spikedeblur.output.sinks import VideoSinks
+from spikedeblur.output.tally import Tally
+from spikedeblur.restorers import Restored
+
+
+class OpenSegment:
+    """Takes the frames of segment `number`; what is written counts when it is closed.
+
+    first: number, from 0, of the first sharp frame in the whole output. source, sinks: as of
+    `VideoSinks`.
+    """
+
+    def __init__(self, parts: Parts, number: int, first: int, source: VideoInfo,
+                 **sinks: Any) -> None:
+        self.number = number
+        self._parts = parts
+        self._first = first
+        self._tally = Tally()
+        self._index = -1
+        self._sinks = VideoSinks(parts.output, source, **sinks, create=self._create)
+
+    def write(self, restored: Restored, sharp: VideoFrame) -> None:
+        """Take the next sharp frame, of the frame that was restored."""
+        frame = restored.exposed.frame
+        if frame.index != self._index:
+            self._index = frame.index
+            self._tally.count(restored)
+        self._tally.written += 1
+        self._sinks.write(frame, sharp)
+
+    def close(self) -> None:
+        """Finish the files, and note that the segment is done."""
+        self._sinks.__exit__(None, None, None)
+        files = [self._noted(writer) for writer in self._sinks.writers]
+        self._parts.add(self.number, Segment(tally=self._tally, files=files,
+                                             warnings=self._sinks.warnings))
+
+    def abandon(self, kind: type[BaseException] | None, error: BaseException | None,
+                trace: TracebackType | None) -> None:
+        """Remove what was written."""
+        self._sinks.__exit__(kind, error, trace)
+
+    def _create(self, path: Path, source: VideoInfo, *, overwrite: bool,
+                **encoder: Any) -> Writer | SegmentWriter:
+        """The writer of this segment of the output at `path`."""
+        file = self._parts.file(self.number, path)
+        if not is_image_sequence(path):
+            return SegmentWriter(file, path, source, **encoder)
+        file.mkdir(exist_ok=True)
+        return ImageSequenceWriter(file / path.name, source, width=encoder.get("width"),
+                                   overwrite=True, first=self._first + 1)
+
+    def _noted(self, writer: Writer | SegmentWriter) -> SegmentFile:
+        if isinstance(writer, SegmentWriter):
+            return SegmentFile(checksum=checksum(writer.path), times=writer.times, end=writer.end,
+                               header=writer.header.hex())
+        return SegmentFile(checksum=checksum(writer.path.parent))

@@ -1,0 +1,107 @@
+"""Where sharp frames go: the output file, and beside it, if wished, a before-and-after view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from spikedeblur.io.ffmpeg.segments import SegmentWriter
+from spikedeblur.io.video import Writer, create_video
+from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.slowmotion import SlowMotion
+
+COMPARISONS = ("side", "split")
+LINE_WIDTH = 2
+
+
+Create = Callable[..., Writer | SegmentWriter]
+
+
+class VideoSinks:
+    """The writers of one run. `warnings` is complete when the `with` block has ended.
+
+    source: the input, whose everything but the pictures is kept. slow_motion: which frames follow
+    one read. compare: side or split, for a second file named by `comparison_path`.
+    create: opens each writer, called as `create_video` is. encoder: further keywords for it.
+    """
+
+    def __init__(self, path: Path, source: VideoInfo, *, slow_motion: SlowMotion | None = None,
+                 compare: str | None = None, overwrite: bool = False,
+                 create: Create = create_video, **encoder: Any) -> None:
+        slow_motion = slow_motion or SlowMotion()
+        template = slow_motion.info(source)
+        self._compare = compare
+        self.writers: list[Writer | SegmentWriter] = []
+        with ExitStack() as stack:
+            self._open(stack, create, path, template, overwrite, encoder)
+            if compare is not None:
+                width = source.width * (2 if compare == "side" else 1)
+                self._open(stack, create, comparison_path(path), template, overwrite,
+                           {**encoder, "width": width})
+            self._stack = stack.pop_all()
+
+    def _open(self, stack: ExitStack, create: Create, path: Path, source: VideoInfo,
+              overwrite: bool, encoder: dict[str, Any]) -> None:
+        writer = create(path, source, overwrite=overwrite, **encoder)
+        stack.enter_context(writer)
+        self.writers.append(writer)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What of the input the output does not keep."""
+        return self.writers[0].warnings
+
+    def write(self, blurry: VideoFrame, sharp: VideoFrame) -> None:
+        """Write a sharp frame, and the comparison with the frame it was made of."""
+        self.writers[0].write(sharp)
+        if self._compare is not None:
+            picture = compared(self._compare, blurry.rgb, sharp.rgb)
+            self.writers[1].write(replace(sharp, rgb=picture))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+
+def rehearse(path: Path, source: VideoInfo, **sinks: Any) -> list[str]:
+    """Open `VideoSinks` for what is wrong with them, and leave nothing; returns their warnings.
+
+    Raises what opening them does."""
+    warnings: list[str] = []
+    with suppress(_EnoughSeen), VideoSinks(path, source, **sinks) as rehearsed:
+        warnings += rehearsed.warnings
+        raise _EnoughSeen
+    return warnings
+
+
+class _EnoughSeen(Exception):
+    """Ends a rehearsal."""
+
+
+def comparison_path(output: Path) -> Path:
+    """The file for the before-and-after view of `output`: NAME_compare.mkv for NAME.mkv."""
+    return output.with_name(f"{output.stem}_compare{output.suffix}")
+
+
+def compared(kind: str, blurry: np.ndarray, sharp: np.ndarray) -> np.ndarray:
+    """`side`: blurry | sharp, (H, 2W, 3); `split`: left half blurry, right half sharp, (H, W, 3).
+
+    Both pictures are (H, W, 3) of one integer type. A white line marks the split.
+    """
+    if kind == "side":
+        return np.concatenate([blurry, sharp], axis=1)
+    middle = blurry.shape[1] // 2
+    picture = sharp.copy()
+    picture[:, :middle] = blurry[:, :middle]
+    line = slice(max(middle - LINE_WIDTH // 2, 0), middle + LINE_WIDTH // 2)
+    picture[:, line] = np.iinfo(sharp.dtype).max
+    return picture

@@ -1,1 +1,0 @@
-"""Work on a video in segments: planned, shared, kept through interruptions, joined."""

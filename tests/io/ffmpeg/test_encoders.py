@@ -1,0 +1,79 @@
+"""Encoders of every kind: nearly lossless without being told, and in the formats named after them.
+
+Which of them is chosen, and what is refused, is in test_video_writer.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import frames_of
+
+from spikedeblur.io.colour import PixelLayout
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings, choose_encoder
+from spikedeblur.io.video import create_video
+from spikedeblur.io.video_info import VideoFrame, VideoInfo
+
+SIZE = (64, 96)  # rows, columns
+
+
+def picture(number: int) -> np.ndarray:
+    """Grey noise over stripes, (H, W, 3) uint8: costly to encode, and none of it in the chroma."""
+    rng = np.random.default_rng(number)
+    light = rng.normal(100, 25, SIZE) + 40 * (np.arange(SIZE[1]) // 8 % 2)
+    return np.repeat(np.clip(light, 20, 230)[..., None], 3, axis=2).astype(np.uint8)
+
+
+def psnr_of(path: Path, codec: str | None, **options: object) -> tuple[float, list[str]]:
+    """(dB of the luma after one generation, warnings)."""
+    pictures = [picture(number) for number in range(6)]
+    info = VideoInfo.synthetic(SIZE[1], SIZE[0], 25, "yuv420p")
+    with create_video(path, info, codec=codec, **options) as writer:
+        for number, rgb in enumerate(pictures):
+            writer.write(VideoFrame(number, number, Fraction(1, 25), 1, Fraction(1, 25), rgb))
+    seen = [frame.rgb.astype(float).mean(2) for frame in frames_of(path)]
+    error = np.mean([(new - old[..., 0]) ** 2 for new, old in zip(seen, pictures, strict=True)])
+    return 10 * np.log10(255**2 / error), writer.warnings
+
+
+@pytest.mark.parametrize("codec,suffix", [
+    ("mpeg4", ".avi"), ("mpeg2video", ".mkv"), ("mpeg1video", ".mkv"), ("mjpeg", ".avi"),
+    ("msmpeg4", ".avi"), ("wmv2", ".avi"), ("flv", ".flv"), ("libvpx", ".webm"),
+    ("libx264", ".mkv"), (None, ".mpg"), (None, ".mxf")])
+def test_no_encoder_starves(codec: str | None, suffix: str, tmp_path: Path) -> None:
+    """Left to themselves, those without --crf aim at 200 kbit/s: 22 dB here."""
+    psnr, _ = psnr_of(tmp_path / f"x{suffix}", codec)
+    assert psnr > 36
+
+
+def test_the_callers_bitrate_is_obeyed(tmp_path: Path) -> None:
+    psnr, _ = psnr_of(tmp_path / "x.avi", "mpeg4", encoder_options={"b": "1000"})
+    assert psnr < 35
+
+
+def test_an_animated_gif_says_what_it_does_to_colours(tmp_path: Path) -> None:
+    psnr, warnings = psnr_of(tmp_path / "x.gif", None)
+    assert psnr > 18 and warnings == ["8 bits are reduced to 3 (rgb8)"]
+    assert [frame.time for frame in frames_of(tmp_path / "x.gif")] == [
+        Fraction(number, 25) for number in range(6)]
+
+
+@pytest.mark.parametrize("codec", ["h264_nvenc", "hevc_nvenc", "hevc_qsv", "h264_amf"])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
+def test_encoders_of_hardware_take_frames_from_memory(codec: str, pix_fmt: str) -> None:
+    """Chosen and checked without the hardware; whether it is there shows when they are opened."""
+    if codec not in av.codecs_available:
+        pytest.skip("this build of PyAV has no such encoder")
+    info = VideoInfo.synthetic(640, 360, 25, pix_fmt)
+    choice = choose_encoder(EncoderSettings(codec), info, (640, 360), "mp4", {codec})
+    assert av.VideoFormat(choice.pix_fmt).components
+    deep = PixelLayout.of(choice.pix_fmt).depth > 8
+    assert deep == (pix_fmt == "yuv420p10le") or any("reduced" in each for each in choice.warnings)
+    assert choice.options.get("b") == ("0" if "nvenc" in codec else None)
+    given = choose_encoder(EncoderSettings(codec, options={"b": "5000000"}), info, (640, 360),
+                           "mp4", {codec})
+    assert given.options == {"b": "5000000"}
