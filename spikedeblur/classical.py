@@ -20,7 +20,7 @@ from spikedeblur.resample import blur, resize
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from spikedeblur.models.intervals import Charge
+    from spikedeblur.models.reading.intervals import Charge
 
 __all__ = ["grey", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
 
@@ -91,7 +91,7 @@ def spike_rate(counts: Floats, target: float = 0.0, window: float | None = None)
         positive: Floats = np.maximum(
             _mean_rate(counts) + _windowed_change(counts, target, window), 0)
         return positive
-    from spikedeblur.models.prior import blended_rate
+    from spikedeblur.models.reading.prior import blended_rate
 
     charge, windows, time = _as_network(counts, target)
     count = charge.counts.sum(dim=1, keepdim=True)
@@ -108,7 +108,7 @@ def _blended_ratio(frame: Floats, counts: Floats, target: float) -> tuple[Floats
     import torch  # not needed for a window of one length
 
     from spikedeblur.models import planes
-    from spikedeblur.models.prior import sdm_ratio
+    from spikedeblur.models.reading.prior import sdm_ratio
 
     ratio, recentring = sdm_ratio(*_as_network(counts, target))
     log_ratio = planes.resize(ratio.log(), frame.shape[:2], up="bicubic")
@@ -122,7 +122,7 @@ def _as_network(counts: Floats, target: float) -> tuple[Charge, Tensor, Tensor]:
     """Charge of one exposure, windows in bins and the target time (1,), as `models.prior` wants."""
     import torch
 
-    from spikedeblur.models.intervals import Charge
+    from spikedeblur.models.reading.intervals import Charge
 
     _check(target)
     windows = torch.tensor([len(counts) * part for part in WINDOWS])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, PixelLayout, matrix_name, matrix_of
-from spikedeblur.io.hdr import HdrMetadata
+from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 
 FALLBACK_RATE = Fraction(25)
 

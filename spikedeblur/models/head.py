@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from spikedeblur.models.photometry import to_linear, to_srgb
-from spikedeblur.models.prior import MAX_LOG_RATIO, Told
+from spikedeblur.models.reading.prior import MAX_LOG_RATIO, Told
 
 
 class CandidateHead(nn.Module):

@@ -26,8 +26,8 @@ from spikedeblur.models.head import CandidateHead
 from spikedeblur.models.photometry import GAMMA, grey
 from spikedeblur.models.pieces import by_pieces
 from spikedeblur.models.planes import pad_bottom_right, resize
-from spikedeblur.models.prior import SpikePrior, Told, log_count
-from spikedeblur.models.reading import read
+from spikedeblur.models.reading.prior import SpikePrior, Told, log_count
+from spikedeblur.models.reading.reading import read
 from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT

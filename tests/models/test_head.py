@@ -7,7 +7,7 @@ import torch
 
 from spikedeblur.models.head import CandidateHead
 from spikedeblur.models.photometry import to_linear, to_srgb
-from spikedeblur.models.prior import Told
+from spikedeblur.models.reading.prior import Told
 
 
 def test_head_starts_as_the_blend_and_takes_another_candidate_when_told():

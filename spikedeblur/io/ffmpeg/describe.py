@@ -20,8 +20,8 @@ from spikedeblur.io.colour import (
 from spikedeblur.io.ffmpeg.clock import rate_of
 from spikedeblur.io.ffmpeg.containers import codec_name
 from spikedeblur.io.ffmpeg.decoder import Decoder
-from spikedeblur.io.hdr import HdrMetadata, dynamic_metadata
-from spikedeblur.io.side_data import side_data
+from spikedeblur.io.ffmpeg.hdr import HdrMetadata, dynamic_metadata
+from spikedeblur.io.ffmpeg.side_data import side_data
 from spikedeblur.io.video_info import StreamSummary, VideoInfo
 
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spikedeblur.models.evidence import Sightings
 from spikedeblur.models.photometry import gaussian_blur
 from spikedeblur.models.planes import moved, slope
+from spikedeblur.models.reading.evidence import Sightings
 
 SMOOTHING = 0.8  # plane pixels; slopes are taken of what is left
 FAINTEST = 0.2  # slope of log count over log luminance

@@ -13,7 +13,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from spikedeblur.io.side_data import side_data
+from spikedeblur.io.ffmpeg.side_data import side_data
 
 # What changes from frame to frame, and would be wrong beside new pictures: none of it is kept.
 _DYNAMIC = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision",

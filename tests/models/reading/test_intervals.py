@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from spikedeblur.models.intervals import ROUNDING, Charge, running_count, smoothing
+from spikedeblur.models.reading.intervals import ROUNDING, Charge, running_count, smoothing
 
 
 def counted(light: np.ndarray, phase: float, ticks: int = 8) -> torch.Tensor:

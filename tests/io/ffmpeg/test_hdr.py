@@ -9,7 +9,7 @@ import pytest
 from clips import Clip, make_clip, pass_through
 
 from spikedeblur.io.ffmpeg import describe
-from spikedeblur.io.hdr import HdrMetadata
+from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 from spikedeblur.io.video import open_video
 
 # A P3 display of 0.005 to 1000 cd/m2, in the units of H.265: 0.00002, and 0.0001 cd/m2.

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikedeblur.models.evidence import Sightings, luminance
 from spikedeblur.models.photometry import to_srgb
 from spikedeblur.models.planes import moved
-from spikedeblur.models.registration import misplacement
+from spikedeblur.models.reading.evidence import Sightings, luminance
+from spikedeblur.models.reading.registration import misplacement
 
 FRAMES, SIZE = 3, (48, 64)
 

@@ -21,11 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from spikedeblur.models.config import PriorConfig
-from spikedeblur.models.evidence import Sightings, doubt, linearity
-from spikedeblur.models.intervals import Charge, rates
 from spikedeblur.models.photometry import NEIGHBOURHOOD, gaussian_blur
 from spikedeblur.models.planes import resize
-from spikedeblur.models.recentring import Recentring
+from spikedeblur.models.reading.evidence import Sightings, doubt, linearity
+from spikedeblur.models.reading.intervals import Charge, rates
+from spikedeblur.models.reading.recentring import Recentring
 
 # Spikes that every pixel is taken to have had at its mean rate: keeps ratios of dark pixels calm.
 PRIOR_SPIKES = 0.3

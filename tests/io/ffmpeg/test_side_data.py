@@ -8,7 +8,7 @@ import av
 import pytest
 from clips import Clip, make_clip, pass_through
 
-from spikedeblur.io.side_data import side_data
+from spikedeblur.io.ffmpeg.side_data import side_data
 from spikedeblur.io.video import open_video
 
 

@@ -13,13 +13,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from spikedeblur.models.evidence import Sightings, luminance
-from spikedeblur.models.intervals import Charge
 from spikedeblur.models.pieces import by_pieces
 from spikedeblur.models.planes import moved, on_frame_plane, resize
-from spikedeblur.models.prior import SpikePrior, Told, relative_rates
-from spikedeblur.models.recentring import Recentring
-from spikedeblur.models.registration import misplacement
+from spikedeblur.models.reading.evidence import Sightings, luminance
+from spikedeblur.models.reading.intervals import Charge
+from spikedeblur.models.reading.prior import SpikePrior, Told, relative_rates
+from spikedeblur.models.reading.recentring import Recentring
+from spikedeblur.models.reading.registration import misplacement
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spikedeblur.models.intervals import rates
 from spikedeblur.models.photometry import gaussian_blur
 from spikedeblur.models.planes import moved, resize, slope
+from spikedeblur.models.reading.intervals import rates
 
 SMOOTHING = 1.0  # spike pixels; slopes are taken of what is left
 POOLING = 2.0  # spike pixels that are taken to move together

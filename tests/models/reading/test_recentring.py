@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikedeblur.models.recentring import Recentring, motion
+from spikedeblur.models.reading.recentring import Recentring, motion
 
 BINS, SIZE = 32, (40, 56)
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikedeblur.models.config import PriorConfig
-from spikedeblur.models.intervals import Charge, rates, window_weights
 from spikedeblur.models.photometry import NEIGHBOURHOOD
-from spikedeblur.models.prior import (
+from spikedeblur.models.reading.intervals import Charge, rates, window_weights
+from spikedeblur.models.reading.prior import (
     MISTRUST,
     PRIOR_SPIKES,
     STEADIED_VARIANCE,
