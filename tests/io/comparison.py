@@ -10,9 +10,9 @@ from typing import Any
 
 import av
 import numpy as np
-from clips import Clip, frames_of, packets_of, patch_centres
 
 from spikedeblur.io.video import open_video
+from tests.io.clips import Clip, frames_of, packets_of, patch_centres
 
 
 def check(source: Path, target: Path, clip: Clip) -> None:

@@ -11,10 +11,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from clips import Clip, make_clip
-from comparison import check, probe
 
 from spikedeblur.pipeline import Deblurrer
+from tests.io.clips import Clip, make_clip
+from tests.io.comparison import check, probe
 
 TIMES = {"constant": tuple(range(0, 7 * 512, 512)), "variable": (0, 400, 1200, 1600, 3000, 3500,
                                                                  5000)}

@@ -9,7 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import (
+
+from spikedeblur.io.video import open_video
+from tests.io.clips import (
     PATCHES,
     Clip,
     frames_of,
@@ -18,9 +20,7 @@ from clips import (
     patch_centres,
     patch_image,
 )
-from comparison import check
-
-from spikedeblur.io.video import open_video
+from tests.io.comparison import check
 
 VFR = (0, 400, 1200, 1600, 3000, 3500, 5000)
 TEN_BIT = {"codec": "libx265", "pix_fmt": "yuv420p10le"}

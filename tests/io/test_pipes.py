@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import Clip, frames_of, make_clip, packets_of
 
 import spikedeblur
 from spikedeblur.errors import InputError
 from spikedeblur.io.pipes import stored
+from tests.io.clips import Clip, frames_of, make_clip, packets_of
 
 PASS_ON = """
 import sys

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import av
 import pytest
-from clips import Clip, frames_of, make_clip, packets_of
 
 from spikedeblur.io.video import open_video
 from spikedeblur.output.sinks import VideoSinks
 from spikedeblur.slowmotion import SlowMotion
+from tests.io.clips import Clip, frames_of, make_clip, packets_of
 
 CLIP = {"audio": True, "subtitles": 1, "chapters": True}
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_run import outcome, run
 from torch import Tensor
 
 from spikedeblur.errors import InputError
 from spikedeblur.training.data.sampler import BatchPlan
 from spikedeblur.training.state import newest_state
+from tests.training.tiny_run import outcome, run
 
 SCRIPT = Path(__file__).with_name("tiny_run.py")
 ROOT = SCRIPT.parents[2]

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import NoiseClips, outcome, run, tiny_config
 from torch import Tensor
 
 from spikedeblur.errors import ConfigError, InputError, OutputError, SpikedeblurError, UsageError
 from spikedeblur.models.config import config_from_dict
 from spikedeblur.training.events import Event, StepDone
 from spikedeblur.training.state import newest_state, read_state, saved_states, write_state
+from tests.training.tiny_run import NoiseClips, outcome, run, tiny_config
 
 
 class BrokenClips(NoiseClips):

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pictures import write_png
-from tiny_run import NoiseClips, run
 from torch import Tensor
 
 from spikedeblur.models.checkpoint import load_model
@@ -18,6 +16,8 @@ from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.losses import charbonnier
 from spikedeblur.training.run import train
 from spikedeblur.training.synthesis.clips import Conditions
+from tests.training.pictures import write_png
+from tests.training.tiny_run import NoiseClips, run
 
 LOWERED_TO = 0.85  # of the loss of the blurry frames, which the network starts from
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 import torch
-from pictures import photo_folder
-from tiny_run import outcome, run
 
 from spikedeblur.machine import interruption
 from spikedeblur.models.config import load_config
 from spikedeblur.training.events import Event, Report, Saved, StepDone, Validated
 from spikedeblur.training.run import run_training
 from spikedeblur.training.state import saved_states
+from tests.training.pictures import photo_folder
+from tests.training.tiny_run import outcome, run
 
 SCRIPT = Path(__file__).with_name("tiny_run.py")
 ROOT = SCRIPT.parents[2]

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from pictures import photo_folder
-from tiny_run import NoiseClips, run, tiny_config
 
 from spikedeblur.errors import ConfigError, UsageError, WeightsError
 from spikedeblur.models.checkpoint import load_model, save_model
@@ -21,6 +19,8 @@ from spikedeblur.training.distributed import World
 from spikedeblur.training.events import Event, Record, Saved, StepDone, Validated
 from spikedeblur.training.run import run_training, start_from
 from spikedeblur.training.validation import Validator
+from tests.training.pictures import photo_folder
+from tests.training.tiny_run import NoiseClips, run, tiny_config
 
 
 def test_a_run_from_photos_leaves_its_files_and_reports(tmp_path: Path) -> None:

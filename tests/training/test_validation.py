@@ -9,12 +9,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_run import NoiseClips
 from torch import Tensor
 
 from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.distributed import World
 from spikedeblur.training.validation import Validator, frame_psnr, frame_ssim, shard
+from tests.training.tiny_run import NoiseClips
 
 
 @given(clips=st.integers(0, 20), processes=st.integers(1, 9))

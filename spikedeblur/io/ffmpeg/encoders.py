@@ -15,6 +15,7 @@ from spikedeblur.errors import UsageError
 from spikedeblur.io.colour import PixelLayout
 from spikedeblur.io.ffmpeg.encoder_files import refuse_files
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
+from spikedeblur.io.ffmpeg.logs import errors_said
 from spikedeblur.io.ffmpeg.scheduling import ordinary_priority
 from spikedeblur.io.video_info import VideoInfo
 
@@ -247,14 +248,10 @@ def open_encoder(context: CodecContext, choice: EncoderChoice) -> None:
     """Open the encoder now, so that values it refuses are errors before the first frame."""
     os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 has no other way to keep quiet
     context.options = choice.options
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.ERROR)
     try:
-        with av.logging.Capture() as logs, ordinary_priority():
+        with errors_said() as errors, ordinary_priority():
             context.open()
     except (av.FFmpegError, ValueError) as error:
-        said = "; ".join(" ".join(text.split()) for _, _, text in logs) or str(error)
+        said = "; ".join(" ".join(text.split()) for _, _, text in errors) or str(error)
         raise UsageError(f"the encoder {choice.codec} refuses these settings ({said}) - check "
                          "--crf, --preset, --pix-fmt and -e") from error
-    finally:
-        av.logging.set_level(level)

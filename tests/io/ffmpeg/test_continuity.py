@@ -8,11 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from clips import Clip, frames_of, make_clip, packets_of, pass_through
 
 from spikedeblur.io.ffmpeg.clock import rate_of
 from spikedeblur.io.ffmpeg.continuity import Continuity
 from spikedeblur.io.video import open_video
+from tests.io.clips import Clip, frames_of, make_clip, packets_of, pass_through
 
 
 @pytest.mark.parametrize("after", [".mp4", ".mkv"])

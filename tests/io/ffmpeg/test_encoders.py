@@ -11,12 +11,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import frames_of
 
 from spikedeblur.io.colour import PixelLayout
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings, choose_encoder
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from tests.io.clips import frames_of
 
 SIZE = (64, 96)  # rows, columns
 

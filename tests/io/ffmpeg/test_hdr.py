@@ -6,11 +6,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from clips import Clip, make_clip, pass_through
 
 from spikedeblur.io.ffmpeg import describe
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 from spikedeblur.io.video import open_video
+from tests.io.clips import Clip, make_clip, pass_through
 
 # A P3 display of 0.005 to 1000 cd/m2, in the units of H.265: 0.00002, and 0.0001 cd/m2.
 DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"

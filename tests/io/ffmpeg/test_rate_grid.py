@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import Clip, frames_of, make_clip
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spikedeblur.io.ffmpeg.rate_grid import RateGrid
+from tests.io.clips import Clip, frames_of, make_clip
 
 MS = Fraction(1, 1000)
 RATES = [Fraction(30), Fraction(60), Fraction(240), Fraction(30000, 1001), Fraction(24000, 1001)]

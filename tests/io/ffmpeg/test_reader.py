@@ -9,11 +9,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import Clip, frames_of, make_clip
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.ffmpeg.reader import VideoReader
 from spikedeblur.io.video import open_video
+from tests.io.clips import Clip, frames_of, make_clip
 
 LONG = tuple(range(0, 60 * 512, 512))
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import Clip, frames_of, make_clip, packets_of, pass_through
 
 from spikedeblur.errors import InputError
 from spikedeblur.io.ffmpeg.segments import SegmentWriter, delay_of, timed_packets
 from spikedeblur.io.video import create_video, open_video
+from tests.io.clips import Clip, frames_of, make_clip, packets_of, pass_through
 
 VARIABLE = tuple(int(at) for at in np.cumsum([1000, 512, 300, 900, 512, 40, 512, 700, 512, 100]))
 RECIPES = {

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import av
 import pytest
-from clips import Clip, make_clip, pass_through
 
 from spikedeblur.io.ffmpeg.side_data import side_data
 from spikedeblur.io.video import open_video
+from tests.io.clips import Clip, make_clip, pass_through
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 from av.subtitles.subtitle import SubtitleSet
-from clips import Clip, frames_of, make_clip, packets_of, pass_through
 
 from spikedeblur.io.images import write_image
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from tests.io.clips import Clip, frames_of, make_clip, packets_of, pass_through
 
 HEADER = b"""[Script Info]
 ScriptType: v4.00+

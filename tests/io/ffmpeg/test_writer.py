@@ -10,12 +10,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import Clip, frames_of, make_clip, packets_of, pass_through
 
 from spikedeblur.errors import OutputError, UsageError
 from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from tests.io.clips import Clip, frames_of, make_clip, packets_of, pass_through
 
 RATE = Fraction(25)
 
