@@ -17,15 +17,16 @@ from spikedeblur.models.pieces import by_pieces
 from spikedeblur.models.planes import moved, on_frame_plane, resize
 from spikedeblur.models.reading.evidence import Sightings, luminance
 from spikedeblur.models.reading.intervals import Charge
-from spikedeblur.models.reading.prior import SpikePrior, Told, relative_rates
+from spikedeblur.models.reading.prior import SpikePrior, Told, around, relative_rates
 from spikedeblur.models.reading.recentring import Recentring
 from spikedeblur.models.reading.registration import misplacement
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Of N exposures: changes of rate (N, K, *net_size), spikes (N, 1, h, w) and, with a prior,
-    what it tells (N, M, h, w) and what brings the frames to the target time, if they are not there.
+    """Of N exposures: changes of rate `around` the target (N, K, *net_size), spikes (N, 1, h, w)
+    and, with a prior, what it tells (N, M, h, w) and what brings the frames to the target time, if
+    they are not there.
     """
 
     rates: Tensor
@@ -51,7 +52,7 @@ def read(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_time_N: Tensor, *, size
         if shift_N2.any():
             way = -shift_N2[part, :, None, None]
             charge = charge.on(lambda planes: moved(planes, way).clamp(min=0))
-        rates = resize(relative_rates(charge.light()), net_size)
+        rates = resize(around(relative_rates(charge.light()), target_time_N[part]), net_size)
         count = charge.counts.sum(dim=1, keepdim=True)
         if prior is None:
             return rates, count
