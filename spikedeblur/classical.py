@@ -107,19 +107,28 @@ def _blended_ratio(frame: Floats, counts: Floats, target: float) -> tuple[Floats
     """
     import torch  # not needed for a window of one length
 
-    from spikedeblur.models import planes
+    from spikedeblur.models import photometry, planes
+    from spikedeblur.models.reading.evidence import Sightings
     from spikedeblur.models.reading.prior import sdm_ratio
+    from spikedeblur.models.reading.recentring import Recentring
 
-    ratio, recentring = sdm_ratio(*_as_network(counts, target))
-    log_ratio = planes.resize(ratio.log(), frame.shape[:2], up="bicubic")
-    if recentring is not None:
+    charge, windows, time = _as_network(counts, target)
+    recounted: Tensor | float = 1.0
+    if target:
         pictures = torch.from_numpy(np.require(frame.transpose(2, 0, 1), np.float32, ["C", "W"]))
-        frame = recentring(pictures[None])[0].permute(1, 2, 0).numpy()
+        count = charge.counts.sum(dim=1)
+        light = photometry.luminance(pictures[None], count.shape[-2:])
+        exponent = Sightings.of(light, count[None]).exponent()
+        recentring = Recentring.of(charge.steadied(), time)
+        there, recounted = recentring.of_frames(pictures[None], exponent)
+        frame = there[0].permute(1, 2, 0).numpy()
+    log_ratio = planes.resize(sdm_ratio(charge, windows, time, recounted).log(), frame.shape[:2],
+                              up="bicubic")
     return frame, log_ratio.exp()[0, 0].numpy()
 
 
 def _as_network(counts: Floats, target: float) -> tuple[Charge, Tensor, Tensor]:
-    """Charge of one exposure, windows in bins and the target time (1,), as `models.prior` wants."""
+    """Charge of one exposure, windows in bins, target time (1,): what `models.reading` wants."""
     import torch
 
     from spikedeblur.models.reading.intervals import Charge

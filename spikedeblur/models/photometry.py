@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from spikedeblur.models.planes import resize
 
 GAMMA = 2.4
 # An integrate-and-fire count between two instants is off by the difference of two remainders,
@@ -31,6 +34,11 @@ def grey(rgb_N3hw: Tensor) -> Tensor:
     """Luma of sRGB frames with BT.709 weights: (N, 1, h, w)."""
     weights = torch.tensor([0.2126, 0.7152, 0.0722], device=rgb_N3hw.device, dtype=rgb_N3hw.dtype)
     return (rgb_N3hw * weights[:, None, None]).sum(dim=1, keepdim=True)
+
+
+def luminance(rgb_N3HW: Tensor, size: Sequence[int]) -> Tensor:
+    """Linear luminance of frames sRGB in [0, 1], on a plane that divides theirs: (N, 1, *size)."""
+    return resize(grey(to_linear(rgb_N3HW)), size)
 
 
 def gaussian_taps(sigma: float) -> Tensor:

@@ -140,11 +140,7 @@ class VRTSpike(nn.Module):
         if voxels is not None and self.spikes is not None:
             reading = read(rgb, voxels, target_N, size=size, net_size=net_size,
                            coarsest=self.size_multiple, prior=self.prior)
-            counts, told, recentring = reading.counts, reading.told, reading.recentring
-            if recentring is not None:
-                blurry = rgb_N3HW
-                rgb_N3HW, = by_pieces(
-                    lambda piece: (recentring.of_frames(piece)(blurry[piece]),), number, padded)
+            rgb_N3HW, counts, told = reading.frames, reading.counts, reading.told
             changes = grey(resize(rgb_N3HW, net_size)) * reading.rates
             fuse = partial(self.spikes.fuse, self.spikes(changes.unflatten(0, (batch, frames))))
             del reading, changes

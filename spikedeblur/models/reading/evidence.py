@@ -9,7 +9,6 @@ Shape suffixes: B clips, T frames, K bins, N = B * T, h and w pixels of the spik
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,8 +19,6 @@ from spikedeblur.models.photometry import (
     COUNT_VARIANCE,
     NEIGHBOURHOOD,
     gaussian_blur,
-    grey,
-    to_linear,
 )
 from spikedeblur.models.planes import resize
 
@@ -33,11 +30,6 @@ FLAT_VARIANCE = 0.05  # of log luminance: tells little of the slope
 FIXED_PATTERN = 0.08  # relative spread of the gain of a sensor's pixels
 AVERAGED = 0.1  # what smoothing leaves of the variance of noise
 CLIP_TRUST = 0.01  # variance of log light below which a place is judged by the whole clip
-
-
-def luminance(rgb_N3HW: Tensor, size: Sequence[int]) -> Tensor:
-    """Linear luminance of frames sRGB in [0, 1], on a plane that divides theirs: (N, 1, *size)."""
-    return resize(grey(to_linear(rgb_N3HW)), size)
 
 
 @dataclass(frozen=True)
@@ -67,6 +59,10 @@ class Sightings:
         spread = x.square().sum(dim=1)
         return (x * y).sum(dim=1) / spread.clamp(min=1e-6), spread / number
 
+    def exponent(self) -> Tensor:
+        """Count rises with this power of luminance, between what encoded and linear do: (B,)."""
+        return self.slope()[0].clamp(ENCODED_SLOPE, LINEAR_SLOPE)
+
     def _centred(self, values_BThw: Tensor, number_B: Tensor) -> Tensor:
         clear, values = self.clear.flatten(1), values_BThw.flatten(1)
         return clear * (values - ((clear * values).sum(dim=1) / number_B)[:, None])
@@ -92,7 +88,7 @@ def doubt(seen: Sightings) -> Tensor:
     the difference holds the energy of both. What counting and a fixed pattern explain is taken
     off. A place without structure is judged by the rest of its clip.
     """
-    slope = seen.slope()[0].clamp(ENCODED_SLOPE, LINEAR_SLOPE)[:, None, None, None]
+    slope = seen.exponent()[:, None, None, None]
     pair = torch.stack([slope * seen.luminance, seen.count], dim=2).flatten(0, 1)
     noise = FIXED_PATTERN**2 + COUNT_VARIANCE * (-2 * seen.count).exp()
     clear, noise = (_halved(part.flatten(0, 1)[:, None]) for part in (seen.clear, noise))

@@ -25,7 +25,6 @@ from spikedeblur.models.photometry import NEIGHBOURHOOD, gaussian_blur
 from spikedeblur.models.planes import resize
 from spikedeblur.models.reading.evidence import Sightings, doubt, linearity
 from spikedeblur.models.reading.intervals import Charge, rates
-from spikedeblur.models.reading.recentring import Recentring
 
 # Spikes that every pixel is taken to have had at its mean rate: keeps ratios of dark pixels calm.
 PRIOR_SPIKES = 0.3
@@ -103,18 +102,15 @@ def blended_rate(steadied_NKhw: Tensor, counts_N1hw: Tensor, windows: Tensor,
     return total, blended_change(windowed - total, counts_N1hw, lengths)
 
 
-def sdm_ratio(charge: Charge, windows: Tensor,
-              target_time_N: Tensor) -> tuple[Tensor, Recentring | None]:
-    """Sharp over blurry (N, 1, h, w) by spikes alone, and what brings the blurry frame there.
+def sdm_ratio(charge: Charge, windows: Tensor, target_time_N: Tensor,
+              recounted: Tensor | float = 1.0) -> Tensor:
+    """Sharp over blurry (N, 1, h, w) by spikes alone.
 
-    The ratio is to the frame as recentred; None where all targets are the middle.
+    `recounted` is what recentring the blurry frame did to its counts (`Recentring.of_frames`).
     """
-    steadied = charge.steadied()
     count = charge.counts.sum(dim=1, keepdim=True)
-    total, change = blended_rate(steadied, count, windows, target_time_N)
-    recentring = Recentring.of(steadied, target_time_N) if target_time_N.any() else None
-    blurry = total if recentring is None else recentring(total)
-    return (total + change + PRIOR_SPIKES) / (blurry + PRIOR_SPIKES), recentring
+    total, change = blended_rate(charge.steadied(), count, windows, target_time_N)
+    return (total + change + PRIOR_SPIKES) / (total * recounted + PRIOR_SPIKES)
 
 
 @dataclass(frozen=True)
@@ -181,16 +177,16 @@ class SpikePrior(nn.Module):
             doubt(seen) if self.config.TELL_DOUBT else None,
         )
 
-    def forward(self, charge: Charge, target_time_N: Tensor) -> tuple[Tensor, Recentring | None]:
+    def forward(self, charge: Charge, target_time_N: Tensor,
+                recounted: Tensor | float = 1.0) -> Tensor:
         """Charge of N exposures, target times (N,) -> log ratios (N, M, h, w), clamped.
 
-        They are ratios to the blurry frame as `Recentring`, if any, brings it to the target.
+        `recounted` is what recentring the blurry frame did to its counts (`Recentring.of_frames`).
         """
-        ratio, recentring = sdm_ratio(charge, self.windows, target_time_N)
-        ratios, planes = [ratio], rates(charge.light(), self.windows, target_time_N)
-        if recentring is not None:
-            planes = torch.cat([planes[:, :-1], recentring(planes[:, -1:])], dim=1)
+        ratios = [sdm_ratio(charge, self.windows, target_time_N, recounted)]
+        planes = rates(charge.light(), self.windows, target_time_N)
+        planes = torch.cat([planes[:, :-1], planes[:, -1:] * recounted], dim=1)
         for sigma in self.smoothings:
             smooth = gaussian_blur(planes, sigma) if sigma else planes
             ratios.append((smooth[:, :-1] + PRIOR_SPIKES) / (smooth[:, -1:] + PRIOR_SPIKES))
-        return torch.cat(ratios, dim=1).log().clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO), recentring
+        return torch.cat(ratios, dim=1).log().clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)

@@ -13,9 +13,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from spikedeblur.models.photometry import luminance
 from spikedeblur.models.pieces import by_pieces
 from spikedeblur.models.planes import moved, on_frame_plane, resize
-from spikedeblur.models.reading.evidence import Sightings, luminance
+from spikedeblur.models.reading.evidence import Sightings
 from spikedeblur.models.reading.intervals import Charge
 from spikedeblur.models.reading.prior import SpikePrior, Told, around, relative_rates
 from spikedeblur.models.reading.recentring import Recentring
@@ -24,15 +25,14 @@ from spikedeblur.models.reading.registration import misplacement
 
 @dataclass(frozen=True)
 class Reading:
-    """Of N exposures: changes of rate `around` the target (N, K, *net_size), spikes (N, 1, h, w)
-    and, with a prior, what it tells (N, M, h, w) and what brings the frames to the target time, if
-    they are not there.
+    """Of N exposures: their frames as they stand at the target (N, 3, H, W), changes of rate
+    `around` it (N, K, *net_size), spikes (N, 1, h, w) and, with a prior, what it tells.
     """
 
+    frames: Tensor
     rates: Tensor
     counts: Tensor
     told: Told | None = None
-    recentring: Recentring | None = None
 
 
 def read(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_time_N: Tensor, *, size: tuple[int, int],
@@ -44,7 +44,6 @@ def read(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_time_N: Tensor, *, size
     clips, frames, _, height, width = rgb_BT3HW.shape
     place = partial(on_frame_plane, size=size, padded=(height, width), coarsest=coarsest)
     rgb, voxels = rgb_BT3HW.flatten(0, 1), voxels_BTKhw.flatten(0, 1)
-    off_middle = bool(target_time_N.any())
 
     def piece(part: slice) -> tuple[Tensor, ...]:
         # Before any resampling: neighbours' spikes do not fire together.
@@ -56,11 +55,11 @@ def read(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_time_N: Tensor, *, size
         count = charge.counts.sum(dim=1, keepdim=True)
         if prior is None:
             return rates, count
-        log_ratios, recentring = prior(charge, target_time_N[part])
-        if not off_middle:
-            return rates, count, log_ratios
-        recentring = recentring or Recentring.still(count)
-        return rates, count, log_ratios, recentring.way, recentring.trust
+        if not target_time_N.any():
+            return rates, count, prior(charge, target_time_N[part])
+        recentring = Recentring.of(charge.steadied(), target_time_N[part])
+        there, recounted = recentring.of_frames(rgb[part], exponent_N[part])
+        return rates, count, prior(charge, target_time_N[part], recounted), there
 
     with torch.autocast(rgb.device.type, enabled=False):
         total = place(voxels.sum(dim=1, keepdim=True).float())
@@ -69,9 +68,11 @@ def read(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_time_N: Tensor, *, size
         light, total = (each.view(clips, frames, *plane) for each in (light, total))
         rows, columns = (max(1, size[0] * plane[0] // height), max(1, size[1] * plane[1] // width))
         unpadded = Sightings.of(light[..., :rows, :columns], total[..., :rows, :columns])
-        shift_N2 = misplacement(unpadded).repeat_interleave(frames, dim=0)
+        shift_N2, exponent_N = (each.repeat_interleave(frames, dim=0)
+                                for each in (misplacement(unpadded), unpadded.exponent()))
         rates, counts, *rest = by_pieces(piece, len(rgb), (height, width))
         if prior is None:
-            return Reading(rates, counts)
-        told = prior.tell(Sightings.of(light, counts.view(light.shape)), rest[0])
-    return Reading(rates, counts, told, Recentring(*rest[1:]) if off_middle else None)
+            return Reading(rgb, rates, counts)
+        log_ratios, there = (*rest, rgb)[:2]
+        told = prior.tell(Sightings.of(light, counts.view(light.shape)), log_ratios)
+    return Reading(there, rates, counts, told)

@@ -4,9 +4,10 @@ A blurry frame shows everything about where it stood in the middle, so what is r
 best there and worse towards the ends, by as much as the frame itself is. Spikes do not blur: their
 motion, taken from how light changes where it has a slope (Lucas & Kanade, IJCAI 1981), tells where
 each pixel of the target instant stood in the middle. Where that motion carries the light of the
-middle to the target better than the mean of the exposure resembles it, the frame follows it.
+middle to the target better than it resembles it unmoved, the frame follows it.
 
-Shape suffixes: N exposures, K bins, C channels, h and w pixels of the spike plane.
+Shape suffixes: N exposures, K bins, C channels, H and W pixels of the frame, h and w of the spike
+plane.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spikedeblur.models.photometry import gaussian_blur
+from spikedeblur.models.photometry import gaussian_blur, luminance
 from spikedeblur.models.planes import moved, resize, slope
 from spikedeblur.models.reading.intervals import rates
 
@@ -27,8 +28,9 @@ FLATTEST = 1e-4  # squared slope of log light a bin, below which nothing is take
 SHORTEST = 3.0  # bins; the motion is that of so many, or of the way from target to middle
 FASTEST = 2.0  # spike pixels a bin
 COMPARED = 0.25  # of the exposure: light around the two instants
-AGREEMENT = 1.2  # spike pixels over which it is compared
+AGREEMENT = 0.8  # spike pixels over which it is compared
 NOISE = 0.05  # of light, in spikes squared, below which nothing is told
+DARKEST_LIGHT = 0.003  # linear, of 1: added where luminances are divided
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,10 @@ class Recentring:
         window = torch.tensor([COMPARED * bins], device=way.device)
         there, mean = rates(light_NKhw, window, target_time_N).split(1, dim=1)
         middle = rates(light_NKhw, window, torch.zeros_like(target_time_N))[:, :1]
-        misses = torch.cat([there - moved(middle, way), there - mean], dim=1)
-        followed, left = gaussian_blur(misses.square(), AGREEMENT).split(1, dim=1)
-        return cls(way, (1 - followed / (left + NOISE)).clamp(0, 1))
-
-    @classmethod
-    def still(cls, plane_N1hw: Tensor) -> Recentring:
-        """Nothing is brought anywhere, on planes of this size."""
-        return cls(plane_N1hw.new_zeros(plane_N1hw.shape).expand(-1, 2, -1, -1),
-                   plane_N1hw.new_zeros(plane_N1hw.shape))
+        misses = torch.cat([there - moved(middle, way), there - mean, there - middle], dim=1)
+        followed, *unmoved = gaussian_blur(misses.square(), AGREEMENT).split(1, dim=1)
+        left = torch.maximum(*unmoved)
+        return cls(way, ((left - followed - NOISE) / (left + NOISE)).clamp(0, 1))
 
     def __call__(self, planes_NChw: Tensor) -> Tensor:
         """Planes of the middle, on any plane of the same field, as they stand at the target."""
@@ -68,9 +65,17 @@ class Recentring:
         there = moved(planes_NChw, scale * resize(self.way, size))
         return torch.lerp(planes_NChw, there, resize(self.trust, size)).clamp(min=0)
 
-    def of_frames(self, frames: slice) -> Recentring:
-        """That of some of the exposures."""
-        return Recentring(self.way[frames], self.trust[frames])
+    def of_frames(self, rgb_N3HW: Tensor, slope_N: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames sRGB in [0, 1] as they stand at the target, and what that does to their counts.
+
+        The counts of the frames as they are now, over those of before: (N, 1, h, w). A count is a
+        power of luminance, `slope` its exponent (`Sightings.exponent`). To carry the counts
+        themselves would misplace their borders by what a coarse plane cannot tell.
+        """
+        plane = self.trust.shape[-2:]
+        there = self(rgb_N3HW)
+        before, now = (luminance(rgb, plane) + DARKEST_LIGHT for rgb in (rgb_N3HW, there))
+        return there, (now / before) ** slope_N[:, None, None, None]
 
 
 def motion(light_NKhw: Tensor, time_N: Tensor, reach_N: Tensor) -> Tensor:

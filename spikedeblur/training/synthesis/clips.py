@@ -60,8 +60,8 @@ class Conditions:
     """Spread of the video's noise at light 0.2, in linear light."""
     compressed: float = 0.2
     """Share of clips with the losses of a video codec."""
-    centred: float = 0.45
-    """Share of clips whose target is the middle of the exposure; else anywhere in it."""
+    centred: float = 0.35
+    """Share of clips whose target is the middle of the exposure; others as `random_target` draws."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def random_clip(photos: PhotoLibrary, rng: np.random.Generator, *, size: tuple[i
                          starts=starts, stops=stops, blur_px=conditions.blur_px,
                          still=conditions.still, objects=conditions.objects,
                          scales=conditions.photo_scale, tone=tone)
-    target = 0.0 if rng.random() < conditions.centred else float(rng.uniform(-0.5, 0.5))
+    target = 0.0 if rng.random() < conditions.centred else random_target(rng)
     off = bool(rng.random() < conditions.misaligned)
     plane = random_plane(rng, size, ratio, off)
     exposures = [expose(scene, start, stop, start + (0.5 + target) * (stop - start),
@@ -125,6 +125,11 @@ def random_clip(photos: PhotoLibrary, rng: np.random.Generator, *, size: tuple[i
                 clean=encoded(mean, tone.gamma_space), sharp=encoded(instant, tone.gamma_space),
                 voxels=clip_voxels(rng, exposures, length, bins, off, conditions),
                 target_time=target)
+
+
+def random_target(rng: np.random.Generator) -> float:
+    """An instant of the exposure, in exposures from its middle: likelier the further off it is."""
+    return float(0.5 * np.sqrt(rng.random()) * rng.choice([-1, 1]))
 
 
 def random_plane(rng: np.random.Generator, size: tuple[int, int], ratio: float,

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from spikedeblur.models.photometry import gaussian_blur, to_srgb
-from spikedeblur.models.reading.evidence import Sightings, doubt, linearity, luminance
+from spikedeblur.models.photometry import gaussian_blur, luminance, to_srgb
+from spikedeblur.models.reading.evidence import Sightings, doubt, linearity
 
 
 def scene(seed: int, height: int = 48, width: int = 64) -> torch.Tensor:

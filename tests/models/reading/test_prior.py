@@ -39,7 +39,7 @@ def test_a_pixel_lit_at_the_target_only_is_brighter_by_the_window():
     counts = torch.zeros(1, 32, 4, 4)
     counts[:, 15:17] = 4000
     prior = SpikePrior(PriorConfig(WINDOWS=(2, 8, 32), SMOOTHINGS=(0,)))
-    ratios = prior(Charge.of(counts), torch.zeros(1))[0][:, 1:]
+    ratios = prior(Charge.of(counts), torch.zeros(1))[:, 1:]
     expected = torch.tensor([2.5, float(np.log(4.0)), 0.0])  # log 16 is beyond the clamp of 2.5
     torch.testing.assert_close(ratios[0, :, 0, 0], expected, atol=1e-3, rtol=0)
 
@@ -48,7 +48,7 @@ def test_steady_light_gives_ratio_one_at_any_gain():
     prior = SpikePrior(PriorConfig(WINDOWS=(1, 4, 16), SMOOTHINGS=(0, 1)))
     for level in (0.5, 3.0, 40.0):
         pattern = level * (1 + 0.05 * torch.rand(1, 1, 6, 6)).expand(1, 32, 6, 6)
-        assert prior(Charge.of(pattern), torch.tensor([0.2]))[0].abs().max() < 1e-3
+        assert prior(Charge.of(pattern), torch.tensor([0.2])).abs().max() < 1e-3
 
 
 @given(later=st.integers(-16, 16), nearby=st.floats(-0.4, 0.4))
@@ -64,14 +64,14 @@ def test_gain_of_the_sensor_cancels():
     """Many spikes or four times fewer (a threshold four times higher): the same light is read."""
     counts = 400 * (0.5 + torch.rand(1, 32, 6, 6))
     prior = SpikePrior(PriorConfig(SMOOTHINGS=(0, 1)))
-    for read in (relative_rates, lambda c: prior(Charge.of(c), torch.zeros(1))[0]):
+    for read in (relative_rates, lambda c: prior(Charge.of(c), torch.zeros(1))):
         torch.testing.assert_close(read(counts), read(counts / 4), atol=0.01, rtol=0.01)
 
 
 def test_no_spikes_say_nothing():
     nothing = torch.zeros(2, 32, 3, 3)
     assert relative_rates(nothing).abs().max() == 0
-    assert SpikePrior(PriorConfig())(Charge.of(nothing), torch.zeros(2))[0].abs().max() == 0
+    assert SpikePrior(PriorConfig())(Charge.of(nothing), torch.zeros(2)).abs().max() == 0
 
 
 def test_blend_weighs_windows_by_their_expected_error():

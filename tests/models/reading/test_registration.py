@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikedeblur.models.photometry import to_srgb
+from spikedeblur.models.photometry import luminance, to_srgb
 from spikedeblur.models.planes import moved
-from spikedeblur.models.reading.evidence import Sightings, luminance
+from spikedeblur.models.reading.evidence import Sightings
 from spikedeblur.models.reading.registration import misplacement
 
 FRAMES, SIZE = 3, (48, 64)
