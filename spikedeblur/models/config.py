@@ -158,6 +158,7 @@ class TrainConfig(Section):
 
 
 class LossConfig(Section):
+    KIND: Literal["charbonnier", "psnr"] = "charbonnier"
     CHARBONNIER_EPS: Annotated[float, Field(gt=0)] = 1e-3
     PERCEPTUAL_WEIGHT: Annotated[float, Field(ge=0)] = 0.0
     PERCEPTUAL_WEIGHTS_FILE: str | None = None

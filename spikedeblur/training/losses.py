@@ -1,4 +1,6 @@
-"""What training makes small: Charbonnier, and a perceptual term when the user has VGG weights."""
+"""What training makes small: Charbonnier or the PSNR's error, and, when the user has VGG weights, a
+perceptual term.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,22 @@ def charbonnier(restored: Tensor, sharp: Tensor, epsilon: float) -> Tensor:
     return torch.sqrt(difference.square() + epsilon**2).mean()
 
 
+def log_error(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Return a tenth of the mean over clips (B, ...) of log(mean squared error + 1e-4).
+
+    Falling by 0.023 is a gain of 1 dB in every clip. Above 40 dB little more is to be had, or
+    still scenes would outweigh all others.
+    """
+    squared = (restored.float() - sharp.float()).square()
+    return (squared.flatten(1).mean(dim=1) + 1e-4).log().mean() / 10
+
+
 class RestorationLoss(nn.Module):
-    """Charbonnier plus `PERCEPTUAL_WEIGHT` times the VGG distance of restored and sharp frames."""
+    """`KIND` plus `PERCEPTUAL_WEIGHT` times the VGG distance of restored and sharp frames."""
 
     def __init__(self, settings: LossConfig) -> None:
         super().__init__()
-        self.epsilon = settings.CHARBONNIER_EPS
+        self.kind, self.epsilon = settings.KIND, settings.CHARBONNIER_EPS
         self.perceptual_weight = settings.PERCEPTUAL_WEIGHT
         self.perceptual: PerceptualDistance | None = None
         if self.perceptual_weight > 0:
@@ -38,7 +50,10 @@ class RestorationLoss(nn.Module):
 
     def forward(self, restored: Tensor, sharp: Tensor) -> Tensor:
         """Compare two videos (B, T, 3, H, W) in [0, 1]; returns a scalar."""
-        loss = charbonnier(restored, sharp, self.epsilon)
+        if self.kind == "psnr":
+            loss = log_error(restored, sharp)
+        else:
+            loss = charbonnier(restored, sharp, self.epsilon)
         if self.perceptual is not None:
             distance = self.perceptual(restored.flatten(0, 1).float(), sharp.flatten(0, 1).float())
             loss = loss + self.perceptual_weight * distance

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
+from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from spikedeblur.errors import ConfigError, WeightsError
 from spikedeblur.models.config import LossConfig
@@ -32,6 +33,23 @@ def test_charbonnier_of_half_precision_is_taken_in_single() -> None:
     loss = charbonnier(restored, torch.full((4,), 0.5005), 1e-4)
     assert loss.dtype == torch.float32
     assert float(loss) == pytest.approx(5.1e-4, rel=0.01)
+
+
+def test_a_decibel_in_any_clip_counts_alike() -> None:
+    """Two clips, of which the one or the other is a decibel better; torchmetrics says which."""
+    sharp = torch.rand(2, 3, 3, 20, 20, generator=torch.Generator().manual_seed(1))
+    errors = torch.tensor([0.2, 0.1])[:, None, None, None, None]
+    loss = RestorationLoss(LossConfig(KIND="psnr"))
+    plain = float(loss(sharp + errors, sharp))
+    for clip in (0, 1):
+        better = errors.clone()
+        better[clip] *= 10 ** (-1 / 20)
+        pictures = sharp[clip], sharp[clip] + errors[clip], sharp[clip] + better[clip]
+        before, after = (float(peak_signal_noise_ratio(each, pictures[0], data_range=1.0))
+                         for each in pictures[1:])
+        assert after - before == pytest.approx(1, abs=1e-3)
+        gain = plain - float(loss(sharp + better, sharp))
+        assert gain == pytest.approx(0.023 / 2, rel=0.02)
 
 
 def test_a_perceptual_weight_without_a_file_is_refused() -> None:

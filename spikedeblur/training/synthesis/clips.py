@@ -61,7 +61,7 @@ class Conditions:
     compressed: float = 0.2
     """Share of clips with the losses of a video codec."""
     centred: float = 0.35
-    """Share of clips whose target is the middle of the exposure; others as `random_target` draws."""
+    """Share of clips whose target is the middle of the exposure; else as `random_target` draws."""
 
 
 @dataclass(frozen=True)
