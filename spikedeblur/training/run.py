@@ -71,6 +71,7 @@ def train(config: Config, sources: Sources, *, output: Path, resume: bool = Fals
                 find_state(trainer)
             prepare(trainer, world)
             trainer.run()
+            del trainer  # with its hold on the process group, whose end would else wait for itself
 
 
 @contextmanager
