@@ -119,8 +119,9 @@ def _blended_ratio(frame: Floats, counts: Floats, target: float) -> tuple[Floats
         count = charge.counts.sum(dim=1)
         light = photometry.luminance(pictures[None], count.shape[-2:])
         exponent = Sightings.of(light, count[None]).exponent()
-        recentring = Recentring.of(charge.steadied(), time)
-        there, recounted = recentring.of_frames(pictures[None], exponent)
+        recentred = Recentring.of(charge.steadied(), time).of_frames(pictures[None], exponent)
+        there = recentred.frames()
+        recounted = recentred.recounted(there, pictures[None])
         frame = there[0].permute(1, 2, 0).numpy()
     log_ratio = planes.resize(sdm_ratio(charge, windows, time, recounted).log(), frame.shape[:2],
                               up="bicubic")

@@ -79,6 +79,7 @@ class PriorConfig(Section):
                           Field(max_length=64)] = (0.0, 0.7, 1.5)  # sigma, spike pixels
     TELL_ENCODING: bool = False  # whether light was added linearly or encoded, told from the clip
     TELL_DOUBT: bool = False  # where the spikes are not of the frame's scene; it stays blurry there
+    TELL_MOTION: bool = False  # what following the spikes' motion did, for the head to judge anew
 
 
 class VRTConfig(Section):

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from spikedeblur.models.photometry import to_linear, to_srgb
-from spikedeblur.models.reading.prior import MAX_LOG_RATIO, Told
+from spikedeblur.models.reading.prior import MAX_LOG_RATIO
+from spikedeblur.models.reading.reading import Reading
 
 
 class CandidateHead(nn.Module):
@@ -17,8 +18,9 @@ class CandidateHead(nn.Module):
     multiplies the blurry frame in linear light and, since published sets averaged gamma-encoded
     frames, in gamma-encoded values too, a gate mixing the two; a residual in RGB carries what grey
     spikes cannot tell. It starts as the blended candidate, SDM that needs no training: the
-    weights of its convolution are zero, its bias is for the first candidate. Where the spikes are
-    doubtful the frame stays blurry, whatever was learnt.
+    weights of its convolution are zero, its bias is for the first candidate. With `rejudges` it
+    also has the last word on how far a frame follows the spikes' motion to an instant off the
+    middle. Where the spikes are doubtful the frame stays blurry and unmoved, whatever was learnt.
     """
 
     BLEND_BIAS = 5.0
@@ -26,10 +28,11 @@ class CandidateHead(nn.Module):
     LINEARITY_GAIN = 4.0
     DOUBTFUL = (0.6, 0.9)  # where the sharp frame begins to give way, and where it is gone
 
-    def __init__(self, channels: int, candidates: int, stem: int) -> None:
+    def __init__(self, channels: int, candidates: int, stem: int, rejudges: bool = False) -> None:
         super().__init__()
-        self.candidates = candidates
-        outputs = candidates + 1 + 1 + 1 + 3
+        self.rejudges = rejudges
+        self.sizes = [candidates + 1, 1, 1, 3, int(rejudges)]
+        outputs = sum(self.sizes)
         self.conv = nn.Conv2d(channels, outputs * stem**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(stem)
         nn.init.zeros_(self.conv.weight)
@@ -40,21 +43,26 @@ class CandidateHead(nn.Module):
             assert self.conv.bias is not None
             self.conv.bias.copy_(bias.repeat_interleave(stem**2))
 
-    def forward(self, features_NChw: Tensor, blurry_N3HW: Tensor, told: Told) -> Tensor:
+    def forward(self, features_NChw: Tensor, reading: Reading) -> Tensor:
         """The sharp frames (N, 3, H, W), not clamped; what is told may lie on a coarser plane."""
-        told = told.on_plane(blurry_N3HW.shape[-2:])
+        blurry, recentred = reading.frames, reading.recentred
+        assert reading.told is not None
+        told = reading.told.on_plane(blurry.shape[-2:])
         outputs = self.shuffle(self.conv(features_NChw)).float()
-        sizes = [self.candidates + 1, 1, 1, 3]
-        logits, factor, gate, residual = outputs.split(sizes, dim=1)
+        logits, factor, gate, residual, more_trust = outputs.split(self.sizes, dim=1)
         if told.linearity is not None:
             gate = gate + self.LINEARITY_GAIN * told.linearity[:, None, None, None]
         weights = logits.softmax(dim=1)
         ratio = (weights[:, :-1] * told.log_ratios.exp()).sum(dim=1, keepdim=True) + weights[:, -1:]
         ratio = ratio * factor.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp()
-        in_linear = to_srgb(to_linear(blurry_N3HW) * ratio)
-        in_gamma = blurry_N3HW * ratio
+        if self.rejudges and recentred is not None:
+            blurry, recounted = recentred.reconsidered(more_trust)
+            ratio = ratio * recounted
+        in_linear = to_srgb(to_linear(blurry) * ratio)
+        in_gamma = blurry * ratio
         sharp = torch.lerp(in_gamma, in_linear, gate.sigmoid()) + residual
         if told.doubt is None:
             return sharp
         begins, ends = self.DOUBTFUL
-        return torch.lerp(sharp, blurry_N3HW, ((told.doubt - begins) / (ends - begins)).clamp(0, 1))
+        as_it_was = blurry if recentred is None else recentred.unmoved
+        return torch.lerp(sharp, as_it_was, ((told.doubt - begins) / (ends - begins)).clamp(0, 1))

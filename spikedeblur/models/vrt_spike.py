@@ -26,8 +26,9 @@ from spikedeblur.models.head import CandidateHead
 from spikedeblur.models.photometry import GAMMA, grey
 from spikedeblur.models.pieces import by_pieces
 from spikedeblur.models.planes import pad_bottom_right, resize
-from spikedeblur.models.reading.prior import SpikePrior, Told, log_count
-from spikedeblur.models.reading.reading import read
+from spikedeblur.models.reading.prior import SpikePrior, log_count
+from spikedeblur.models.reading.reading import Reading, read
+from spikedeblur.models.reading.recentring import Recentred
 from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT
@@ -98,12 +99,15 @@ class VRTSpike(nn.Module):
         model, self.stem = config.MODEL, config.MODEL.STEM
         self.spikes = SpikeBranch(model, config.DATA.K) if model.USE_SPIKE else None
         self.prior = SpikePrior(model.PRIOR) if model.PRIOR else None
+        self.tells_motion = self.prior is not None and self.prior.config.TELL_MOTION
         channels = 3 * self.stem**2 + (1 if model.TARGET_TIME else 0)
         if self.prior is None:
             self.head = None
         else:
             channels += self.prior.candidates * self.stem**2 + 1 + self.prior.clues
-            self.head = CandidateHead(model.VRT.EMBED_DIMS[0], self.prior.candidates, self.stem)
+            channels += 2 * self.stem**2 + 1 if self.tells_motion else 0
+            self.head = CandidateHead(model.VRT.EMBED_DIMS[0], self.prior.candidates, self.stem,
+                                      rejudges=self.tells_motion)
         self.vrt = build_vrt(model.VRT, channels, 3 * self.stem**2)
         if self.head is not None:
             self.vrt.conv_last = nn.Identity()  # type: ignore[assignment]  # the head is in its place
@@ -133,51 +137,58 @@ class VRTSpike(nn.Module):
     ) -> Tensor:
         """The network on sizes it divides: rgb (B, T, 3, H, W), of which `size` is not padding."""
         batch, frames = rgb.shape[:2]
-        rgb_N3HW, target_N = rgb.flatten(0, 1), repeat(target_B, "b -> (b t)", t=frames)
+        reading, fuse = Reading(rgb.flatten(0, 1)), None
+        target_N = repeat(target_B, "b -> (b t)", t=frames)
         padded, number = (rgb.shape[-2], rgb.shape[-1]), batch * frames
         net_size = (padded[0] // self.stem, padded[1] // self.stem)
-        fuse, counts, told = None, None, None
         if voxels is not None and self.spikes is not None:
-            reading = read(rgb, voxels, target_N, size=size, net_size=net_size,
-                           coarsest=self.size_multiple, prior=self.prior)
-            rgb_N3HW, counts, told = reading.frames, reading.counts, reading.told
-            changes = grey(resize(rgb_N3HW, net_size)) * reading.rates
+            reading, rates = read(rgb, voxels, target_N, size=size, net_size=net_size,
+                                  coarsest=self.size_multiple, prior=self.prior)
+            changes = grey(resize(reading.frames, net_size)) * rates
             fuse = partial(self.spikes.fuse, self.spikes(changes.unflatten(0, (batch, frames))))
-            del reading, changes
+            del rates, changes
 
         def inputs(piece: slice) -> tuple[Tensor]:
-            count = None if counts is None else counts[piece]
-            return (self._inputs(rgb_N3HW[piece], target_N[piece], count, told and told.of(piece)),)
+            return (self._inputs(reading.of(piece), target_N[piece]),)
 
-        guide = resize(rgb_N3HW, net_size).unflatten(0, (batch, frames))
+        guide = resize(reading.frames, net_size).unflatten(0, (batch, frames))
         features_BThwC = self.vrt.features(
             by_pieces(inputs, number, padded)[0].unflatten(0, (batch, frames)), fuse, guide)
-        if self.head is None or told is None:
+        if self.head is None or reading.told is None:
             residual = self.vrt.conv_last(features_BThwC.permute(0, 4, 1, 2, 3)).transpose(1, 2)
             return functional.pixel_shuffle(residual, self.stem) + rgb
         features_NChw = rearrange(features_BThwC, "b t h w c -> (b t) c h w")
         head = self.head
 
         def sharp(piece: slice) -> tuple[Tensor]:
-            return (head(features_NChw[piece], rgb_N3HW[piece], told.of(piece)),)
+            return (head(features_NChw[piece], reading.of(piece)),)
 
         return by_pieces(sharp, number, padded)[0].unflatten(0, (batch, frames))
 
-    def _inputs(
-        self, rgb_N3HW: Tensor, target_N: Tensor, counts_N1hw: Tensor | None, told: Told | None
-    ) -> Tensor:
+    def _inputs(self, reading: Reading, target_N: Tensor) -> Tensor:
         """What VRT is given of each frame: (N, C, H/f, W/f)."""
-        inputs = [functional.pixel_unshuffle(rgb_N3HW, self.stem)]
+        frames, told = reading.frames, reading.told
+        inputs = [functional.pixel_unshuffle(frames, self.stem)]
         net_size = inputs[0].shape[-2:]
         if self.config.MODEL.TARGET_TIME:
-            inputs.append(target_N.to(rgb_N3HW)[:, None, None, None].expand(-1, 1, *net_size))
-        if counts_N1hw is not None and told is not None:
-            told = told.on_plane(rgb_N3HW.shape[-2:])
-            change = grey(rgb_N3HW) * ((told.log_ratios / GAMMA).exp() - 1)
+            inputs.append(target_N.to(frames)[:, None, None, None].expand(-1, 1, *net_size))
+        if reading.counts is not None and told is not None:
+            told = told.on_plane(frames.shape[-2:])
+            change = grey(frames) * ((told.log_ratios / GAMMA).exp() - 1)
             inputs.append(functional.pixel_unshuffle(change, self.stem))
-            inputs.append(resize(log_count(counts_N1hw), net_size))
+            inputs.append(resize(log_count(reading.counts), net_size))
             inputs += told.clues(net_size)
+        if self.tells_motion:
+            inputs.append(self._motion(reading.recentred, like=inputs[0]))
         return torch.cat(inputs, dim=1)
+
+    def _motion(self, recentred: Recentred | None, like: Tensor) -> Tensor:
+        """What following the motion did to frames; in the middle, where none was followed, 0."""
+        number, _, *net_size = like.shape
+        if recentred is None:
+            return like.new_zeros(number, 2 * self.stem**2 + 1, *net_size)
+        alternatives = functional.pixel_unshuffle(recentred.alternatives(), self.stem)
+        return torch.cat([alternatives, resize(recentred.trust, net_size)], dim=1)
 
     def _padded_size(self, height: int, width: int) -> tuple[int, int]:
         multiple, least = self.size_multiple, self.vrt.min_size

@@ -19,25 +19,37 @@ from spikedeblur.models.planes import moved, on_frame_plane, resize
 from spikedeblur.models.reading.evidence import Sightings
 from spikedeblur.models.reading.intervals import Charge
 from spikedeblur.models.reading.prior import SpikePrior, Told, around, relative_rates
-from spikedeblur.models.reading.recentring import Recentring
+from spikedeblur.models.reading.recentring import Recentred, Recentring
 from spikedeblur.models.reading.registration import misplacement
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Of N exposures: their frames as they stand at the target (N, 3, H, W), changes of rate
-    `around` it (N, K, *net_size), spikes (N, 1, h, w) and, with a prior, what it tells.
+    """Of N exposures: their frames as they stand at the target (N, 3, H, W) and spikes
+    (N, 1, h, w), None without any; with a prior, what it tells, and how the frames were brought to
+    a target off the middle.
     """
 
     frames: Tensor
-    rates: Tensor
-    counts: Tensor
+    counts: Tensor | None = None
     told: Told | None = None
+    recentred: Recentred | None = None
+
+    def of(self, frames: slice) -> Reading:
+        """Of some of the frames."""
+        return Reading(self.frames[frames],
+                       None if self.counts is None else self.counts[frames],
+                       None if self.told is None else self.told.of(frames),
+                       None if self.recentred is None else self.recentred.of(frames))
 
 
-def read(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_time_N: Tensor, *, size: tuple[int, int],
-         net_size: Sequence[int], coarsest: int, prior: SpikePrior | None) -> Reading:
+def read(
+    rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_time_N: Tensor, *, size: tuple[int, int],
+    net_size: Sequence[int], coarsest: int, prior: SpikePrior | None,
+) -> tuple[Reading, Tensor]:
     """Read the spikes of padded frames sRGB in [0, 1], of which `size` (H, W) is not padding.
+
+    Returns, beside the reading, changes of rate `around` the target (N, K, *net_size).
 
     `net_size` (H/f, W/f) is the network's plane, `coarsest` what it divides frames by.
     """
@@ -58,8 +70,10 @@ def read(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_time_N: Tensor, *, size
         if not target_time_N.any():
             return rates, count, prior(charge, target_time_N[part])
         recentring = Recentring.of(charge.steadied(), target_time_N[part])
-        there, recounted = recentring.of_frames(rgb[part], exponent_N[part])
-        return rates, count, prior(charge, target_time_N[part], recounted), there
+        recentred = recentring.of_frames(rgb[part], exponent_N[part])
+        there = recentred.frames()
+        log_ratios = prior(charge, target_time_N[part], recentred.recounted(there, rgb[part]))
+        return rates, count, log_ratios, there, recentred.followed, recentred.trust
 
     with torch.autocast(rgb.device.type, enabled=False):
         total = place(voxels.sum(dim=1, keepdim=True).float())
@@ -72,7 +86,10 @@ def read(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_time_N: Tensor, *, size
                                 for each in (misplacement(unpadded), unpadded.exponent()))
         rates, counts, *rest = by_pieces(piece, len(rgb), (height, width))
         if prior is None:
-            return Reading(rgb, rates, counts)
-        log_ratios, there = (*rest, rgb)[:2]
+            return Reading(rgb, counts), rates
+        log_ratios, *moved_planes = rest
         told = prior.tell(Sightings.of(light, counts.view(light.shape)), log_ratios)
-    return Reading(there, rates, counts, told)
+    if not moved_planes:
+        return Reading(rgb, counts, told), rates
+    there, followed, trust = moved_planes
+    return Reading(there, counts, told, Recentred(rgb, followed, trust, exponent_N)), rates

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spikedeblur.models.photometry import gaussian_blur, luminance
+from spikedeblur.models.photometry import gaussian_blur, grey, luminance
 from spikedeblur.models.planes import moved, resize, slope
 from spikedeblur.models.reading.intervals import rates
 
@@ -30,6 +30,7 @@ FASTEST = 2.0  # spike pixels a bin
 COMPARED = 0.25  # of the exposure: light around the two instants
 AGREEMENT = 0.8  # spike pixels over which it is compared
 NOISE = 0.05  # of light, in spikes squared, below which nothing is told
+LEAST_TRUST = 0.01  # and the most is 1 less that, where trust is reconsidered
 DARKEST_LIGHT = 0.003  # linear, of 1: added where luminances are divided
 
 
@@ -59,23 +60,74 @@ class Recentring:
 
     def __call__(self, planes_NChw: Tensor) -> Tensor:
         """Planes of the middle, on any plane of the same field, as they stand at the target."""
+        return between(planes_NChw, self._followed(planes_NChw), self.trust)
+
+    def _followed(self, planes_NChw: Tensor) -> Tensor:
         size = planes_NChw.shape[-2:]
         rows, columns = (n / m for n, m in zip(size, self.way.shape[-2:], strict=True))
         scale = torch.tensor([columns, rows], device=self.way.device)[:, None, None]
-        there = moved(planes_NChw, scale * resize(self.way, size))
-        return torch.lerp(planes_NChw, there, resize(self.trust, size)).clamp(min=0)
+        return moved(planes_NChw, scale * resize(self.way, size))
 
-    def of_frames(self, rgb_N3HW: Tensor, slope_N: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames sRGB in [0, 1] as they stand at the target, and what that does to their counts.
+    def of_frames(self, rgb_N3HW: Tensor, exponent_N: Tensor) -> Recentred:
+        """Frames sRGB in [0, 1] brought to the target.
 
-        The counts of the frames as they are now, over those of before: (N, 1, h, w). A count is a
-        power of luminance, `slope` its exponent (`Sightings.exponent`). To carry the counts
-        themselves would misplace their borders by what a coarse plane cannot tell.
+        A count is a power of luminance, `exponent_N` its exponent (`Sightings.exponent`).
+        """
+        return Recentred(rgb_N3HW, self._followed(rgb_N3HW), self.trust, exponent_N)
+
+
+@dataclass(frozen=True)
+class Recentred:
+    """Frames sRGB in [0, 1] between where they stood in the middle and where motion carries them.
+
+    `unmoved` and `followed` (N, 3, H, W); `trust` (N, 1, h, w) in the latter; `exponent` (N,).
+    """
+
+    unmoved: Tensor
+    followed: Tensor
+    trust: Tensor
+    exponent: Tensor
+
+    def of(self, frames: slice) -> Recentred:
+        """Some of the frames."""
+        return Recentred(self.unmoved[frames], self.followed[frames], self.trust[frames],
+                         self.exponent[frames])
+
+    def frames(self) -> Tensor:
+        """The frames as they stand at the target, as far as the motion is trusted: (N, 3, H, W)."""
+        return between(self.unmoved, self.followed, self.trust)
+
+    def recounted(self, now_N3HW: Tensor, before_N3HW: Tensor) -> Tensor:
+        """The counts of frames as they are now over those of before: (N, 1, h, w).
+
+        To carry the counts themselves would misplace their borders by what a coarse plane cannot
+        tell.
         """
         plane = self.trust.shape[-2:]
-        there = self(rgb_N3HW)
-        before, now = (luminance(rgb, plane) + DARKEST_LIGHT for rgb in (rgb_N3HW, there))
-        return there, (now / before) ** slope_N[:, None, None, None]
+        now, before = (luminance(rgb, plane) + DARKEST_LIGHT for rgb in (now_N3HW, before_N3HW))
+        return (now / before) ** self.exponent[:, None, None, None]
+
+    def alternatives(self) -> Tensor:
+        """How much brighter either end of the trust is than the frames: (N, 2, H, W)."""
+        frames = grey(self.frames())
+        return torch.cat([grey(self.unmoved) - frames, grey(self.followed) - frames], dim=1)
+
+    def reconsidered(self, more_trust_N1HW: Tensor) -> tuple[Tensor, Tensor]:
+        """The frames under another trust, and what becomes of a ratio that was to multiply them.
+
+        `more_trust_N1HW` is added to the trust's logit. Returns (N, 3, H, W) and a factor
+        (N, 1, H, W) for ratios sharp / blurry of `frames()`.
+        """
+        size = self.unmoved.shape[-2:]
+        trust = (resize(self.trust, size).logit(LEAST_TRUST) + more_trust_N1HW).sigmoid()
+        now = between(self.unmoved, self.followed, trust)
+        return now, resize(self.recounted(self.frames(), now), size)
+
+
+def between(unmoved_NChw: Tensor, followed_NChw: Tensor, trust_N1hw: Tensor) -> Tensor:
+    """Planes >= 0 as far on the way from the first to the second as the trust in the second."""
+    trust = resize(trust_N1hw, unmoved_NChw.shape[-2:])
+    return torch.lerp(unmoved_NChw, followed_NChw, trust).clamp(min=0)
 
 
 def motion(light_NKhw: Tensor, time_N: Tensor, reach_N: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikedeblur.models.photometry import to_srgb
-from spikedeblur.models.reading.recentring import Recentring, motion
+from spikedeblur.models.planes import resize
+from spikedeblur.models.reading.recentring import Recentred, Recentring, motion
 
 BINS, SIZE = 32, (40, 56)
 
@@ -69,7 +70,26 @@ def test_counts_follow_the_frame(x, y, exponent):
     coarse = light(torch.zeros(1), (0, 0))[:, None] / 5
     frame = to_srgb(coarse.repeat_interleave(2, -1).repeat_interleave(2, -2)).expand(-1, 3, -1, -1)
     recentring = Recentring(way, torch.ones(1, 1, *SIZE))
-    there, recounted = recentring.of_frames(frame, torch.tensor([exponent]))
+    recentred = recentring.of_frames(frame, torch.tensor([exponent]))
+    there = recentred.frames()
     torch.testing.assert_close(there, recentring(frame))
     expected = (torch.roll(coarse, (-y, -x), (-2, -1)) / coarse) ** exponent
-    assert (inner(recounted / expected) - 1).abs().max() < 0.05
+    assert (inner(recentred.recounted(there, frame) / expected) - 1).abs().max() < 0.05
+
+
+@given(trust=st.floats(0.05, 0.95), anew=st.floats(0.05, 0.95))
+def test_the_trust_can_be_judged_anew(trust, anew):
+    """As if the motion had been trusted so from the beginning, frames and counts."""
+    unmoved, followed = torch.rand(2, 1, 3, 16, 24, generator=torch.Generator().manual_seed(4))
+    exponent = torch.tensor([0.7])
+
+    def at(share):
+        return Recentred(unmoved, followed, torch.full((1, 1, 8, 12), share), exponent)
+
+    more = torch.tensor(anew).logit() - torch.tensor(trust).logit()
+    frames, factor = at(trust).reconsidered(more.expand(1, 1, 16, 24))
+    torch.testing.assert_close(frames, at(anew).frames())
+    counts_then, counts_now = (each.recounted(each.frames(), unmoved)
+                               for each in (at(trust), at(anew)))
+    torch.testing.assert_close(resize(factor, (8, 12)), resize(
+        resize(counts_then / counts_now, (16, 24)), (8, 12)))
