@@ -42,20 +42,6 @@ def relative_rates(light_NKhw: Tensor) -> Tensor:
     return ((light_NKhw + floor) / (mean + floor)).clamp(max=8.0) - 1.0
 
 
-def around(bins_NKhw: Tensor, target_time_N: Tensor) -> Tensor:
-    """Bins turned round until the target time lies in their middle, to the nearest bin.
-
-    So the spike encoder need not know the target: what it learns of the middle holds for any
-    instant. What was before the first bin then stands behind the last one.
-    """
-    if not target_time_N.any():
-        return bins_NKhw
-    bins = bins_NKhw.shape[1]
-    later = (target_time_N * bins).round().long()[:, None]
-    order = (torch.arange(bins, device=later.device) + later) % bins
-    return bins_NKhw.take_along_dim(order[:, :, None, None], dim=1)
-
-
 def log_count(counts_NKhw: Tensor) -> Tensor:
     """log2 of 1 + the pixel's spikes of the exposure, scaled to about [0, 1]: (N, 1, h, w)."""
     return torch.log2(1 + counts_NKhw.sum(dim=1, keepdim=True)) / 8

@@ -18,7 +18,7 @@ from spikedeblur.models.pieces import by_pieces
 from spikedeblur.models.planes import moved, on_frame_plane, resize
 from spikedeblur.models.reading.evidence import Sightings
 from spikedeblur.models.reading.intervals import Charge
-from spikedeblur.models.reading.prior import SpikePrior, Told, around, relative_rates
+from spikedeblur.models.reading.prior import SpikePrior, Told, relative_rates
 from spikedeblur.models.reading.recentring import Recentred, Recentring
 from spikedeblur.models.reading.registration import misplacement
 
@@ -49,9 +49,10 @@ def read(
 ) -> tuple[Reading, Tensor]:
     """Read the spikes of padded frames sRGB in [0, 1], of which `size` (H, W) is not padding.
 
-    Returns, beside the reading, changes of rate `around` the target (N, K, *net_size).
-
-    `net_size` (H/f, W/f) is the network's plane, `coarsest` what it divides frames by.
+    `net_size` (H/f, W/f) is the network's plane, `coarsest` what it divides frames by. Returns,
+    beside the reading, how each bin's rate differs from the exposure's (N, K, *net_size). With a
+    prior the bins are carried to the target as the frames are: so whatever is learnt of the middle
+    of an exposure holds for every instant.
     """
     clips, frames, _, height, width = rgb_BT3HW.shape
     place = partial(on_frame_plane, size=size, padded=(height, width), coarsest=coarsest)
@@ -63,17 +64,18 @@ def read(
         if shift_N2.any():
             way = -shift_N2[part, :, None, None]
             charge = charge.on(lambda planes: moved(planes, way).clamp(min=0))
-        rates = resize(around(relative_rates(charge.light()), target_time_N[part]), net_size)
-        count = charge.counts.sum(dim=1, keepdim=True)
+        light, count = charge.light(), charge.counts.sum(dim=1, keepdim=True)
         if prior is None:
-            return rates, count
+            return count, resize(relative_rates(light), net_size)
+        target = target_time_N[part]
         if not target_time_N.any():
-            return rates, count, prior(charge, target_time_N[part])
-        recentring = Recentring.of(charge.steadied(), target_time_N[part])
+            return count, resize(relative_rates(light), net_size), prior(charge, target)
+        recentring = Recentring.of(charge.steadied(), target)
         recentred = recentring.of_frames(rgb[part], exponent_N[part])
         there = recentred.frames()
-        log_ratios = prior(charge, target_time_N[part], recentred.recounted(there, rgb[part]))
-        return rates, count, log_ratios, there, recentred.followed, recentred.trust
+        log_ratios = prior(charge, target, recentred.recounted(there, rgb[part]))
+        return (count, resize(relative_rates(recentring(light)), net_size), log_ratios,
+                there, recentred.followed, recentred.trust)
 
     with torch.autocast(rgb.device.type, enabled=False):
         total = place(voxels.sum(dim=1, keepdim=True).float())
@@ -84,12 +86,12 @@ def read(
         unpadded = Sightings.of(light[..., :rows, :columns], total[..., :rows, :columns])
         shift_N2, exponent_N = (each.repeat_interleave(frames, dim=0)
                                 for each in (misplacement(unpadded), unpadded.exponent()))
-        rates, counts, *rest = by_pieces(piece, len(rgb), (height, width))
+        counts, rates, *rest = by_pieces(piece, len(rgb), (height, width))
         if prior is None:
             return Reading(rgb, counts), rates
-        log_ratios, *moved_planes = rest
+        log_ratios, *brought = rest
         told = prior.tell(Sightings.of(light, counts.view(light.shape)), log_ratios)
-    if not moved_planes:
+    if not brought:
         return Reading(rgb, counts, told), rates
-    there, followed, trust = moved_planes
+    there, followed, trust = brought
     return Reading(there, counts, told, Recentred(rgb, followed, trust, exponent_N)), rates

@@ -14,7 +14,6 @@ from spikedeblur.models.reading.prior import (
     PRIOR_SPIKES,
     STEADIED_VARIANCE,
     SpikePrior,
-    around,
     blended_change,
     relative_rates,
 )
@@ -49,15 +48,6 @@ def test_steady_light_gives_ratio_one_at_any_gain():
     for level in (0.5, 3.0, 40.0):
         pattern = level * (1 + 0.05 * torch.rand(1, 1, 6, 6)).expand(1, 32, 6, 6)
         assert prior(Charge.of(pattern), torch.tensor([0.2])).abs().max() < 1e-3
-
-
-@given(later=st.integers(-16, 16), nearby=st.floats(-0.4, 0.4))
-def test_bins_are_counted_from_the_target(later, nearby):
-    """What happens at the target of the first clip looks as at the middle of the other."""
-    numbers = torch.arange(32.0)[None, :, None, None].expand(2, -1, 3, 5)
-    turned = around(numbers, torch.tensor([(later + nearby) / 32, 0.0])).numpy()
-    np.testing.assert_array_equal(turned[0], np.roll(numbers[0].numpy(), -later, axis=0))
-    np.testing.assert_array_equal(turned[1], numbers[1].numpy())
 
 
 def test_gain_of_the_sensor_cancels():
