@@ -16,7 +16,7 @@ SCALE = 5.0  # light that is white
 
 
 def exposed(velocity, away: float):
-    """A panned scene, `away` bins after it stood where it stands at 0: frame and voxels of a clip."""
+    """A panned scene, `away` bins later: the frame and the voxels of a clip of one exposure."""
     voxels = light(torch.arange(BINS) + 0.5 - BINS / 2 + away, velocity)
     frame = to_srgb(voxels.mean(dim=0) / SCALE).expand(3, -1, -1)
     return frame[None, None], voxels[None, None]
