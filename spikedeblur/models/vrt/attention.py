@@ -112,13 +112,15 @@ def relative_position_index(window: Size3) -> Tensor:
 
 @lru_cache(maxsize=32)
 def _position_index(window: Size3, device: torch.device) -> Tensor:
-    axes = torch.meshgrid(*(torch.arange(extent) for extent in window), indexing="ij")
-    index = torch.zeros(1, dtype=torch.int64)
-    for extent, axis in zip(window, axes, strict=True):
-        position = axis.flatten()
-        offset = position[:, None] - position[None, :] + extent - 1
-        index = index * (2 * extent - 1) + offset
-    return index
+    # An index made inside inference mode must still serve a model that is made outside.
+    with torch.inference_mode(False):
+        axes = torch.meshgrid(*(torch.arange(extent) for extent in window), indexing="ij")
+        index = torch.zeros(1, dtype=torch.int64)
+        for extent, axis in zip(window, axes, strict=True):
+            position = axis.flatten()
+            offset = position[:, None] - position[None, :] + extent - 1
+            index = index * (2 * extent - 1) + offset
+        return index
 
 
 def sine_position_code(height: int, width: int, channels: int) -> Tensor:

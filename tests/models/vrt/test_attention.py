@@ -35,6 +35,12 @@ def test_relative_position_index_equals_its_definition(window: tuple[int, int, i
     assert relative_position_index(window).tolist() == expected
 
 
+def test_an_index_made_in_inference_mode_serves_outside_too() -> None:
+    with torch.inference_mode():
+        index = attention.relative_position_index((1, 3, 7))  # a window that nothing else asks for
+    assert not index.is_inference()
+
+
 def test_sine_position_code_at_single_entries() -> None:
     code = sine_position_code(8, 8, 12)[0].view(8, 8, 12)
 
