@@ -167,6 +167,8 @@ def too_hard(folder: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        the_sample(Path(scratch))
-        the_report(Path(scratch))
-        too_hard(Path(scratch))
+        demo = Path(scratch) / "demo"  # the report names a case by its folder
+        demo.mkdir()
+        the_sample(demo)
+        the_report(demo)
+        too_hard(demo)
