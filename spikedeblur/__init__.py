@@ -20,8 +20,19 @@ if TYPE_CHECKING:
     from spikedeblur.pipeline import Deblurrer
     from spikedeblur.voxel import voxelize
 
-__all__ = ["Deblurrer", "Shard", "SpikeOptions", "SpikeStream", "SpikedeblurError", "__version__",
-           "align", "load_model", "open_video", "voxelize", "write_dat"]
+__all__ = [
+    "Deblurrer",
+    "Shard",
+    "SpikeOptions",
+    "SpikeStream",
+    "SpikedeblurError",
+    "__version__",
+    "align",
+    "load_model",
+    "open_video",
+    "voxelize",
+    "write_dat",
+]
 
 _HOMES = {
     "Deblurrer": "spikedeblur.pipeline",

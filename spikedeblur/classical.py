@@ -33,12 +33,7 @@ PRIOR_SPIKES = 0.25  # added to both sides of the ratio, for pixels with hardly 
 RATIO_RANGE = (0.1, 8.0)
 
 
-def sdm(
-    frame: Floats,
-    counts: Floats,
-    target: float = 0.0,
-    window: float | None = None,
-) -> Floats:
+def sdm(frame: Floats, counts: Floats, target: float = 0.0, window: float | None = None) -> Floats:
     """Spike-modulated deblurring of one frame -> sharp frame at `target`, (H, W, 3) sRGB [0, 1].
 
     frame: (H, W, 3) float32 sRGB in [0, 1]. counts: (K, Hs, Ws) spikes per bin of its exposure,
@@ -55,9 +50,7 @@ def sdm(
     return linear_to_srgb(np.clip(sharp, 0, 1)).astype(np.float32)
 
 
-def tfp(
-    frame: Floats, counts: Floats, target: float = 0.0, window: float | None = None
-) -> Floats:
+def tfp(frame: Floats, counts: Floats, target: float = 0.0, window: float | None = None) -> Floats:
     """Texture from playback: the spike rate at `target` as a grey frame, (H, W, 3) sRGB [0, 1].
 
     Arguments as for `sdm`; the frame lends its size and its mean luminance.
@@ -89,7 +82,8 @@ def spike_rate(counts: Floats, target: float = 0.0, window: float | None = None)
     """Rate around `target`, in spikes per exposure: counts (K, Hs, Ws) -> (Hs, Ws) float32."""
     if window is not None:
         positive: Floats = np.maximum(
-            _mean_rate(counts) + _windowed_change(counts, target, window), 0)
+            _mean_rate(counts) + _windowed_change(counts, target, window), 0
+        )
         return positive
     from spikedeblur.models.reading.prior import blended_rate
 
@@ -123,8 +117,9 @@ def _blended_ratio(frame: Floats, counts: Floats, target: float) -> tuple[Floats
         there = recentred.frames()
         recounted = recentred.recounted(there, pictures[None])
         frame = there[0].permute(1, 2, 0).numpy()
-    log_ratio = planes.resize(sdm_ratio(charge, windows, time, recounted).log(), frame.shape[:2],
-                              up="bicubic")
+    log_ratio = planes.resize(
+        sdm_ratio(charge, windows, time, recounted).log(), frame.shape[:2], up="bicubic"
+    )
     return frame, log_ratio.exp()[0, 0].numpy()
 
 
@@ -142,8 +137,10 @@ def _as_network(counts: Floats, target: float) -> tuple[Charge, Tensor, Tensor]:
 
 def _check(target: float, window: float = 1) -> None:
     if not 0 < window <= 1 or not -0.5 <= target <= 0.5:
-        raise UsageError(f"no such window ({window} of the exposure around {target:g} seen)"
-                         " - give a length in (0, 1] and a target in [-0.5, 0.5]")
+        raise UsageError(
+            f"no such window ({window} of the exposure around {target:g} seen)"
+            " - give a length in (0, 1] and a target in [-0.5, 0.5]"
+        )
 
 
 def _mean_rate(counts: Floats) -> Floats:

@@ -28,8 +28,9 @@ OTHER_LIGHT = 0.15
 RECENT_STEPS = 4
 
 
-def in_shots(frames: Iterable[Frame], picture: Callable[[Frame], np.ndarray]
-             ) -> Iterator[tuple[Frame, int]]:
+def in_shots(
+    frames: Iterable[Frame], picture: Callable[[Frame], np.ndarray]
+) -> Iterator[tuple[Frame, int]]:
     """Yield each frame with the place of its shot's first frame, counted from 0 in `frames`.
 
     picture: gives a frame's (H, W, 3) uint8 or uint16 array. Holds one frame besides the one that
@@ -66,11 +67,15 @@ def step(one: np.ndarray, other: np.ndarray) -> float:
 def thumbnail(rgb: np.ndarray) -> np.ndarray:
     """A small version of a picture, float32 (cells, 3) in [0, 1], row by row of at most 18 x 32
     cells; each is the mean of up to 4x4 samples, so that noise and fine texture hardly count."""
-    rows, columns = (max(length // (cells * SAMPLES_PER_CELL), 1)
-                     for length, cells in zip(rgb.shape[:2], THUMBNAIL, strict=True))
+    rows, columns = (
+        max(length // (cells * SAMPLES_PER_CELL), 1)
+        for length, cells in zip(rgb.shape[:2], THUMBNAIL, strict=True)
+    )
     samples = rgb[::rows, ::columns]
-    down, across = (_means(length, min(cells, length))
-                    for length, cells in zip(samples.shape[:2], THUMBNAIL, strict=True))
+    down, across = (
+        _means(length, min(cells, length))
+        for length, cells in zip(samples.shape[:2], THUMBNAIL, strict=True)
+    )
     light = samples.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)
     narrow = down @ light.reshape(len(light), -1)
     return (across @ narrow.reshape(len(down), -1, 3)).reshape(-1, 3)
@@ -95,8 +100,9 @@ def is_cut(before: Iterable[float], now: float, after: float | None) -> bool:
     return now > LARGE_STEP and now > STAND_OUT * calm
 
 
-def _with_steps(frames: Iterable[Frame], picture: Callable[[Frame], np.ndarray]
-                ) -> Iterator[tuple[Frame, float | None]]:
+def _with_steps(
+    frames: Iterable[Frame], picture: Callable[[Frame], np.ndarray]
+) -> Iterator[tuple[Frame, float | None]]:
     """(frame, step to the next one), None for the last."""
     coming = iter(frames)
     frame = next(coming, None)

@@ -48,4 +48,4 @@ def shown(value: object, width: int = 60) -> str:
         text = brief.repr(value)
     except ValueError:  # an integer of more digits than Python prints
         text = f"{type(value).__name__} of many digits"
-    return text if len(text) <= width else f"{text[:width - 3]}..."
+    return text if len(text) <= width else f"{text[: width - 3]}..."

@@ -88,9 +88,15 @@ class StreamExposures:
     homography: spike pixel -> video pixel, row-major; None for plain scaling.
     """
 
-    def __init__(self, stream: SpikeStream, *, bins: int = DEFAULT_BINS,
-                 exposure: Exposure = WHOLE_INTERVAL, exposure_start_s: Fraction | None = None,
-                 homography: tuple[float, ...] | None = None) -> None:
+    def __init__(
+        self,
+        stream: SpikeStream,
+        *,
+        bins: int = DEFAULT_BINS,
+        exposure: Exposure = WHOLE_INTERVAL,
+        exposure_start_s: Fraction | None = None,
+        homography: tuple[float, ...] | None = None,
+    ) -> None:
         check_pixels("a voxel grid", stream.path, (bins, stream.width, stream.height))
         self.stream = stream
         self.size = stream.width, stream.height
@@ -100,9 +106,14 @@ class StreamExposures:
         self._start_s = exposure_start_s
 
     @classmethod
-    def of_source(cls, source: SpikeSource, *, bins: int = DEFAULT_BINS,
-                  first_pts_s: Fraction = Fraction(0),
-                  video_size: tuple[int, int] | None = None) -> StreamExposures:
+    def of_source(
+        cls,
+        source: SpikeSource,
+        *,
+        bins: int = DEFAULT_BINS,
+        first_pts_s: Fraction = Fraction(0),
+        video_size: tuple[int, int] | None = None,
+    ) -> StreamExposures:
         """Open a source; without a known offset its tick 0 is at `first_pts_s` seconds.
 
         video_size: (width, height), onto which the spikes are laid; None where nobody will.
@@ -110,15 +121,31 @@ class StreamExposures:
         stream = source.open(first_pts_s)
         size = stream.width, stream.height
         left, top, *_ = source.crop or (0, 0)
-        homography = placed(size, video_size or size, crop_start=(left, top), scale=source.scale,
-                            homography=source.homography)
-        return cls(stream, bins=bins, exposure=source.exposure,
-                   exposure_start_s=source.exposure_start_s, homography=homography)
+        homography = placed(
+            size,
+            video_size or size,
+            crop_start=(left, top),
+            scale=source.scale,
+            homography=source.homography,
+        )
+        return cls(
+            stream,
+            bins=bins,
+            exposure=source.exposure,
+            exposure_start_s=source.exposure_start_s,
+            homography=homography,
+        )
 
     def interval(self, pts_s: Fraction, interval_s: Fraction) -> Interval:
         """The exposure, in ticks, of a frame shown at pts_s for interval_s seconds."""
-        return exposure_interval(pts_s, interval_s, self._exposure.seconds(interval_s),
-                                 self.stream.offset_s, self.stream.rate_hz, self._start_s)
+        return exposure_interval(
+            pts_s,
+            interval_s,
+            self._exposure.seconds(interval_s),
+            self.stream.offset_s,
+            self.stream.rate_hz,
+            self._start_s,
+        )
 
     def counts(self, frame: VideoFrame) -> tuple[np.ndarray | None, Fraction]:
         interval = self.interval(*frame.span)
@@ -135,8 +162,10 @@ class StreamExposures:
         stop = min(max(math.ceil(interval.stop), 0), self.stream.ticks)
         pixels = (stop - start) * self.stream.width * self.stream.height
         if pixels > PLANES * max_pixels():
-            raise InputError(f"the exposure has more spike planes than fit into memory "
-                             f"({stop - start} ticks seen) - give a shorter --exposure")
+            raise InputError(
+                f"the exposure has more spike planes than fit into memory "
+                f"({stop - start} ticks seen) - give a shorter --exposure"
+            )
         spikes = self.stream[start:stop]
         passed = interval.length * (Fraction(target_time) + Fraction(1, 2))
         tick = math.floor(interval.start + passed)
@@ -158,16 +187,24 @@ class GridSource(Protocol):
 class VoxelExposures:
     """Exposures made beforehand: grid n belongs to video frame n."""
 
-    def __init__(self, grids: GridSource, *, bins: int | None = None, name: str = "voxel file",
-                 homography: tuple[float, ...] | None = None) -> None:
+    def __init__(
+        self,
+        grids: GridSource,
+        *,
+        bins: int | None = None,
+        name: str = "voxel file",
+        homography: tuple[float, ...] | None = None,
+    ) -> None:
         self.homography = homography
         if len(grids) == 0:
             raise InputError(f"{name} holds no voxel grid - make it anew with spikedeblur voxelize")
         found, height, width = grids[0].shape
         self.size = width, height
         if bins is not None and found != bins:
-            raise InputError(f"{name} holds grids of {found} bins, the model takes {bins} - "
-                             f"make it anew with spikedeblur voxelize --bins {bins}")
+            raise InputError(
+                f"{name} holds grids of {found} bins, the model takes {bins} - "
+                f"make it anew with spikedeblur voxelize --bins {bins}"
+            )
         self._grids = grids
 
     def counts(self, frame: VideoFrame) -> tuple[np.ndarray | None, Fraction]:
@@ -191,8 +228,9 @@ def fill_unseen(grid: np.ndarray, interval: Interval, ticks: int) -> np.ndarray:
     return filled
 
 
-def expose(frame: VideoFrame, exposures: Exposures | None, sequence: int = 0,
-           wanted: bool = True) -> ExposedFrame:
+def expose(
+    frame: VideoFrame, exposures: Exposures | None, sequence: int = 0, wanted: bool = True
+) -> ExposedFrame:
     """Give a frame its spikes; without any it stands alone and counts as covered."""
     if exposures is None:
         return ExposedFrame(frame, None, Fraction(1), sequence=sequence, wanted=wanted)
@@ -200,10 +238,16 @@ def expose(frame: VideoFrame, exposures: Exposures | None, sequence: int = 0,
     return ExposedFrame(frame, counts, covered, exposures.homography, exposures, sequence, wanted)
 
 
-def open_exposures(spikes: SpikeStream | Exposures | Path | str, options: SpikeOptions, *,
-                   bins: int, interval_s: Fraction, first_pts_s: Fraction,
-                   duration_s: Fraction | None,
-                   video_size: tuple[int, int] | None = None) -> Exposures:
+def open_exposures(
+    spikes: SpikeStream | Exposures | Path | str,
+    options: SpikeOptions,
+    *,
+    bins: int,
+    interval_s: Fraction,
+    first_pts_s: Fraction,
+    duration_s: Fraction | None,
+    video_size: tuple[int, int] | None = None,
+) -> Exposures:
     """Exposures of whatever a caller has: a stream, a recording with its sidecar, or a voxel file.
 
     first_pts_s: time of the video's first frame, where an unknown tick 0 is taken to lie.
@@ -219,7 +263,9 @@ def open_exposures(spikes: SpikeStream | Exposures | Path | str, options: SpikeO
     if is_voxel_file(path):
         file = VoxelFile(path)
         return VoxelExposures(file, bins=bins, name=str(path), homography=file.info.homography)
-    source = resolve_spike_source(path, options, find_sidecar(path), duration_s=duration_s,
-                                  interval_s=interval_s)
-    return StreamExposures.of_source(source, bins=bins, first_pts_s=first_pts_s,
-                                     video_size=video_size)
+    source = resolve_spike_source(
+        path, options, find_sidecar(path), duration_s=duration_s, interval_s=interval_s
+    )
+    return StreamExposures.of_source(
+        source, bins=bins, first_pts_s=first_pts_s, video_size=video_size
+    )

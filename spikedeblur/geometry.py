@@ -15,8 +15,16 @@ from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
 
-__all__ = ["open_sides", "pixels_per_spike", "placed", "spike_to_video", "tile_coverage",
-           "tile_to_spike", "tile_trust", "warp"]
+__all__ = [
+    "open_sides",
+    "pixels_per_spike",
+    "placed",
+    "spike_to_video",
+    "tile_coverage",
+    "tile_to_spike",
+    "tile_trust",
+    "warp",
+]
 
 Matrix = NDArray[np.float64]
 
@@ -65,8 +73,10 @@ def placed(
         return tuple((np.asarray(homography).reshape(3, 3) @ shift).ravel().tolist())
     if scale is None:
         return None
-    starts = [(video - 1) / 2 - factor * (spikes - 1) / 2
-              for video, spikes, factor in zip(video_size, size, scale, strict=True)]
+    starts = [
+        (video - 1) / 2 - factor * (spikes - 1) / 2
+        for video, spikes, factor in zip(video_size, size, scale, strict=True)
+    ]
     return scale[0], 0.0, starts[0], 0.0, scale[1], starts[1], 0.0, 0.0, 1.0
 
 
@@ -107,8 +117,12 @@ def open_sides(
         return True, True, True, True
     x, y = across / depth, down / depth
     (width, height) = spike_size
-    return (bool(x.min() < -1), bool(y.min() < -1),
-            bool(x.max() > width + 1), bool(y.max() > height + 1))
+    return (
+        bool(x.min() < -1),
+        bool(y.min() < -1),
+        bool(x.max() > width + 1),
+        bool(y.max() > height + 1),
+    )
 
 
 def pixels_per_spike(matrix: Matrix, spike_size: tuple[int, int]) -> float:

@@ -106,8 +106,15 @@ class TiledModel:
     tiles share, None for a quarter of the tile up to 64. Raises `UsageError` for impossible ones.
     """
 
-    def __init__(self, model: Model, *, device: torch.device | None = None, precision: str = "fp32",
-                 tile: int | None = None, overlap: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        device: torch.device | None = None,
+        precision: str = "fp32",
+        tile: int | None = None,
+        overlap: int | None = None,
+    ) -> None:
         side = 2 * (overlap or 0) + 2 * MULTIPLE if tile is None else tile
         check_tile(side, default_overlap(side) if overlap is None else overlap)
         self.model = model
@@ -128,8 +135,9 @@ class TiledModel:
         self.tile = tile or self._wanted_tile
         self.not_finite = 0
 
-    def __call__(self, rgb: np.ndarray, planes: SpikePlanes | None,
-                 target_times: Sequence[float] = (0.0,)) -> list[np.ndarray]:
+    def __call__(
+        self, rgb: np.ndarray, planes: SpikePlanes | None, target_times: Sequence[float] = (0.0,)
+    ) -> list[np.ndarray]:
         """Restore the frames of one window at each of `target_times`.
 
         rgb: (T, H, W, 3) uint8 or uint16, sRGB. target_times: instants within the exposure, -0.5
@@ -177,16 +185,24 @@ class TiledModel:
         assert self.tile is not None
         failed = min(self.tile, _round_up(max(height, width), MULTIPLE))
         if failed <= SMALLEST_TILE:
-            raise SpikedeblurError(f"out of memory even with tiles of {failed} pixels - close "
-                                   "other programs, or give a shorter --window")
+            raise SpikedeblurError(
+                f"out of memory even with tiles of {failed} pixels - close "
+                "other programs, or give a shorter --window"
+            )
         self.tile = max(SMALLEST_TILE, failed // 2 // MULTIPLE * MULTIPLE)
-        LOGGER.warning("out of memory with tiles of %d pixels - going on with %d", failed,
-                       self.tile)
+        LOGGER.warning(
+            "out of memory with tiles of %d pixels - going on with %d", failed, self.tile
+        )
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _over_tiles(self, rgb: np.ndarray, planes: SpikePlanes | None,
-                    target_times: Sequence[float], tile_side: int) -> list[np.ndarray]:
+    def _over_tiles(
+        self,
+        rgb: np.ndarray,
+        planes: SpikePlanes | None,
+        target_times: Sequence[float],
+        tile_side: int,
+    ) -> list[np.ndarray]:
         frames, height, width = rgb.shape[:3]
         sums = [OverlapAdd((frames, 3), height, width) for _ in target_times]
         running: deque[tuple[_Pass, Tile, np.ndarray, OverlapAdd]] = deque()
@@ -219,7 +235,7 @@ class TiledModel:
 
     def _brought(self, planes: SpikePlanes) -> SpikePlanes:
         """The planes on the device, for all tiles of a window."""
-        counts, = self._copies.ahead(lambda: [self._copies.put(np.asarray(planes.counts))])
+        (counts,) = self._copies.ahead(lambda: [self._copies.put(np.asarray(planes.counts))])
         return replace(planes, counts=counts)
 
     def _started(self, crop: Tensor, voxels: Tensor | None, target_time: float) -> _Pass:
@@ -237,8 +253,9 @@ class TiledModel:
             restored = run.crop[0].cpu().numpy()
         return restored
 
-    def _run(self, crop: Tensor, voxels: Tensor | None, target_time: float,
-             precision: str) -> Tensor:
+    def _run(
+        self, crop: Tensor, voxels: Tensor | None, target_time: float, precision: str
+    ) -> Tensor:
         with torch.inference_mode(), autocast(precision, self.device):
             return self.model(crop, voxels, target_time)
 
@@ -260,16 +277,19 @@ def plane_step(frame_size: tuple[int, int], pixels_per_spike: float, tile: Tile)
     one tile has the same.
     """
     sides = (*frame_size, tile.height, tile.width)
-    fitting = [step for step in (4, 2) if step <= pixels_per_spike * (1 + 1e-9)
-               and all(side % step == 0 for side in sides)]
+    fitting = [
+        step
+        for step in (4, 2)
+        if step <= pixels_per_spike * (1 + 1e-9) and all(side % step == 0 for side in sides)
+    ]
     return fitting[0] if fitting else 1
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch or Python raised `error` for want of memory."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        sign in str(error)
-        for sign in ("DefaultCPUAllocator", "out of memory", "not enough memory"))
+        sign in str(error) for sign in ("DefaultCPUAllocator", "out of memory", "not enough memory")
+    )
 
 
 def _round_up(value: int, multiple: int) -> int:

@@ -12,8 +12,9 @@ def frame_psnr(restored: Tensor, sharp: Tensor) -> Tensor:
     """PSNR (N,) in dB of frames (N, C, H, W) in [0, 1]; at most 100."""
     from torchmetrics.functional.image import peak_signal_noise_ratio
 
-    value = peak_signal_noise_ratio(restored, sharp, data_range=1.0, reduction="none",
-                                    dim=(1, 2, 3))
+    value = peak_signal_noise_ratio(
+        restored, sharp, data_range=1.0, reduction="none", dim=(1, 2, 3)
+    )
     return value.clamp_max(HIGHEST_PSNR)
 
 
@@ -24,8 +25,9 @@ def frame_ssim(restored: Tensor, sharp: Tensor) -> Tensor:
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    value = structural_similarity_index_measure(restored, sharp, gaussian_kernel=True, sigma=1.5,
-                                                data_range=1.0, reduction="none")
+    value = structural_similarity_index_measure(
+        restored, sharp, gaussian_kernel=True, sigma=1.5, data_range=1.0, reduction="none"
+    )
     assert isinstance(value, Tensor)
     return value.reshape(-1)
 

@@ -74,11 +74,22 @@ class Deblurrer:
     Raises `UsageError` for values that cannot be, `WeightsError` for weights that cannot be used.
     """
 
-    def __init__(self, model: str | Path | Model | None = None, *, method: str = "net",
-                 device: str = "auto", precision: str = "auto", compiled: bool = False,
-                 threads: int | None = None, window: int | None = None, stride: int | None = None,
-                 tile: int | None = None, overlap: int | None = None, slowmo: int = 1,
-                 slowmo_timing: str = "keep") -> None:
+    def __init__(
+        self,
+        model: str | Path | Model | None = None,
+        *,
+        method: str = "net",
+        device: str = "auto",
+        precision: str = "auto",
+        compiled: bool = False,
+        threads: int | None = None,
+        window: int | None = None,
+        stride: int | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
+        slowmo: int = 1,
+        slowmo_timing: str = "keep",
+    ) -> None:
         self.slow_motion = SlowMotion(slowmo, slowmo_timing)
         if threads is not None:
             torch.set_num_threads(threads)
@@ -105,18 +116,28 @@ class Deblurrer:
             self.bins = config.DATA.K
             window = window or config.DATA.CLIP_LEN
             if slowmo > 1 and not config.MODEL.TARGET_TIME:
-                raise UsageError(f"these weights restore one instant only (--slowmo {slowmo}) - "
-                                 "use weights trained with MODEL.TARGET_TIME")
+                raise UsageError(
+                    f"these weights restore one instant only (--slowmo {slowmo}) - "
+                    "use weights trained with MODEL.TARGET_TIME"
+                )
         self.uses_spikes = getattr(network, "uses_spikes", True)
-        self.tiled = TiledModel(network, device=chosen, precision=numbers, tile=tile,
-                                overlap=overlap)
-        self.restorer = NetRestorer(self.tiled, window=window or DEFAULT_WINDOW, stride=stride,
-                                     target_times=times)
-        self._settings |= {"precision": numbers, "window": self.restorer.window,
-                           "stride": self.restorer.stride, "tile": tile, "overlap": overlap}
+        self.tiled = TiledModel(
+            network, device=chosen, precision=numbers, tile=tile, overlap=overlap
+        )
+        self.restorer = NetRestorer(
+            self.tiled, window=window or DEFAULT_WINDOW, stride=stride, target_times=times
+        )
+        self._settings |= {
+            "precision": numbers,
+            "window": self.restorer.window,
+            "stride": self.restorer.stride,
+            "tile": tile,
+            "overlap": overlap,
+        }
 
-    def frames(self, frames: Iterable[VideoFrame],
-               spikes: Exposures | SpikeStream | None = None) -> Iterator[VideoFrame]:
+    def frames(
+        self, frames: Iterable[VideoFrame], spikes: Exposures | SpikeStream | None = None
+    ) -> Iterator[VideoFrame]:
         """Yield the sharp frames of `frames`, `slowmo` for each, in their depth, as they are done.
 
         spikes: where exposures come from; a stream stands for exposures that fill each frame's
@@ -129,12 +150,24 @@ class Deblurrer:
             yield sharp
         self.tally.check_coverage()
 
-    def run(self, video: str | Path, spikes: Spikes | None, output: str | Path, *,
-            spike_options: SpikeOptions | None = None, start: Fraction | None = None,
-            end: Fraction | None = None, rate: Fraction | None = None, strict: bool = False,
-            colorspace: str | None = None, resume: bool = False, shard: Shard | None = None,
-            segment: int = SEGMENT_FRAMES,
-            on_frame: Callable[[int, int | None], None] | None = None, **sinks: Any) -> Tally:
+    def run(
+        self,
+        video: str | Path,
+        spikes: Spikes | None,
+        output: str | Path,
+        *,
+        spike_options: SpikeOptions | None = None,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        rate: Fraction | None = None,
+        strict: bool = False,
+        colorspace: str | None = None,
+        resume: bool = False,
+        shard: Shard | None = None,
+        segment: int = SEGMENT_FRAMES,
+        on_frame: Callable[[int, int | None], None] | None = None,
+        **sinks: Any,
+    ) -> Tally:
         """Deblur a file into another; everything but the pictures is kept.
 
         spikes: a .dat (its sidecar is found), a voxel file (.tif, .npy, .npz), an open stream, or
@@ -150,20 +183,33 @@ class Deblurrer:
         Returns the tally; warnings go to the logger `spikedeblur`. Raises `InputError`,
         `OutputError` or `UsageError`, and then leaves nothing at `output`.
         """
-        reading: dict[str, Any] = {"start": start, "end": end, "rate": rate,
-                                   "colorspace": colorspace}
+        reading: dict[str, Any] = {
+            "start": start,
+            "end": end,
+            "rate": rate,
+            "colorspace": colorspace,
+        }
         with open_video(video, strict=strict, **reading) as reader:
             frames, exposures = self.open_spikes(reader, spikes, spike_options)
             told = _warn(reader.warnings)
-            job = partial(describe_job, Path(video), spikes if self.uses_spikes else None,
-                          spike_options, reading=reading, segment=segment)
-            with self._destination(Path(output), reader.info, job, resume, shard or Shard(),
-                                   **sinks) as destination:
+            job = partial(
+                describe_job,
+                Path(video),
+                spikes if self.uses_spikes else None,
+                spike_options,
+                reading=reading,
+                segment=segment,
+            )
+            with self._destination(
+                Path(output), reader.info, job, resume, shard or Shard(), **sinks
+            ) as destination:
                 told_of_output = _warn(destination.warnings)
                 self._begin(destination.tile)
                 selection = Selection(destination.segments, self.restorer.context)
-                with ReadAhead(self._exposed(frames, exposures, selection)) as exposed, \
-                        WriteBehind(destination.write) as behind:
+                with (
+                    ReadAhead(self._exposed(frames, exposures, selection)) as exposed,
+                    WriteBehind(destination.write) as behind,
+                ):
                     for restored, sharp in self._pairs(exposed):
                         if destination.is_enough(restored):
                             break
@@ -177,9 +223,9 @@ class Deblurrer:
         _warn(list(self.tally.warnings()))
         return self.tally
 
-    def open_spikes(self, reader: Reader, spikes: Spikes | None,
-                    options: SpikeOptions | None = None
-                    ) -> tuple[Iterator[VideoFrame], Exposures | None]:
+    def open_spikes(
+        self, reader: Reader, spikes: Spikes | None, options: SpikeOptions | None = None
+    ) -> tuple[Iterator[VideoFrame], Exposures | None]:
         """The frames of `reader`, and the exposures that `spikes` gives them."""
         frames = iter(reader)
         if spikes is not None and not self.uses_spikes:
@@ -189,17 +235,25 @@ class Deblurrer:
         first = next(frames)
         duration = reader.info.duration
         exposures = open_exposures(
-            spikes, options or SpikeOptions(), bins=self.bins, interval_s=first.span[1],
+            spikes,
+            options or SpikeOptions(),
+            bins=self.bins,
+            interval_s=first.span[1],
             first_pts_s=_first_time(reader, first),
             duration_s=None if duration is None else duration - _first_time(reader, first),
-            video_size=(reader.info.width, reader.info.height))
+            video_size=(reader.info.width, reader.info.height),
+        )
         if isinstance(exposures, VoxelExposures) and reader.info.start is not None:
-            raise UsageError("a voxel file belongs to the whole video (--start given) - give the "
-                             ".dat, or leave --start out")
+            raise UsageError(
+                "a voxel file belongs to the whole video (--start given) - give the "
+                ".dat, or leave --start out"
+            )
         if isinstance(exposures, StreamExposures) and exposures.ended_before(first):
-            raise InputError("the spikes end before the first frame is exposed "
-                             f"({float(exposures.stream.duration_s):.3f} s of spikes from "
-                             f"{float(exposures.stream.offset_s):.3f} s on) - check --offset")
+            raise InputError(
+                "the spikes end before the first frame is exposed "
+                f"({float(exposures.stream.duration_s):.3f} s of spikes from "
+                f"{float(exposures.stream.offset_s):.3f} s on) - check --offset"
+            )
         return chain([first], frames), exposures
 
     def _exposures(self, spikes: Exposures | SpikeStream | None) -> Exposures | None:
@@ -211,26 +265,46 @@ class Deblurrer:
             return StreamExposures(spikes, bins=self.bins)
         return spikes
 
-    def _destination(self, output: Path, source: VideoInfo, job: Callable[..., Job], resume: bool,
-                     shard: Shard, *, overwrite: bool = False, **sinks: Any) -> Destination:
+    def _destination(
+        self,
+        output: Path,
+        source: VideoInfo,
+        job: Callable[..., Job],
+        resume: bool,
+        shard: Shard,
+        *,
+        overwrite: bool = False,
+        **sinks: Any,
+    ) -> Destination:
         """Segments, if the output can be joined of them. job: `describe_job`, half filled in."""
         slow = self.slow_motion
         expected = source.frame_count_estimate and source.frame_count_estimate * slow.factor
         if not can_be_segmented(output, source, **sinks):
             if resume or shard.count > 1:
-                raise UsageError(f"{output} cannot be made in parts (--resume, --shard) - name an "
-                                 ".mp4, .mov, .mkv, .webm, .avi, .ts or images")
-            return WholeOutput(output, source, expected, overwrite=overwrite, slow_motion=slow,
-                               **sinks)
+                raise UsageError(
+                    f"{output} cannot be made in parts (--resume, --shard) - name an "
+                    ".mp4, .mov, .mkv, .webm, .avi, .ts or images"
+                )
+            return WholeOutput(
+                output, source, expected, overwrite=overwrite, slow_motion=slow, **sinks
+            )
         tile, model = None, None
         if self.tiled is not None and isinstance(self.restorer, NetRestorer):
             tile = self._settings["tile"] or self.tiled.choose_tile(
-                source.height, source.width, self.restorer.window)
+                source.height, source.width, self.restorer.window
+            )
             model = self.tiled.model
-        described = job(slow_motion=slow, method=self._settings, model=model, tile=tile,
-                        output=sinks, overwrite=overwrite)
-        return SegmentedOutput(output, source, described, shard=shard, resume=resume,
-                               slow_motion=slow, **sinks)
+        described = job(
+            slow_motion=slow,
+            method=self._settings,
+            model=model,
+            tile=tile,
+            output=sinks,
+            overwrite=overwrite,
+        )
+        return SegmentedOutput(
+            output, source, described, shard=shard, resume=resume, slow_motion=slow, **sinks
+        )
 
     def _begin(self, tile: int | None = None) -> None:
         """Forget the last video."""
@@ -238,8 +312,9 @@ class Deblurrer:
         if self.tiled is not None:
             self.tiled.begin(tile)
 
-    def _exposed(self, frames: Iterable[VideoFrame], exposures: Exposures | None,
-                 selection: Selection) -> Iterator[ExposedFrame]:
+    def _exposed(
+        self, frames: Iterable[VideoFrame], exposures: Exposures | None, selection: Selection
+    ) -> Iterator[ExposedFrame]:
         """Give the frames that are needed their spikes, and mark which of them belong together."""
         for needed in selection.of(self.restorer.in_shots(frames)):
             yield expose(needed.frame, exposures, needed.sequence, needed.wanted)
@@ -253,6 +328,7 @@ class Deblurrer:
             for sharp in _sharp_frames(restored, self.slow_motion):
                 self.tally.written += 1
                 yield restored, sharp
+
 
 def _sharp_frames(restored: Restored, slow_motion: SlowMotion) -> Iterator[VideoFrame]:
     """The frames to write for one frame read, in its depth."""

@@ -59,8 +59,14 @@ class NetRestorer:
     Raises `UsageError` for a stride outside [1, window].
     """
 
-    def __init__(self, model: TiledModel, *, window: int = 5, stride: int | None = None,
-                 target_times: Sequence[float] = (0.0,)) -> None:
+    def __init__(
+        self,
+        model: TiledModel,
+        *,
+        window: int = 5,
+        stride: int | None = None,
+        target_times: Sequence[float] = (0.0,),
+    ) -> None:
         self.window = window
         self.stride = default_stride(window) if stride is None else stride
         check_window(self.window, self.stride)
@@ -91,11 +97,13 @@ class NetRestorer:
         entered = 0
         for window in sliding_windows(frames, self.window, self.stride):
             new = window.start + window.length - entered
-            waiting.extend(window.frames[window.length - new:window.length])
+            waiting.extend(window.frames[window.length - new : window.length])
             entered += new
             predictions = self._predict(window)
-            merged = [merger.add(window.start, window.length, prediction)
-                      for merger, prediction in zip(mergers, predictions, strict=True)]
+            merged = [
+                merger.add(window.start, window.length, prediction)
+                for merger, prediction in zip(mergers, predictions, strict=True)
+            ]
             for pictures in zip(*merged, strict=True):
                 yield self._restored(waiting.popleft(), pictures)
         for pictures in zip(*(merger.finish() for merger in mergers), strict=True):
@@ -115,8 +123,9 @@ class NetRestorer:
         if not known:
             return None
         empty = np.zeros_like(known[0])
-        counts = np.stack([empty if exposed.counts is None else exposed.counts
-                           for exposed in frames])
+        counts = np.stack(
+            [empty if exposed.counts is None else exposed.counts for exposed in frames]
+        )
         return SpikePlanes(counts, frames[0].homography)
 
     def _restored(self, exposed: ExposedFrame, pictures: Sequence[np.ndarray]) -> Restored:
@@ -174,13 +183,16 @@ def _window(method: str, fraction: str) -> float:
     except ValueError:
         window = 0.0
     if method.startswith("tfi") or not 0 < window <= 1:
-        raise UsageError(f"no such window ({method!r}) - give sdm:FRACTION or tfp:FRACTION, the "
-                         "part of the exposure, above 0 and up to 1")
+        raise UsageError(
+            f"no such window ({method!r}) - give sdm:FRACTION or tfp:FRACTION, the "
+            "part of the exposure, above 0 and up to 1"
+        )
     return window
 
 
-def _on_frame(planes: np.ndarray, homography: tuple[float, ...] | None,
-              shape: tuple[int, int]) -> np.ndarray:
+def _on_frame(
+    planes: np.ndarray, homography: tuple[float, ...] | None, shape: tuple[int, int]
+) -> np.ndarray:
     """Planes (K, Hs, Ws) on one over the frame's field of view; empty where no sensor looked.
 
     With plain scaling the spike plane is that plane itself.

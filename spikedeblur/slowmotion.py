@@ -50,8 +50,12 @@ class SlowMotion:
     def info(self, source: VideoInfo) -> VideoInfo:
         """The template of the video to write."""
         faster = self.factor // self.slower
-        return replace(source, average_rate=source.average_rate * faster,
-                       time_base=source.time_base / faster, slower=self.slower)
+        return replace(
+            source,
+            average_rate=source.average_rate * faster,
+            time_base=source.time_base / faster,
+            slower=self.slower,
+        )
 
     def frames(self, blurry: VideoFrame, pictures: list[np.ndarray]) -> Iterator[VideoFrame]:
         """The frames to write for `blurry`, evenly spaced; `pictures` are one for each."""
@@ -61,5 +65,8 @@ class SlowMotion:
             yield VideoFrame(
                 index=blurry.index * self.factor + number,
                 pts=blurry.pts * self.factor + int(number * ticks),
-                time_base=blurry.time_base / faster, duration=blurry.duration,
-                interval=blurry.interval / faster, rgb=rgb)
+                time_base=blurry.time_base / faster,
+                duration=blurry.duration,
+                interval=blurry.interval / faster,
+                rgb=rgb,
+            )

@@ -47,11 +47,14 @@ def default_overlap(tile: int) -> int:
 def check_tile(tile: int, overlap: int, multiple: int = MULTIPLE) -> None:
     """Raise `UsageError` for a tile too small to step, or an overlap that leaves no step."""
     if tile < 2 * multiple:
-        raise UsageError(f"the tile is too small (--tile {tile}) - give {2 * multiple} pixels or "
-                         "more")
+        raise UsageError(
+            f"the tile is too small (--tile {tile}) - give {2 * multiple} pixels or more"
+        )
     if not 0 <= overlap <= tile // 2:
-        raise UsageError(f"the overlap must lie between 0 and half the tile of {tile} pixels "
-                         f"(--overlap {overlap}) - give {default_overlap(tile)} or so")
+        raise UsageError(
+            f"the overlap must lie between 0 and half the tile of {tile} pixels "
+            f"(--overlap {overlap}) - give {default_overlap(tile)} or so"
+        )
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,9 @@ class Axis:
         step = max((tile - overlap) // multiple * multiple, multiple)
         count = 1 + -(-(length - tile) // step)
         slack = length - tile
-        starts = tuple(-(-index * slack // ((count - 1) * multiple)) * multiple
-                       for index in range(count))
+        starts = tuple(
+            -(-index * slack // ((count - 1) * multiple)) * multiple for index in range(count)
+        )
         stops = tuple(min(start + tile, length) for start in starts)
         return cls(length, starts, stops, overlap / 2)
 
@@ -90,8 +94,12 @@ class Axis:
         for stop, start in zip(self.stops[:-1], self.starts[1:], strict=True):
             ramps.append(_ramp(self.length, (start + stop) / 2, self.feather))
         ramps.append(np.zeros(self.length, np.float32))
-        return [(left - right)[start:stop] for (left, right), start, stop
-                in zip(pairwise(ramps), self.starts, self.stops, strict=True)]
+        return [
+            (left - right)[start:stop]
+            for (left, right), start, stop in zip(
+                pairwise(ramps), self.starts, self.stops, strict=True
+            )
+        ]
 
 
 def _ramp(length: int, seam: float, feather: float) -> np.ndarray:
@@ -108,8 +116,9 @@ class TileGrid:
     all tiles sum to exactly one at every pixel. Raises `UsageError` for an impossible tile.
     """
 
-    def __init__(self, height: int, width: int, tile: int, overlap: int,
-                 multiple: int = MULTIPLE) -> None:
+    def __init__(
+        self, height: int, width: int, tile: int, overlap: int, multiple: int = MULTIPLE
+    ) -> None:
         check_tile(tile, overlap, multiple)
         self.height, self.width = height, width
         self._rows = Axis.split(height, tile, overlap, multiple)
@@ -121,8 +130,9 @@ class TileGrid:
     def __iter__(self) -> Iterator[tuple[Tile, np.ndarray]]:
         rows, columns = self._rows, self._columns
         for top, bottom, down in zip(rows.starts, rows.stops, rows.weights(), strict=True):
-            for left, right, across in zip(columns.starts, columns.stops, columns.weights(),
-                                           strict=True):
+            for left, right, across in zip(
+                columns.starts, columns.stops, columns.weights(), strict=True
+            ):
                 yield Tile(top, left, bottom - top, right - left), down[:, None] * across[None, :]
 
 

@@ -61,10 +61,7 @@ def voxelize(
 
 
 def _add_planes(
-    grid: NDArray[np.float32],
-    planes: NDArray[np.uint8],
-    begin: int,
-    edges: Sequence[Fraction],
+    grid: NDArray[np.float32], planes: NDArray[np.uint8], begin: int, edges: Sequence[Fraction]
 ) -> None:
     """Add the ticks [begin, begin + len(planes)) to every bin of the grid they overlap."""
     end = begin + len(planes)

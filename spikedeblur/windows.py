@@ -54,8 +54,10 @@ def check_window(size: int, stride: int) -> None:
     if size < 1:
         raise UsageError(f"a window needs a frame (--window {size}) - give 1 or more")
     if not 1 <= stride <= size:
-        raise UsageError(f"the window stride must lie between 1 and the window of {size} frames "
-                         f"(stride {stride}) - a longer one would skip frames")
+        raise UsageError(
+            f"the window stride must lie between 1 and the window of {size} frames "
+            f"(stride {stride}) - a longer one would skip frames"
+        )
 
 
 def sliding_windows(frames: Iterable[Frame], size: int, stride: int) -> Iterator[Window[Frame]]:

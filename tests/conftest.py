@@ -33,9 +33,14 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from spikedeblur.models.config import load_config
     from spikedeblur.models.vrt_spike import build_model
 
-    config = load_config("small", [
-        f"MODEL.CHANNELS_PER_SCALE={[8] * 4}", f"MODEL.VRT.EMBED_DIMS={[8] * 11}",
-        f"MODEL.VRT.DEPTHS={[1] * 11}"])
+    config = load_config(
+        "small",
+        [
+            f"MODEL.CHANNELS_PER_SCALE={[8] * 4}",
+            f"MODEL.VRT.EMBED_DIMS={[8] * 11}",
+            f"MODEL.VRT.DEPTHS={[1] * 11}",
+        ],
+    )
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_model(path, build_model(config))

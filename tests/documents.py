@@ -21,8 +21,11 @@ from spikedeblur.models.config import load_config
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LANGUAGES = {"sh", "python", "toml", "yaml", "json", "text"}
-FENCE = re.compile(r"(?:^<!-- (?P<mark>\w+)[^\n]*-->\n)?"
-                   r"^```(?P<language>\S*)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"(?:^<!-- (?P<mark>\w+)[^\n]*-->\n)?"
+    r"^```(?P<language>\S*)[^\n]*\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -49,9 +52,16 @@ class Block:
 def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page, in order."""
     text = page.read_text(encoding="utf-8")
-    return [Block(page, text.count("\n", 0, match.start()) + 1, match["language"], match["text"],
-                  match["mark"])
-            for match in FENCE.finditer(text)]
+    return [
+        Block(
+            page,
+            text.count("\n", 0, match.start()) + 1,
+            match["language"],
+            match["text"],
+            match["mark"],
+        )
+        for match in FENCE.finditer(text)
+    ]
 
 
 def prose(page: Path) -> str:

@@ -60,7 +60,7 @@ def make_recording(folder: Path, frames: int = 7) -> Recording:
         total = np.zeros((HEIGHT, WIDTH, 3))
         for tick in range(TICKS):
             left = number * SPEED + tick * SPEED // TICKS
-            view = wall[:, left:left + WIDTH]
+            view = wall[:, left : left + WIDTH]
             total += view
             if tick == TICKS // 2:
                 sharp.append(encode(view))
@@ -75,7 +75,10 @@ def make_recording(folder: Path, frames: int = 7) -> Recording:
             for index, picture in enumerate(pictures):
                 writer.write(frame_at(index, picture))
     write_dat(folder / "spikes.dat", [np.array(planes)])
-    write_sidecar(folder / "spikes.toml", Sidecar(width=WIDTH // 2, height=HEIGHT // 2,
-                                                  rate_hz=Fraction(RATE * TICKS)))
-    return Recording(folder, folder / "blurry.mkv", folder / "sharp.mkv", folder / "spikes.dat",
-                     frames)
+    write_sidecar(
+        folder / "spikes.toml",
+        Sidecar(width=WIDTH // 2, height=HEIGHT // 2, rate_hz=Fraction(RATE * TICKS)),
+    )
+    return Recording(
+        folder, folder / "blurry.mkv", folder / "sharp.mkv", folder / "spikes.dat", frames
+    )

@@ -19,7 +19,7 @@ def wall(seed: int = 3) -> np.ndarray:
     for _ in range(1500):
         y, x = rng.integers(0, WALL, 2)
         height, width = rng.integers(3, 30, 2)
-        light[y:y + height, x:x + width] = rng.uniform(0.04, 0.9)
+        light[y : y + height, x : x + width] = rng.uniform(0.04, 0.9)
     return light
 
 
@@ -56,8 +56,9 @@ class Rig:
                 x, y = np.meshgrid(np.arange(plane[1]) + dx, np.arange(plane[0]) + dy)
                 points = np.stack([x, y, np.ones_like(x)], axis=-1) @ to_video.T
                 u, v = points[..., 0] / points[..., 2], points[..., 1] / points[..., 2]
-                total += sampled(wall(), u + MARGIN + self.speed[0] * part,
-                                 v + MARGIN + self.speed[1] * part)
+                total += sampled(
+                    wall(), u + MARGIN + self.speed[0] * part, v + MARGIN + self.speed[1] * part
+                )
         return total / 4
 
     def record(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -79,12 +80,18 @@ class Rig:
         return tuple((back @ self.to_video @ there).ravel().tolist())
 
 
-def turned(degrees: float, scale: float, shift: tuple[float, float],
-           spikes: tuple[int, int], video: tuple[int, int]) -> np.ndarray:
+def turned(
+    degrees: float,
+    scale: float,
+    shift: tuple[float, float],
+    spikes: tuple[int, int],
+    video: tuple[int, int],
+) -> np.ndarray:
     """Spike plane -> video plane: turned and scaled about the middles, then shifted."""
     angle = np.deg2rad(degrees)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     to_middle = np.array([[1, 0, -spikes[1] / 2], [0, 1, -spikes[0] / 2], [0, 0, 1]])
-    matrix = np.array([[cos, -sin, video[1] / 2 + shift[0]], [sin, cos, video[0] / 2 + shift[1]],
-                       [0, 0, 1]])
+    matrix = np.array(
+        [[cos, -sin, video[1] / 2 + shift[0]], [sin, cos, video[0] / 2 + shift[1]], [0, 0, 1]]
+    )
     return matrix @ to_middle

@@ -20,14 +20,14 @@ def landscape(seed: int, width: int = 1200) -> np.ndarray:
     picture = np.zeros((SIZE[0], width, 3))
     for cell in (2, 6, 18, 54):
         coarse = rng.random((SIZE[0] // cell + 1, width // cell + 1, 3))
-        picture += cell ** 0.5 * coarse.repeat(cell, 0).repeat(cell, 1)[:SIZE[0], :width]
+        picture += cell**0.5 * coarse.repeat(cell, 0).repeat(cell, 1)[: SIZE[0], :width]
     low, high = picture.min(), picture.max()
     return (picture - low) / (high - low)
 
 
 def view(seed: int, left: float = 0, gain: float = 1.0, dtype=np.uint8) -> np.ndarray:
     """What a camera sees that looks at a landscape from `left` pixels on."""
-    part = landscape(seed)[:, int(left):int(left) + SIZE[1]]
+    part = landscape(seed)[:, int(left) : int(left) + SIZE[1]]
     return np.rint(np.clip(part * gain, 0, 1) * np.iinfo(dtype).max).astype(dtype)
 
 
@@ -49,16 +49,18 @@ def noisy(picture: np.ndarray, seed: int, sigma: float = 8.0) -> np.ndarray:
 @given(st.lists(st.integers(2, 9), min_size=1, max_size=5), st.integers(0, 100))
 def test_shots_of_any_length_are_told_apart(sizes, seed):
     """Also on a moving camera and with noise; one frame is enough for the last shot."""
-    pictures = [noisy(view(seed + number, 3 * at), at)
-                for number, size in enumerate(sizes) for at in range(size)]
+    pictures = [
+        noisy(view(seed + number, 3 * at), at)
+        for number, size in enumerate(sizes)
+        for at in range(size)
+    ]
     assert lengths(pictures) == sizes
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("sizes", [[1, 4], [4, 1], [2, 2, 2], [7]])
 def test_cuts_close_to_the_ends(sizes, dtype):
-    pictures = [view(number, dtype=dtype) for number, size in enumerate(sizes)
-                for _ in range(size)]
+    pictures = [view(number, dtype=dtype) for number, size in enumerate(sizes) for _ in range(size)]
     assert lengths(pictures) == sizes
 
 
@@ -131,8 +133,9 @@ def test_noise_in_the_dark_is_no_cut():
     assert lengths([rng.integers(0, 9, (*SIZE, 3)).astype(np.uint8) for _ in range(12)]) == [12]
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (17, 31), (18, 32), (19, 33), (360, 640),
-                                  (1081, 1920)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 40), (17, 31), (18, 32), (19, 33), (360, 640), (1081, 1920)]
+)
 def test_thumbnails_are_means_of_the_picture(size):
     ramp = np.linspace(0, 65535, size[1]).astype(np.uint16)
     cells = min(size[0], 18), min(size[1], 32)

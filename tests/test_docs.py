@@ -37,20 +37,33 @@ from tests.documents import (
 )
 from tests.props import lay_out
 
-SHORT = [f"--set={setting}" for setting in (
-    "TRAIN.STEPS=2", "TRAIN.VAL_CLIPS=1", "TRAIN.WORKERS=0", "TRAIN.BATCH_SIZE=1",
-    "DATA.CROP_SIZE=32", "DATA.CLIP_LEN=2", "MODEL.CHANNELS_PER_SCALE=[8,8,8,8]",
-    "MODEL.VRT.EMBED_DIMS=[8,8,8,8,8,8,8,8,8,8,8]", "MODEL.VRT.DEPTHS=[1,1,1,1,1,1,1,1,1,1,1]",
-    "MODEL.VRT.NUM_HEADS=[2,2,2,2,2,2,2,2,2,2,2]", "MODEL.VRT.PA_FRAMES=0")]
+SHORT = [
+    f"--set={setting}"
+    for setting in (
+        "TRAIN.STEPS=2",
+        "TRAIN.VAL_CLIPS=1",
+        "TRAIN.WORKERS=0",
+        "TRAIN.BATCH_SIZE=1",
+        "DATA.CROP_SIZE=32",
+        "DATA.CLIP_LEN=2",
+        "MODEL.CHANNELS_PER_SCALE=[8,8,8,8]",
+        "MODEL.VRT.EMBED_DIMS=[8,8,8,8,8,8,8,8,8,8,8]",
+        "MODEL.VRT.DEPTHS=[1,1,1,1,1,1,1,1,1,1,1]",
+        "MODEL.VRT.NUM_HEADS=[2,2,2,2,2,2,2,2,2,2,2]",
+        "MODEL.VRT.PA_FRAMES=0",
+    )
+]
 SHIM = """#!/bin/bash
 [ "$1" = train ] && set -- "$@" {short}
 exec {python} -m spikedeblur "$@"
 """
 ALL = [block for page in PAGES for block in blocks(page)]
 BY_NAME = {"ids": lambda thing: str(thing.relative_to(ROOT) if isinstance(thing, Path) else thing)}
-WITH_CODE = [page for page in PAGES
-             if any(block.language in ("sh", "python") and block.mark != "parsed"
-                    for block in blocks(page))]
+WITH_CODE = [
+    page
+    for page in PAGES
+    if any(block.language in ("sh", "python") and block.mark != "parsed" for block in blocks(page))
+]
 
 
 @pytest.fixture
@@ -87,15 +100,19 @@ def test_what_a_page_says_to_type_runs(page, desk):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in WITH_CODE if any(
-    block.mark == "slow" for block in blocks(page))], **BY_NAME)
+@pytest.mark.parametrize(
+    "page",
+    [page for page in WITH_CODE if any(block.mark == "slow" for block in blocks(page))],
+    **BY_NAME,
+)
 def test_what_a_page_says_to_type_runs_in_a_shell(page, desk):
     """All blocks but those that need other machines, literally."""
     for block in blocks(page):
         if block.mark == "parsed" or block.language not in ("sh", "python"):
             continue
-        command = [sys.executable, "-"] if block.language == "python" else ["bash", "-euo",
-                                                                            "pipefail"]
+        command = (
+            [sys.executable, "-"] if block.language == "python" else ["bash", "-euo", "pipefail"]
+        )
         done = subprocess.run(command, input=block.text, text=True, capture_output=True, cwd=desk)
         assert done.returncode == 0, f"{block}:\n{done.stderr}"
 
@@ -125,10 +142,11 @@ def test_every_command_is_one_the_parser_takes(block, monkeypatch):
             parse_call(arguments)
         if words := shlex.split(os.path.expandvars(line), comments=True):
             if "torchrun" in words:
-                _parse_torchrun(words[words.index("torchrun") + 1:])
+                _parse_torchrun(words[words.index("torchrun") + 1 :])
             elif words[0] == "make":
-                subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, check=True,
-                               stdout=subprocess.DEVNULL)
+                subprocess.run(
+                    ["make", "-n", *words[1:]], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+                )
 
 
 def _parse_torchrun(words: list[str]) -> None:
@@ -141,10 +159,17 @@ def _parse_torchrun(words: list[str]) -> None:
 def test_every_option_named_in_passing_exists():
     """`--like-this` in the prose is an option of some command, or of a tool named beside it."""
     foreign = {"--nproc-per-node", "--nnodes"}
-    known = {name for command in (root, *map(_command, COMMANDS)) for parameter in command.params
-             for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
-    named = {(page.name, option) for page in PAGES
-             for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose(page))}
+    known = {
+        name
+        for command in (root, *map(_command, COMMANDS))
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    } | {"--help"}
+    named = {
+        (page.name, option)
+        for page in PAGES
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose(page))
+    }
     assert named
     assert not {(page, option) for page, option in named if option not in known | foreign}
 
@@ -181,15 +206,21 @@ def test_the_model_card_tells_the_conditions_that_clips_are_drawn_from():
     drawn = Conditions()
     card = " ".join((ROOT / "docs" / "model-card.md").read_text(encoding="utf-8").split())
     rows = {
-        "ticks in an exposure": drawn.ticks, "spikes a tick and pixel, on average": drawn.rate,
+        "ticks in an exposure": drawn.ticks,
+        "spikes a tick and pixel, on average": drawn.rate,
         "exposure, part of the frame interval": drawn.exposure,
         "spike pixels per video pixel, along a side": (min(drawn.ratios), max(drawn.ratios)),
-        "motion in an exposure, video pixels": drawn.blur_px}
+        "motion in an exposure, video pixels": drawn.blur_px,
+    }
     for row, (low, high) in rows.items():
         assert f"| {row} | {low:,g} | {high:,g} |" in card
-    for words in (f"up to {drawn.objects[1]} objects", f"in {drawn.still:.0%}",
-                  f"in {drawn.gamma_space:.0%}", f"In {drawn.misaligned:.0%}",
-                  f"in {drawn.compressed:.0%}"):
+    for words in (
+        f"up to {drawn.objects[1]} objects",
+        f"in {drawn.still:.0%}",
+        f"in {drawn.gamma_space:.0%}",
+        f"In {drawn.misaligned:.0%}",
+        f"in {drawn.compressed:.0%}",
+    ):
         assert words.replace("%", " %") in card
 
 
@@ -210,8 +241,11 @@ def test_every_page_is_reached_from_the_first():
         page = waiting.pop()
         if page not in reached and page.suffix == ".md":
             reached.add(page)
-            waiting += [(page.parent / target.partition("#")[0]).resolve()
-                        for target in links(page) if not re.match(r"https?:|#", target)]
+            waiting += [
+                (page.parent / target.partition("#")[0]).resolve()
+                for target in links(page)
+                if not re.match(r"https?:|#", target)
+            ]
     assert set(PAGES) <= reached
 
 

@@ -44,20 +44,25 @@ class TestPlaced:
         assert placed((8, 6), (16, 12)) is None
 
     def test_a_scale_lays_the_middle_on_the_middle(self):
-        matrix = spike_to_video((400, 250), (1280, 720),
-                                placed((400, 250), (1280, 720), scale=(2.0, 3.0)))
+        matrix = spike_to_video(
+            (400, 250), (1280, 720), placed((400, 250), (1280, 720), scale=(2.0, 3.0))
+        )
         assert apply(matrix, 200, 125) == (640, 360)
         assert apply(matrix, 201, 126) == (642, 363)
 
     def test_the_scale_of_the_whole_frame_is_plain_scaling(self):
         rig = placed((400, 250), (1280, 720), scale=(1280 / 400, 720 / 250))
-        np.testing.assert_allclose(spike_to_video((400, 250), (1280, 720), rig),
-                                   spike_to_video((400, 250), (1280, 720)), atol=1e-9)
+        np.testing.assert_allclose(
+            spike_to_video((400, 250), (1280, 720), rig),
+            spike_to_video((400, 250), (1280, 720)),
+            atol=1e-9,
+        )
 
     def test_a_homography_counts_on_the_whole_sensor(self):
         whole = spike_to_video((40, 30), (90, 80), TURNED)
-        part = spike_to_video((20, 10), (90, 80), placed((20, 10), (90, 80), crop_start=(7, 3),
-                                                         homography=TURNED))
+        part = spike_to_video(
+            (20, 10), (90, 80), placed((20, 10), (90, 80), crop_start=(7, 3), homography=TURNED)
+        )
         np.testing.assert_allclose(apply(part, 4.5, 5.5), apply(whole, 11.5, 8.5))
 
 

@@ -25,8 +25,13 @@ def video(height: int, width: int, frames: int = 2, dtype=np.uint8) -> np.ndarra
     return np.random.default_rng(0).integers(0, high, (frames, height, width, 3)).astype(dtype)
 
 
-def spikes(height: int, width: int, frames: int = 2, bins: int = 4,
-           homography: tuple[float, ...] | None = None) -> SpikePlanes:
+def spikes(
+    height: int,
+    width: int,
+    frames: int = 2,
+    bins: int = 4,
+    homography: tuple[float, ...] | None = None,
+) -> SpikePlanes:
     counts = np.random.default_rng(1).poisson(3, (frames, bins, height, width))
     return SpikePlanes(counts.astype(np.float32), homography)
 
@@ -74,10 +79,19 @@ def test_sixteen_bits_are_scaled_to_one():
     assert (out[0] == 1).all()
 
 
-@pytest.mark.parametrize(("frame", "sensor", "step"), [
-    ((80, 120), (80, 120), 1), ((80, 120), (40, 60), 2), ((80, 120), (20, 30), 4),
-    ((80, 120), (10, 15), 4), ((80, 120), (39, 60), 2), ((80, 120), (41, 60), 1),
-    ((81, 120), (20, 30), 1), ((82, 120), (20, 30), 2)])
+@pytest.mark.parametrize(
+    ("frame", "sensor", "step"),
+    [
+        ((80, 120), (80, 120), 1),
+        ((80, 120), (40, 60), 2),
+        ((80, 120), (20, 30), 4),
+        ((80, 120), (10, 15), 4),
+        ((80, 120), (39, 60), 2),
+        ((80, 120), (41, 60), 1),
+        ((81, 120), (20, 30), 1),
+        ((82, 120), (20, 30), 2),
+    ],
+)
 def test_the_spike_plane_is_as_coarse_as_loses_nothing(frame, sensor, step):
     apart = min(frame[0] / sensor[0], frame[1] / sensor[1])
     assert plane_step(frame, apart, Tile(0, 0, *frame)) == step
@@ -111,9 +125,14 @@ class Hungry:
         return local(rgb, voxels, target_time)
 
 
-@pytest.mark.parametrize(("error", "text"), [
-    (torch.OutOfMemoryError, "CUDA out of memory"), (MemoryError, ""),
-    (RuntimeError, "[enforce fail] DefaultCPUAllocator: can't allocate memory")])
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (torch.OutOfMemoryError, "CUDA out of memory"),
+        (MemoryError, ""),
+        (RuntimeError, "[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
 def test_out_of_memory_halves_the_tile_and_does_the_frames_again(error, text, caplog):
     rgb, planes = video(150, 200), spikes(75, 100)
     model = TiledModel(Hungry(64, error, text), tile=256)
@@ -121,7 +140,9 @@ def test_out_of_memory_halves_the_tile_and_does_the_frames_again(error, text, ca
         out = model(rgb, planes)
     assert model.tile == 64
     assert [record.getMessage().split(" - ")[1] for record in caplog.records] == [
-        "going on with 96", "going on with 64"]
+        "going on with 96",
+        "going on with 64",
+    ]
     np.testing.assert_array_equal(out[0], TiledModel(local, tile=64)(rgb, planes)[0])
 
 
@@ -138,10 +159,12 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
 
 def not_finite_above(limit: float, even_in_fp32: bool):
     """Gives NaN for bright tiles, in half precision only unless `even_in_fp32`."""
+
     def model(rgb, voxels, target_time):
         if rgb.mean() > limit and (even_in_fp32 or torch.is_autocast_enabled("cpu")):
             return torch.full_like(rgb, float("nan"))
         return 1 - rgb
+
     return model
 
 

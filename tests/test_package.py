@@ -16,9 +16,11 @@ from spikedeblur.machine.memory import available_bytes, give_back_freed, peak_rs
 
 
 def test_public_names_are_there_and_cost_nothing_until_used():
-    code = ("import sys, spikedeblur; assert not {'numpy', 'torch', 'av'} & set(sys.modules); "
-            "from spikedeblur import SpikeStream, voxelize; assert 'torch' not in sys.modules; "
-            "from spikedeblur import Deblurrer, load_model")
+    code = (
+        "import sys, spikedeblur; assert not {'numpy', 'torch', 'av'} & set(sys.modules); "
+        "from spikedeblur import SpikeStream, voxelize; assert 'torch' not in sys.modules; "
+        "from spikedeblur import Deblurrer, load_model"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
     promised = {"SpikeStream", "voxelize", "Deblurrer", "load_model"}
     assert promised <= set(spikedeblur.__all__) <= set(dir(spikedeblur))

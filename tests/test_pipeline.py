@@ -29,12 +29,15 @@ def invert(rgb, voxels, target_time):
     return 1 - rgb
 
 
-def random_frames(count: int, height: int = 20, width: int = 30, dtype=np.uint8
-                  ) -> list[VideoFrame]:
+def random_frames(
+    count: int, height: int = 20, width: int = 30, dtype=np.uint8
+) -> list[VideoFrame]:
     rng = np.random.default_rng(count)
     high = np.iinfo(dtype).max + 1
-    return [frame_at(index, rng.integers(0, high, (height, width, 3)).astype(dtype))
-            for index in range(count)]
+    return [
+        frame_at(index, rng.integers(0, high, (height, width, 3)).astype(dtype))
+        for index in range(count)
+    ]
 
 
 def grids(count: int, height: int = 10, width: int = 15) -> VoxelExposures:
@@ -49,7 +52,8 @@ def test_identity_gives_back_every_frame_with_its_time(count, dtype):
     deblurrer = Deblurrer(identity, tile=32, overlap=8)
     sharp = list(deblurrer.frames(blurry, grids(count)))
     assert [(f.index, f.pts, f.time_base, f.interval) for f in sharp] == [
-        (f.index, f.pts, f.time_base, f.interval) for f in blurry]
+        (f.index, f.pts, f.time_base, f.interval) for f in blurry
+    ]
     for one, other in zip(blurry, sharp, strict=True):
         assert other.rgb.dtype == dtype
         np.testing.assert_array_equal(one.rgb, other.rgb)
@@ -58,6 +62,7 @@ def test_identity_gives_back_every_frame_with_its_time(count, dtype):
 
 def test_every_window_sees_its_frames_with_their_own_spikes():
     """A model that paints the mean count of a frame's grid shows which grid came with it."""
+
     def paint(rgb, voxels, target_time):
         assert rgb.shape[:2] == voxels.shape[:2] == (1, 5)
         return voxels.mean((2, 3, 4))[:, :, None, None, None].expand_as(rgb) / 100
@@ -72,6 +77,7 @@ def test_every_window_sees_its_frames_with_their_own_spikes():
 @pytest.mark.parametrize("sizes", [(4, 7), (6, 2, 5), (9,)])
 def test_nothing_is_blended_across_a_cut(sizes):
     """A model that gives each frame the mean of its window would show every neighbour it saw."""
+
     def mean(rgb, voxels, target_time):
         return rgb.mean(1, keepdim=True).expand_as(rgb)
 
@@ -102,8 +108,13 @@ class TestCoverage:
 
     @pytest.fixture
     def stream(self, recording) -> Iterator[SpikeStream]:
-        with SpikeStream.open(recording.spikes, width=WIDTH // 2, height=HEIGHT // 2,
-                              rate_hz=RATE * TICKS, offset_s=Fraction(-7, 2) / RATE) as stream:
+        with SpikeStream.open(
+            recording.spikes,
+            width=WIDTH // 2,
+            height=HEIGHT // 2,
+            rate_hz=RATE * TICKS,
+            offset_s=Fraction(-7, 2) / RATE,
+        ) as stream:
             yield stream
 
     def test_uncovered_frames_pass_through_and_are_counted(self, stream):
@@ -124,8 +135,10 @@ class TestCoverage:
         assert deblurrer.tally.partial == 1 and not deblurrer.tally.input_was_damaged
 
     def test_no_coverage_at_all_is_an_error(self, stream):
-        late = [frame_at(index + 100, frame.rgb) for index, frame in
-                enumerate(random_frames(5, HEIGHT, WIDTH))]
+        late = [
+            frame_at(index + 100, frame.rgb)
+            for index, frame in enumerate(random_frames(5, HEIGHT, WIDTH))
+        ]
         with pytest.raises(InputError, match="none of the 5 frames"):
             list(Deblurrer(identity).frames(late, stream))
 
@@ -155,10 +168,20 @@ def test_methods_that_need_spikes_say_so():
         list(Deblurrer(method="sdm").frames(random_frames(2)))
 
 
-@pytest.mark.parametrize("settings", [
-    {"slowmo": 0}, {"window": 5, "stride": 6}, {"method": "magic"}, {"device": "cuda:99"},
-    {"device": "toaster"}, {"precision": "fp8"}, {"precision": "fp16", "device": "cpu"},
-    {"tile": 10}, {"tile": 64, "overlap": 60}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"slowmo": 0},
+        {"window": 5, "stride": 6},
+        {"method": "magic"},
+        {"device": "cuda:99"},
+        {"device": "toaster"},
+        {"precision": "fp8"},
+        {"precision": "fp16", "device": "cpu"},
+        {"tile": 10},
+        {"tile": 64, "overlap": 60},
+    ],
+)
 def test_settings_that_cannot_be_are_refused_at_once(settings):
     with pytest.raises(UsageError):
         Deblurrer(identity, **settings)
@@ -186,8 +209,10 @@ def test_grey_methods_follow_the_sharp_picture(recording, method):
     with open_video(recording.blurry) as blurry, open_video(recording.sharp) as truth:
         frames, exposures = deblurrer.open_spikes(blurry, recording.spikes)
         pairs = list(zip(deblurrer.frames(frames, exposures), truth, strict=True))
-    correlation = [np.corrcoef(one.rgb.mean(-1).ravel(), other.rgb.mean(-1).ravel())[0, 1]
-                   for one, other in pairs]
+    correlation = [
+        np.corrcoef(one.rgb.mean(-1).ravel(), other.rgb.mean(-1).ravel())[0, 1]
+        for one, other in pairs
+    ]
     assert min(correlation) > 0.6
 
 
@@ -215,12 +240,20 @@ def test_floats_become_the_nearest_integer():
 
 def test_run_writes_the_same_number_of_frames_at_the_same_times(recording, tmp_path):
     done = []
-    tally = Deblurrer(identity).run(recording.blurry, recording.spikes, tmp_path / "out.mkv",
-                                    compare="side", on_frame=lambda *state: done.append(state))
+    tally = Deblurrer(identity).run(
+        recording.blurry,
+        recording.spikes,
+        tmp_path / "out.mkv",
+        compare="side",
+        on_frame=lambda *state: done.append(state),
+    )
     assert tally.written == recording.frames and not tally.input_was_damaged
     assert done == [(number + 1, recording.frames) for number in range(recording.frames)]
-    with open_video(recording.blurry) as blurry, open_video(tmp_path / "out.mkv") as sharp, \
-            open_video(tmp_path / "out_compare.mkv") as both:
+    with (
+        open_video(recording.blurry) as blurry,
+        open_video(tmp_path / "out.mkv") as sharp,
+        open_video(tmp_path / "out_compare.mkv") as both,
+    ):
         for one, other, pair in zip(blurry, sharp, both, strict=True):
             assert one.time == other.time == pair.time
             np.testing.assert_array_equal(one.rgb, other.rgb)
@@ -232,8 +265,9 @@ def test_a_run_that_fails_leaves_nothing(recording, tmp_path):
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        Deblurrer(broken).run(recording.blurry, recording.spikes, tmp_path / "out.mkv",
-                              compare="split")
+        Deblurrer(broken).run(
+            recording.blurry, recording.spikes, tmp_path / "out.mkv", compare="split"
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -249,8 +283,12 @@ def test_errors_of_other_threads_come_out_as_they_are(recording, tmp_path, monke
     elif where == "writing":
         monkeypatch.setattr(VideoSinks, "write", fail)
     with pytest.raises(type(error)) as caught:
-        Deblurrer(identity).run(recording.blurry, recording.spikes, tmp_path / "out.mkv",
-                                on_frame=fail if where == "progress" else None)
+        Deblurrer(identity).run(
+            recording.blurry,
+            recording.spikes,
+            tmp_path / "out.mkv",
+            on_frame=fail if where == "progress" else None,
+        )
     assert caught.value is error
     assert list(tmp_path.iterdir()) == [] and threading.active_count() == before
 
@@ -259,8 +297,13 @@ def test_a_part_of_the_video_keeps_its_place_in_the_spikes(recording, tmp_path):
     """With --start, tick 0 stays at the first frame of the video, not of the part."""
     deblurrer = Deblurrer(method="sdm")
     deblurrer.run(recording.blurry, recording.spikes, tmp_path / "whole.mkv")
-    deblurrer.run(recording.blurry, recording.spikes, tmp_path / "part.mkv",
-                  start=Fraction(3, RATE), end=Fraction(5, RATE))
+    deblurrer.run(
+        recording.blurry,
+        recording.spikes,
+        tmp_path / "part.mkv",
+        start=Fraction(3, RATE),
+        end=Fraction(5, RATE),
+    )
     with open_video(tmp_path / "whole.mkv") as whole, open_video(tmp_path / "part.mkv") as part:
         expected = [frame.rgb for frame in whole][3:5]
         for one, other in zip(expected, part, strict=True):

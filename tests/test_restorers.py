@@ -30,15 +30,22 @@ def test_a_part_with_its_context_comes_out_as_from_the_whole(shots, window, data
     wanted = range(first, data.draw(st.integers(first + 1, count)))
     starts = np.repeat(np.cumsum([0, *shots[:-1]]), shots)
     rng = np.random.default_rng(count)
-    frames = [expose(frame_at(place, rng.integers(0, 256, (4, 4, 3)).astype(np.uint8)), None,
-                     int(shot)) for place, shot in enumerate(starts)]
+    frames = [
+        expose(frame_at(place, rng.integers(0, 256, (4, 4, 3)).astype(np.uint8)), None, int(shot))
+        for place, shot in enumerate(starts)
+    ]
     restorer = NetRestorer(TiledModel(mixing, tile=32), window=window, stride=stride)
     whole = list(restorer.restore(frames))
-    needed = {place for shot in set(starts[wanted.start:wanted.stop].tolist())
-              for place in restorer.context(wanted, shot) if place < count
-              and starts[place] == shot}
-    part = {each.exposed.frame.index: each
-            for each in restorer.restore([frames[place] for place in sorted(needed)])}
+    needed = {
+        place
+        for shot in set(starts[wanted.start : wanted.stop].tolist())
+        for place in restorer.context(wanted, shot)
+        if place < count and starts[place] == shot
+    }
+    part = {
+        each.exposed.frame.index: each
+        for each in restorer.restore([frames[place] for place in sorted(needed)])
+    }
     assert len(needed) <= len(wanted) + len(shots) * (2 * window + stride)
     for place in wanted:
         np.testing.assert_array_equal(part[place].pictures, whole[place].pictures)

@@ -47,9 +47,11 @@ def recorded(name: str) -> tuple[np.ndarray, np.ndarray, SpikePlanes, np.ndarray
     """Blurry and sharp frame, sRGB (H, W, 3); the spikes; where they lie, well inside."""
     rig = RIGS[name]
     blurry, sharp, spikes = rig.record()
-    inner = tile_coverage(tile_to_spike(spike_to_video(rig.spikes[::-1], VIDEO[::-1],
-                                                       rig.homography), 0, 0),
-                          VIDEO, rig.spikes[::-1])
+    inner = tile_coverage(
+        tile_to_spike(spike_to_video(rig.spikes[::-1], VIDEO[::-1], rig.homography), 0, 0),
+        VIDEO,
+        rig.spikes[::-1],
+    )
     frames = (np.repeat(linear_to_srgb(light)[..., None], 3, -1) for light in (blurry, sharp))
     return *frames, SpikePlanes(voxelize(spikes, 16)[None], rig.homography), inner
 
@@ -58,8 +60,10 @@ def psnr(picture: np.ndarray, sharp: np.ndarray, where: np.ndarray) -> float:
     return float(-10 * np.log10(((picture - sharp)[where] ** 2).mean()))
 
 
-@pytest.mark.parametrize(("name", "gain"), [("plain", 3.0), ("turned", 2.5), ("perspective", 2.5),
-                                            ("part", 3.0), ("larger", 5.0)])
+@pytest.mark.parametrize(
+    ("name", "gain"),
+    [("plain", 3.0), ("turned", 2.5), ("perspective", 2.5), ("part", 3.0), ("larger", 5.0)],
+)
 def test_every_rig_restores_what_it_covers_and_leaves_the_rest(name, gain):
     blurry, sharp, planes, covered = recorded(name)
     restored = sdm(blurry.astype(np.float32), planes.on_frame(VIDEO)[0])
@@ -71,8 +75,10 @@ def test_every_rig_restores_what_it_covers_and_leaves_the_rest(name, gain):
 def test_a_wrong_homography_is_worse():
     blurry, sharp, planes, covered = recorded("turned")
     unturned = replace(planes, homography=None)
-    assert (psnr(sdm(blurry.astype(np.float32), planes.on_frame(VIDEO)[0]), sharp, covered)
-            > psnr(sdm(blurry.astype(np.float32), unturned.on_frame(VIDEO)[0]), sharp, covered) + 1)
+    assert (
+        psnr(sdm(blurry.astype(np.float32), planes.on_frame(VIDEO)[0]), sharp, covered)
+        > psnr(sdm(blurry.astype(np.float32), unturned.on_frame(VIDEO)[0]), sharp, covered) + 1
+    )
 
 
 def test_the_network_too_restores_what_is_covered():
@@ -81,8 +87,10 @@ def test_the_network_too_restores_what_is_covered():
     planes = SpikePlanes(voxelize(rig.record()[2], 32)[None], rig.homography)
     rgb = np.rint(blurry * 255).astype(np.uint8)[None]
     net = load_model()
-    whole, tiled = (TiledModel(net, tile=side, overlap=16)(rgb, planes)[0][0].transpose(1, 2, 0)
-                    for side in (128, 96))
+    whole, tiled = (
+        TiledModel(net, tile=side, overlap=16)(rgb, planes)[0][0].transpose(1, 2, 0)
+        for side in (128, 96)
+    )
     assert psnr(whole, sharp, covered) > psnr(blurry, sharp, covered) + 3
     assert abs(psnr(whole, sharp, ~covered) - psnr(blurry, sharp, ~covered)) < 0.4
     assert abs(psnr(tiled, sharp, covered) - psnr(whole, sharp, covered)) < 0.2
@@ -97,8 +105,11 @@ def test_one_resampling_agrees_with_bilinear_sampling_at_the_same_points(name):
     step = VIDEO[0] // found.shape[1]
     to_spike = tile_to_spike(matrix, 0, 0, step)
     wanted = warp(planes.counts[0], to_spike, found.shape[1:])
-    inner = tile_coverage(np.array([[1, 0, -4], [0, 1, -4], [0, 0, 1.0]]) @ to_spike,
-                          found.shape[1:], (size[0] - 8, size[1] - 8))
+    inner = tile_coverage(
+        np.array([[1, 0, -4], [0, 1, -4], [0, 0, 1.0]]) @ to_spike,
+        found.shape[1:],
+        (size[0] - 8, size[1] - 8),
+    )
     assert inner.mean() > 0.2
     np.testing.assert_allclose(found[:, inner], wanted[:, inner], atol=2e-3)
 
@@ -110,7 +121,7 @@ def test_tiles_agree_with_the_whole(name):
     step = VIDEO[0] // whole.shape[2]
     for y, x in ((0, 0), (32, 64), (64, 96)):
         tile = planes.on_tile(Tile(y, x, 32, 32), VIDEO, torch.device("cpu")).numpy()
-        part = whole[..., y // step:(y + 32) // step, x // step:(x + 32) // step]
+        part = whole[..., y // step : (y + 32) // step, x // step : (x + 32) // step]
         np.testing.assert_allclose(tile, part, atol=1e-3)
 
 
@@ -142,17 +153,23 @@ def test_pixels_per_spike_is_the_scale():
     assert pixels_per_spike(np.diag([3.0, 2.0, 1.0]), (4, 4)) == pytest.approx(2)
 
 
-@pytest.mark.parametrize("said", [{"scale": (2.0, 2.0)}, {"crop": (3, 2, 24, 16)},
-                                  {"homography": (2, 0, -5.5, 0, 2, -3.5, 0, 0, 1)},
-                                  {"homography": (2, 0, -5.5, 0, 2, -3.5, 0, 0, 1),
-                                   "crop": (3, 2, 24, 16)}],
-                         ids=["scale", "crop", "homography", "both"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"scale": (2.0, 2.0)},
+        {"crop": (3, 2, 24, 16)},
+        {"homography": (2, 0, -5.5, 0, 2, -3.5, 0, 0, 1)},
+        {"homography": (2, 0, -5.5, 0, 2, -3.5, 0, 0, 1), "crop": (3, 2, 24, 16)},
+    ],
+    ids=["scale", "crop", "homography", "both"],
+)
 @pytest.mark.parametrize("method", ["sdm", "tfp", "tfi"])
 def test_the_sidecar_lays_a_larger_sensor_on_the_frame(recording, tmp_path, said, method):
     """The recording's spikes within a wider plane of noise come out as they do alone."""
     known = read_sidecar(recording.spikes.with_suffix(".toml"))
-    with SpikeStream.open(recording.spikes, width=known.width, height=known.height,
-                          rate_hz=known.rate_hz) as stream:
+    with SpikeStream.open(
+        recording.spikes, width=known.width, height=known.height, rate_hz=known.rate_hz
+    ) as stream:
         spikes = stream[:]
     if "crop" in said or "homography" in said:
         wide = np.random.default_rng(0).random((len(spikes), 21, 30)) < 0.5
@@ -170,7 +187,13 @@ def test_the_sidecar_lays_a_larger_sensor_on_the_frame(recording, tmp_path, said
         return result.pictures[0]
 
     laid = StreamExposures.of_source(source, bins=16, video_size=(48, 32))
-    alone = open_exposures(recording.spikes, SpikeOptions(), bins=16, interval_s=frame.span[1],
-                           first_pts_s=frame.span[0], duration_s=None)
+    alone = open_exposures(
+        recording.spikes,
+        SpikeOptions(),
+        bins=16,
+        interval_s=frame.span[1],
+        first_pts_s=frame.span[0],
+        duration_s=None,
+    )
     inner = np.s_[4:-4, 4:-4] if "homography" in said and "crop" not in said else np.s_[:]
     np.testing.assert_allclose(restored(laid)[inner], restored(alone)[inner], atol=0.02)

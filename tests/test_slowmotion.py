@@ -36,12 +36,24 @@ def filmed(tmp_path_factory) -> tuple[Path, np.ndarray, np.ndarray]:
     for seed in range(2):
         write_image(photos / f"{seed}.png", draw_street(seed=seed))
     scene = photo_scene(photos, CAMERAS, FRAMES, blur_px=BLUR)
-    write_recording(Recorder(scene, CAMERAS).record(range(FRAMES)), CAMERAS, folder / "case", False,
-                    lambda frames: None)
+    write_recording(
+        Recorder(scene, CAMERAS).record(range(FRAMES)),
+        CAMERAS,
+        folder / "case",
+        False,
+        lambda frames: None,
+    )
 
     def seen(parts: int) -> np.ndarray:
-        return np.stack([[as_bytes(encoded(scene.render(np.array([time])), False))
-                          for time in instants(frame, parts)] for frame in range(FRAMES)])
+        return np.stack(
+            [
+                [
+                    as_bytes(encoded(scene.render(np.array([time])), False))
+                    for time in instants(frame, parts)
+                ]
+                for frame in range(FRAMES)
+            ]
+        )
 
     return folder / "case", seen(FACTOR), seen(1)[:, 0]
 
@@ -68,11 +80,16 @@ def test_each_frame_shows_its_own_instant_nearly_as_well_as_the_middle_one(filme
     case, truths, middles = filmed
     middle = psnr(np.stack([frame.rgb for frame in deblurred(case, method, 1)]), middles)
     slow = deblurred(case, method, FACTOR)
-    assert [frame.time for frame in slow] == [Fraction(n, 50 * FACTOR)
-                                              for n in range(FRAMES * FACTOR)]
+    assert [frame.time for frame in slow] == [
+        Fraction(n, 50 * FACTOR) for n in range(FRAMES * FACTOR)
+    ]
     pictures = np.stack([frame.rgb for frame in slow]).reshape(truths.shape)
-    table = np.array([[psnr(pictures[:, shown], truths[:, meant]) for meant in range(FACTOR)]
-                      for shown in range(FACTOR)])
+    table = np.array(
+        [
+            [psnr(pictures[:, shown], truths[:, meant]) for meant in range(FACTOR)]
+            for shown in range(FACTOR)
+        ]
+    )
     assert np.abs(table.diagonal() - middle).max() < 1
     # Reversed or repeated frames would be nearer to another instant than to their own.
     assert (table.argmax(axis=1) == range(FACTOR)).all()
@@ -86,7 +103,8 @@ def test_frames_share_the_interval_evenly_on_either_clock(timing):
     frames = list(SlowMotion(4, timing).frames(blurry, pictures))
     slower = 4 if timing == "stretch" else 1
     assert [frame.time for frame in frames] == [
-        slower * (Fraction(3, 10) + Fraction(number, 40)) for number in range(4)]
+        slower * (Fraction(3, 10) + Fraction(number, 40)) for number in range(4)
+    ]
     assert [frame.interval for frame in frames] == [Fraction(slower, 40)] * 4
     assert [frame.index for frame in frames] == [12, 13, 14, 15]
     assert [frame.rgb[0, 0, 0] for frame in frames] == [0, 1, 2, 3]

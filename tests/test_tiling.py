@@ -14,8 +14,12 @@ from spikedeblur.tiling import MULTIPLE, Axis, OverlapAdd, TileGrid, default_ove
 @st.composite
 def grids(draw: st.DrawFn) -> tuple[int, int, int, int]:
     tile = draw(st.integers(2 * MULTIPLE, 100))
-    return (draw(st.integers(1, 300)), draw(st.integers(1, 300)), tile,
-            draw(st.integers(0, tile // 2)))
+    return (
+        draw(st.integers(1, 300)),
+        draw(st.integers(1, 300)),
+        tile,
+        draw(st.integers(0, tile // 2)),
+    )
 
 
 @given(grids())
@@ -54,7 +58,7 @@ def test_the_outer_quarter_of_an_overlap_is_discarded(grid):
         if index > 0:
             assert not weight[:edge].any()
         if index < len(axis.starts) - 1:
-            assert not weight[len(weight) - edge:].any()
+            assert not weight[len(weight) - edge :].any()
 
 
 @given(grids())
@@ -79,7 +83,7 @@ def box_blur(image: np.ndarray) -> np.ndarray:
 
 
 @settings(max_examples=40, deadline=None)
-@given(grids(), st.integers(0, 2 ** 32 - 1))
+@given(grids(), st.integers(0, 2**32 - 1))
 def test_identity_gives_the_frame_back(grid, seed):
     height, width, tile, overlap = grid
     image = np.random.default_rng(seed).random((3, height, width), np.float32)
@@ -91,8 +95,9 @@ def test_identity_gives_the_frame_back(grid, seed):
 @pytest.mark.parametrize(("tile", "overlap"), [(32, 16), (48, 12), (64, 32)])
 def test_a_model_that_sees_less_than_the_overlap_is_the_same_tiled(shape, tile, overlap):
     image = np.random.default_rng(0).random((2, *shape), np.float32)
-    np.testing.assert_allclose(assemble(image, tile, overlap, box_blur), box_blur(image),
-                               rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        assemble(image, tile, overlap, box_blur), box_blur(image), rtol=0, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(("tile", "overlap"), [(16, 0), (0, 0), (-64, 0), (64, 33), (64, -1)])

@@ -36,9 +36,10 @@ def test_windows_are_full_and_cover_every_frame(plan):
     seen = set()
     for window in sliding_windows(range(count), size, stride):
         assert len(window.frames) == size
-        assert window.frames[:window.length] == tuple(range(window.start,
-                                                            window.start + window.length))
-        assert set(window.frames[window.length:]) <= {count - 1}
+        assert window.frames[: window.length] == tuple(
+            range(window.start, window.start + window.length)
+        )
+        assert set(window.frames[window.length :]) <= {count - 1}
         assert window.length == min(size, count)
         seen.update(window.frames)
     assert seen == set(range(count))
@@ -47,8 +48,7 @@ def test_windows_are_full_and_cover_every_frame(plan):
 @given(plans())
 def test_merging_a_model_that_agrees_with_itself_gives_each_frame_once_in_order(plan):
     count, size, stride = plan
-    out = merged(count, size, stride,
-                 lambda window: np.array(window.frames, np.float32)[:, None])
+    out = merged(count, size, stride, lambda window: np.array(window.frames, np.float32)[:, None])
     np.testing.assert_allclose(np.ravel(out), np.arange(count), rtol=1e-6)
 
 
@@ -66,9 +66,11 @@ def test_weights_are_symmetric_and_largest_in_the_middle():
 def test_last_window_does_not_rewrite_frames_that_were_given_out():
     """Stride 5 over 7 frames: the window moved back to frame 2 owns frames 5 and 6 only."""
     starts = []
+
     def predict(window):
         starts.append(window.start)
         return np.full((5, 1), window.start, np.float32)
+
     assert np.ravel(merged(7, 5, 5, predict)).tolist() == [0, 0, 0, 0, 0, 2, 2]
     assert starts == [0, 2]
 

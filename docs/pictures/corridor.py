@@ -44,9 +44,17 @@ def draw(stations: Stations) -> str:
         f"font-size='13' fill='{INK}'>",
         "<title>A frame and its spikes on their way through the program</title>",
         f"<rect width='{WIDTH}' height='{HEIGHT}' rx='14' fill='{PAPER}'/>",
-        "<defs>", *(_kept(frame, number) for number, frame in enumerate(stations.strip)), "</defs>",
-        *_frames(stations), *_ticks(stations), *_bins(stations),
-        *_window(), *_network(), *_out(stations), "</svg>"]
+        "<defs>",
+        *(_kept(frame, number) for number, frame in enumerate(stations.strip)),
+        "</defs>",
+        *_frames(stations),
+        *_ticks(stations),
+        *_bins(stations),
+        *_window(),
+        *_network(),
+        *_out(stations),
+        "</svg>",
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -60,8 +68,10 @@ def _frames(stations: Stations) -> list[str]:
             parts.append(_frame(x, 52, CELL, 58, VIDEO, 3))
     left, right = _shutter(stations)
     cell = LEFT + 2 * (CELL + GAP)
-    parts.append(f"<path d='M{cell} 114 H{cell + CELL} L{right} 172 H{left} Z' fill='{VIDEO}' "
-                 "opacity='0.16'/>")
+    parts.append(
+        f"<path d='M{cell} 114 H{cell + CELL} L{right} 172 H{left} Z' fill='{VIDEO}' "
+        "opacity='0.16'/>"
+    )
     parts.append(_step(2, right + 14, 142, "its exposure, in seconds", VIDEO))
     return parts
 
@@ -79,15 +89,20 @@ def _ticks(stations: Stations) -> list[str]:
     end = LEFT + 5 * (CELL + GAP) - GAP
     lines = "".join(f"M{x} 174 V190 " for x in range(LEFT, end + 1, 3))
     inside = "".join(f"M{x} 170 V194 " for x in range(LEFT, end + 1, 3) if left <= x <= right)
-    parts = [f"<path d='{lines}' stroke='{SOFT}' stroke-width='1' opacity='0.55'/>",
-             f"<path d='{inside}' stroke='{SPIKES}' stroke-width='1.8'/>"]
+    parts = [
+        f"<path d='{lines}' stroke='{SOFT}' stroke-width='1' opacity='0.55'/>",
+        f"<path d='{inside}' stroke='{SPIKES}' stroke-width='1.8'/>",
+    ]
     for place, plane in enumerate(stations.planes):
         x = LEFT + 55 + place * (CELL + GAP)
-        parts.append(f"<path d='M{left + (place + 0.5) * (right - left) / 4} 196 L{x + CELL / 2} "
-                     f"216' stroke='{SPIKES}' opacity='0.5'/>")
+        parts.append(
+            f"<path d='M{left + (place + 0.5) * (right - left) / 4} 196 L{x + CELL / 2} "
+            f"216' stroke='{SPIKES}' opacity='0.5'/>"
+        )
         parts += [_picture(plane, x, 218, CELL, 58), _frame(x, 218, CELL, 58, SPIKES, 1)]
-    parts.append(_step(3, LEFT, 302, f"its {stations.ticks} ticks of spikes: a plane of bits each",
-                       SPIKES))
+    parts.append(
+        _step(3, LEFT, 302, f"its {stations.ticks} ticks of spikes: a plane of bits each", SPIKES)
+    )
     return parts
 
 
@@ -104,8 +119,10 @@ def _bins(stations: Stations) -> list[str]:
 def _window() -> list[str]:
     """Steps 5 and 6: the window of five frames with their grids, and the tiles over it."""
     top = 352
-    parts = [f"<path d='M{LEFT} 326 H{WIDTH - LEFT}' stroke='{SOFT}' opacity='0.35'/>",
-             _step(5, LEFT, top, "window: five frames", BOTH)]
+    parts = [
+        f"<path d='M{LEFT} 326 H{WIDTH - LEFT}' stroke='{SOFT}' opacity='0.35'/>",
+        _step(5, LEFT, top, "window: five frames", BOTH),
+    ]
     for place in range(5):
         x, y = LEFT + place * 16, top + 16 + place * 14
         parts += [_again(place, x, y, 128), _frame(x, y, 128, 72, BOTH, 1)]
@@ -113,9 +130,11 @@ def _window() -> list[str]:
     parts += [_again(2, 262, top + 34, 150), _arrow("M238 438 H256", BOTH)]
     for column in range(2):
         for row in range(2):
-            parts.append(f"<rect x='{262 + column * 66}' y='{top + 34 + row * 34}' width='84' "
-                         f"height='50' fill='{PAPER}' fill-opacity='0.18' stroke='{BOTH}' "
-                         "stroke-width='1.6'/>")
+            parts.append(
+                f"<rect x='{262 + column * 66}' y='{top + 34 + row * 34}' width='84' "
+                f"height='50' fill='{PAPER}' fill-opacity='0.18' stroke='{BOTH}' "
+                "stroke-width='1.6'/>"
+            )
     return parts
 
 
@@ -126,37 +145,49 @@ def _network() -> list[str]:
     for scale in range(4):
         height, x = 64 - 14 * scale, 452 + 34 * scale
         for y, colour in ((top + 48, VIDEO), (top + 132, SPIKES)):
-            parts.append(f"<rect x='{x}' y='{y - height / 2 + 8}' width='22' height='{height}' "
-                         f"rx='3' fill='{colour}' opacity='{0.9 - 0.12 * scale}'/>")
-        parts.append(_arrow(f"M{x + 11} {top + 140 - height / 2 - 2} V{top + 60 + height / 2}",
-                            SPIKES))
+            parts.append(
+                f"<rect x='{x}' y='{y - height / 2 + 8}' width='22' height='{height}' "
+                f"rx='3' fill='{colour}' opacity='{0.9 - 0.12 * scale}'/>"
+            )
+        parts.append(
+            _arrow(f"M{x + 11} {top + 140 - height / 2 - 2} V{top + 60 + height / 2}", SPIKES)
+        )
     for scale in range(3):
         height, x = 36 + 14 * scale, 588 + 34 * scale
-        parts.append(f"<rect x='{x}' y='{top + 56 - height / 2}' width='22' height='{height}' "
-                     f"rx='3' fill='{VIDEO}' opacity='{0.66 + 0.12 * scale}'/>")
-    parts += [_small(452, top + 190, "spikes: 3D convolutions,"),
-              _small(452, top + 206, "attention along time"),
-              _small(586, top + 116, "VRT; at each scale"),
-              _small(586, top + 132, "it asks the spikes"),
-              _small(586, top + 148, "(cross-attention)")]
+        parts.append(
+            f"<rect x='{x}' y='{top + 56 - height / 2}' width='22' height='{height}' "
+            f"rx='3' fill='{VIDEO}' opacity='{0.66 + 0.12 * scale}'/>"
+        )
+    parts += [
+        _small(452, top + 190, "spikes: 3D convolutions,"),
+        _small(452, top + 206, "attention along time"),
+        _small(586, top + 116, "VRT; at each scale"),
+        _small(586, top + 132, "it asks the spikes"),
+        _small(586, top + 148, "(cross-attention)"),
+    ]
     return parts
 
 
 def _out(stations: Stations) -> list[str]:
     """Steps 8 and 9: what comes out."""
     top = 352
-    return [_arrow("M692 408 H712", BOTH), _step(8, 720, top, "tiles and windows blended", BOTH),
-            _picture(stations.sharp, 720, top + 16, 200, 112),
-            _frame(720, top + 16, 200, 112, VIDEO, 2),
-            _arrow(f"M820 {top + 132} V{top + 160}", VIDEO),
-            _step(9, 720, top + 184, "the sharp video: the same", VIDEO),
-            _small(746, top + 204, "time stamps, sound and tags", INK)]
+    return [
+        _arrow("M692 408 H712", BOTH),
+        _step(8, 720, top, "tiles and windows blended", BOTH),
+        _picture(stations.sharp, 720, top + 16, 200, 112),
+        _frame(720, top + 16, 200, 112, VIDEO, 2),
+        _arrow(f"M820 {top + 132} V{top + 160}", VIDEO),
+        _step(9, 720, top + 184, "the sharp video: the same", VIDEO),
+        _small(746, top + 204, "time stamps, sound and tags", INK),
+    ]
 
 
 def _step(number: int, x: float, y: float, words: str, colour: str) -> str:
-    return (f"<circle cx='{x + 9}' cy='{y - 5}' r='10' fill='{colour}'/>"
-            f"<text x='{x + 9}' y='{y - 1}' fill='{PAPER}' font-size='12' font-weight='700' "
-            f"text-anchor='middle'>{number}</text><text x='{x + 26}' y='{y}'>{words}</text>")
+    return (
+        f"<circle cx='{x + 9}' cy='{y - 5}' r='10' fill='{colour}'/>"
+        f"<text x='{x + 9}' y='{y - 1}' fill='{PAPER}' font-size='12' font-weight='700' "
+        f"text-anchor='middle'>{number}</text><text x='{x + 26}' y='{y}'>{words}</text>"
+    )
 
 
 def _small(x: float, y: float, words: str, colour: str = SOFT) -> str:
@@ -168,14 +199,18 @@ def _arrow(path: str, colour: str) -> str:
     start, last = path[1:].split()[:2], path.split()[-1]
     x, y = (last[1:], start[1]) if last[0] == "H" else (start[0], last[1:])
     turn = 0 if last[0] == "H" else 90 if float(last[1:]) > float(start[1]) else -90
-    return (f"<path d='{path}' stroke='{colour}' stroke-width='1.6' fill='none'/>"
-            f"<path d='M2 0 L-6 -4 V4 Z' fill='{colour}' transform='translate({x} {y}) "
-            f"rotate({turn})'/>")
+    return (
+        f"<path d='{path}' stroke='{colour}' stroke-width='1.6' fill='none'/>"
+        f"<path d='M2 0 L-6 -4 V4 Z' fill='{colour}' transform='translate({x} {y}) "
+        f"rotate({turn})'/>"
+    )
 
 
 def _frame(x: float, y: float, width: float, height: float, colour: str, line: float) -> str:
-    return (f"<rect x='{x}' y='{y}' width='{width}' height='{height}' fill='none' "
-            f"stroke='{colour}' stroke-width='{line}'/>")
+    return (
+        f"<rect x='{x}' y='{y}' width='{width}' height='{height}' fill='none' "
+        f"stroke='{colour}' stroke-width='{line}'/>"
+    )
 
 
 def _kept(frame: np.ndarray, number: int) -> str:
@@ -191,5 +226,7 @@ def _picture(rgb: np.ndarray, x: float, y: float, width: float, height: float) -
     with tempfile.TemporaryDirectory() as folder:
         write_image(Path(folder) / "part.png", rgb)
         data = base64.b64encode((Path(folder) / "part.png").read_bytes()).decode()
-    return (f"<image x='{x}' y='{y}' width='{width}' height='{height}' "
-            f"preserveAspectRatio='none' href='data:image/png;base64,{data}'/>")
+    return (
+        f"<image x='{x}' y='{y}' width='{width}' height='{height}' "
+        f"preserveAspectRatio='none' href='data:image/png;base64,{data}'/>"
+    )

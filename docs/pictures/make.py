@@ -29,9 +29,11 @@ HERE = Path(__file__).parent
 FRAME = 11  # of the sample: one that is blurred a good deal
 CROP = slice(100, 190), slice(120, 240)  # rows, columns: brick and windows
 METHODS = "blurry,tfp,sdm,sdm:0.125,net"
-PICTURES_ALONE = ("<style>header, section:not(:nth-of-type(2)) { display: none }"
-                  "main { padding: 0 12px } section { margin: 12px 0 }"
-                  ".stage { max-width: 720px }</style></head>")
+PICTURES_ALONE = (
+    "<style>header, section:not(:nth-of-type(2)) { display: none }"
+    "main { padding: 0 12px } section { margin: 12px 0 }"
+    ".stage { max-width: 720px }</style></head>"
+)
 HARD_FRAME = 1
 HARD = {  # what makes a recording too hard: options of simulate, and of deblur
     "clock": ([], ["--offset", "0.004"]),
@@ -55,8 +57,9 @@ def picture(video: Path, number: int) -> np.ndarray:
 def psnr(video: Path, sharp: Path) -> float:
     """Mean over the frames of two videos, dB."""
     with open_video(video) as one, open_video(sharp) as other:
-        errors = [np.mean((a.rgb / 255 - b.rgb / 255) ** 2)
-                  for a, b in zip(one, other, strict=True)]
+        errors = [
+            np.mean((a.rgb / 255 - b.rgb / 255) ** 2) for a, b in zip(one, other, strict=True)
+        ]
     return float(-10 * np.mean(np.log10(errors)))
 
 
@@ -96,31 +99,51 @@ def the_sample(folder: Path) -> None:
     case = folder / "sample"
     run("simulate", "sample", "-o", case)
     for method in ("sdm", "net"):
-        run("deblur", case / "blurry.mkv", "--spikes", case / "spikes.dat", "--method", method,
-            "-o", folder / f"{method}.mkv", "--codec", "ffv1", "--end", f"{FRAME + 4}f")
+        run(
+            "deblur",
+            case / "blurry.mkv",
+            "--spikes",
+            case / "spikes.dat",
+            "--method",
+            method,
+            "-o",
+            folder / f"{method}.mkv",
+            "--codec",
+            "ffv1",
+            "--end",
+            f"{FRAME + 4}f",
+        )
     blurry, sharp = picture(case / "blurry.mkv", FRAME), picture(case / "sharp.mkv", FRAME)
     by_sdm, by_net = (picture(folder / f"{name}.mkv", FRAME) for name in ("sdm", "net"))
-    exposures = StreamExposures.of_source(resolve_spike_source(
-        case / "spikes.dat", SpikeOptions(), find_sidecar(case / "spikes.dat")))
+    exposures = StreamExposures.of_source(
+        resolve_spike_source(case / "spikes.dat", SpikeOptions(), find_sidecar(case / "spikes.dat"))
+    )
     stream = exposures.stream
     with open_video(case / "blurry.mkv") as reader:
         span = next(islice(reader, FRAME, None)).span
     exposure = exposures.interval(*span)
     middle = round((exposure.start + exposure.stop) / 2)
-    seen = grey(stream[middle - 8:middle + 8].mean(axis=0), blurry.shape[:2])
-    write_image(HERE / "sample.png", beside(
-        [closer(each) for each in (blurry, seen, by_sdm, by_net, sharp)]))
+    seen = grey(stream[middle - 8 : middle + 8].mean(axis=0), blurry.shape[:2])
+    write_image(
+        HERE / "sample.png",
+        beside([closer(each) for each in (blurry, seen, by_sdm, by_net, sharp)]),
+    )
     counts = voxelize(stream, 32, exposure.start, exposure.stop)
     thumbnail = (58, 104)
-    strip = [smaller(picture(case / "blurry.mkv", number), 128)
-             for number in range(FRAME - 2, FRAME + 3)]
+    strip = [
+        smaller(picture(case / "blurry.mkv", number), 128) for number in range(FRAME - 2, FRAME + 3)
+    ]
     stations = Stations(
-        strip=strip, sharp=smaller(by_net, 200),
+        strip=strip,
+        sharp=smaller(by_net, 200),
         exposure=float(exposure.length / stream.rate_hz / span[1]),
-        planes=[grey(stream[tick:tick + 1][0], thumbnail)
-                for tick in range(middle - 30, middle + 30, 15)],
+        planes=[
+            grey(stream[tick : tick + 1][0], thumbnail)
+            for tick in range(middle - 30, middle + 30, 15)
+        ],
         bins=[grey(each, thumbnail) for each in counts[::5]],
-        ticks=round(exposure.length))
+        ticks=round(exposure.length),
+    )
     (HERE / "corridor.svg").write_text(draw(stations), encoding="utf-8")
 
 
@@ -139,9 +162,21 @@ def shoot(browser: str, page: Path, picture: Path) -> None:
     """The section of pictures of a page, as a picture."""
     whole = page.read_text(encoding="utf-8")
     page.write_text(whole.replace("</head>", PICTURES_ALONE), encoding="utf-8")
-    subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-                    "--window-size=960,1110", f"--user-data-dir={page.parent / 'profile'}",
-                    f"--screenshot={picture}", page.as_uri()], check=True, capture_output=True)
+    subprocess.run(
+        [
+            browser,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=960,1110",
+            f"--user-data-dir={page.parent / 'profile'}",
+            f"--screenshot={picture}",
+            page.as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+    )
 
 
 def too_hard(folder: Path) -> None:
@@ -154,13 +189,36 @@ def too_hard(folder: Path) -> None:
     for name, (recorded, deblurred) in HARD.items():
         case, restored = folder / name, folder / f"{name}.mkv"
         usual = [] if "--blur" in recorded else ["--blur", "7"]
-        run("simulate", scene, "-o", case, "--size", "480x270", "--frames", 5, "--seed", 1,
-            *usual, *recorded)
-        run("deblur", case / "blurry.mkv", "--spikes", case / "spikes.dat", "-o", restored,
-            "--codec", "ffv1", *deblurred)
+        run(
+            "simulate",
+            scene,
+            "-o",
+            case,
+            "--size",
+            "480x270",
+            "--frames",
+            5,
+            "--seed",
+            1,
+            *usual,
+            *recorded,
+        )
+        run(
+            "deblur",
+            case / "blurry.mkv",
+            "--spikes",
+            case / "spikes.dat",
+            "-o",
+            restored,
+            "--codec",
+            "ffv1",
+            *deblurred,
+        )
         shown = (case / "blurry.mkv", restored, case / "sharp.mkv")
-        print(f"{name}: blurry {psnr(shown[0], shown[2]):.1f} dB, "
-              f"restored {psnr(restored, shown[2]):.1f} dB")
+        print(
+            f"{name}: blurry {psnr(shown[0], shown[2]):.1f} dB, "
+            f"restored {psnr(restored, shown[2]):.1f} dB"
+        )
         rows.append(beside([closer(picture(video, HARD_FRAME)) for video in shown]))
     write_image(HERE / "failures.png", beside(rows, axis=0))
 

@@ -58,8 +58,17 @@ class CumulatedCounts:
 def _catmull_rom(share: np.ndarray) -> np.ndarray:
     """Weights (4, N) of the knots at -1, 0, 1 and 2 for places between 0 and 1."""
     t = share
-    return np.stack([((2 - t) * t - 1) * t, (3 * t - 5) * t**2 + 2, ((4 - 3 * t) * t + 1) * t,
-                     (t - 1) * t**2]) / 2
+    return (
+        np.stack(
+            [
+                ((2 - t) * t - 1) * t,
+                (3 * t - 5) * t**2 + 2,
+                ((4 - 3 * t) * t + 1) * t,
+                (t - 1) * t**2,
+            ]
+        )
+        / 2
+    )
 
 
 def block_for(size: tuple[int, int], most_pixels: int) -> int:
@@ -67,8 +76,9 @@ def block_for(size: tuple[int, int], most_pixels: int) -> int:
     return max(1, math.ceil(math.sqrt(size[0] * size[1] / most_pixels)))
 
 
-def cumulate(stream: SpikeStream, first: float, last: float, step: int,
-             block: int) -> CumulatedCounts | None:
+def cumulate(
+    stream: SpikeStream, first: float, last: float, step: int, block: int
+) -> CumulatedCounts | None:
     """Cumulate the ticks [first, last) as far as the stream has them; None if it has too few."""
     start = max(math.floor(first), 0)
     knots = (min(math.ceil(last), stream.ticks) - start) // step
@@ -80,11 +90,11 @@ def cumulate(stream: SpikeStream, first: float, last: float, step: int,
     for knot in range(0, knots, at_once):
         count = min(at_once, knots - knot)
         begin = start + knot * step
-        spikes = stream[begin:begin + count * step].view(np.uint8)
+        spikes = stream[begin : begin + count * step].view(np.uint8)
         summed = _sum_ticks(spikes.reshape(count, step, *spikes.shape[1:]))
-        cut = summed[:, :height * block, :width * block]
+        cut = summed[:, : height * block, : width * block]
         small = cut.reshape(count, height, block, width, block).mean(axis=(2, 4))
-        planes[knot + 1:knot + count + 1] = torch.from_numpy(small)
+        planes[knot + 1 : knot + count + 1] = torch.from_numpy(small)
     return CumulatedCounts(planes.cumsum_(dim=0), start, step, block)
 
 
@@ -92,5 +102,5 @@ def _sum_ticks(spikes: np.ndarray) -> np.ndarray:
     """(K, n, H, W) uint8 of 0 and 1 -> (K, H, W) float32 sums over n."""
     total = np.zeros((spikes.shape[0], *spikes.shape[2:]), np.float32)
     for at in range(0, spikes.shape[1], 255):  # 255 spikes fill a byte
-        total += np.add.reduce(spikes[:, at:at + 255], axis=1, dtype=np.uint8)
+        total += np.add.reduce(spikes[:, at : at + 255], axis=1, dtype=np.uint8)
     return total

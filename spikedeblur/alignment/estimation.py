@@ -17,15 +17,7 @@ from spikedeblur.alignment.findings import TIME_LIMIT, Alignment, Errors, Known,
 from spikedeblur.alignment.footage import Footage, read_footage
 from spikedeblur.alignment.refinement import Refiner
 from spikedeblur.alignment.search import Hypothesis, distinct, search
-from spikedeblur.alignment.state import (
-    DRIFT,
-    EXPOSURE,
-    FEWEST_FRAMES,
-    GEOMETRY,
-    TIME,
-    State,
-    Step,
-)
+from spikedeblur.alignment.state import DRIFT, EXPOSURE, FEWEST_FRAMES, GEOMETRY, TIME, State, Step
 from spikedeblur.geometry import placed, spike_to_video
 from spikedeblur.io.spike_source import (
     SpikeOptions,
@@ -49,8 +41,13 @@ LEAST_CONFIDENCE = 0.95
 LEAST_CORRELATION = 0.6
 
 
-def align(video: Path, spikes: Path, options: SpikeOptions | None = None,
-          known: Known | None = None, drift: bool = False) -> Alignment:
+def align(
+    video: Path,
+    spikes: Path,
+    options: SpikeOptions | None = None,
+    known: Known | None = None,
+    drift: bool = False,
+) -> Alignment:
     """Align a recording by what both cameras saw.
 
     spikes: a .dat, read by `options`, else its sidecar, else by inference. Their offset is where
@@ -62,9 +59,13 @@ def align(video: Path, spikes: Path, options: SpikeOptions | None = None,
     """
     LOGGER.info("reading frames")
     footage = read_footage(video)
-    source = resolve_spike_source(spikes, options or SpikeOptions(), find_sidecar(spikes),
-                                  duration_s=footage.duration_s,
-                                  interval_s=footage.first_interval_s)
+    source = resolve_spike_source(
+        spikes,
+        options or SpikeOptions(),
+        find_sidecar(spikes),
+        duration_s=footage.duration_s,
+        interval_s=footage.first_interval_s,
+    )
     with source.open(footage.first_s) as stream:
         return Aligner(footage, source, stream, known or Known(), drift).run()
 
@@ -72,8 +73,14 @@ def align(video: Path, spikes: Path, options: SpikeOptions | None = None,
 class Aligner:
     """The steps of one alignment."""
 
-    def __init__(self, footage: Footage, source: SpikeSource, stream: SpikeStream,
-                 known: Known, drift: bool = False) -> None:
+    def __init__(
+        self,
+        footage: Footage,
+        source: SpikeSource,
+        stream: SpikeStream,
+        known: Known,
+        drift: bool = False,
+    ) -> None:
         self.footage, self.source, self.stream, self.known = footage, source, stream, known
         self.spike_size = stream.width, stream.height
         self.rate_hz = float(stream.rate_hz)
@@ -87,8 +94,12 @@ class Aligner:
             self.fixed.append(EXPOSURE)
         self.matrix = None
         if known.homography is not None:
-            seen = placed(self.spike_size, footage.size, crop_start=self._crop_start,
-                          homography=known.homography)
+            seen = placed(
+                self.spike_size,
+                footage.size,
+                crop_start=self._crop_start,
+                homography=known.homography,
+            )
             self.matrix = spike_to_video(self.spike_size, footage.size, seen)
             self.fixed += range(GEOMETRY)
 
@@ -120,8 +131,7 @@ class Aligner:
             refiner = self._refiner(fields, counts, state, sigma, fixed)
             state, step = refiner.refine(state, 8)
         if not self.drift and len(self.footage.bursts) > 1:
-            self._refuse_drift(self._refiner(fields, counts, state, sigma, self.fixed)
-                               .step(state))
+            self._refuse_drift(self._refiner(fields, counts, state, sigma, self.fixed).step(state))
         return self._judged(refiner, state, step)
 
     def _refuse_drift(self, step: Step) -> None:
@@ -129,31 +139,46 @@ class Aligner:
         drift, error = step.delta[DRIFT], math.sqrt(max(step.covariance[DRIFT, DRIFT], 0))
         since = self._since()
         if abs(drift) > DRIFT_SIGMAS * error and abs(drift) * (since[-1] - since[0]) > TIME_LIMIT:
-            raise cannot_tell(f"one offset: the clocks drift apart ({-1e6 * drift:.0f} millionths "
-                              "seen)", "give --drift")
+            raise cannot_tell(
+                f"one offset: the clocks drift apart ({-1e6 * drift:.0f} millionths seen)",
+                "give --drift",
+            )
 
     def _since(self) -> list[float]:
         """When each burst is, in frame intervals from the mean of all frames."""
         mean = np.concatenate([burst.middles_s for burst in self.footage.bursts]).mean()
-        return [float((burst.middles_s.mean() - mean) / self.footage.interval_s)
-                for burst in self.footage.bursts]
+        return [
+            float((burst.middles_s.mean() - mean) / self.footage.interval_s)
+            for burst in self.footage.bursts
+        ]
 
     def _found(self, footage: Footage, matrix: np.ndarray | None) -> State:
         """The likeliest rough alignment; matrix: the homography, if it is known."""
         reach = 0.0 if self.known.offset_s is not None else FARTHEST_LAG
         LOGGER.info("reading spikes")
-        counts = self._counts(footage, [0.0] * len(footage.bursts), reach + 1, COARSE_PIXELS,
-                              COARSE_KNOTS)
+        counts = self._counts(
+            footage, [0.0] * len(footage.bursts), reach + 1, COARSE_PIXELS, COARSE_KNOTS
+        )
         LOGGER.info("searching")
         lags = np.arange(-reach, reach + LAG_STEP / 2, LAG_STEP)
-        found = search(footage, counts, spike_size=self.spike_size, rate_hz=self.rate_hz,
-                       offset_s=self.offset_s, lags=lags, matrix=matrix)
+        found = search(
+            footage,
+            counts,
+            spike_size=self.spike_size,
+            rate_hz=self.rate_hz,
+            offset_s=self.offset_s,
+            lags=lags,
+            matrix=matrix,
+        )
         if not found:
-            raise cannot_tell(f"from fewer than {FEWEST_FRAMES} frames that have spikes",
-                              "record longer, or check --offset")
+            raise cannot_tell(
+                f"from fewer than {FEWEST_FRAMES} frames that have spikes",
+                "record longer, or check --offset",
+            )
         known = [] if matrix is None else list(range(GEOMETRY))
-        return self._refined(footage, counts, distinct(found, footage.size, TRIED),
-                             [*self.fixed, *known, DRIFT])
+        return self._refined(
+            footage, counts, distinct(found, footage.size, TRIED), [*self.fixed, *known, DRIFT]
+        )
 
     def _drifting(self) -> State:
         """A rough alignment with a drift: each burst has a lag of its own, all one homography."""
@@ -167,8 +192,9 @@ class Aligner:
         drift, lag = np.polyfit(self._since(), lags, 1).tolist()
         return replace(state, lag=lag, drift=drift)
 
-    def _counts(self, footage: Footage, lags: Sequence[float], reach: float, pixels: int,
-                knots: int) -> list[CumulatedCounts]:
+    def _counts(
+        self, footage: Footage, lags: Sequence[float], reach: float, pixels: int, knots: int
+    ) -> list[CumulatedCounts]:
         """The spikes around each burst at its lag, `reach` intervals before and after."""
         interval = footage.interval_s
         step = max(1, int(interval * self.rate_hz / knots))
@@ -176,60 +202,106 @@ class Aligner:
         margin = (reach + 0.6) * interval * self.rate_hz
         found = []
         for burst, lag in zip(footage.bursts, lags, strict=True):
-            first, last = ((middle - self.offset_s - lag * interval) * self.rate_hz
-                           for middle in (burst.middles_s[0], burst.middles_s[-1]))
+            first, last = (
+                (middle - self.offset_s - lag * interval) * self.rate_hz
+                for middle in (burst.middles_s[0], burst.middles_s[-1])
+            )
             counts = cumulate(self.stream, first - margin, last + margin, step, block)
             if counts is None:
-                raise cannot_tell("the spikes end before the frames do, or begin after them",
-                                  "check --offset")
+                raise cannot_tell(
+                    "the spikes end before the frames do, or begin after them", "check --offset"
+                )
             found.append(counts)
         return found
 
-    def _refiner(self, fields: Fields, counts: Sequence[CumulatedCounts], state: State,
-                 sigma: float, fixed: Sequence[int]) -> Refiner:
-        return Refiner(fields, counts, spike_size=self.spike_size, rate_hz=self.rate_hz,
-                       offset_s=self.offset_s, sigma=sigma, matrix=state.matrix, fixed=fixed)
+    def _refiner(
+        self,
+        fields: Fields,
+        counts: Sequence[CumulatedCounts],
+        state: State,
+        sigma: float,
+        fixed: Sequence[int],
+    ) -> Refiner:
+        return Refiner(
+            fields,
+            counts,
+            spike_size=self.spike_size,
+            rate_hz=self.rate_hz,
+            offset_s=self.offset_s,
+            sigma=sigma,
+            matrix=state.matrix,
+            fixed=fixed,
+        )
 
-    def _refined(self, footage: Footage, counts: Sequence[CumulatedCounts],
-                 hypotheses: Sequence[Hypothesis], fixed: Sequence[int]) -> State:
+    def _refined(
+        self,
+        footage: Footage,
+        counts: Sequence[CumulatedCounts],
+        hypotheses: Sequence[Hypothesis],
+        fixed: Sequence[int],
+    ) -> State:
         """The likeliest hypothesis, refined coarsely: all a little, then the better ones."""
         fields = Fields(footage)
         states = [State(each.matrix, each.lag, self.exposure) for each in hypotheses]
         for iterations, kept in ((4, 2), (12, 1)):
-            refined = [self._refiner(fields, counts, state, COARSE_SIGMA, fixed
-                                     ).likeliest(state, iterations) for state in states]
+            refined = [
+                self._refiner(fields, counts, state, COARSE_SIGMA, fixed).likeliest(
+                    state, iterations
+                )
+                for state in states
+            ]
             refined.sort(key=lambda each: -each[1].correlation)
             states = [state for state, _ in refined[:kept]]
-            LOGGER.debug("refined: %s", "; ".join(
-                f"lag {state.lag:.3f}, exposure {state.exposure:.2f}, correlation "
-                f"{step.correlation:.5f}" for state, step in refined))
+            LOGGER.debug(
+                "refined: %s",
+                "; ".join(
+                    f"lag {state.lag:.3f}, exposure {state.exposure:.2f}, correlation "
+                    f"{step.correlation:.5f}"
+                    for state, step in refined
+                ),
+            )
         return states[0]
 
     def _judged(self, refiner: Refiner, state: State, step: Step) -> Alignment:
         """The findings, unless they are not sure enough."""
         if step.frames == 0:
-            raise cannot_tell(f"from fewer than {FEWEST_FRAMES} frames that both cameras saw whole",
-                              "record longer, or check --spike-size, --flip and --offset")
+            raise cannot_tell(
+                f"from fewer than {FEWEST_FRAMES} frames that both cameras saw whole",
+                "record longer, or check --spike-size, --flip and --offset",
+            )
         if not step.correlation >= LEAST_CORRELATION:  # nan, too
-            raise cannot_tell(f"where frames and spikes show the same (correlation "
-                              f"{step.correlation:.2f} at best)", "check --spike-size, --flip and "
-                              "--offset")
+            raise cannot_tell(
+                f"where frames and spikes show the same (correlation "
+                f"{step.correlation:.2f} at best)",
+                "check --spike-size, --flip and --offset",
+            )
         interval, since = self.footage.interval_s, np.zeros((2, len(step.delta)))
         since[:, TIME] = 1
         since[:, DRIFT] = min(self._since()), max(self._since())
         variances = np.diag(since @ step.covariance @ since.T)
-        errors = Errors.of(math.sqrt(max(variances.max(), 0)),
-                           math.sqrt(max(step.covariance[EXPOSURE, EXPOSURE], 0)),
-                           refiner.place_error(state, step), self.known)
+        errors = Errors.of(
+            math.sqrt(max(variances.max(), 0)),
+            math.sqrt(max(step.covariance[EXPOSURE, EXPOSURE], 0)),
+            refiner.place_error(state, step),
+            self.known,
+        )
         LOGGER.debug("%s, correlation %.5f", errors, step.correlation)
         if not step.informative or errors.confidence < LEAST_CONFIDENCE:
             raise errors.complaint(self.drift)
         mean_s = float(refiner.middles_s.mean())
         offset_s = self.offset_s + state.lag * interval - state.drift * mean_s
-        return Alignment(self.source, offset_s / (1 - state.drift),
-                         min(state.exposure, 1.0) * interval, self.rate_hz * (1 - state.drift),
-                         _as_sidecar(state.matrix, self._crop_start), interval, errors,
-                         step.correlation, step.frames, refiner.seen_s(state) - interval / 2)
+        return Alignment(
+            self.source,
+            offset_s / (1 - state.drift),
+            min(state.exposure, 1.0) * interval,
+            self.rate_hz * (1 - state.drift),
+            _as_sidecar(state.matrix, self._crop_start),
+            interval,
+            errors,
+            step.correlation,
+            step.frames,
+            refiner.seen_s(state) - interval / 2,
+        )
 
 
 def _as_sidecar(matrix: np.ndarray, crop_start: tuple[int, int]) -> tuple[float, ...]:

@@ -32,7 +32,8 @@ class Fields:
         """For samples of `block` spike pixels; matrix: spike point -> video point."""
         sides = block * np.linalg.norm(matrix[:2, :2] / matrix[2, 2], axis=1) / self.footage.pitch
         across, down = spreads = tuple(
-            math.exp(round(math.log(PIXEL * side) / SPREAD_STEP) * SPREAD_STEP) for side in sides)
+            math.exp(round(math.log(PIXEL * side) / SPREAD_STEP) * SPREAD_STEP) for side in sides
+        )
         if spreads not in self._kept:
             while len(self._kept) >= KEPT:
                 del self._kept[next(iter(self._kept))]
@@ -51,8 +52,9 @@ class Fields:
         return torch.from_numpy(fields.astype(np.float32, copy=False))
 
 
-def sampled(fields: torch.Tensor, where: np.ndarray, video_size: tuple[int, int],
-            shape: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+def sampled(
+    fields: torch.Tensor, where: np.ndarray, video_size: tuple[int, int], shape: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Light and slopes (3, F, *shape) at the places (2, P) in the video, and where there are any.
 
     The latter (F, *shape) bool: usable, and inside the frame.

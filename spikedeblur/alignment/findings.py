@@ -41,18 +41,32 @@ class Errors:
     @classmethod
     def of(cls, offset: float, exposure: float, homography: float, known: Known) -> Errors:
         """From the errors that the scatter over the picture gives."""
-        widened = (math.hypot(MISTRUST * error, floor) for error, floor in (
-            (offset, TIME_FLOOR), (exposure, EXPOSURE_FLOOR), (homography, PLACE_FLOOR)))
+        widened = (
+            math.hypot(MISTRUST * error, floor)
+            for error, floor in (
+                (offset, TIME_FLOOR),
+                (exposure, EXPOSURE_FLOOR),
+                (homography, PLACE_FLOOR),
+            )
+        )
         given = known.offset_s, known.exposure, known.homography
-        return cls(*(0.0 if value is not None else error
-                     for value, error in zip(given, widened, strict=True)))
+        return cls(
+            *(
+                0.0 if value is not None else error
+                for value, error in zip(given, widened, strict=True)
+            )
+        )
 
     @property
     def chances(self) -> list[float]:
         """Of offset and exposure within 2 % of the interval, homography within half a pixel."""
         limits = TIME_LIMIT, TIME_LIMIT, PLACE_LIMIT
-        return [math.erf(limit / error / math.sqrt(2)) if error else 1.0 for limit, error in
-                zip(limits, (self.offset, self.exposure, self.homography), strict=True)]
+        return [
+            math.erf(limit / error / math.sqrt(2)) if error else 1.0
+            for limit, error in zip(
+                limits, (self.offset, self.exposure, self.homography), strict=True
+            )
+        ]
 
     @property
     def confidence(self) -> float:
@@ -63,16 +77,24 @@ class Errors:
         """Of what is least sure."""
         worst = self.chances.index(self.confidence)
         if worst == 2:
-            return cannot_tell(f"the homography (known to {self.homography:.2g} pixels)",
-                               "record more texture, or give --fix homography=...")
+            return cannot_tell(
+                f"the homography (known to {self.homography:.2g} pixels)",
+                "record more texture, or give --fix homography=...",
+            )
         if worst == 1:
-            return cannot_tell(f"the exposure (known to {self.exposure:.2g} of the frame interval)",
-                               "record more motion, or give --fix exposure=S")
+            return cannot_tell(
+                f"the exposure (known to {self.exposure:.2g} of the frame interval)",
+                "record more motion, or give --fix exposure=S",
+            )
         if drift:
-            return cannot_tell(f"the drift (known to {self.offset:.2g} of the frame interval)",
-                               "record longer, or more motion, or leave --drift out")
-        return cannot_tell(f"the offset (known to {self.offset:.2g} of the frame interval)",
-                           "record motion that changes, or give --fix offset=S")
+            return cannot_tell(
+                f"the drift (known to {self.offset:.2g} of the frame interval)",
+                "record longer, or more motion, or leave --drift out",
+            )
+        return cannot_tell(
+            f"the offset (known to {self.offset:.2g} of the frame interval)",
+            "record motion that changes, or give --fix offset=S",
+        )
 
 
 @dataclass(frozen=True)
@@ -104,12 +126,19 @@ class Alignment:
         """All that is known of the recording now."""
         source = self.source
         rate_hz = exact(round(self.rate_hz, 6)) if self.drift else source.rate_hz
-        return Sidecar(width=source.width, height=source.height, rate_hz=rate_hz,
-                       flip=source.flip, bit_order=source.bit_order, key=source.key,
-                       layout=None if source.layout == "plain" else source.layout,
-                       crop=source.crop,
-                       offset_s=_rounded(self.offset_s), exposure_s=_rounded(self.exposure_s),
-                       homography=tuple(float(f"{each:.9g}") for each in self.homography))
+        return Sidecar(
+            width=source.width,
+            height=source.height,
+            rate_hz=rate_hz,
+            flip=source.flip,
+            bit_order=source.bit_order,
+            key=source.key,
+            layout=None if source.layout == "plain" else source.layout,
+            crop=source.crop,
+            offset_s=_rounded(self.offset_s),
+            exposure_s=_rounded(self.exposure_s),
+            homography=tuple(float(f"{each:.9g}") for each in self.homography),
+        )
 
 
 def cannot_tell(why: str, advice: str) -> InputError:

@@ -76,8 +76,14 @@ def read_footage(video: Path) -> Footage:
         bursts = _liveliest(video, float(first.start), float(info.duration))
     spans = np.concatenate([np.diff(burst.middles_s) for burst in bursts] + [np.zeros(0)])
     interval_s = float(np.median(spans)) if len(spans) else float(first.interval)
-    return Footage((info.width, info.height), tuple(bursts), interval_s, first.start,
-                   first.interval, info.duration)
+    return Footage(
+        (info.width, info.height),
+        tuple(bursts),
+        interval_s,
+        first.start,
+        first.interval,
+        info.duration,
+    )
 
 
 @dataclass(frozen=True)
@@ -96,14 +102,19 @@ def _liveliest(video: Path, first_s: float, duration_s: float) -> list[Burst]:
         with open_video(video, start=Fraction(place)) as reader:
             found.append(_burst([_reduced(frame) for frame in islice(reader, BURST_FRAMES)]))
     each = CANDIDATES // BURSTS
-    return [max(found[at:at + each], key=lambda burst: burst.liveliness)
-            for at in range(0, CANDIDATES, each)]
+    return [
+        max(found[at : at + each], key=lambda burst: burst.liveliness)
+        for at in range(0, CANDIDATES, each)
+    ]
 
 
 def _burst(frames: list[_Small]) -> Burst:
     middles = [float(frame.start + frame.interval / 2) for frame in frames]
-    return Burst(np.stack([frame.light for frame in frames]),
-                 np.stack([frame.usable for frame in frames]), np.array(middles))
+    return Burst(
+        np.stack([frame.light for frame in frames]),
+        np.stack([frame.usable for frame in frames]),
+        np.array(middles),
+    )
 
 
 def _reduced(frame: VideoFrame) -> _Small:

@@ -39,14 +39,20 @@ def _band(side: int, sigma: float) -> torch.Tensor:
     return torch.from_numpy(np.where(inside, taps[near.clip(0, len(taps) - 1)], np.float32(0)))
 
 
-def robust_weights(spikes: torch.Tensor, basis: torch.Tensor, weights: torch.Tensor,
-            shape: tuple[int, int], blur: Blur) -> tuple[torch.Tensor, float, torch.Tensor]:
+def robust_weights(
+    spikes: torch.Tensor,
+    basis: torch.Tensor,
+    weights: torch.Tensor,
+    shape: tuple[int, int],
+    blur: Blur,
+) -> tuple[torch.Tensor, float, torch.Tensor]:
     """Weights (F, P) that shun what does not fit, what is left elsewhere, and the fit (F, n).
 
     They go by the errors of the neighbourhood in the frames before and after (Geman and McClure,
     1987). A pixel's own errors would prefer noise of black squares that cancels that of white
     ones, which biases exposures.
     """
+
     def around(values: torch.Tensor) -> torch.Tensor:
         near = blur(values.reshape(-1, *shape)).flatten(1)
         return near.roll(1, dims=0) + near.roll(-1, dims=0)
@@ -54,14 +60,15 @@ def robust_weights(spikes: torch.Tensor, basis: torch.Tensor, weights: torch.Ten
     robust, usual, there = weights, 0.0, around(weights).clamp(min=1e-3)
     for _ in range(3):
         solution = solve(basis, robust, spikes[..., None])
-        energy = around((spikes - (basis @ solution)[..., 0])**2 * weights) / there
+        energy = around((spikes - (basis @ solution)[..., 0]) ** 2 * weights) / there
         usual = float(energy[weights > 0].median()) + 1e-12
-        robust = weights / (1 + energy / (TOLERANCE * usual))**2
+        robust = weights / (1 + energy / (TOLERANCE * usual)) ** 2
     return robust, usual**0.5, solution[..., 0]
 
 
-def normal_equations(columns: torch.Tensor, rate: torch.Tensor, basis: torch.Tensor,
-                      weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def normal_equations(
+    columns: torch.Tensor, rate: torch.Tensor, basis: torch.Tensor, weights: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Information (n, n) and scores (P, n) of a frame, its tone being whatever fits best.
 
     columns (2, P, n), rate (2, P) and basis (2, P, m) of black and of white squares: one's errors
@@ -88,8 +95,9 @@ def solve(basis: torch.Tensor, weights: torch.Tensor, values: torch.Tensor) -> t
 def correlation_of(spikes: torch.Tensor, video: torch.Tensor, weights: torch.Tensor) -> float:
     """Weighted correlation within frames, over all of them."""
     total = weights.sum(dim=1, keepdim=True).clamp(min=1e-9)
-    one, two = (each - (each * weights).sum(dim=1, keepdim=True) / total
-                for each in (spikes, video))
+    one, two = (
+        each - (each * weights).sum(dim=1, keepdim=True) / total for each in (spikes, video)
+    )
     product = (one * two * weights).sum()
     energy = ((one**2 * weights).sum() * (two**2 * weights).sum()).sqrt()
     return float(product / energy.clamp(min=1e-12))  # a plain wall is like nothing

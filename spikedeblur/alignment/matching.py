@@ -39,20 +39,26 @@ class Matcher:
     video pixels a sample.
     """
 
-    def __init__(self, light: np.ndarray, video_size: tuple[int, int],
-                 spike_size: tuple[int, int], farthest: float = FARTHEST) -> None:
+    def __init__(
+        self,
+        light: np.ndarray,
+        video_size: tuple[int, int],
+        spike_size: tuple[int, int],
+        farthest: float = FARTHEST,
+    ) -> None:
         self.video_size, self.spike_size = video_size, spike_size
         self.reduction = max(video_size) / LONG_SIDE
         shape = (round(video_size[1] / self.reduction), round(video_size[0] / self.reduction))
         self.reach = tuple(int(farthest * side) for side in shape)
-        self.canvas = tuple(fast_length(side + 2 * reach)
-                            for side, reach in zip(shape, self.reach, strict=True))
+        self.canvas = tuple(
+            fast_length(side + 2 * reach) for side, reach in zip(shape, self.reach, strict=True)
+        )
         detail = band(np.sqrt(resize(light, shape)), 1.0)
         frames = torch.zeros(len(light), *self.canvas)
         (top, left), (height, width) = self.reach, shape
-        frames[:, top:top + height, left:left + width] = torch.from_numpy(detail)
+        frames[:, top : top + height, left : left + width] = torch.from_numpy(detail)
         inside = torch.zeros(self.canvas)
-        inside[top:top + height, left:left + width] = 1
+        inside[top : top + height, left : left + width] = 1
         self.area = height * width
         self.frames, self.energies = (torch.fft.rfft2(each) for each in (frames, frames**2))
         self.inside = torch.fft.rfft2(inside)
@@ -62,8 +68,12 @@ class Matcher:
         block = self.spike_size[0] / spikes.shape[2]
         detail = band(spikes, self.reduction / (shape.pitch * block))
         grid, seen = self._grid(shape.matrix)
-        laid = F.grid_sample(torch.from_numpy(detail)[None], grid, align_corners=False,
-                             padding_mode="border")[0] * seen
+        laid = (
+            F.grid_sample(
+                torch.from_numpy(detail)[None], grid, align_corners=False, padding_mode="border"
+            )[0]
+            * seen
+        )
         return torch.fft.rfft2(laid), torch.fft.rfft2(laid**2), torch.fft.rfft2(seen)
 
     def _grid(self, matrix: Matrix) -> tuple[torch.Tensor, torch.Tensor]:
@@ -73,14 +83,18 @@ class Matcher:
         x = (np.arange(columns) + 0.5 - self.reach[1]) * self.reduction
         to_spike = np.linalg.inv(matrix)
         size = np.array(self.spike_size)
-        where = (to_spike[:2, 0, None, None] * x + to_spike[:2, 1, None, None] * y[:, None]
-                 + to_spike[:2, 2, None, None])
+        where = (
+            to_spike[:2, 0, None, None] * x
+            + to_spike[:2, 1, None, None] * y[:, None]
+            + to_spike[:2, 2, None, None]
+        )
         scaled = np.moveaxis(2 * where / size[:, None, None] - 1, 0, -1).astype(np.float32)
         seen = (np.abs(scaled) < 1).all(axis=-1).astype(np.float32)
         return torch.from_numpy(scaled)[None], torch.from_numpy(seen)
 
-    def correlation(self, frames: Sequence[int], spectra: tuple[torch.Tensor, ...],
-                    together: bool) -> torch.Tensor:
+    def correlation(
+        self, frames: Sequence[int], spectra: tuple[torch.Tensor, ...], together: bool
+    ) -> torch.Tensor:
         """Normalised correlation (N or 1, rows, columns) at shifts of up to `reach` either way.
 
         Of each frame with its picture, or of all `together`; -1 where they hardly overlap.
@@ -92,12 +106,14 @@ class Matcher:
         spike_energy = self.inside * square.conj()
         if together:
             product, video_energy, spike_energy = (
-                each.sum(dim=0, keepdim=True) for each in (product, video_energy, spike_energy))
+                each.sum(dim=0, keepdim=True) for each in (product, video_energy, spike_energy)
+            )
         overlap = self._shifts(self.inside * seen.conj())
         product, video_energy, spike_energy = (
-            self._shifts(each) for each in (product, video_energy, spike_energy))
+            self._shifts(each) for each in (product, video_energy, spike_energy)
+        )
         value = product / (video_energy * spike_energy).clamp(min=1e-12).sqrt()
-        chance = CHANCE / (overlap.clamp(min=1) / (2 * FINE)**2).sqrt()
+        chance = CHANCE / (overlap.clamp(min=1) / (2 * FINE) ** 2).sqrt()
         least = LEAST_OVERLAP * min(self.area, float(overlap.max()))
         return torch.where(overlap >= least, value - chance, torch.tensor(-1.0))
 
@@ -106,15 +122,17 @@ class Matcher:
         plane = torch.fft.irfft2(spectrum, s=self.canvas)
         (down, across) = self.reach
         rolled = torch.roll(plane, (down, across), dims=(-2, -1))
-        return rolled[..., :2 * down + 1, :2 * across + 1]
+        return rolled[..., : 2 * down + 1, : 2 * across + 1]
 
     def shifted(self, shape: Shape, place: int) -> Matrix:
         """The shape's matrix with the shift at a flat index of a correlation."""
         columns = 2 * self.reach[1] + 1
         down, across = divmod(place, columns)
         shift = np.eye(3)
-        shift[:2, 2] = (across - self.reach[1]) * self.reduction, \
-            (down - self.reach[0]) * self.reduction
+        shift[:2, 2] = (
+            (across - self.reach[1]) * self.reduction,
+            (down - self.reach[0]) * self.reduction,
+        )
         matrix: Matrix = shift @ shape.matrix
         return matrix
 
@@ -128,9 +146,11 @@ def band(pictures: np.ndarray, unit: float) -> np.ndarray:
 
 def fast_length(least: int) -> int:
     """The next length that has only the factors 2, 3 and 5."""
+
     def rest(number: int) -> int:
         for factor in (2, 3, 5):
             while number % factor == 0:
                 number //= factor
         return number
+
     return next(length for length in range(least, 2 * least + 1) if rest(length) == 1)

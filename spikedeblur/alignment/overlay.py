@@ -26,19 +26,27 @@ from spikedeblur.quantities import Exposure, exact
 LOOKED_AT = 8
 
 
-def write_overlay(path: Path, video: Path, alignment: Alignment, *,
-                  overwrite: bool = False) -> None:
+def write_overlay(
+    path: Path, video: Path, alignment: Alignment, *, overwrite: bool = False
+) -> None:
     """Write the overlay (PNG or TIFF) of a frame that the alignment was taken from.
 
     Raises `InputError` if it has no spikes after all, and what reading and writing raise.
     """
     start = exact(max(alignment.seen_s, 0))
-    source = replace(alignment.source, offset_s=exact(alignment.offset_s), scale=None,
-                     rate_hz=exact(alignment.rate_hz), homography=alignment.homography,
-                     exposure=Exposure(exact(alignment.exposure_s)), exposure_start_s=None)
+    source = replace(
+        alignment.source,
+        offset_s=exact(alignment.offset_s),
+        scale=None,
+        rate_hz=exact(alignment.rate_hz),
+        homography=alignment.homography,
+        exposure=Exposure(exact(alignment.exposure_s)),
+        exposure_start_s=None,
+    )
     with open_video(video, start=start) as reader:
-        exposures = StreamExposures.of_source(source, bins=1,
-                                              video_size=(reader.info.width, reader.info.height))
+        exposures = StreamExposures.of_source(
+            source, bins=1, video_size=(reader.info.width, reader.info.height)
+        )
         with exposures.stream:
             for frame in islice(reader, LOOKED_AT):
                 counts, covered = exposures.counts(frame)
@@ -47,12 +55,14 @@ def write_overlay(path: Path, video: Path, alignment: Alignment, *,
                     with atomic_path(path, overwrite) as temporary:
                         write_image(temporary, picture)
                     return
-    raise InputError(f"no frame after {float(start):.3f} s has spikes throughout - "
-                     "leave --preview out")
+    raise InputError(
+        f"no frame after {float(start):.3f} s has spikes throughout - leave --preview out"
+    )
 
 
-def overlaid(frame: VideoFrame, counts: np.ndarray,
-             homography: tuple[float, ...] | None) -> np.ndarray:
+def overlaid(
+    frame: VideoFrame, counts: np.ndarray, homography: tuple[float, ...] | None
+) -> np.ndarray:
     """A frame and the counts of its exposure, (1, Hs, Ws), as (H, W, 3) uint8 sRGB."""
     encoded = frame.rgb.astype(np.float32) / np.float32(np.iinfo(frame.rgb.dtype).max)
     light = luminance(srgb_to_linear(encoded))

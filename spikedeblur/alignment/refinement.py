@@ -77,9 +77,18 @@ class Refiner:
     sigma: blur of the comparison, in spike samples. fixed: unknowns that are known.
     """
 
-    def __init__(self, fields: Fields, counts: Sequence[CumulatedCounts], *,
-                 spike_size: tuple[int, int], rate_hz: float, offset_s: float, sigma: float,
-                 matrix: np.ndarray, fixed: Sequence[int] = (DRIFT,)) -> None:
+    def __init__(
+        self,
+        fields: Fields,
+        counts: Sequence[CumulatedCounts],
+        *,
+        spike_size: tuple[int, int],
+        rate_hz: float,
+        offset_s: float,
+        sigma: float,
+        matrix: np.ndarray,
+        fixed: Sequence[int] = (DRIFT,),
+    ) -> None:
         """matrix: spike point -> video point, about."""
         footage = fields.footage
         self.video_size, self.spike_size = footage.size, spike_size
@@ -114,21 +123,30 @@ class Refiner:
         if int(both.weights.any(dim=1).sum()) < FEWEST_FRAMES:
             return Step.none()
         basis, mean = both.basis, both.rates[:, 0].mean(dim=0)
-        weights, spread, fit = robust_weights(mean, basis.mean(dim=0), both.weights, self.shape,
-                                              self.widely)
+        weights, spread, fit = robust_weights(
+            mean, basis.mean(dim=0), both.weights, self.shape, self.widely
+        )
         displaced = torch.from_numpy(
-            displacement_basis(both.where, self.video_size).astype(np.float32))
+            displacement_basis(both.where, self.video_size).astype(np.float32)
+        )
         size = len(self.free)
         information, tiles = np.zeros((size, size)), torch.zeros(TILES * TILES, size)
         for frame, tone in enumerate(fit.tolist()):
             columns = self._derivatives(state, both, frame, tone, displaced)[..., self.free]
-            product, scores = normal_equations(columns, both.rates[:, 0, frame], basis[:, frame],
-                                               weights[frame])
+            product, scores = normal_equations(
+                columns, both.rates[:, 0, frame], basis[:, frame], weights[frame]
+            )
             information += product.double().numpy()
             tiles.index_add_(0, self.tile, scores)
         fitted = (basis.mean(dim=0) @ fit[..., None])[..., 0]
-        return Step.solved(self.free, information, tiles.double().numpy(), spread * 4 * self.sigma,
-                           correlation_of(mean, fitted, weights), int(weights.any(dim=1).sum()))
+        return Step.solved(
+            self.free,
+            information,
+            tiles.double().numpy(),
+            spread * 4 * self.sigma,
+            correlation_of(mean, fitted, weights),
+            int(weights.any(dim=1).sum()),
+        )
 
     def _compared(self, state: State) -> Compared:
         rates, clear = self._spikes(state)
@@ -139,11 +157,23 @@ class Refiner:
         halves = self._halves(torch.cat([rates, video, root]), weights)
         tones = halves[:, [3, 6]]
         softer = self._laplacian(tones.mean(dim=0))
-        return Compared(halves[:, :3], tones + state.softness * softer, softer,
-                        halves[:, 4:6].mean(dim=0), weights.flatten(1), where)
+        return Compared(
+            halves[:, :3],
+            tones + state.softness * softer,
+            softer,
+            halves[:, 4:6].mean(dim=0),
+            weights.flatten(1),
+            where,
+        )
 
-    def _derivatives(self, state: State, both: Compared, frame: int, tone: Sequence[float],
-                     displaced: torch.Tensor) -> torch.Tensor:
+    def _derivatives(
+        self,
+        state: State,
+        both: Compared,
+        frame: int,
+        tone: Sequence[float],
+        displaced: torch.Tensor,
+    ) -> torch.Tensor:
         """Of a frame's fitted rates (less the spikes'), by the unknowns: (2, P, 12)."""
         _, linear, rooted = tone
         columns = torch.empty(2, displaced.shape[1], UNKNOWNS)
@@ -184,9 +214,15 @@ class Refiner:
             first, last = tick - length / 2, tick + length / 2
             at = np.array([first - delta, first, first + delta, last - delta, last, last + delta])
             planes = counts.at(at)
-            frames.append(torch.stack([(planes[4] - planes[1]) / length,
-                                       (planes[2] - planes[0]) / (2 * delta),
-                                       (planes[5] - planes[3]) / (2 * delta)]))
+            frames.append(
+                torch.stack(
+                    [
+                        (planes[4] - planes[1]) / length,
+                        (planes[2] - planes[0]) / (2 * delta),
+                        (planes[5] - planes[3]) / (2 * delta),
+                    ]
+                )
+            )
             usable.append(bool(counts.covers(at[:1], at[-1:])[0]))
         rates = torch.stack(frames, dim=1)
         bright = (rates.amax(dim=0) > SATURATED).float()

@@ -51,9 +51,16 @@ def shapes(spike_size: tuple[int, int], video_size: tuple[int, int]) -> Iterator
                 yield Shape(matrix)
 
 
-def search(footage: Footage, counts: Sequence[CumulatedCounts], *, spike_size: tuple[int, int],
-           rate_hz: float, offset_s: float, lags: np.ndarray,
-           matrix: Matrix | None = None) -> list[Hypothesis]:
+def search(
+    footage: Footage,
+    counts: Sequence[CumulatedCounts],
+    *,
+    spike_size: tuple[int, int],
+    rate_hz: float,
+    offset_s: float,
+    lags: np.ndarray,
+    matrix: Matrix | None = None,
+) -> list[Hypothesis]:
     """Hypotheses, best first: the best shift for each lag and each of the likeliest shapes.
 
     lags: offsets to try, frame intervals from offset_s. matrix: the homography, if it is known.
@@ -62,8 +69,11 @@ def search(footage: Footage, counts: Sequence[CumulatedCounts], *, spike_size: t
     known = matrix is not None
     matcher = Matcher(light, footage.size, spike_size, 0.0 if known else FARTHEST)
     clock = Clock(footage, counts, rate_hz, offset_s)
-    chosen = [Shape(matrix)] if matrix is not None else \
-        best_shapes(matcher, clock, spike_size, footage.size)
+    chosen = (
+        [Shape(matrix)]
+        if matrix is not None
+        else best_shapes(matcher, clock, spike_size, footage.size)
+    )
     found = [each for lag in lags.tolist() for each in at_lag(matcher, chosen, clock, lag)]
     return sorted(found, key=lambda each: -each.score)
 
@@ -71,8 +81,9 @@ def search(footage: Footage, counts: Sequence[CumulatedCounts], *, spike_size: t
 class Clock:
     """Pictures of the spikes at the times of the frames, if the lag were this or that."""
 
-    def __init__(self, footage: Footage, counts: Sequence[CumulatedCounts], rate_hz: float,
-                 offset_s: float) -> None:
+    def __init__(
+        self, footage: Footage, counts: Sequence[CumulatedCounts], rate_hz: float, offset_s: float
+    ) -> None:
         bursts = footage.bursts
         self._counts = counts
         self._interval = footage.interval_s * rate_hz
@@ -83,8 +94,11 @@ class Clock:
         """The frames that have spikes at this lag."""
         half = EXPOSURE * self._interval / 2
         middles = self._ticks - lag * self._interval
-        return [frame for frame, middle in enumerate(middles)
-                if self._counts[self._owner[frame]].covers(middle - half, middle + half)]
+        return [
+            frame
+            for frame, middle in enumerate(middles)
+            if self._counts[self._owner[frame]].covers(middle - half, middle + half)
+        ]
 
     def pictures(self, frames: Sequence[int], lag: float) -> np.ndarray:
         """Square roots of the rates around the middles of `frames`: (N, h, w) float32."""
@@ -98,8 +112,9 @@ class Clock:
         return np.stack(pictures)
 
 
-def best_shapes(matcher: Matcher, clock: Clock, spike_size: tuple[int, int],
-                video_size: tuple[int, int]) -> list[Shape]:
+def best_shapes(
+    matcher: Matcher, clock: Clock, spike_size: tuple[int, int], video_size: tuple[int, int]
+) -> list[Shape]:
     """The shapes in which single frames, each shifted as it likes, agree best with their spikes."""
     frames = clock.covered(0.0)
     if not frames:
@@ -116,8 +131,9 @@ def best_shapes(matcher: Matcher, clock: Clock, spike_size: tuple[int, int],
     return [shape for _, shape in scored[:GEOMETRIES]]
 
 
-def at_lag(matcher: Matcher, chosen: Sequence[Shape], clock: Clock, lag: float
-           ) -> Iterator[Hypothesis]:
+def at_lag(
+    matcher: Matcher, chosen: Sequence[Shape], clock: Clock, lag: float
+) -> Iterator[Hypothesis]:
     """For each shape the best common shift of all frames."""
     frames = clock.covered(lag)
     if len(frames) < FEWEST_FRAMES:
@@ -129,16 +145,19 @@ def at_lag(matcher: Matcher, chosen: Sequence[Shape], clock: Clock, lag: float
         yield Hypothesis(matcher.shifted(shape, int(place)), lag, float(value))
 
 
-def distinct(hypotheses: Sequence[Hypothesis], video_size: tuple[int, int],
-             most: int) -> list[Hypothesis]:
+def distinct(
+    hypotheses: Sequence[Hypothesis], video_size: tuple[int, int], most: int
+) -> list[Hypothesis]:
     """The best hypotheses that are not neighbours of better ones."""
     kept: list[Hypothesis] = []
     for each in hypotheses:
         if len(kept) == most:
             break
-        if all(abs(each.lag - other.lag) > 0.6
-               or apart(each.matrix, other.matrix, video_size) > 0.05 * video_size[0]
-               for other in kept):
+        if all(
+            abs(each.lag - other.lag) > 0.6
+            or apart(each.matrix, other.matrix, video_size) > 0.05 * video_size[0]
+            for other in kept
+        ):
             kept.append(each)
     return kept
 

@@ -45,10 +45,14 @@ class State:
         d = delta[:GEOMETRY]
         change = np.eye(3) + np.array([[d[1], d[2], d[0]], [d[4], d[5], d[3]], [d[6], d[7], 0]])
         matrix = np.linalg.inv(centre) @ change @ centre @ self.matrix
-        return replace(self, matrix=matrix / matrix[2, 2], lag=self.lag + delta[TIME],
-                       exposure=float(np.clip(self.exposure + delta[EXPOSURE], *EXPOSURES)),
-                       drift=self.drift + delta[DRIFT],
-                       softness=self.softness + delta[SOFTNESS])
+        return replace(
+            self,
+            matrix=matrix / matrix[2, 2],
+            lag=self.lag + delta[TIME],
+            exposure=float(np.clip(self.exposure + delta[EXPOSURE], *EXPOSURES)),
+            drift=self.drift + delta[DRIFT],
+            softness=self.softness + delta[SOFTNESS],
+        )
 
 
 @dataclass(frozen=True)
@@ -77,15 +81,22 @@ class Step:
         return cls(np.zeros(UNKNOWNS), np.zeros((UNKNOWNS, UNKNOWNS)), 0.0, 0, False)
 
     @classmethod
-    def solved(cls, free: Sequence[int], information: np.ndarray, tiles: np.ndarray, noise: float,
-               correlation: float, frames: int) -> Step:
+    def solved(
+        cls,
+        free: Sequence[int],
+        information: np.ndarray,
+        tiles: np.ndarray,
+        noise: float,
+        correlation: float,
+        frames: int,
+    ) -> Step:
         """From normal equations of the `free` unknowns, (n, n), and their scores by tile, (T, n).
 
         The scatter of the scores over the picture is what the covariance comes from: neighbours
         err alike. noise: of one independent sample, against which the priors are weighed.
         """
         prior = np.array(PRIOR)[free]
-        held = np.diag((noise / prior)**2)
+        held = np.diag((noise / prior) ** 2)
         values = np.linalg.eigvalsh(information * np.outer(prior, prior))
         inverse = np.linalg.inv(information + held + 1e-9 * np.eye(len(prior)))
         used = tiles[(tiles != 0).any(axis=1)]
@@ -110,8 +121,12 @@ def displacement_basis(where: np.ndarray, video_size: tuple[int, int]) -> np.nda
 
 def bounded(delta: np.ndarray) -> np.ndarray:
     """A step, shortened to what a linear model may be believed over."""
-    largest = {"geometry": np.abs(delta[:GEOMETRY]).max(), "time": abs(delta[TIME]),
-               "exposure": abs(delta[EXPOSURE])}
-    shorter: np.ndarray = delta * min(1.0, *(most / max(largest[name], 1e-9)
-                                             for name, most in LARGEST_STEPS.items()))
+    largest = {
+        "geometry": np.abs(delta[:GEOMETRY]).max(),
+        "time": abs(delta[TIME]),
+        "exposure": abs(delta[EXPOSURE]),
+    }
+    shorter: np.ndarray = delta * min(
+        1.0, *(most / max(largest[name], 1e-9) for name, most in LARGEST_STEPS.items())
+    )
     return shorter

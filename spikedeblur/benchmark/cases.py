@@ -66,8 +66,10 @@ class Case:
         blurry, sharp = _only(folder, "blurry"), _only(folder, "sharp")
         spikes = recording_in(folder)
         if blurry is None or spikes is None:
-            raise InputError(f"{folder} is no case (it needs blurry.* and spikes.dat) - make one "
-                             "with spikedeblur simulate")
+            raise InputError(
+                f"{folder} is no case (it needs blurry.* and spikes.dat) - make one "
+                "with spikedeblur simulate"
+            )
         folder = folder.resolve()
         return cls(folder.name, folder.parent.name, blurry, spikes, sharp)
 
@@ -89,8 +91,10 @@ class Case:
 
     def unlike(self) -> InputError:
         """What to raise where blurry and sharp video do not have the same frames."""
-        return InputError(f"blurry and sharp video of {self.name} differ in frames or size - "
-                          "make the case anew with spikedeblur simulate")
+        return InputError(
+            f"blurry and sharp video of {self.name} differ in frames or size - "
+            "make the case anew with spikedeblur simulate"
+        )
 
     def truth(self) -> Iterator[VideoFrame]:
         """The sharp frames; none where the case has no truth."""
@@ -106,8 +110,9 @@ def find_cases(folders: Iterable[Path]) -> list[Case]:
     """
     found: list[Case] = []
     for folder in folders:
-        inside = sorted(path.parent for path in folder.glob("**/spikes*")
-                        if path == recording_in(path.parent))
+        inside = sorted(
+            path.parent for path in folder.glob("**/spikes*") if path == recording_in(path.parent)
+        )
         found += [Case.of_folder(each) for each in inside or [folder]]
     return found
 
@@ -146,8 +151,9 @@ class MadeUp:
         rng = np.random.default_rng(SEED)
         rgb = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         interval = Fraction(1, 30)
-        made_up = (VideoFrame(index, index, interval, 1, interval, rgb)
-                   for index in range(self.count))
+        made_up = (
+            VideoFrame(index, index, interval, 1, interval, rgb) for index in range(self.count)
+        )
         if deblurrer is None:
             yield from made_up
             return

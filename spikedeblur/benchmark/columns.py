@@ -9,32 +9,69 @@ Row = Mapping[str, Any]
 Column = tuple[str, str, str]  # heading, field of the row, format
 
 QUALITY: tuple[Column, ...] = (
-    ("group", "group", ""), ("case", "case", ""), ("method", "method", ""),
-    ("numbers", "precision", ""), ("tile", "tile", ""), ("threads", "threads", ""),
-    ("PSNR dB", "psnr", ".2f"), ("SSIM", "ssim", ".4f"), ("PSNR Y", "psnr_y", ".2f"),
-    ("SSIM Y", "ssim_y", ".4f"), ("temporal", "temporal", ".4f"), ("LPIPS", "lpips", ".4f"),
-    ("s/frame", "seconds_per_frame", ".3f"), ("min", "seconds_per_frame_min", ".3f"),
-    ("max", "seconds_per_frame_max", ".3f"), ("first s", "first_frame_seconds", ".2f"),
-    ("peak MB", "peak_rss_mb", ".0f"))
+    ("group", "group", ""),
+    ("case", "case", ""),
+    ("method", "method", ""),
+    ("numbers", "precision", ""),
+    ("tile", "tile", ""),
+    ("threads", "threads", ""),
+    ("PSNR dB", "psnr", ".2f"),
+    ("SSIM", "ssim", ".4f"),
+    ("PSNR Y", "psnr_y", ".2f"),
+    ("SSIM Y", "ssim_y", ".4f"),
+    ("temporal", "temporal", ".4f"),
+    ("LPIPS", "lpips", ".4f"),
+    ("s/frame", "seconds_per_frame", ".3f"),
+    ("min", "seconds_per_frame_min", ".3f"),
+    ("max", "seconds_per_frame_max", ".3f"),
+    ("first s", "first_frame_seconds", ".2f"),
+    ("peak MB", "peak_rss_mb", ".0f"),
+)
 COSTS: tuple[Column, ...] = (
-    *QUALITY[:6], *QUALITY[12:15], ("frames/s", "frames_per_second", ".2f"), QUALITY[15],
-    ("loading s", "load_seconds", ".2f"), ("warm-up s", "warm_up_seconds", ".2f"), QUALITY[16],
-    ("growth MB", "peak_growth_mb", ".0f"), ("GPU MB", "peak_gpu_mb", ".0f"),
-    ("frames", "frames", "d"), ("runs", "runs", "d"))
+    *QUALITY[:6],
+    *QUALITY[12:15],
+    ("frames/s", "frames_per_second", ".2f"),
+    QUALITY[15],
+    ("loading s", "load_seconds", ".2f"),
+    ("warm-up s", "warm_up_seconds", ".2f"),
+    QUALITY[16],
+    ("growth MB", "peak_growth_mb", ".0f"),
+    ("GPU MB", "peak_gpu_mb", ".0f"),
+    ("frames", "frames", "d"),
+    ("runs", "runs", "d"),
+)
 MEANS: tuple[Column, ...] = (
-    ("group", "group", ""), ("cases", "cases", ""), *QUALITY[2:13], *QUALITY[15:])
+    ("group", "group", ""),
+    ("cases", "cases", ""),
+    *QUALITY[2:13],
+    *QUALITY[15:],
+)
 PASSES: tuple[Column, ...] = (
-    ("size", "case", ""), ("precision", "precision", ""), ("s/frame", "seconds_per_frame", ".3f"),
-    ("min", "seconds_per_frame_min", ".3f"), ("max", "seconds_per_frame_max", ".3f"),
-    ("GFLOP/frame", "gflop_per_frame", ".1f"), ("GFLOP/s", "gflops", ".0f"),
-    ("conv3d", "conv3d_gflops", ".0f"), ("of it", "conv3d_fraction", ".0%"),
-    ("growth MB", "peak_growth_mb", ".0f"), ("to fp32", "speed_to_fp32", ".2fx"),
-    ("PSNR dB", "psnr_to_fp32", ".1f"))
+    ("size", "case", ""),
+    ("precision", "precision", ""),
+    ("s/frame", "seconds_per_frame", ".3f"),
+    ("min", "seconds_per_frame_min", ".3f"),
+    ("max", "seconds_per_frame_max", ".3f"),
+    ("GFLOP/frame", "gflop_per_frame", ".1f"),
+    ("GFLOP/s", "gflops", ".0f"),
+    ("conv3d", "conv3d_gflops", ".0f"),
+    ("of it", "conv3d_fraction", ".0%"),
+    ("growth MB", "peak_growth_mb", ".0f"),
+    ("to fp32", "speed_to_fp32", ".2fx"),
+    ("PSNR dB", "psnr_to_fp32", ".1f"),
+)
 RATIOS: tuple[Column, ...] = (
-    *QUALITY[:6], ("PSNR dB", "psnr", "+.2f"), ("SSIM", "ssim", ".3fx"),
-    ("PSNR Y", "psnr_y", "+.2f"), ("SSIM Y", "ssim_y", ".3fx"), ("temporal", "temporal", ".2fx"),
-    ("LPIPS", "lpips", ".2fx"), ("s/frame", "seconds_per_frame", ".2fx"),
-    ("first s", "first_frame_seconds", ".2fx"), ("peak MB", "peak_rss_mb", ".2fx"))
+    *QUALITY[:6],
+    ("PSNR dB", "psnr", "+.2f"),
+    ("SSIM", "ssim", ".3fx"),
+    ("PSNR Y", "psnr_y", "+.2f"),
+    ("SSIM Y", "ssim_y", ".3fx"),
+    ("temporal", "temporal", ".2fx"),
+    ("LPIPS", "lpips", ".2fx"),
+    ("s/frame", "seconds_per_frame", ".2fx"),
+    ("first s", "first_frame_seconds", ".2fx"),
+    ("peak MB", "peak_rss_mb", ".2fx"),
+)
 SETTINGS = ("group", "precision", "tile", "threads")
 
 

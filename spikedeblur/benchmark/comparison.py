@@ -38,10 +38,17 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
         ours, theirs = _by_key(first, keys), _by_key(second, keys)
         if ours.keys() & theirs.keys():
             break
-    rows = [{**{name: value for name, value in zip(keys, key, strict=True) if value is not None},
-             **_ratios(ours[key], theirs[key])} for key in ours if key in theirs]
-    return Comparison(rows, _names(ours.keys() - theirs.keys()),
-                      _names(theirs.keys() - ours.keys()))
+    rows = [
+        {
+            **{name: value for name, value in zip(keys, key, strict=True) if value is not None},
+            **_ratios(ours[key], theirs[key]),
+        }
+        for key in ours
+        if key in theirs
+    ]
+    return Comparison(
+        rows, _names(ours.keys() - theirs.keys()), _names(theirs.keys() - ours.keys())
+    )
 
 
 def read_benchmark(path: Path) -> dict[str, Any]:
@@ -55,11 +62,13 @@ def read_benchmark(path: Path) -> dict[str, Any]:
         if not all(isinstance(row["case"], str) and isinstance(row["method"], str) for row in rows):
             raise TypeError("rows without names")
     except OSError as error:
-        raise InputError(f"cannot read {path} ({error.strerror}) - name a file that "
-                         "benchmark --json wrote") from None
+        raise InputError(
+            f"cannot read {path} ({error.strerror}) - name a file that benchmark --json wrote"
+        ) from None
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{path} is no benchmark - name a file that benchmark --json wrote"
-                         ) from None
+        raise InputError(
+            f"{path} is no benchmark - name a file that benchmark --json wrote"
+        ) from None
     return dict(found)
 
 

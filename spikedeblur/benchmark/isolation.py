@@ -40,7 +40,10 @@ def in_own_process(function: Callable[..., Iterator[Item]], *args: Any) -> Itera
     ours, theirs = Pipe()
     process = subprocess.Popen(
         [sys.executable, "-c", START, json.dumps(sys.path), str(theirs.fileno())],
-        pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        pass_fds=[theirs.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
     theirs.close()
     try:
         ours.send((function, args))
@@ -53,8 +56,10 @@ def in_own_process(function: Callable[..., Iterator[Item]], *args: Any) -> Itera
                 yield message[0]
                 ours.send(None)
     except (EOFError, ConnectionError):
-        raise SpikedeblurError(f"the process that was measured has ended ({_ending(process)}) - "
-                               "was there memory enough?") from None
+        raise SpikedeblurError(
+            f"the process that was measured has ended ({_ending(process)}) - "
+            "was there memory enough?"
+        ) from None
     finally:
         process.terminate()
         process.wait()

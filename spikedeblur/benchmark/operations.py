@@ -21,8 +21,9 @@ and more than one clip, which torch would give to a slower kernel of its own."""
 LAYOUTS = (torch.channels_last_3d, torch.contiguous_format)
 
 
-def attention_flop(query: Sequence[int], key: Sequence[int], value: Sequence[int],
-                   *_: object, **__: object) -> int:
+def attention_flop(
+    query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: object, **__: object
+) -> int:
     """Operations of attention over shapes (B, h, n, d), (B, h, m, d), (B, h, m, v): its products.
 
     As for the other operators that are counted, softmax and additions are left out.

@@ -53,8 +53,14 @@ class MethodResult(Timing, Result):
     psnr_of_frames: Sequence[float] = ()
 
 
-def measure(setup: Setup, jobs: Sequence[Job], plan: Plan | None = None, *, isolated: bool = True,
-            watch: Watch | None = None) -> Iterator[MethodResult]:
+def measure(
+    setup: Setup,
+    jobs: Sequence[Job],
+    plan: Plan | None = None,
+    *,
+    isolated: bool = True,
+    watch: Watch | None = None,
+) -> Iterator[MethodResult]:
     """Run one method over its jobs; yield a result for each.
 
     isolated: in a process of its own. watch: called with (case, setup, number of the frame, frame)
@@ -70,8 +76,13 @@ def measure(setup: Setup, jobs: Sequence[Job], plan: Plan | None = None, *, isol
             for number, item in enumerate(items):
                 if isinstance(item, Timing):
                     yield MethodResult(
-                        case=job.name, group=job.group, method=setup.method, weights=setup.weights,
-                        **asdict(item), **(score.figures() if score else {}))
+                        case=job.name,
+                        group=job.group,
+                        method=setup.method,
+                        weights=setup.weights,
+                        **asdict(item),
+                        **(score.figures() if score else {}),
+                    )
                     break
                 if score is not None and isinstance(job, Case):
                     score.add(item)
@@ -93,10 +104,15 @@ def means(results: Iterable[Result]) -> list[dict[str, Any]]:
         for settings in dict.fromkeys(tuple(row[name] for name in SETTINGS) for row in inside):
             alike = [row for row in inside if tuple(row[name] for name in SETTINGS) == settings]
             if len(alike) > 1:
-                found.append({"group": group, "cases": len(alike),
-                              **dict(zip(SETTINGS, settings, strict=True)),
-                              **{name: _mean([row[name] for row in alike]) for name in MEANS},
-                              "peak_rss_mb": max(row["peak_rss_mb"] for row in alike)})
+                found.append(
+                    {
+                        "group": group,
+                        "cases": len(alike),
+                        **dict(zip(SETTINGS, settings, strict=True)),
+                        **{name: _mean([row[name] for row in alike]) for name in MEANS},
+                        "peak_rss_mb": max(row["peak_rss_mb"] for row in alike),
+                    }
+                )
     return found
 
 

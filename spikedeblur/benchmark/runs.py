@@ -92,15 +92,21 @@ def timed(setup: Setup, jobs: Sequence[Job], plan: Plan) -> Iterator[np.ndarray 
                 yield from (frame.rgb for frame in run)
             run.run_out()
             runs.append(run)
-        yield Timing(load_seconds=loading, warm_up_seconds=warming.seconds if warm_up else None,
-                     **_times(runs), **memory.peaks(), **_settings(deblurrer))
+        yield Timing(
+            load_seconds=loading,
+            warm_up_seconds=warming.seconds if warm_up else None,
+            **_times(runs),
+            **memory.peaks(),
+            **_settings(deblurrer),
+        )
 
 
 class Stopwatch:
     """Iterates over frames and adds up the time it takes to get them."""
 
-    def __init__(self, frames: Iterable[VideoFrame],
-                 clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, frames: Iterable[VideoFrame], clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._frames = iter(frames)
         self._clock = clock
         self.frames = 0
@@ -128,11 +134,15 @@ class Stopwatch:
 def _times(runs: Sequence[Stopwatch]) -> dict[str, Any]:
     per_frame = [run.seconds / max(run.frames, 1) for run in runs]
     typical = median(per_frame)
-    return {"frames": runs[0].frames, "runs": len(runs),
-            "first_frame_seconds": median(run.first_seconds for run in runs),
-            "seconds_per_frame": typical, "seconds_per_frame_min": min(per_frame),
-            "seconds_per_frame_max": max(per_frame),
-            "frames_per_second": 1 / max(typical, 1e-9)}
+    return {
+        "frames": runs[0].frames,
+        "runs": len(runs),
+        "first_frame_seconds": median(run.first_seconds for run in runs),
+        "seconds_per_frame": typical,
+        "seconds_per_frame_min": min(per_frame),
+        "seconds_per_frame_max": max(per_frame),
+        "frames_per_second": 1 / max(typical, 1e-9),
+    }
 
 
 class _Memory:
@@ -150,14 +160,21 @@ class _Memory:
     def peaks(self) -> dict[str, Any]:
         peak = peak_rss_mb()
         gpu = None if self._gpu is None else torch.cuda.max_memory_allocated(self._gpu) / 1e6
-        return {"peak_rss_mb": round(peak, 1), "peak_growth_mb": round(peak - self._before, 1),
-                "peak_gpu_mb": gpu}
+        return {
+            "peak_rss_mb": round(peak, 1),
+            "peak_growth_mb": round(peak - self._before, 1),
+            "peak_gpu_mb": gpu,
+        }
 
 
 def _settings(deblurrer: Deblurrer | None) -> dict[str, Any]:
     tiled = deblurrer.tiled if deblurrer is not None else None
-    used: dict[str, Any] = {"threads": torch.get_num_threads(), "device": None, "precision": None,
-                            "tile": None}
+    used: dict[str, Any] = {
+        "threads": torch.get_num_threads(),
+        "device": None,
+        "precision": None,
+        "tile": None,
+    }
     if tiled is not None:
         used |= {"device": str(tiled.device), "precision": tiled.precision, "tile": tiled.tile}
     return used

@@ -46,8 +46,9 @@ class Score:
             self._note("ssim_y", frame_ssim(luma(one), luma(other)))
         if self._last is not None:
             before, its_truth = self._last
-            self._note("temporal", temporal_error(torch.cat([before, one]),
-                                                  torch.cat([its_truth, other])))
+            self._note(
+                "temporal", temporal_error(torch.cat([before, one]), torch.cat([its_truth, other]))
+            )
         if (distance := perceptual_distance()) is not None:
             self._note("lpips", distance(2 * one - 1, 2 * other - 1))
         self._last = one, other
@@ -62,8 +63,10 @@ class Score:
         """
         if self._values["psnr"] and next(self._truth, None) is not None:
             raise self._case.unlike()
-        means = {name: sum(values) / len(values) if values else None
-                 for name, values in self._values.items()}
+        means = {
+            name: sum(values) / len(values) if values else None
+            for name, values in self._values.items()
+        }
         return {**means, "psnr_of_frames": list(self._values["psnr"])}
 
 

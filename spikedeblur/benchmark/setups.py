@@ -39,8 +39,14 @@ class Setup:
         """Make the method ready; None for the blurry video as it is. Raises as `Deblurrer` does."""
         if self.kind == BLURRY:
             return None
-        return Deblurrer(self.weights, method=self.kind, device=self.device,
-                         precision=self.precision, threads=self.threads, tile=self.tile)
+        return Deblurrer(
+            self.weights,
+            method=self.kind,
+            device=self.device,
+            precision=self.precision,
+            threads=self.threads,
+            tile=self.tile,
+        )
 
 
 def parse_methods(text: str, weights: str | None = None) -> list[Setup]:
@@ -54,8 +60,10 @@ def parse_methods(text: str, weights: str | None = None) -> list[Setup]:
     if not names:
         raise UsageError(f"no method ({text!r}) - give some of {', '.join(METHODS)}")
     stems = [Path(name).stem for name in names]
-    return [_setup(name, weights, stem if stems.count(stem) == 1 else name)
-            for name, stem in zip(names, stems, strict=True)]
+    return [
+        _setup(name, weights, stem if stems.count(stem) == 1 else name)
+        for name, stem in zip(names, stems, strict=True)
+    ]
 
 
 def _setup(name: str, weights: str | None, short: str) -> Setup:
@@ -68,12 +76,20 @@ def _setup(name: str, weights: str | None, short: str) -> Setup:
         return Setup(name, name)
     if name in packaged_weights() or Path(name).suffix.lower() in WEIGHTS_SUFFIXES:
         return Setup(short, "net", str(weights_path(name)))
-    raise UsageError(f"unknown method ({shown(name)}) - give some of {', '.join(METHODS)}, "
-                     "sdm:FRACTION, or a weights file")
+    raise UsageError(
+        f"unknown method ({shown(name)}) - give some of {', '.join(METHODS)}, "
+        "sdm:FRACTION, or a weights file"
+    )
 
 
-def vary(setups: Sequence[Setup], *, device: str, precisions: Sequence[str],
-         threads: Sequence[int | None], tiles: Sequence[int | None]) -> list[Setup]:
+def vary(
+    setups: Sequence[Setup],
+    *,
+    device: str,
+    precisions: Sequence[str],
+    threads: Sequence[int | None],
+    tiles: Sequence[int | None],
+) -> list[Setup]:
     """Each setup with every combination of what it is to run with, as far as it uses it.
 
     Only the network has a device, a precision and tiles; threads are for all but `blurry`.
@@ -81,8 +97,10 @@ def vary(setups: Sequence[Setup], *, device: str, precisions: Sequence[str],
     varied = []
     for setup in setups:
         if setup.kind == "net":
-            varied += [replace(setup, device=device, precision=precision, threads=count, tile=tile)
-                       for precision, tile, count in product(precisions, tiles, threads)]
+            varied += [
+                replace(setup, device=device, precision=precision, threads=count, tile=tile)
+                for precision, tile, count in product(precisions, tiles, threads)
+            ]
         else:
             used = threads if setup.kind != BLURRY else threads[:1]
             varied += [replace(setup, device="cpu", threads=count) for count in used]

@@ -90,14 +90,23 @@ def compared_precisions(name: str, device: torch.device) -> tuple[list[str], dic
     if name == "auto" and device.type != "cuda":
         half = "bf16"
         if not computes_bf16(device):
-            return ["fp32"], {half: "this CPU has no instructions for bf16, which takes up to a "
-                                    "hundred times longer than fp32; --precision bf16 measures it"}
+            return ["fp32"], {
+                half: "this CPU has no instructions for bf16, which takes up to a "
+                "hundred times longer than fp32; --precision bf16 measures it"
+            }
     return list(dict.fromkeys(["fp32", half])), {}
 
 
-def measure_pass(network: VRTSpike, name: str, size: Size, frames: int, *,
-                 precisions: Sequence[str] = ("fp32",), repeats: int = 3, warm_up: int = 1
-                 ) -> list[PassResult]:
+def measure_pass(
+    network: VRTSpike,
+    name: str,
+    size: Size,
+    frames: int,
+    *,
+    precisions: Sequence[str] = ("fp32",),
+    repeats: int = 3,
+    warm_up: int = 1,
+) -> list[PassResult]:
     """Time passes over one window of `frames` frames of (width, height), for each precision.
 
     Wall time. On a machine that others use as well, seconds vary by half; so the precisions and
@@ -123,8 +132,10 @@ def measure_pass(network: VRTSpike, name: str, size: Size, frames: int, *,
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise SpikedeblurError(f"out of memory in one pass ({size[0]}x{size[1]}, {frames} frames) "
-                               "- give a smaller --size or fewer --frames") from None
+        raise SpikedeblurError(
+            f"out of memory in one pass ({size[0]}x{size[1]}, {frames} frames) "
+            "- give a smaller --size or fewer --frames"
+        ) from None
     return [trial.result(name, size, trials) for trial in trials]
 
 
@@ -147,8 +158,9 @@ def made_up_window(network: VRTSpike, size: Size, frames: int) -> tuple[Tensor, 
 class _Trial:
     """One precision of a network, and the machine's convolution in that precision."""
 
-    def __init__(self, network: VRTSpike, inputs: tuple[Tensor, Tensor | None], precision: str,
-                 flop: int) -> None:
+    def __init__(
+        self, network: VRTSpike, inputs: tuple[Tensor, Tensor | None], precision: str, flop: int
+    ) -> None:
         self.precision = precision
         self._flop = flop
         self._network, self._inputs = network, inputs
@@ -178,16 +190,27 @@ class _Trial:
         full = next((trial for trial in trials if trial.precision == "fp32"), None)
         compared = full is not None and full is not self
         return PassResult(
-            case=f"{size[0]}x{size[1]}", method="net", psnr=None, ssim=None, temporal=None,
-            seconds_per_frame=seconds / frames, peak_rss_mb=round(self._peak_mb, 1),
-            network=name, precision=self.precision, frames=frames, repeats=len(self._seconds),
+            case=f"{size[0]}x{size[1]}",
+            method="net",
+            psnr=None,
+            ssim=None,
+            temporal=None,
+            seconds_per_frame=seconds / frames,
+            peak_rss_mb=round(self._peak_mb, 1),
+            network=name,
+            precision=self.precision,
+            frames=frames,
+            repeats=len(self._seconds),
             seconds_per_frame_min=min(self._seconds) / frames,
             seconds_per_frame_max=max(self._seconds) / frames,
-            gflop_per_frame=self._flop / frames / 1e9, gflops=rate / 1e9,
-            conv3d_gflops=conv_rate / 1e9, conv3d_fraction=rate / conv_rate,
+            gflop_per_frame=self._flop / frames / 1e9,
+            gflops=rate / 1e9,
+            conv3d_gflops=conv_rate / 1e9,
+            conv3d_fraction=rate / conv_rate,
             peak_growth_mb=round(self._growth_mb, 1),
             speed_to_fp32=median(full._seconds) / seconds if full and compared else None,
-            psnr_to_fp32=_psnr(self._out, full._out) if full and compared else None)
+            psnr_to_fp32=_psnr(self._out, full._out) if full and compared else None,
+        )
 
     def _pass(self) -> None:
         with torch.inference_mode(), autocast(self.precision, self._device):

@@ -22,24 +22,34 @@ from spikedeblur.machine.device import choose_device
 from spikedeblur.sample import SEED
 
 
-def summary(results: Sequence[MethodResult], setups: Sequence[Setup], plan: Plan, isolated: bool
-            ) -> dict[str, Any]:
+def summary(
+    results: Sequence[MethodResult], setups: Sequence[Setup], plan: Plan, isolated: bool
+) -> dict[str, Any]:
     """The object of `benchmark --json`: machine, settings, cases (a row each), means."""
     devices = [setup.device for setup in setups if setup.kind == "net"]
     device = choose_device(devices[0]) if devices else "cpu"
-    return {"machine": machine(device), "settings": _settings(setups, plan, isolated),
-            "cases": [result.as_json() for result in results], "means": means(results)}
+    return {
+        "machine": machine(device),
+        "settings": _settings(setups, plan, isolated),
+        "cases": [result.as_json() for result in results],
+        "means": means(results),
+    }
 
 
 def _settings(setups: Sequence[Setup], plan: Plan, isolated: bool) -> dict[str, Any]:
     """weights: the file and the SHA-256 of each. seeds: of the sample, and of made-up frames."""
     files = {setup.method: setup.weights for setup in setups if setup.weights is not None}
-    return {"date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "methods": list(dict.fromkeys(setup.method for setup in setups)),
-            "weights": {method: {"file": file, "sha256": _digest(file)}
-                        for method, file in files.items()},
-            "warm_up": plan.warm_up, "repeats": plan.repeats, "isolated": isolated,
-            "seeds": {"sample": SEED, "made_up": cases.SEED}}
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "methods": list(dict.fromkeys(setup.method for setup in setups)),
+        "weights": {
+            method: {"file": file, "sha256": _digest(file)} for method, file in files.items()
+        },
+        "warm_up": plan.warm_up,
+        "repeats": plan.repeats,
+        "isolated": isolated,
+        "seeds": {"sample": SEED, "made_up": cases.SEED},
+    }
 
 
 def _digest(file: str) -> str:
@@ -49,11 +59,19 @@ def _digest(file: str) -> str:
 
 def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
     """What the figures were measured on, and with which versions."""
-    return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count(),
-            "memory_gb": _memory_gb(), "threads": torch.get_num_threads(), "device": str(device),
-            "gpu": _gpu(device), "python": platform.python_version(),
-            "spikedeblur": spikedeblur.__version__, "torch": torch.__version__,
-            **{name: version(name) for name in ("numpy", "av", "torchmetrics")}}
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": _memory_gb(),
+        "threads": torch.get_num_threads(),
+        "device": str(device),
+        "gpu": _gpu(device),
+        "python": platform.python_version(),
+        "spikedeblur": spikedeblur.__version__,
+        "torch": torch.__version__,
+        **{name: version(name) for name in ("numpy", "av", "torchmetrics")},
+    }
 
 
 def _processor() -> str:

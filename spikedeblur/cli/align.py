@@ -26,8 +26,9 @@ def parse_homography(text: str) -> tuple[float, ...]:
     except ValueError:
         numbers = ()
     if len(numbers) != 9:
-        raise UsageError(f"not a homography ({text[:60]!r}) - give nine numbers, row by row, "
-                         "separated by commas")
+        raise UsageError(
+            f"not a homography ({text[:60]!r}) - give nine numbers, row by row, separated by commas"
+        )
     return numbers
 
 
@@ -44,25 +45,54 @@ def parse_fix(text: str) -> tuple[str, Any]:
 
 @click.command("align")
 @click.argument("video", type=click.Path(path_type=Path))
-@click.option("--spikes", type=click.Path(path_type=Path), required=True, metavar="S.dat",
-              help="The spike camera's recording.")
+@click.option(
+    "--spikes",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="S.dat",
+    help="The spike camera's recording.",
+)
 @spike_options
-@click.option("--fix", "fixed", type=Parsed("WHAT=VALUE", parse_fix), multiple=True,
-              help="What is known and not to be estimated: exposure=S, offset=S or homography= and "
-                   "nine numbers with commas; repeatable.")
-@click.option("--drift", is_flag=True,
-              help="Estimate how the clocks drift apart, too: for long recordings.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="S.toml",
-              help="Sidecar to write.  [default: the one of the spikes]")
-@click.option("--preview", type=click.Path(path_type=Path), metavar="OVERLAY.png",
-              help="Write a frame in red with its spikes over it in blue-green: grey where both "
-                   "agree.")
+@click.option(
+    "--fix",
+    "fixed",
+    type=Parsed("WHAT=VALUE", parse_fix),
+    multiple=True,
+    help="What is known and not to be estimated: exposure=S, offset=S or homography= and "
+    "nine numbers with commas; repeatable.",
+)
+@click.option(
+    "--drift", is_flag=True, help="Estimate how the clocks drift apart, too: for long recordings."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="S.toml",
+    help="Sidecar to write.  [default: the one of the spikes]",
+)
+@click.option(
+    "--preview",
+    type=click.Path(path_type=Path),
+    metavar="OVERLAY.png",
+    help="Write a frame in red with its spikes over it in blue-green: grey where both agree.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Findings as one line of JSON on stdout.")
 @overwrite_option
 @click.pass_obj
-def command(console: Console, *, video: Path, spikes: Path, spike_options: SpikeOptions,
-            fixed: tuple[tuple[str, Any], ...], output: Path | None, preview: Path | None,
-            as_json: bool, overwrite: bool, drift: bool) -> None:
+def command(
+    console: Console,
+    *,
+    video: Path,
+    spikes: Path,
+    spike_options: SpikeOptions,
+    fixed: tuple[tuple[str, Any], ...],
+    output: Path | None,
+    preview: Path | None,
+    as_json: bool,
+    overwrite: bool,
+    drift: bool,
+) -> None:
     """Estimate how both cameras' clocks and planes lie to each other.
 
     What both cameras saw decides, so there has to be texture and motion. Nothing is written
@@ -74,8 +104,13 @@ def command(console: Console, *, video: Path, spikes: Path, spike_options: Spike
     output = output or sidecar_path(spikes)
     _check_outputs(spikes, output, preview, overwrite)
     given = dict(fixed)
-    found = align(video, spikes, spike_options,
-                  Known(given.get("offset"), given.get("exposure"), given.get("homography")), drift)
+    found = align(
+        video,
+        spikes,
+        spike_options,
+        Known(given.get("offset"), given.get("exposure"), given.get("homography")),
+        drift,
+    )
     write_sidecar(output, found.sidecar(), overwrite=overwrite)
     if preview is not None:
         from spikedeblur.alignment.overlay import write_overlay
@@ -105,26 +140,36 @@ def _check_outputs(spikes: Path, output: Path, preview: Path | None, overwrite: 
 
 def _numbers(found: Alignment) -> dict[str, Any]:
     errors, interval_s = found.errors, found.interval_s
-    return {"offset_s": round(found.offset_s, 7),
-            "offset_error_s": round(errors.offset * interval_s, 7),
-            "exposure_s": round(found.exposure_s, 7),
-            "exposure_error_s": round(errors.exposure * interval_s, 7),
-            "homography": list(found.homography),
-            "homography_error_px": round(errors.homography, 3),
-            "rate_hz": round(found.rate_hz, 6), "drift": round(found.drift, 9),
-            "correlation": round(found.correlation, 5),
-            "confidence": round(errors.confidence, 4), "frames": found.frames}
+    return {
+        "offset_s": round(found.offset_s, 7),
+        "offset_error_s": round(errors.offset * interval_s, 7),
+        "exposure_s": round(found.exposure_s, 7),
+        "exposure_error_s": round(errors.exposure * interval_s, 7),
+        "homography": list(found.homography),
+        "homography_error_px": round(errors.homography, 3),
+        "rate_hz": round(found.rate_hz, 6),
+        "drift": round(found.drift, 9),
+        "correlation": round(found.correlation, 5),
+        "confidence": round(errors.confidence, 4),
+        "frames": found.frames,
+    }
 
 
 def _lines(found: Alignment) -> list[str]:
     errors, milli = found.errors, 1000 * found.interval_s
-    lines = [f"offset      {1000 * found.offset_s:.3f} ms +- {milli * errors.offset:.3f}",
-             f"exposure    {1000 * found.exposure_s:.3f} ms +- {milli * errors.exposure:.3f}"
-             f" ({found.exposure_s / found.interval_s:.3f} of the frame interval)",
-             f"homography  {' '.join(f'{each:.6g}' for each in found.homography)}"
-             f" (+- {errors.homography:.2f} pixels)"]
+    lines = [
+        f"offset      {1000 * found.offset_s:.3f} ms +- {milli * errors.offset:.3f}",
+        f"exposure    {1000 * found.exposure_s:.3f} ms +- {milli * errors.exposure:.3f}"
+        f" ({found.exposure_s / found.interval_s:.3f} of the frame interval)",
+        f"homography  {' '.join(f'{each:.6g}' for each in found.homography)}"
+        f" (+- {errors.homography:.2f} pixels)",
+    ]
     if found.drift:
-        lines.append(f"drift       {1e6 * found.drift:.1f} millionths: the rate is "
-                     f"{found.rate_hz:.3f} Hz")
-    return [*lines, f"likeness    {found.correlation:.4f} in {found.frames} frames",
-            f"confidence  {errors.confidence:.3f}"]
+        lines.append(
+            f"drift       {1e6 * found.drift:.1f} millionths: the rate is {found.rate_hz:.3f} Hz"
+        )
+    return [
+        *lines,
+        f"likeness    {found.correlation:.4f} in {found.frames} frames",
+        f"confidence  {errors.confidence:.3f}",
+    ]

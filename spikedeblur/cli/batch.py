@@ -34,34 +34,43 @@ class Outcome:
     frames: int = 0
 
 
-def plan_jobs(videos: Sequence[Path], spikes: Sequence[Path], output: Path | None,
-              output_dir: Path | None) -> list[Job]:
+def plan_jobs(
+    videos: Sequence[Path], spikes: Sequence[Path], output: Path | None, output_dir: Path | None
+) -> list[Job]:
     """Pair every video with its spikes and its output.
 
     spikes: one for each video, in order; or a folder of STEM.dat or a pattern with {stem} for all
     of them; or nothing, for STEM.dat beside each video. Raises `UsageError` for what does not pair.
     """
     if output is not None and (output_dir is not None or len(videos) > 1):
-        raise UsageError(f"one output for several videos, or beside --output-dir ({output}) - "
-                         "give --output-dir DIR alone")
+        raise UsageError(
+            f"one output for several videos, or beside --output-dir ({output}) - "
+            "give --output-dir DIR alone"
+        )
     if any(not video.name for video in videos):
         raise UsageError("a video has no name ('' or a root folder given) - name a file")
     if PIPE in videos and (len(videos) > 1 or output_dir is not None):
-        raise UsageError("standard input (-) beside other videos or --output-dir - "
-                         "deblur it alone, with -o")
-    jobs = [Job(video, found, output or _default_output(video, output_dir))
-            for video, found in zip(videos, _spikes_for(videos, spikes), strict=True)]
+        raise UsageError(
+            "standard input (-) beside other videos or --output-dir - deblur it alone, with -o"
+        )
+    jobs = [
+        Job(video, found, output or _default_output(video, output_dir))
+        for video, found in zip(videos, _spikes_for(videos, spikes), strict=True)
+    ]
     taken: dict[Path, Path] = {}
     for job in jobs:
         other = taken.setdefault(job.output.absolute(), job.video)
         if other is not job.video:
-            raise UsageError(f"{other} and {job.video} would both become {job.output} - "
-                             "deblur them in separate calls")
+            raise UsageError(
+                f"{other} and {job.video} would both become {job.output} - "
+                "deblur them in separate calls"
+            )
     return jobs
 
 
-def run_jobs(console: Console, jobs: Sequence[Job], work: Callable[[Job], Outcome],
-             as_json: bool) -> ExitStatus:
+def run_jobs(
+    console: Console, jobs: Sequence[Job], work: Callable[[Job], Outcome], as_json: bool
+) -> ExitStatus:
     """Do every job; one that fails does not stop the others.
 
     Failures are listed at the end; the status is then FAILED.
@@ -84,13 +93,22 @@ def run_jobs(console: Console, jobs: Sequence[Job], work: Callable[[Job], Outcom
         from spikedeblur.machine.memory import peak_rss_mb
 
         fps = frames / max(time.monotonic() - began, 1e-9)
-        console.json({"event": "done", "frames": frames, "fps": round(fps, 3),
-                      "output": [str(job.output) for job in jobs if str(job.video) not in failed],
-                      "failed": failed, "warnings": console.warnings,
-                      "peak_rss_mb": round(peak_rss_mb(), 1)})
+        console.json(
+            {
+                "event": "done",
+                "frames": frames,
+                "fps": round(fps, 3),
+                "output": [str(job.output) for job in jobs if str(job.video) not in failed],
+                "failed": failed,
+                "warnings": console.warnings,
+                "peak_rss_mb": round(peak_rss_mb(), 1),
+            }
+        )
     if failed:
-        console.error(f"{len(failed)} of {len(jobs)} videos failed ({', '.join(failed)}) - "
-                      "the reasons are above")
+        console.error(
+            f"{len(failed)} of {len(jobs)} videos failed ({', '.join(failed)}) - "
+            "the reasons are above"
+        )
         return ExitStatus.FAILED
     return max(statuses)
 
@@ -106,8 +124,10 @@ def _spikes_for(videos: Sequence[Path], spikes: Sequence[Path]) -> list[Path | N
         # A folder that has no such file, for one video, is a recording in several files itself.
         return list(spikes) if len(videos) == 1 and not named[0].exists() else list(named)
     if len(spikes) != len(videos):
-        raise UsageError(f"{len(spikes)} spike files for {len(videos)} videos - give --spikes once "
-                         "for each, or a folder, or a pattern such as DIR/{stem}.dat")
+        raise UsageError(
+            f"{len(spikes)} spike files for {len(videos)} videos - give --spikes once "
+            "for each, or a folder, or a pattern such as DIR/{stem}.dat"
+        )
     return list(spikes)
 
 

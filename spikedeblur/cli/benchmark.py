@@ -32,50 +32,129 @@ Size = tuple[int, int]
 
 @click.command("benchmark")
 @click.argument("cases", nargs=-1, metavar="[CASE_DIR]...", type=click.Path(path_type=Path))
-@click.option("--methods", metavar="M,...",
-              help=f"Some of {METHODS}, sdm:FRACTION (its window as a part of the exposure), and "
-                   "weights files.  [default: blurry,sdm,net]")
-@click.option("--weights", metavar="FILE|NAME",
-              help="Weights of the method net.  [default: those shipped with the program]")
-@click.option("--speed", is_flag=True,
-              help="Time made-up frames instead of cases, windows and tiles as in deblur.")
-@click.option("--size", "sizes", type=SIZE, multiple=True,
-              help="Frame size for --speed; repeatable.  [default: 640x360]")
-@click.option("--frames", type=click.IntRange(min=1), metavar="T",
-              help="--speed of the network alone: passes over one window of T whole frames, in fp32"
-                   " and in half precision, set against the machine's rate of convolution.")
-@click.option("--config", metavar="NAME|FILE",
-              help="The same for a network of this configuration with random weights; T is then "
-                   "its window, unless --frames says otherwise.")
-@click.option("--repeats", type=click.IntRange(min=1), metavar="N",
-              help="Runs, whose median counts.  [default: 3, fewer where they take over 10 s]")
-@click.option("--warm-up", type=click.IntRange(min=0), metavar="N",
-              help="Frames restored before, timed apart; for the network alone, passes.  "
-                   "[default: 5 frames or 1 pass]")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
-              help="What computes: auto takes a GPU where there is one.")
-@click.option("--precision", "precisions", multiple=True, default=["auto"], show_default=True,
-              type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
-              help="Numbers the network computes with; repeatable.")
-@click.option("--tile", "tiles", type=TILE, multiple=True,
-              help="Side of the network's tiles in pixels; repeatable.  [default: auto]")
-@click.option("--threads", type=THREADS, multiple=True, metavar="N",
-              help="CPU threads; repeatable.  [default: all cores]")
-@click.option("--isolate/--no-isolate", default=True, show_default=True,
-              help="Run each method in a process of its own, so that its memory is its own.")
-@click.option("--compare", nargs=2, type=click.Path(path_type=Path), metavar="A.json B.json",
-              help="Measure nothing: print what B has over A, two files of --json.")
+@click.option(
+    "--methods",
+    metavar="M,...",
+    help=f"Some of {METHODS}, sdm:FRACTION (its window as a part of the exposure), and "
+    "weights files.  [default: blurry,sdm,net]",
+)
+@click.option(
+    "--weights",
+    metavar="FILE|NAME",
+    help="Weights of the method net.  [default: those shipped with the program]",
+)
+@click.option(
+    "--speed",
+    is_flag=True,
+    help="Time made-up frames instead of cases, windows and tiles as in deblur.",
+)
+@click.option(
+    "--size",
+    "sizes",
+    type=SIZE,
+    multiple=True,
+    help="Frame size for --speed; repeatable.  [default: 640x360]",
+)
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    metavar="T",
+    help="--speed of the network alone: passes over one window of T whole frames, in fp32"
+    " and in half precision, set against the machine's rate of convolution.",
+)
+@click.option(
+    "--config",
+    metavar="NAME|FILE",
+    help="The same for a network of this configuration with random weights; T is then "
+    "its window, unless --frames says otherwise.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Runs, whose median counts.  [default: 3, fewer where they take over 10 s]",
+)
+@click.option(
+    "--warm-up",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Frames restored before, timed apart; for the network alone, passes.  "
+    "[default: 5 frames or 1 pass]",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]|mps",
+    help="What computes: auto takes a GPU where there is one.",
+)
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    default=["auto"],
+    show_default=True,
+    type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+    help="Numbers the network computes with; repeatable.",
+)
+@click.option(
+    "--tile",
+    "tiles",
+    type=TILE,
+    multiple=True,
+    help="Side of the network's tiles in pixels; repeatable.  [default: auto]",
+)
+@click.option(
+    "--threads",
+    type=THREADS,
+    multiple=True,
+    metavar="N",
+    help="CPU threads; repeatable.  [default: all cores]",
+)
+@click.option(
+    "--isolate/--no-isolate",
+    default=True,
+    show_default=True,
+    help="Run each method in a process of its own, so that its memory is its own.",
+)
+@click.option(
+    "--compare",
+    nargs=2,
+    type=click.Path(path_type=Path),
+    metavar="A.json B.json",
+    help="Measure nothing: print what B has over A, two files of --json.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-@click.option("--html", type=click.Path(path_type=Path), metavar="REPORT",
-              help="Also write a page with tables, plots and pictures.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="REPORT",
+    help="Also write a page with tables, plots and pictures.",
+)
 @overwrite_option
 @click.pass_context
-def command(context: click.Context, *, cases: tuple[Path, ...], methods: str | None,
-            weights: str | None, speed: bool, sizes: tuple[Size, ...], frames: int | None,
-            config: str | None, repeats: int | None, warm_up: int | None, device: str,
-            precisions: tuple[str, ...], tiles: tuple[int | None, ...], threads: tuple[int, ...],
-            isolate: bool, compare: tuple[Path, Path] | None, as_json: bool,
-            html: Path | None, overwrite: bool) -> None:
+def command(
+    context: click.Context,
+    *,
+    cases: tuple[Path, ...],
+    methods: str | None,
+    weights: str | None,
+    speed: bool,
+    sizes: tuple[Size, ...],
+    frames: int | None,
+    config: str | None,
+    repeats: int | None,
+    warm_up: int | None,
+    device: str,
+    precisions: tuple[str, ...],
+    tiles: tuple[int | None, ...],
+    threads: tuple[int, ...],
+    isolate: bool,
+    compare: tuple[Path, Path] | None,
+    as_json: bool,
+    html: Path | None,
+    overwrite: bool,
+) -> None:
     """Measure quality, speed and memory of each method.
 
     Cases are folders as simulate writes them, or folders of those; without any, the bundled sample
@@ -89,9 +168,17 @@ def command(context: click.Context, *, cases: tuple[Path, ...], methods: str | N
         _check_page(html, overwrite)
     if frames or config:
         _check_alone(speed, methods, weights, config, threads, tiles)
-        found = _passes(weights, config, sizes or SIZES, frames, device=device,
-                        precisions=precisions, threads=threads, repeats=repeats or 3,
-                        warm_up=1 if warm_up is None else warm_up)
+        found = _passes(
+            weights,
+            config,
+            sizes or SIZES,
+            frames,
+            device=device,
+            precisions=precisions,
+            threads=threads,
+            repeats=repeats or 3,
+            warm_up=1 if warm_up is None else warm_up,
+        )
         _report(console, found, None, html, overwrite, as_json)
         return
     from spikedeblur.benchmark.cases import MadeUp, bundled_case, find_cases
@@ -103,10 +190,16 @@ def command(context: click.Context, *, cases: tuple[Path, ...], methods: str | N
     setups = parse_methods(names, weights)
     if speed:
         setups = _timeable(setups, console)
-    varied = vary(setups, device=device, precisions=precisions, threads=threads or (None,),
-                  tiles=tiles or (None,))
-    jobs: list[Any] = [MadeUp(size) for size in sorted(sizes or SIZES)] if speed else find_cases(
-        cases)
+    varied = vary(
+        setups,
+        device=device,
+        precisions=precisions,
+        threads=threads or (None,),
+        tiles=tiles or (None,),
+    )
+    jobs: list[Any] = (
+        [MadeUp(size) for size in sorted(sizes or SIZES)] if speed else find_cases(cases)
+    )
     if not jobs:
         scratch = context.with_resource(TemporaryDirectory(prefix="spikedeblur-"))
         jobs = [bundled_case(Path(scratch) / "sample")]
@@ -123,16 +216,23 @@ def command(context: click.Context, *, cases: tuple[Path, ...], methods: str | N
 def _timeable(setups: list[Setup], console: Console) -> list[Setup]:
     left_out = [setup.method for setup in setups if setup.kind in NOTHING_TO_TIME]
     if left_out:
-        console.note(f"--speed leaves out {', '.join(left_out)}: made-up frames have nothing for it"
-                     " to do")
+        console.note(
+            f"--speed leaves out {', '.join(left_out)}: made-up frames have nothing for it to do"
+        )
     timeable = [setup for setup in setups if setup.kind not in NOTHING_TO_TIME]
     if not timeable:
         raise UsageError("no method is left to time - give --methods sdm,net")
     return timeable
 
 
-def _measure_all(setups: Sequence[Setup], jobs: Sequence[Job], plan: Plan, isolate: bool,
-                 gallery: Gallery | None, console: Console) -> list[MethodResult]:
+def _measure_all(
+    setups: Sequence[Setup],
+    jobs: Sequence[Job],
+    plan: Plan,
+    isolate: bool,
+    gallery: Gallery | None,
+    console: Console,
+) -> list[MethodResult]:
     """A result for each job and setup, ordered by job."""
     from rich.console import Console as RichConsole
 
@@ -144,28 +244,46 @@ def _measure_all(setups: Sequence[Setup], jobs: Sequence[Job], plan: Plan, isola
     for setup in setups:
         shown = not console.quiet and sys.stderr.isatty()
         with talk.status(f"measuring {setup.method}") if shown else nullcontext():
-            found += list(enumerate(measure(setup, jobs, plan, isolated=isolate,
-                                           watch=watch)))
+            found += list(enumerate(measure(setup, jobs, plan, isolated=isolate, watch=watch)))
     return [result for _, result in sorted(found, key=lambda pair: pair[0])]
 
 
-def _check_alone(speed: bool, methods: str | None, weights: str | None, config: str | None,
-                 threads: Sequence[int], tiles: Sequence[int | None]) -> None:
+def _check_alone(
+    speed: bool,
+    methods: str | None,
+    weights: str | None,
+    config: str | None,
+    threads: Sequence[int],
+    tiles: Sequence[int | None],
+) -> None:
     if not speed:
         raise UsageError("--frames and --config are for timing the network - give --speed too")
     if methods not in (None, "net"):
-        raise UsageError(f"--frames and --config time the network alone (--methods {methods}) - "
-                         "leave --methods out")
+        raise UsageError(
+            f"--frames and --config time the network alone (--methods {methods}) - "
+            "leave --methods out"
+        )
     if weights is not None and config is not None:
         raise UsageError("--config has random weights (--weights given) - give one of the two")
     if len(threads) > 1 or tiles:
-        raise UsageError("--frames and --config time one pass over whole frames - leave --tile out "
-                         "and give --threads once")
+        raise UsageError(
+            "--frames and --config time one pass over whole frames - leave --tile out "
+            "and give --threads once"
+        )
 
 
-def _passes(weights: str | None, config: str | None, sizes: Sequence[Size], frames: int | None, *,
-            device: str, precisions: Sequence[str], threads: Sequence[int], repeats: int,
-            warm_up: int) -> dict[str, Any]:
+def _passes(
+    weights: str | None,
+    config: str | None,
+    sizes: Sequence[Size],
+    frames: int | None,
+    *,
+    device: str,
+    precisions: Sequence[str],
+    threads: Sequence[int],
+    repeats: int,
+    warm_up: int,
+) -> dict[str, Any]:
     """One row for each size and precision, measured or not."""
     from dataclasses import asdict
 
@@ -195,10 +313,23 @@ def _passes(weights: str | None, config: str | None, sizes: Sequence[Size], fram
     name = config or weights or "shipped"
     rows: list[dict[str, Any]] = []
     for size in sizes:
-        rows += map(asdict, measure_pass(network, name, size, window, precisions=list(measured),
-                                         repeats=repeats, warm_up=warm_up))
-        rows += [asdict(SkippedPass(f"{size[0]}x{size[1]}", name, unmeasured, window, reason))
-                 for unmeasured, reason in skipped.items() if unmeasured not in measured]
+        rows += map(
+            asdict,
+            measure_pass(
+                network,
+                name,
+                size,
+                window,
+                precisions=list(measured),
+                repeats=repeats,
+                warm_up=warm_up,
+            ),
+        )
+        rows += [
+            asdict(SkippedPass(f"{size[0]}x{size[1]}", name, unmeasured, window, reason))
+            for unmeasured, reason in skipped.items()
+            if unmeasured not in measured
+        ]
     return {"machine": machine(chosen), "cases": rows}
 
 
@@ -209,8 +340,14 @@ def _check_page(page: Path, overwrite: bool) -> None:
     check_output(page, overwrite)
 
 
-def _report(console: Console, found: dict[str, Any], gallery: Gallery | None, html: Path | None,
-            overwrite: bool, as_json: bool) -> None:
+def _report(
+    console: Console,
+    found: dict[str, Any],
+    gallery: Gallery | None,
+    html: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
     """Say what was found in every form that was asked for."""
     if as_json:
         console.json(found)
@@ -223,8 +360,10 @@ def _report(console: Console, found: dict[str, Any], gallery: Gallery | None, ht
         from spikedeblur.report.page import render
 
         with atomic_path(html, overwrite) as path:
-            path.write_text(render(found, gallery.shots if gallery else (),
-                                   gallery.left_out if gallery else 0), encoding="utf-8")
+            path.write_text(
+                render(found, gallery.shots if gallery else (), gallery.left_out if gallery else 0),
+                encoding="utf-8",
+            )
         console.note(f"{html}: written")
 
 

@@ -24,9 +24,11 @@ LOGGER = logging.getLogger("spikedeblur")
 def printable(text: str) -> str:
     """`text` on one line, control characters as \\xNN: a file name cannot move the cursor."""
     return "".join(
-        character if character.isprintable()
+        character
+        if character.isprintable()
         else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in text)
+        for character in text
+    )
 
 
 class _LineFormatter(logging.Formatter):
@@ -56,8 +58,11 @@ class _LogFile(logging.FileHandler):
         error = sys.exc_info()[1]
         self.setLevel(logging.CRITICAL + 1)
         reason = getattr(error, "strerror", None) or error
-        click.echo(f"spikedeblur: warning: the log ends here ({printable(self.baseFilename)}: "
-                   f"{reason}) - make room, or write it elsewhere", err=True)
+        click.echo(
+            f"spikedeblur: warning: the log ends here ({printable(self.baseFilename)}: "
+            f"{reason}) - make room, or write it elsewhere",
+            err=True,
+        )
 
     def close(self) -> None:
         with suppress(OSError):  # of what could not be written, which has been told
@@ -95,8 +100,9 @@ class Console:
     def configure(self, *, verbosity: int, quiet: bool, log_file: str | None) -> None:
         """Apply -v, -q and --log-file. Raises `OutputError` if the log cannot be opened."""
         self.quiet, self._verbosity = quiet, verbosity
-        self._stderr.setLevel(logging.ERROR if quiet
-                              else logging.DEBUG if verbosity else logging.INFO)
+        self._stderr.setLevel(
+            logging.ERROR if quiet else logging.DEBUG if verbosity else logging.INFO
+        )
         if log_file is not None:
             try:
                 if Path(log_file).exists() and not Path(log_file).is_file():
@@ -104,8 +110,10 @@ class Console:
                     raise OutputError(f"the log is a pipe or a device ({log_file}) - name a file")
                 handler = _LogFile(log_file, encoding="utf-8")
             except OSError as error:
-                raise OutputError(f"cannot write the log ({log_file}: {error.strerror}) - "
-                                  "check its folder and permissions") from None
+                raise OutputError(
+                    f"cannot write the log ({log_file}: {error.strerror}) - "
+                    "check its folder and permissions"
+                ) from None
             handler.setFormatter(_DatedFormatter())
             self._add(handler)
 
@@ -146,8 +154,7 @@ class Console:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
         # What JSON leaves as it is, a terminal may not: DEL, C1 controls, changes of direction;
         # and names that are no Unicode cannot be written.
-        click.echo("".join(each if each.isprintable() else json.dumps(each)[1:-1]
-                           for each in text))
+        click.echo("".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text))
 
     def close(self) -> None:
         """Let go of the logger and the log file."""

@@ -19,23 +19,43 @@ if TYPE_CHECKING:
 
 
 @click.command("info")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...",
-                type=click.Path(path_type=Path))
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
 @spike_options
-@click.option("--preview", type=click.Path(path_type=Path), metavar="OUT.png|OUT.mp4",
-              help="Write what the spikes show: the middle of the recording as a picture, or all "
-                   "of it as film.")
-@click.option("--preview-method", type=click.Choice(["tfp", "tfi"]), default="tfp",
-              show_default=True,
-              help="tfp counts the spikes of 4 ms, tfi measures the interval between two.")
-@click.option("--picture/--no-picture", default=None,
-              help="Show spikes as a small picture.  [default: on a terminal]")
+@click.option(
+    "--preview",
+    type=click.Path(path_type=Path),
+    metavar="OUT.png|OUT.mp4",
+    help="Write what the spikes show: the middle of the recording as a picture, or all "
+    "of it as film.",
+)
+@click.option(
+    "--preview-method",
+    type=click.Choice(["tfp", "tfi"]),
+    default="tfp",
+    show_default=True,
+    help="tfp counts the spikes of 4 ms, tfi measures the interval between two.",
+)
+@click.option(
+    "--picture/--no-picture",
+    default=None,
+    help="Show spikes as a small picture.  [default: on a terminal]",
+)
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
 @click.pass_obj
-def command(console: Console, *, files: tuple[Path, ...], spike_options: SpikeOptions,
-            preview: Path | None, preview_method: str, picture: bool | None, overwrite: bool,
-            as_json: bool) -> ExitStatus:
+def command(
+    console: Console,
+    *,
+    files: tuple[Path, ...],
+    spike_options: SpikeOptions,
+    preview: Path | None,
+    preview_method: str,
+    picture: bool | None,
+    overwrite: bool,
+    as_json: bool,
+) -> ExitStatus:
     """Tell what a file is: video, spikes, voxel grids or weights.
 
     Of spikes whose size nobody gave, it tells which ones would fit and which one the bits speak
@@ -48,8 +68,9 @@ def command(console: Console, *, files: tuple[Path, ...], spike_options: SpikeOp
     status = ExitStatus.OK
     for path in files:
         try:
-            found, lines = _look(path, spike_options, preview, preview_method, overwrite,
-                                 picture and not as_json)
+            found, lines = _look(
+                path, spike_options, preview, preview_method, overwrite, picture and not as_json
+            )
         except SpikedeblurError as error:
             console.error(str(error), error)
             status = ExitStatus.FAILED
@@ -65,8 +86,14 @@ def command(console: Console, *, files: tuple[Path, ...], spike_options: SpikeOp
     return status
 
 
-def _look(path: Path, options: SpikeOptions, preview: Path | None, method: str, overwrite: bool,
-          picture: bool) -> tuple[dict[str, Any], list[str]]:
+def _look(
+    path: Path,
+    options: SpikeOptions,
+    preview: Path | None,
+    method: str,
+    overwrite: bool,
+    picture: bool,
+) -> tuple[dict[str, Any], list[str]]:
     """What is to be said of a file, and its picture in lines; writes the preview."""
     from spikedeblur.inspection.files import inspect
     from spikedeblur.inspection.recordings import is_recording, open_recording

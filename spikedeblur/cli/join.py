@@ -13,14 +13,19 @@ from spikedeblur.cli.status import ExitStatus
 
 @click.command("join")
 @click.argument("output", type=click.Path(path_type=Path))
-@click.option("--video", type=click.Path(path_type=Path), metavar="VIDEO",
-              help="Where the blurry video is now; its sound and subtitles are copied.  "
-                   "[default: where it was]")
+@click.option(
+    "--video",
+    type=click.Path(path_type=Path),
+    metavar="VIDEO",
+    help="Where the blurry video is now; its sound and subtitles are copied.  "
+    "[default: where it was]",
+)
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Sum up as one JSON object on stdout.")
 @click.pass_obj
-def command(console: Console, *, output: Path, video: Path | None, overwrite: bool,
-            as_json: bool) -> ExitStatus:
+def command(
+    console: Console, *, output: Path, video: Path | None, overwrite: bool, as_json: bool
+) -> ExitStatus:
     """Join the parts of OUTPUT that `deblur --shard` has made.
 
     The last shard done does this by itself; it is for when that one was stopped in between.
@@ -36,8 +41,16 @@ def command(console: Console, *, output: Path, video: Path | None, overwrite: bo
         console.warn(warning)
     console.note(f"wrote {output}: {tally.written} frames")
     if as_json:
-        console.json({"event": "done", "frames": tally.written, "output": str(output),
-                      "warnings": console.warnings, "partial": tally.partial,
-                      "uncovered": tally.uncovered, "not_finite": tally.not_finite,
-                      "damaged": tally.damaged})
+        console.json(
+            {
+                "event": "done",
+                "frames": tally.written,
+                "output": str(output),
+                "warnings": console.warnings,
+                "partial": tally.partial,
+                "uncovered": tally.uncovered,
+                "not_finite": tally.not_finite,
+                "damaged": tally.damaged,
+            }
+        )
     return ExitStatus.DAMAGED_INPUT if tally.input_was_damaged else ExitStatus.OK

@@ -20,8 +20,10 @@ def kept(console: Console, output: Path, progress: Progress) -> Iterator[None]:
 
         parts = Parts(output)
         if progress.frames and (count := len(parts.numbers())):
-            console.kept = (f"{count} segment{'s' * (count > 1)} kept in {parts.folder}: give the "
-                            "same command with --resume to go on")
+            console.kept = (
+                f"{count} segment{'s' * (count > 1)} kept in {parts.folder}: give the "
+                "same command with --resume to go on"
+            )
             if isinstance(error, Exception):
                 console.note(console.kept)
         raise

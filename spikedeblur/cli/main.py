@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
         return command
 
     def resolve_command(
-            self, ctx: click.Context, args: list[str]
+        self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             from difflib import get_close_matches
@@ -72,22 +72,48 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={
-    "help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("-V", "--version", is_flag=True, is_eager=True, expose_value=False,
-              callback=_print_version, help="Show the version and exit.")
-@click.option("-v", "--verbose", count=True, show_default=False,
-              help="Say more; -vv also shows where an error came from.")
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+@click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    show_default=False,
+    help="Say more; -vv also shows where an error came from.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--log-file", type=click.Path(dir_okay=False), metavar="F",
-              help="Also append every message, with the time, to this file.")
-@click.option("--max-pixels", type=click.IntRange(min=1), default=8192 * 8192, metavar="N",
-              envvar="SPIKEDEBLUR_MAX_PIXELS", show_envvar=True,
-              help="Refuse pictures of more pixels, and voxel grids of more values, than that: "
-                   "a small file can claim any size.  [default: 8192 x 8192]")
+@click.option(
+    "--log-file",
+    type=click.Path(dir_okay=False),
+    metavar="F",
+    help="Also append every message, with the time, to this file.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=8192 * 8192,
+    metavar="N",
+    envvar="SPIKEDEBLUR_MAX_PIXELS",
+    show_envvar=True,
+    help="Refuse pictures of more pixels, and voxel grids of more values, than that: "
+    "a small file can claim any size.  [default: 8192 x 8192]",
+)
 @click.pass_obj
-def root(console: Console, verbose: int, quiet: bool, log_file: str | None,
-         max_pixels: int) -> None:
+def root(
+    console: Console, verbose: int, quiet: bool, log_file: str | None, max_pixels: int
+) -> None:
     """Make a blurred video sharp with a spike camera's recording of the same scene."""
     from spikedeblur.io.limits import set_max_pixels
 
@@ -114,8 +140,13 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _run(args: Sequence[str] | None, console: Console) -> int:
     try:
-        status = root.main(args, prog_name="spikedeblur", standalone_mode=False, obj=console,
-                           auto_envvar_prefix="SPIKEDEBLUR")
+        status = root.main(
+            args,
+            prog_name="spikedeblur",
+            standalone_mode=False,
+            obj=console,
+            auto_envvar_prefix="SPIKEDEBLUR",
+        )
         return int(status or ExitStatus.OK)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
@@ -158,4 +189,3 @@ def _terminate(_signal: int, _frame: FrameType | None) -> Any:
 def _forget_stdout() -> None:
     """Leave quietly: nobody reads stdout any more, not even what Python flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-

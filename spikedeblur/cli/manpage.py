@@ -36,8 +36,9 @@ ESCAPES = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~
 def escape(text: str) -> str:
     """`text` as roff shows it literally: on one line, no character taken for a request."""
     line = " ".join(text.split())
-    shown = "".join(ESCAPES.get(each) or (each if each.isascii() else f"\\[u{ord(each):04X}]")
-                    for each in line)
+    shown = "".join(
+        ESCAPES.get(each) or (each if each.isascii() else f"\\[u{ord(each):04X}]") for each in line
+    )
     return rf"\&{shown}" if shown.startswith(".") else shown
 
 
@@ -53,9 +54,13 @@ def _page(template: Path) -> str:
     command = _command(name)
     parts: dict[str, Callable[[], Iterator[str]]] = {
         "title": lambda: _title(name, section, template.parent),
-        "name": lambda: _name(command), "synopsis": lambda: _synopsis(command),
-        "options": lambda: _options(command), "variables": lambda: _variables(command),
-        "commands": _commands, "cameras": _cameras}
+        "name": lambda: _name(command),
+        "synopsis": lambda: _synopsis(command),
+        "options": lambda: _options(command),
+        "variables": lambda: _variables(command),
+        "commands": _commands,
+        "cameras": _cameras,
+    }
     lines = [rf".\" Made by `make man` from {template.name} and the parser: change those."]
     for line in template.read_text(encoding="utf-8").splitlines():
         if not (match := re.fullmatch(r"@([\w.-]+)@", line)):
@@ -70,8 +75,13 @@ def _page(template: Path) -> str:
 
 def _command(page: str) -> click.Context:
     """The context of the command that a page is about; of the root for any other page."""
-    parent = root.context_class(root, info_name="spikedeblur", auto_envvar_prefix="SPIKEDEBLUR",
-                                show_default=True, **root.context_settings)
+    parent = root.context_class(
+        root,
+        info_name="spikedeblur",
+        auto_envvar_prefix="SPIKEDEBLUR",
+        show_default=True,
+        **root.context_settings,
+    )
     name = page.removeprefix("spikedeblur").removeprefix("-")
     command = root.get_command(parent, name)
     return click.Context(command, info_name=name, parent=parent) if command else parent
@@ -81,8 +91,10 @@ def _title(name: str, section: str, folder: Path) -> Iterator[str]:
     setup = ConfigParser()
     setup.read(folder.parent / "setup.cfg", encoding="utf-8")
     kind = {"1": "User Commands", "5": "File Formats"}[section]
-    yield (f'.TH {escape(name.upper())} {section} {DATE} '
-           f'"spikedeblur {setup["metadata"]["version"]}" "{kind}"')
+    yield (
+        f".TH {escape(name.upper())} {section} {DATE} "
+        f'"spikedeblur {setup["metadata"]["version"]}" "{kind}"'
+    )
     yield from (".nh", ".ad l")  # nothing that may be typed is cut at the end of a line
 
 
@@ -99,8 +111,9 @@ def _summary(command: click.Command) -> str:
 
 def _synopsis(context: click.Context) -> Iterator[str]:
     yield ".SH SYNOPSIS"
-    usage = " ".join(rf"\fI{escape(piece)}\fR" for piece in
-                     context.command.collect_usage_pieces(context))
+    usage = " ".join(
+        rf"\fI{escape(piece)}\fR" for piece in context.command.collect_usage_pieces(context)
+    )
     yield rf"\fB{escape(context.command_path)}\fR {usage}"
 
 
@@ -111,8 +124,11 @@ def _options(context: click.Context) -> Iterator[str]:
 
 
 def _documented(context: click.Context) -> list[click.Option]:
-    return [option for option in context.command.get_params(context)
-            if isinstance(option, click.Option) and not option.hidden]
+    return [
+        option
+        for option in context.command.get_params(context)
+        if isinstance(option, click.Option) and not option.hidden
+    ]
 
 
 def _option(option: click.Option, context: click.Context) -> Iterator[str]:
@@ -121,7 +137,7 @@ def _option(option: click.Option, context: click.Context) -> Iterator[str]:
     text, extra = option.help or "", option.get_help_extra(context)
     default = extra.get("default")
     if match := DEFAULT_IN_HELP.search(text):
-        text, default = text[:match.start()], match[1]
+        text, default = text[: match.start()], match[1]
     notes = [f"Default: {default}."] if default else []
     if option.multiple and "repeatable" not in text:
         notes.append("May be given several times.")

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from spikedeblur.pipeline import Deblurrer
 
 
-def tell_plan(console: Console, deblurrer: Deblurrer, job: Job, options: SpikeOptions,
-              reading: dict[str, Any], as_json: bool) -> None:
+def tell_plan(
+    console: Console,
+    deblurrer: Deblurrer,
+    job: Job,
+    options: SpikeOptions,
+    reading: dict[str, Any],
+    as_json: bool,
+) -> None:
     """Write the plan to stdout; reads headers and one frame, writes nothing else.
 
     reading: keywords of `open_video`.
@@ -25,9 +31,12 @@ def tell_plan(console: Console, deblurrer: Deblurrer, job: Job, options: SpikeOp
 
     parts = Parts(job.output)
     with open_video(job.video, **reading) as reader:
-        plan = {"video": _video(reader), **_spikes(deblurrer, reader, job.spikes, options),
-                **_network(deblurrer, reader),
-                "output": f"{job.output}{' (exists)' if job.output.exists() else ''}"}
+        plan = {
+            "video": _video(reader),
+            **_spikes(deblurrer, reader, job.spikes, options),
+            **_network(deblurrer, reader),
+            "output": f"{job.output}{' (exists)' if job.output.exists() else ''}",
+        }
     if done := len(parts.numbers()):
         plan["resume"] = f"{done} segments are done ({parts.folder})"
     if as_json:
@@ -41,13 +50,16 @@ def _video(reader: Reader) -> str:
     info = reader.info
     frames, streams = info.frame_count_estimate, len(info.streams)
     counted = "1 stream" if streams == 1 else f"{streams} streams"
-    return (f"{reader.path}: {info.width}x{info.height} {info.pix_fmt}, "
-            f"{'about ' + str(frames) if frames else 'unknown number of'} frames, "
-            f"{float(info.average_rate):g} fps, {counted}")
+    return (
+        f"{reader.path}: {info.width}x{info.height} {info.pix_fmt}, "
+        f"{'about ' + str(frames) if frames else 'unknown number of'} frames, "
+        f"{float(info.average_rate):g} fps, {counted}"
+    )
 
 
-def _spikes(deblurrer: Deblurrer, reader: Reader, spikes: Path | None,
-            options: SpikeOptions) -> dict[str, Any]:
+def _spikes(
+    deblurrer: Deblurrer, reader: Reader, spikes: Path | None, options: SpikeOptions
+) -> dict[str, Any]:
     from spikedeblur.exposures import StreamExposures
 
     frames, exposures = deblurrer.open_spikes(reader, spikes, options)
@@ -60,7 +72,7 @@ def _spikes(deblurrer: Deblurrer, reader: Reader, spikes: Path | None,
     interval = exposures.interval(*first.span)
     return {
         "spikes": f"{stream.path}: {width}x{height} at {float(stream.rate_hz):g} Hz, "
-                  f"{stream.ticks} ticks, from {float(stream.offset_s):g} s on the video's clock",
+        f"{stream.ticks} ticks, from {float(stream.offset_s):g} s on the video's clock",
         "exposure": f"first frame: ticks {float(interval.start):.1f} to {float(interval.stop):.1f}",
     }
 
@@ -74,7 +86,9 @@ def _network(deblurrer: Deblurrer, reader: Reader) -> dict[str, Any]:
     info = reader.info
     tile = tiled.tile or tiled.choose_tile(info.height, info.width, restorer.window)
     tiles = len(tiled.grid(info.height, info.width, tile))
-    return {"method": f"net on {tiled.device}, {tiled.precision}",
-            "windows": f"{restorer.window} frames every {restorer.stride}",
-            "tiles": f"{tiles} a frame, {tile} pixels, overlap {tiled.overlap_of(tile)}, "
-                     f"up to about {tiled.working_bytes(tile, restorer.window) / 1e6:.0f} MB"}
+    return {
+        "method": f"net on {tiled.device}, {tiled.precision}",
+        "windows": f"{restorer.window} frames every {restorer.stride}",
+        "tiles": f"{tiles} a frame, {tile} pixels, overlap {tiled.overlap_of(tile)}, "
+        f"up to about {tiled.working_bytes(tile, restorer.window) / 1e6:.0f} MB",
+    }

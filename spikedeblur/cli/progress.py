@@ -73,8 +73,12 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Nothing to put away."""
 
 
@@ -88,15 +92,16 @@ class PlainProgress(Progress):
     def show(self) -> None:
         percent = 100 * self.frames // self.total if self.total else 0
         now = time.monotonic()
-        if (now - self._shown_at < PLAIN_SECONDS
-                and percent < self._shown_percent + PLAIN_PERCENT):
+        if now - self._shown_at < PLAIN_SECONDS and percent < self._shown_percent + PLAIN_PERCENT:
             return
         self._shown_at, self._shown_percent = now, percent - percent % PLAIN_PERCENT
         share = f"/{self.total} ({percent} %)" if self.total else ""
         eta = "" if self.eta_s is None else f", {_clock(self.eta_s)} to go"
         note = f", {self.note}" if self.note else ""
-        click.echo(f"spikedeblur: {self.label} {self.frames}{share} {self.unit}, "
-                   f"{self.speed}{eta}{note}", err=True)
+        click.echo(
+            f"spikedeblur: {self.label} {self.frames}{share} {self.unit}, {self.speed}{eta}{note}",
+            err=True,
+        )
 
 
 class JsonProgress(Progress):
@@ -112,8 +117,13 @@ class JsonProgress(Progress):
             return
         self._shown_at = self.seconds
         eta = None if self.eta_s is None else round(self.eta_s, 1)
-        event = {"event": "progress", "frames": self.frames, "total": self.total,
-                 "fps": round(self.fps, 3), "eta_s": eta}
+        event = {
+            "event": "progress",
+            "frames": self.frames,
+            "total": self.total,
+            "fps": round(self.fps, 3),
+            "eta_s": eta,
+        }
         click.echo(json.dumps(event), err=self._to_stderr)
 
 
@@ -126,15 +136,20 @@ class BarProgress(Progress):
         self._task = self._bar.add_task(label, total=None, speed="", note="")
 
     def show(self) -> None:
-        self._bar.update(self._task, completed=self.frames, total=self.total, speed=self.speed,
-                         note=self.note)
+        self._bar.update(
+            self._task, completed=self.frames, total=self.total, speed=self.speed, note=self.note
+        )
 
     def __enter__(self) -> Self:
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._bar.stop()
 
 
@@ -148,14 +163,22 @@ def _rich_bar() -> RichProgress:
         TimeRemainingColumn,
     )
 
-    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                    TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[speed]}"),
-                    TextColumn("ETA"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
-                    console=Console(stderr=True))
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[speed]}"),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+    )
 
 
-def progress_display(kind: str, label: str, *, quiet: bool = False, json_lines: bool = False,
-                     unit: str = "frames") -> Progress:
+def progress_display(
+    kind: str, label: str, *, quiet: bool = False, json_lines: bool = False, unit: str = "frames"
+) -> Progress:
     """The display for --progress `kind` (auto, plain, json, none).
 
     `json_lines`: stdout carries JSON lines (--json), so progress joins them there; with

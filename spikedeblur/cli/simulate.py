@@ -23,36 +23,93 @@ OF_ANY_SOURCE = {"source", "output", "overwrite", "progress"}
 
 @click.command("simulate")
 @click.argument("source", type=click.Path(path_type=Path), metavar="VIDEO|PHOTO_DIR|sample")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="DIR",
-              help="Folder for blurry.mkv, spikes.dat, spikes.toml and sharp.mkv.")
-@click.option("--frames", type=click.IntRange(min=1), metavar="N",
-              help="Frames to make.  [default: all of a video, 24 of photographs]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder for blurry.mkv, spikes.dat, spikes.toml and sharp.mkv.",
+)
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Frames to make.  [default: all of a video, 24 of photographs]",
+)
 @click.option("--size", type=SIZE, help="Frame size.  [default: the video's, or 640x360]")
-@click.option("--fps", type=HERTZ, metavar="F",
-              help="Blurry frames per second.  [default: an eighth of the video's, or 50]")
-@click.option("--exposure", type=EXPOSURE, default="0.9x", show_default=True,
-              help="Shutter time of a blurry frame.")
+@click.option(
+    "--fps",
+    type=HERTZ,
+    metavar="F",
+    help="Blurry frames per second.  [default: an eighth of the video's, or 50]",
+)
+@click.option(
+    "--exposure",
+    type=EXPOSURE,
+    default="0.9x",
+    show_default=True,
+    help="Shutter time of a blurry frame.",
+)
 @click.option("--spike-size", type=SIZE, help="Sensor size.  [default: half the frame's]")
-@click.option("--spike-rate", type=HERTZ, default="20000", show_default=True,
-              help="Ticks per second.")
-@click.option("--threshold", type=click.FloatRange(min=0, min_open=True), default=1.0,
-              show_default=True, metavar="L", help="Light that makes a spike; white is 1 a tick.")
-@click.option("--blur", "blur_px", type=click.FloatRange(min=0), metavar="PX",
-              help="Motion within an exposure, for photographs.")
-@click.option("--gamma-space", is_flag=True,
-              help="Add up encoded light, as the published data sets do.")
-@click.option("--validation", type=click.IntRange(min=1), metavar="N",
-              help="Make the validation set instead: N clips of each protocol in DIR/PROTOCOL/NN, "
-                   "from the photographs that train keeps out.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-              help="The same seed makes the same files.")
-@click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True,
-              help="auto: a bar on a terminal, lines elsewhere.")
+@click.option(
+    "--spike-rate", type=HERTZ, default="20000", show_default=True, help="Ticks per second."
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    metavar="L",
+    help="Light that makes a spike; white is 1 a tick.",
+)
+@click.option(
+    "--blur",
+    "blur_px",
+    type=click.FloatRange(min=0),
+    metavar="PX",
+    help="Motion within an exposure, for photographs.",
+)
+@click.option(
+    "--gamma-space", is_flag=True, help="Add up encoded light, as the published data sets do."
+)
+@click.option(
+    "--validation",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Make the validation set instead: N clips of each protocol in DIR/PROTOCOL/NN, "
+    "from the photographs that train keeps out.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="The same seed makes the same files.",
+)
+@click.option(
+    "--progress",
+    type=click.Choice(KINDS),
+    default="auto",
+    show_default=True,
+    help="auto: a bar on a terminal, lines elsewhere.",
+)
 @overwrite_option
 @click.pass_context
-def command(context: click.Context, *, source: Path, output: Path, exposure: Exposure,
-            spike_rate: Fraction, progress: str, overwrite: bool, fps: Fraction | None,
-            validation: int | None, **settings: Any) -> None:
+def command(
+    context: click.Context,
+    *,
+    source: Path,
+    output: Path,
+    exposure: Exposure,
+    spike_rate: Fraction,
+    progress: str,
+    overwrite: bool,
+    fps: Fraction | None,
+    validation: int | None,
+    **settings: Any,
+) -> None:
     """Make a recording by both cameras out of sharp footage.
 
     The footage is a sharp video, or a folder of photographs of which scenes are made.
@@ -71,14 +128,19 @@ def command(context: click.Context, *, source: Path, output: Path, exposure: Exp
     from spikedeblur.training.synthesis.simulation import Settings, simulate
 
     if not exposure.relative and fps is None:
-        raise UsageError(f"the frame rate is not known (--exposure {exposure}) - give --fps too, "
-                         "or the exposure as a part of the frame interval, such as 0.5x")
+        raise UsageError(
+            f"the frame rate is not known (--exposure {exposure}) - give --fps too, "
+            "or the exposure as a part of the frame interval, such as 0.5x"
+        )
     part = exposure.value if exposure.relative or fps is None else exposure.value * fps
     with progress_display(progress, "simulated", quiet=console.quiet) as display:
-        made = simulate(source, output, Settings(rate_hz=spike_rate, exposure=part, fps=fps,
-                                                 **settings),
-                        overwrite=overwrite,
-                        progress=lambda frames: display.advance_to(frames, settings["frames"]))
+        made = simulate(
+            source,
+            output,
+            Settings(rate_hz=spike_rate, exposure=part, fps=fps, **settings),
+            overwrite=overwrite,
+            progress=lambda frames: display.advance_to(frames, settings["frames"]),
+        )
     console.note(f"wrote {output}: {made.frames} frames, {made.ticks} ticks")
 
 
@@ -91,8 +153,12 @@ def _make_validation_set(context: click.Context, photos: Path, output: Path, cli
     _, kept_out = held_out(find_photos(photos))
     with progress_display(context.params["progress"], "recorded", quiet=console.quiet) as display:
         cases = record_validation_set(
-            kept_out, output, clips, overwrite=context.params["overwrite"],
-            progress=lambda done: display.advance_to(done, clips * len(PROTOCOLS)))
+            kept_out,
+            output,
+            clips,
+            overwrite=context.params["overwrite"],
+            progress=lambda done: display.advance_to(done, clips * len(PROTOCOLS)),
+        )
     console.note(f"wrote {output}: {len(cases)} cases")
 
 
@@ -104,8 +170,14 @@ def _make_sample(context: click.Context, output: Path, overwrite: bool) -> None:
 
 
 def _refuse_settings(context: click.Context, what: str, its_own: set[str]) -> None:
-    told = [name for name in context.params if name not in OF_ANY_SOURCE | its_own
-            and context.get_parameter_source(name) != click.core.ParameterSource.DEFAULT]
+    told = [
+        name
+        for name in context.params
+        if name not in OF_ANY_SOURCE | its_own
+        and context.get_parameter_source(name) != click.core.ParameterSource.DEFAULT
+    ]
     if told:
-        raise UsageError(f"{what} has settings of its own ({', '.join(told)} given) - "
-                         "leave them out, or simulate another source")
+        raise UsageError(
+            f"{what} has settings of its own ({', '.join(told)} given) - "
+            "leave them out, or simulate another source"
+        )

@@ -11,8 +11,14 @@ if TYPE_CHECKING:
     from spikedeblur.benchmark.comparison import Comparison
 
 # What a narrow terminal has to do without, in turn.
-LEAST_TOLD = ("seconds_per_frame_min", "seconds_per_frame_max", "ssim_y", "psnr_y",
-              "first_frame_seconds", "temporal")
+LEAST_TOLD = (
+    "seconds_per_frame_min",
+    "seconds_per_frame_max",
+    "ssim_y",
+    "psnr_y",
+    "first_frame_seconds",
+    "temporal",
+)
 
 
 def print_results(rows: Sequence[Row], means: Sequence[Row]) -> None:
@@ -20,8 +26,12 @@ def print_results(rows: Sequence[Row], means: Sequence[Row]) -> None:
     from spikedeblur.benchmark.columns import MEANS, QUALITY, of_groups, telling
 
     named = of_groups(means)
-    _print([("", rows, telling(QUALITY, rows)),
-            *([("Means over cases", named, telling(MEANS, named))] if means else [])])
+    _print(
+        [
+            ("", rows, telling(QUALITY, rows)),
+            *([("Means over cases", named, telling(MEANS, named))] if means else []),
+        ]
+    )
 
 
 def print_passes(rows: Sequence[Row]) -> None:
@@ -39,12 +49,20 @@ def print_comparison(comparison: Comparison, first: str, second: str) -> None:
     from spikedeblur.benchmark.columns import RATIOS, telling
     from spikedeblur.cli.console import printable
 
-    console = _print([(f"{second} over {first}; PSNR as the difference", comparison.rows,
-                       telling(RATIOS, comparison.rows))])
+    console = _print(
+        [
+            (
+                f"{second} over {first}; PSNR as the difference",
+                comparison.rows,
+                telling(RATIOS, comparison.rows),
+            )
+        ]
+    )
     for name, missing in ((first, comparison.only_in_first), (second, comparison.only_in_second)):
         for what in missing:
-            console.print(printable(f"only in {name}: {what}"), markup=False, highlight=False,
-                          soft_wrap=True)
+            console.print(
+                printable(f"only in {name}: {what}"), markup=False, highlight=False, soft_wrap=True
+            )
 
 
 def _print(tables: Sequence[tuple[str, Sequence[Row], Sequence[Column]]]) -> Any:
@@ -60,8 +78,12 @@ def _print(tables: Sequence[tuple[str, Sequence[Row], Sequence[Column]]]) -> Any
         console.print(_table(title, rows, kept))
         left_out |= dict.fromkeys(column[0] for column in columns if column not in kept)
     if left_out:
-        console.print(f"left out for want of room: {', '.join(left_out)} (a wider terminal and "
-                      "--json have them)", highlight=False, soft_wrap=True)
+        console.print(
+            f"left out for want of room: {', '.join(left_out)} (a wider terminal and "
+            "--json have them)",
+            highlight=False,
+            soft_wrap=True,
+        )
     return console
 
 
@@ -81,8 +103,13 @@ def _width(columns: Sequence[Column], rows: Sequence[Row]) -> int:
     from spikedeblur.benchmark.columns import cell
     from spikedeblur.cli.console import printable
 
-    return 1 + sum(3 + max(cell_len(text) for text in (
-        column[0], *(printable(cell(row, column)) for row in rows))) for column in columns)
+    return 1 + sum(
+        3
+        + max(
+            cell_len(text) for text in (column[0], *(printable(cell(row, column)) for row in rows))
+        )
+        for column in columns
+    )
 
 
 def _table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Any:

@@ -33,13 +33,19 @@ def picture_lines(picture: np.ndarray, *, colour: bool) -> Iterator[str]:
         return
     shades = DARKEST + (grey * (GREYS - 1) + 0.5).astype(int)
     for upper, lower in zip(shades[::2], shades[1::2], strict=True):
-        blocks = (f"\x1b[38;5;{above};48;5;{below}m\u2580"
-                  for above, below in zip(upper, lower, strict=True))
+        blocks = (
+            f"\x1b[38;5;{above};48;5;{below}m\u2580"
+            for above, below in zip(upper, lower, strict=True)
+        )
         yield "".join(blocks) + "\x1b[0m"
 
 
 def shows_colour() -> bool:
     """Whether stdout is a terminal that has the colours and the characters for it."""
     blocks = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
-    return (sys.stdout.isatty() and blocks and "NO_COLOR" not in os.environ
-            and os.environ.get("TERM", "dumb") != "dumb")
+    return (
+        sys.stdout.isatty()
+        and blocks
+        and "NO_COLOR" not in os.environ
+        and os.environ.get("TERM", "dumb") != "dumb"
+    )

@@ -23,35 +23,89 @@ LAYOUTS = ("simulate", "folders", "spk-gopro", "spk-x4k", "s-sdm")
 
 @click.command("train")
 @click.argument("config", required=False)
-@click.option("--photos", type=click.Path(path_type=Path), metavar="DIR",
-              help="Sharp photographs; clips and spikes are synthesised from them on the fly.")
-@click.option("--data", type=click.Path(path_type=Path), metavar="DIR",
-              help="Recorded or simulated sequences; man spikedeblur-train lists the layouts.")
-@click.option("--layout", type=click.Choice(LAYOUTS),
-              help="How --data is laid out.  [default: seen from its folders]")
-@click.option("--val", type=click.Path(path_type=Path), metavar="DIR",
-              help="Sequences to validate on.  [default: a part of what is given]")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="RUN_DIR",
-              help="Folder for weights, metrics.jsonl, config.yaml and state.")
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Sharp photographs; clips and spikes are synthesised from them on the fly.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Recorded or simulated sequences; man spikedeblur-train lists the layouts.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    help="How --data is laid out.  [default: seen from its folders]",
+)
+@click.option(
+    "--val",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Sequences to validate on.  [default: a part of what is given]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="RUN_DIR",
+    help="Folder for weights, metrics.jsonl, config.yaml and state.",
+)
 @click.option("--resume", is_flag=True, help="Go on where the run in RUN_DIR ended.")
-@click.option("--init", type=click.Path(path_type=Path), metavar="FILE",
-              help="Weights to start from, ours or an official VRT checkpoint.")
-@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE",
-              help="Change a value of the configuration; repeatable.")
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Weights to start from, ours or an official VRT checkpoint.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Change a value of the configuration; repeatable.",
+)
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Short for TRAIN.SEED.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
-              help="What computes.")
-@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),
-              help="Short for TRAIN.PRECISION.")
-@click.option("--threads", type=THREADS, metavar="N",
-              help="CPU threads.  [default: all cores]")
-@click.option("--progress", type=click.Choice(KINDS), default="auto", show_default=True,
-              help="auto: a bar on a terminal, lines elsewhere.")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]|mps",
+    help="What computes.",
+)
+@click.option(
+    "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Short for TRAIN.PRECISION."
+)
+@click.option("--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]")
+@click.option(
+    "--progress",
+    type=click.Choice(KINDS),
+    default="auto",
+    show_default=True,
+    help="auto: a bar on a terminal, lines elsewhere.",
+)
 @click.pass_obj
-def command(console: Console, *, config: str | None, photos: Path | None, data: Path | None,
-            layout: str | None, val: Path | None, output: Path, resume: bool, init: Path | None,
-            overrides: tuple[str, ...], seed: int | None, device: str, precision: str | None,
-            threads: int | None, progress: str) -> None:
+def command(
+    console: Console,
+    *,
+    config: str | None,
+    photos: Path | None,
+    data: Path | None,
+    layout: str | None,
+    val: Path | None,
+    output: Path,
+    resume: bool,
+    init: Path | None,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    device: str,
+    precision: str | None,
+    threads: int | None,
+    progress: str,
+) -> None:
     """Train a network on photographs or recordings.
 
     CONFIG is a packaged name (small, vrt_gopro, vrt_spike_baseline) or a YAML file. Without it a
@@ -70,17 +124,30 @@ def command(console: Console, *, config: str | None, photos: Path | None, data: 
 
     if threads is not None:
         torch.set_num_threads(threads)
-    short = [f"TRAIN.{key}={value}" for key, value in (("SEED", seed), ("PRECISION", precision))
-             if value is not None]
+    short = [
+        f"TRAIN.{key}={value}"
+        for key, value in (("SEED", seed), ("PRECISION", precision))
+        if value is not None
+    ]
     kept = output / "config.yaml"
     source = config or (str(kept) if resume and kept.exists() else "small")
     resolved = load_config(source, [*overrides, *short])
     leads = os.environ.get("RANK", "0") == "0"  # of several processes, one speaks
-    with progress_display(progress, "trained", quiet=console.quiet or not leads,
-                          unit="steps") as display:
-        run_training(resolved, photos=photos, data=data, layout=layout, val=val, output=output,
-                     resume=resume, init=init, device=device,
-                     report=lambda event: _tell(console, display, event))
+    with progress_display(
+        progress, "trained", quiet=console.quiet or not leads, unit="steps"
+    ) as display:
+        run_training(
+            resolved,
+            photos=photos,
+            data=data,
+            layout=layout,
+            val=val,
+            output=output,
+            resume=resume,
+            init=init,
+            device=device,
+            report=lambda event: _tell(console, display, event),
+        )
     if leads:
         console.note(f"wrote {output / 'best.safetensors'} and {output / 'last.safetensors'}")
 
@@ -94,9 +161,14 @@ def _tell(console: Console, display: Progress, event: Event) -> None:
     elif isinstance(event, Saved):
         console.detail(f"step {event.step}: state saved")
     elif isinstance(event, Record):
-        figures = [(", {:.2f} dB", event.psnr), (", SSIM {:.4f}", event.ssim),
-                   (" (blurry {:.2f} dB)", event.blurry_psnr)]
+        figures = [
+            (", {:.2f} dB", event.psnr),
+            (", SSIM {:.4f}", event.ssim),
+            (" (blurry {:.2f} dB)", event.blurry_psnr),
+        ]
         quality = "".join(form.format(value) for form, value in figures if value is not None)
         display.note = f"loss {event.loss:.5f}{quality}"
-        console.note(f"step {event.step}: {display.note}, rate {event.lr:.2e}, "
-                     f"{event.seconds:.2f} s a step, {event.wait:.1%} of it waiting for data")
+        console.note(
+            f"step {event.step}: {display.note}, rate {event.lr:.2e}, "
+            f"{event.seconds:.2f} s a step, {event.wait:.1%} of it waiting for data"
+        )

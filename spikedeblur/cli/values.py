@@ -87,8 +87,9 @@ def parse_tile(text: str) -> int | None:
     if text == "auto":
         return None
     if not re.fullmatch(r"\d{1,6}", text) or int(text) < SMALLEST_TILE:
-        raise UsageError(f"not a tile ({text!r}) - give auto, or a side of {SMALLEST_TILE} pixels "
-                         "or more")
+        raise UsageError(
+            f"not a tile ({text!r}) - give auto, or a side of {SMALLEST_TILE} pixels or more"
+        )
     return int(text)
 
 

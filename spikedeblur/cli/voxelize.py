@@ -29,28 +29,63 @@ MAX_FRAMES = 10**7
 
 
 @click.command("voxelize")
-@click.argument("recordings", nargs=-1, required=True, metavar="SPIKES...",
-                type=click.Path(path_type=Path))
+@click.argument(
+    "recordings", nargs=-1, required=True, metavar="SPIKES...", type=click.Path(path_type=Path)
+)
 @spike_options
-@click.option("--video", "videos", type=click.Path(path_type=Path), multiple=True,
-              help="Take the exposures of this video's frames; once for all recordings, or once "
-                   "for each.")
-@click.option("--frames-per-second", type=HERTZ, metavar="F",
-              help="Take exposures at this rate instead, from time 0 on.")
-@click.option("--bins", type=click.IntRange(1, 4096), default=32, show_default=True, metavar="K",
-              help="Bins per exposure.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT.tif|.npy|.npz",
-              help="What to write.  [default: SPIKES with the suffix .tif]")
-@click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Write STEM.tif into this folder instead; it is created.")
-@click.option("--preview", type=click.Path(path_type=Path), metavar="OUT.png|OUT.mp4",
-              help="Also write what the grids show at the middle of each exposure: a picture of "
-                   "the middle frame, or a film of all. {stem} stands for that of the spikes.")
+@click.option(
+    "--video",
+    "videos",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Take the exposures of this video's frames; once for all recordings, or once for each.",
+)
+@click.option(
+    "--frames-per-second",
+    type=HERTZ,
+    metavar="F",
+    help="Take exposures at this rate instead, from time 0 on.",
+)
+@click.option(
+    "--bins",
+    type=click.IntRange(1, 4096),
+    default=32,
+    show_default=True,
+    metavar="K",
+    help="Bins per exposure.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="OUT.tif|.npy|.npz",
+    help="What to write.  [default: SPIKES with the suffix .tif]",
+)
+@click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write STEM.tif into this folder instead; it is created.",
+)
+@click.option(
+    "--preview",
+    type=click.Path(path_type=Path),
+    metavar="OUT.png|OUT.mp4",
+    help="Also write what the grids show at the middle of each exposure: a picture of "
+    "the middle frame, or a film of all. {stem} stands for that of the spikes.",
+)
 @overwrite_option
 @click.pass_obj
-def command(console: Console, *, recordings: tuple[Path, ...], videos: tuple[Path, ...],
-            output: Path | None, output_dir: Path | None, preview: Path | None,
-            **settings: Any) -> ExitStatus:
+def command(
+    console: Console,
+    *,
+    recordings: tuple[Path, ...],
+    videos: tuple[Path, ...],
+    output: Path | None,
+    output_dir: Path | None,
+    preview: Path | None,
+    **settings: Any,
+) -> ExitStatus:
     """Sort spikes into voxel grids, one for each video frame.
 
     They are counts (T, K, H, W): T a video frame, K a bin of its exposure. A TIFF holds float32
@@ -76,8 +111,10 @@ def command(console: Console, *, recordings: tuple[Path, ...], videos: tuple[Pat
             console.error(f"{spikes}: {error}", error)
             failed.append(str(spikes))
     if failed:
-        console.error(f"{len(failed)} of {len(recordings)} recordings failed ({', '.join(failed)})"
-                      " - the reasons are above")
+        console.error(
+            f"{len(failed)} of {len(recordings)} recordings failed ({', '.join(failed)})"
+            " - the reasons are above"
+        )
     return ExitStatus.FAILED if failed else ExitStatus.OK
 
 
@@ -88,30 +125,53 @@ def _named_after(spikes: Path) -> Path:
     return spikes.with_suffix(".tif") if spikes.name else spikes / "spikes.tif"
 
 
-def _check(recordings: Sequence[Path], videos: Sequence[Path], output: Path | None,
-           output_dir: Path | None, preview: Path | None, rate: Fraction | None) -> None:
+def _check(
+    recordings: Sequence[Path],
+    videos: Sequence[Path],
+    output: Path | None,
+    output_dir: Path | None,
+    preview: Path | None,
+    rate: Fraction | None,
+) -> None:
     """Refuse what does not pair. Raises `UsageError`."""
     several = len(recordings) > 1
     if bool(videos) == (rate is not None):
-        raise UsageError("the exposures are not known - give one of --video VIDEO and "
-                         "--frames-per-second F")
+        raise UsageError(
+            "the exposures are not known - give one of --video VIDEO and --frames-per-second F"
+        )
     if len(videos) not in (0, 1, len(recordings)):
-        raise UsageError(f"{len(videos)} videos for {len(recordings)} recordings - give --video "
-                         "once, or once for each")
+        raise UsageError(
+            f"{len(videos)} videos for {len(recordings)} recordings - give --video "
+            "once, or once for each"
+        )
     if output is not None and (several or output_dir is not None):
-        raise UsageError(f"one output for several recordings, or beside --output-dir ({output}) - "
-                         "give --output-dir DIR alone")
+        raise UsageError(
+            f"one output for several recordings, or beside --output-dir ({output}) - "
+            "give --output-dir DIR alone"
+        )
     if several and preview is not None and STEM not in str(preview):
-        raise UsageError(f"one preview for {len(recordings)} recordings ({preview}) - give a "
-                         "pattern such as {stem}.png")
+        raise UsageError(
+            f"one preview for {len(recordings)} recordings ({preview}) - give a "
+            "pattern such as {stem}.png"
+        )
     if several and len({path.stem for path in recordings}) < len(recordings):
-        raise UsageError("two recordings have one name, and so one output - voxelize them in "
-                         "separate calls")
+        raise UsageError(
+            "two recordings have one name, and so one output - voxelize them in separate calls"
+        )
 
 
-def _voxelize(console: Console, spikes: Path, video: Path | None, output: Path,
-              preview: Path | None, *, spike_options: SpikeOptions,
-              frames_per_second: Fraction | None, bins: int, overwrite: bool) -> None:
+def _voxelize(
+    console: Console,
+    spikes: Path,
+    video: Path | None,
+    output: Path,
+    preview: Path | None,
+    *,
+    spike_options: SpikeOptions,
+    frames_per_second: Fraction | None,
+    bins: int,
+    overwrite: bool,
+) -> None:
     """Voxelize one recording."""
     from spikedeblur.exposures import StreamExposures
     from spikedeblur.inspection.previews import previewed
@@ -120,8 +180,9 @@ def _voxelize(console: Console, spikes: Path, video: Path | None, output: Path,
 
     shown, size = _frames_of(video) if video is not None else (None, None)
     first, duration = (shown[0], _duration(shown)) if shown else ((Fraction(0),) * 2, None)
-    source = resolve_spike_source(spikes, spike_options, find_sidecar(spikes),
-                                  duration_s=duration, interval_s=first[1])
+    source = resolve_spike_source(
+        spikes, spike_options, find_sidecar(spikes), duration_s=duration, interval_s=first[1]
+    )
     _check_rig(console, source, size, output)
     exposures = StreamExposures.of_source(source, bins=bins, first_pts_s=first[0], video_size=size)
     with exposures.stream as stream:
@@ -129,9 +190,11 @@ def _voxelize(console: Console, spikes: Path, video: Path | None, output: Path,
             assert frames_per_second is not None
             shown = _regular(frames_per_second, stream.offset_s + stream.duration_s)
         intervals = [exposures.interval(pts_s, interval_s) for pts_s, interval_s in shown]
-        info = VoxelInfo(rate_hz=float(stream.rate_hz),
-                         exposure_s=float(intervals[0].length / stream.rate_hz),
-                         homography=exposures.homography)
+        info = VoxelInfo(
+            rate_hz=float(stream.rate_hz),
+            exposure_s=float(intervals[0].length / stream.rate_hz),
+            homography=exposures.homography,
+        )
         shape = len(intervals), bins, stream.height, stream.width
         grids = _grids(exposures, intervals, bins)
         if preview is not None:
@@ -142,15 +205,20 @@ def _voxelize(console: Console, spikes: Path, video: Path | None, output: Path,
     console.note(f"wrote {output}: {shape[0]} frames of {bins} bins, {shape[3]}x{shape[2]} pixels")
 
 
-def _check_rig(console: Console, source: SpikeSource, video_size: tuple[int, int] | None,
-               output: Path) -> None:
+def _check_rig(
+    console: Console, source: SpikeSource, video_size: tuple[int, int] | None, output: Path
+) -> None:
     """See to it that where the spikes lie is not lost. Raises `UsageError`."""
     if source.scale is not None and video_size is None:
-        raise UsageError(f"where the spikes lie is not known (scale in the sidecar of {source.path}"
-                         ", no video) - give --video, or a homography in place of the scale")
+        raise UsageError(
+            f"where the spikes lie is not known (scale in the sidecar of {source.path}"
+            ", no video) - give --video, or a homography in place of the scale"
+        )
     if (source.scale or source.homography) and output.suffix.lower() == ".npy":
-        console.warn(f"a .npy cannot tell where the spikes lie on the frame ({output}) - write a "
-                     ".tif or .npz for deblur")
+        console.warn(
+            f"a .npy cannot tell where the spikes lie on the frame ({output}) - write a "
+            ".tif or .npz for deblur"
+        )
 
 
 def _frames_of(video: Path) -> tuple[list[tuple[Fraction, Fraction]], tuple[int, int]]:
@@ -170,16 +238,21 @@ def _regular(rate: Fraction, end_s: Fraction) -> list[tuple[Fraction, Fraction]]
     """Frames at `rate` per second from time 0 on, as many as end before `end_s`."""
     count = math.floor(end_s * rate)
     if count > MAX_FRAMES:
-        raise UsageError(f"{count} frames are too many ({float(end_s):g} s at {float(rate):g} per "
-                         "second) - give a lower --frames-per-second, or another --offset")
+        raise UsageError(
+            f"{count} frames are too many ({float(end_s):g} s at {float(rate):g} per "
+            "second) - give a lower --frames-per-second, or another --offset"
+        )
     if count < 1:
-        raise InputError(f"the spikes end before the first frame does ({float(end_s):g} s, frames "
-                         f"of {float(1 / rate):g} s) - give a higher --frames-per-second")
+        raise InputError(
+            f"the spikes end before the first frame does ({float(end_s):g} s, frames "
+            f"of {float(1 / rate):g} s) - give a higher --frames-per-second"
+        )
     return [(number / rate, 1 / rate) for number in range(count)]
 
 
-def _grids(exposures: StreamExposures, intervals: list[Interval], bins: int
-           ) -> Iterator[np.ndarray]:
+def _grids(
+    exposures: StreamExposures, intervals: list[Interval], bins: int
+) -> Iterator[np.ndarray]:
     from spikedeblur.voxel import voxelize
 
     for interval in intervals:

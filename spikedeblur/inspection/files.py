@@ -47,11 +47,17 @@ def _voxels(path: Path) -> dict[str, Any]:
 
     with VoxelFile(path) as voxels:
         frames, bins, height, width = voxels.shape
-        return {"kind": "voxels", "frames": frames, "bins": bins, "width": width,
-                "height": height, "rate_hz": voxels.info.rate_hz,
-                "exposure_s": voxels.info.exposure_s,
-                "homography": voxels.info.homography and list(voxels.info.homography),
-                "spikes_in_first_frame": round(float(voxels[0].sum()), 3)}
+        return {
+            "kind": "voxels",
+            "frames": frames,
+            "bins": bins,
+            "width": width,
+            "height": height,
+            "rate_hz": voxels.info.rate_hz,
+            "exposure_s": voxels.info.exposure_s,
+            "homography": voxels.info.homography and list(voxels.info.homography),
+            "spikes_in_first_frame": round(float(voxels[0].sum()), 3),
+        }
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
@@ -61,8 +67,13 @@ def _sidecar(path: Path) -> dict[str, Any]:
     from spikedeblur.io.sidecar import read_sidecar
 
     said = {name: value for name, value in asdict(read_sidecar(path)).items() if value is not None}
-    return {"kind": "sidecar", **{name: float(value) if isinstance(value, Fraction) else value
-                                  for name, value in said.items()}}
+    return {
+        "kind": "sidecar",
+        **{
+            name: float(value) if isinstance(value, Fraction) else value
+            for name, value in said.items()
+        },
+    }
 
 
 def _weights(path: Path) -> dict[str, Any]:
@@ -70,10 +81,16 @@ def _weights(path: Path) -> dict[str, Any]:
 
     model = load_model(path)
     config = model.config
-    return {"kind": "weights", "parameters": sum(each.numel() for each in model.parameters()),
-            "uses_spikes": model.uses_spikes, "bins": config.DATA.K, "window": config.DATA.CLIP_LEN,
-            "stem": config.MODEL.STEM, "target_time": config.MODEL.TARGET_TIME,
-            "widths": list(config.MODEL.VRT.EMBED_DIMS)}
+    return {
+        "kind": "weights",
+        "parameters": sum(each.numel() for each in model.parameters()),
+        "uses_spikes": model.uses_spikes,
+        "bins": config.DATA.K,
+        "window": config.DATA.CLIP_LEN,
+        "stem": config.MODEL.STEM,
+        "target_time": config.MODEL.TARGET_TIME,
+        "widths": list(config.MODEL.VRT.EMBED_DIMS),
+    }
 
 
 def _video(path: Path) -> dict[str, Any]:
@@ -81,13 +98,22 @@ def _video(path: Path) -> dict[str, Any]:
 
     with open_video(path) as reader:
         info, first = reader.info, next(iter(reader))
-        return {"kind": "video", "width": info.width, "height": info.height,
-                "frames_estimate": info.frame_count_estimate,
-                "duration_s": None if info.duration is None else float(info.duration),
-                "fps": float(info.average_rate), "first_time_s": float(first.time),
-                "time_base": str(info.time_base), "codec": info.codec, "container": info.container,
-                "pix_fmt": info.pix_fmt, "bit_depth": info.bit_depth,
-                "colour_matrix": info.matrix_name, "full_range": info.full_range,
-                "rotation": info.rotation,
-                "streams": [f"{each.index}: {each.kind} {each.codec}" for each in info.streams],
-                "warnings": list(reader.warnings)}
+        return {
+            "kind": "video",
+            "width": info.width,
+            "height": info.height,
+            "frames_estimate": info.frame_count_estimate,
+            "duration_s": None if info.duration is None else float(info.duration),
+            "fps": float(info.average_rate),
+            "first_time_s": float(first.time),
+            "time_base": str(info.time_base),
+            "codec": info.codec,
+            "container": info.container,
+            "pix_fmt": info.pix_fmt,
+            "bit_depth": info.bit_depth,
+            "colour_matrix": info.matrix_name,
+            "full_range": info.full_range,
+            "rotation": info.rotation,
+            "streams": [f"{each.index}: {each.kind} {each.codec}" for each in info.streams],
+            "warnings": list(reader.warnings),
+        }

@@ -64,8 +64,9 @@ def firing_rates(spikes: SpikePlanes) -> FiringRates:
     return FiringRates(counts / max(ticks, 1), ticks)
 
 
-def sampled_blocks(shape: tuple[int, ...], values: int = SAMPLED_VALUES
-                   ) -> Iterator[tuple[int, int]]:
+def sampled_blocks(
+    shape: tuple[int, ...], values: int = SAMPLED_VALUES
+) -> Iterator[tuple[int, int]]:
     """Tick ranges [start, stop) of about so many values, spread evenly over a whole recording."""
     ticks, height, width = shape
     blocks = -(-ticks // BLOCK_TICKS)

@@ -41,8 +41,9 @@ def preview_picture(stream: SpikeStream, tick: int, method: str = "tfp") -> Pict
     length = min(max(int(WINDOW_S * stream.rate_hz), BINS), MOST_TICKS, stream.ticks)
     start = min(max(tick - length // 2, 0), stream.ticks - length)
     if method == "tfp":
-        return picture_of_grid(voxelize(stream, BINS, start, start + length),
-                               (tick - start) / length - 0.5)
+        return picture_of_grid(
+            voxelize(stream, BINS, start, start + length), (tick - start) / length - 0.5
+        )
     spikes = stream[start : start + length]
     return _grey(tfi(_blank(spikes.shape[1:]), spikes, min(tick - start, length - 1)))
 
@@ -52,8 +53,9 @@ def picture_of_grid(counts: NDArray[np.float32], target: float = 0.0) -> Picture
     return _grey(tfp(_blank(counts.shape[1:]), counts, min(max(target, -0.5), 0.5)))
 
 
-def write_preview(stream: SpikeStream, path: Path, method: str = "tfp", *,
-                  overwrite: bool = False) -> int:
+def write_preview(
+    stream: SpikeStream, path: Path, method: str = "tfp", *, overwrite: bool = False
+) -> int:
     """Write the middle of a recording as a picture, or all of it as film; returns the frames.
 
     A film has 25 frames a second and at most 125, spread evenly over the ticks.
@@ -72,8 +74,14 @@ def write_preview(stream: SpikeStream, path: Path, method: str = "tfp", *,
     return frames
 
 
-def previewed(grids: Iterable[NDArray[np.float32]], path: Path, frames: int, rate: Fraction, *,
-              overwrite: bool = False) -> Iterator[NDArray[np.float32]]:
+def previewed(
+    grids: Iterable[NDArray[np.float32]],
+    path: Path,
+    frames: int,
+    rate: Fraction,
+    *,
+    overwrite: bool = False,
+) -> Iterator[NDArray[np.float32]]:
     """Pass `frames` voxel grids (K, H, W) on, and write what they show on the way.
 
     The middle one becomes a picture, or each of them a frame of a film with `rate` frames a second;
@@ -88,8 +96,9 @@ def previewed(grids: Iterable[NDArray[np.float32]], path: Path, frames: int, rat
         yield grid
 
 
-def _filmed(grids: Iterable[NDArray[np.float32]], path: Path, rate: Fraction, overwrite: bool
-            ) -> Iterator[NDArray[np.float32]]:
+def _filmed(
+    grids: Iterable[NDArray[np.float32]], path: Path, rate: Fraction, overwrite: bool
+) -> Iterator[NDArray[np.float32]]:
     coming = iter(grids)
     first = next(coming)
     with _film(path, (first.shape[2], first.shape[1]), rate, overwrite) as write:
@@ -108,12 +117,14 @@ def _write_picture(path: Path, picture: Picture, overwrite: bool) -> None:
 
 
 @contextmanager
-def _film(path: Path, size: tuple[int, int], rate: Fraction, overwrite: bool
-          ) -> Iterator[Callable[[Picture], None]]:
+def _film(
+    path: Path, size: tuple[int, int], rate: Fraction, overwrite: bool
+) -> Iterator[Callable[[Picture], None]]:
     """What adds a picture to a film of this size and rate; the film is kept if all goes well."""
     numbers = count()
     source = VideoInfo.synthetic(*size, rate, pix_fmt="yuv420p")
     with create_video(path, source, overwrite=overwrite) as writer:
+
         def write(picture: Picture) -> None:
             number = next(numbers)
             writer.write(VideoFrame(number, number, 1 / rate, 1, 1 / rate, picture))

@@ -44,11 +44,22 @@ class Recording:
         rates = firing_rates(self.stream)
         lowest, highest = rates.extremes
         hertz = float(self.stream.rate_hz) if self.rate_known else None
-        in_hertz = {name: None if hertz is None else round(share * hertz, 3) for name, share in (
-            ("mean_rate_hz", rates.mean), ("lowest_rate_hz", lowest), ("highest_rate_hz", highest))}
-        return {**self.facts, "spikes_per_tick": round(rates.mean, 6), **in_hertz,
-                "always_on_pixels": int(rates.always_on.sum()),
-                "dead_pixels": int(rates.dead.sum()), "measured_ticks": rates.ticks}
+        in_hertz = {
+            name: None if hertz is None else round(share * hertz, 3)
+            for name, share in (
+                ("mean_rate_hz", rates.mean),
+                ("lowest_rate_hz", lowest),
+                ("highest_rate_hz", highest),
+            )
+        }
+        return {
+            **self.facts,
+            "spikes_per_tick": round(rates.mean, 6),
+            **in_hertz,
+            "always_on_pixels": int(rates.always_on.sum()),
+            "dead_pixels": int(rates.dead.sum()),
+            "measured_ticks": rates.ticks,
+        }
 
     def picture(self) -> np.ndarray | None:
         """The middle of the recording, (H, W, 3) uint8; None where the plane cannot be told."""
@@ -90,21 +101,29 @@ def open_recording(path: Path, options: SpikeOptions) -> Recording:
     try:
         source = resolve_spike_source(path, options, sidecar)
     except UsageError as error:
-        readings = possible_readings(path, options.size, options.rate_hz, options.layout,
-                                     options.key)
+        readings = possible_readings(
+            path, options.size, options.rate_hz, options.layout, options.key
+        )
         return _guessed(path, options, sidecar, readings, str(error))
     return Recording(source.open(), True, _known(source))
 
 
-def _guessed(path: Path, options: SpikeOptions, sidecar: Sidecar | None,
-             readings: Sequence[Reading], problem: str) -> Recording:
+def _guessed(
+    path: Path,
+    options: SpikeOptions,
+    sidecar: Sidecar | None,
+    readings: Sequence[Reading],
+    problem: str,
+) -> Recording:
     """A recording whose size or rate nobody gave; `problem` says which readings fit."""
     rate_known = bool(options.rate_hz or (sidecar and sidecar.rate_hz))
     if not rate_known:
         options = replace(options, rate_hz=Fraction(1))
     facts: dict[str, Any] = {
         "sizes_that_fit": sorted({f"{each.width}x{each.height}" for each in readings}),
-        "readings_that_fit": [str(each) for each in readings], "note": problem}
+        "readings_that_fit": [str(each) for each in readings],
+        "note": problem,
+    }
     try:
         source = resolve_spike_source(path, options, sidecar)
     except UsageError:
@@ -127,12 +146,20 @@ def _guessed(path: Path, options: SpikeOptions, sidecar: Sidecar | None,
 def _known(source: SpikeSource) -> dict[str, Any]:
     with source.open() as stream:
         ticks, duration = stream.ticks, float(stream.duration_s)
-    return {"kind": "spikes", "width": source.width, "height": source.height,
-            "rate_hz": float(source.rate_hz), "ticks": ticks, "duration_s": duration,
-            "layout": source.layout, "flip": source.flip, "bit_order": source.bit_order,
-            "exposure": str(source.exposure),
-            "offset_s": None if source.offset_s is None else float(source.offset_s),
-            "origins": _origins(source)}
+    return {
+        "kind": "spikes",
+        "width": source.width,
+        "height": source.height,
+        "rate_hz": float(source.rate_hz),
+        "ticks": ticks,
+        "duration_s": duration,
+        "layout": source.layout,
+        "flip": source.flip,
+        "bit_order": source.bit_order,
+        "exposure": str(source.exposure),
+        "offset_s": None if source.offset_s is None else float(source.offset_s),
+        "origins": _origins(source),
+    }
 
 
 def _origins(source: SpikeSource) -> list[str]:

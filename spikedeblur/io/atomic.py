@@ -33,15 +33,20 @@ def cannot_write(path: Path, error: BaseException) -> OutputError:
     if number in (errno.ENOSPC, errno.EDQUOT):
         folder = next(each for each in path.absolute().parents if each.is_dir())
         space = shutil.disk_usage(folder)
-        return OutputError(f"cannot write {path} ({said}: {space.free:,} of {space.total:,} bytes "
-                           "are free) - make room, or choose another disk")
+        return OutputError(
+            f"cannot write {path} ({said}: {space.free:,} of {space.total:,} bytes "
+            "are free) - make room, or choose another disk"
+        )
     if number == errno.EFBIG:
         limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
         allowed = "" if limit == resource.RLIM_INFINITY else f": the limit is {limit:,} bytes"
-        return OutputError(f"cannot write {path} ({said}{allowed}) - raise the limit (ulimit -f), "
-                           "or choose another disk")
-    return OutputError(f"cannot write {path} ({said}) - check the folder, its permissions and the "
-                       "format")
+        return OutputError(
+            f"cannot write {path} ({said}{allowed}) - raise the limit (ulimit -f), "
+            "or choose another disk"
+        )
+    return OutputError(
+        f"cannot write {path} ({said}) - check the folder, its permissions and the format"
+    )
 
 
 def check_output(path: Path, overwrite: bool) -> None:
@@ -64,8 +69,9 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot create the folder {folder} ({error.strerror}) - "
-                          "choose another") from None
+        raise OutputError(
+            f"cannot create the folder {folder} ({error.strerror}) - choose another"
+        ) from None
 
 
 def remove_leftovers(folder: Path, stem: str = "") -> None:

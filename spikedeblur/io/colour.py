@@ -25,8 +25,13 @@ HD_ROWS = 720
 
 # Luma weights (Kr, Kb) of the matrix codes of ITU-T H.273, table 4.
 LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
-    1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114), 6: (0.299, 0.114),
-    7: (0.212, 0.087), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593),
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
 }
 MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
 _MATRIX_NAMES = {code: name for name, code in MATRIX_CODES.items()} | {5: "bt601", 10: "bt2020"}
@@ -75,11 +80,15 @@ class PixelLayout:
             family = "yuv" if len(colours) >= 3 else "gray"
         depth = 8 if pixel.has_palette else max(part.bits for part in colours)
         chroma = family == "yuv"
-        return cls(name=name, family=family, depth=depth,
-                   chroma_x=64 // pixel.chroma_width() if chroma else 1,
-                   chroma_y=64 // pixel.chroma_height() if chroma else 1,
-                   alpha=any(part.is_alpha for part in pixel.components),
-                   full_range=name.startswith("yuvj"))
+        return cls(
+            name=name,
+            family=family,
+            depth=depth,
+            chroma_x=64 // pixel.chroma_width() if chroma else 1,
+            chroma_y=64 // pixel.chroma_height() if chroma else 1,
+            alpha=any(part.is_alpha for part in pixel.components),
+            full_range=name.startswith("yuvj"),
+        )
 
 
 def matrix_of(tags: ColourTags, height: int, override: str | None = None) -> int:
@@ -191,8 +200,15 @@ class ColourConverter:
         code = self.matrix
         # threads=1: for small frames swscale's own threads cost seventeen times their work.
         return self._scaler.reformat(
-            frame, format=pix_fmt, src_colorspace=code, dst_colorspace=code, src_color_range=span,
-            dst_color_range=span, interpolation=_RESAMPLING, threads=1)
+            frame,
+            format=pix_fmt,
+            src_colorspace=code,
+            dst_colorspace=code,
+            src_color_range=span,
+            dst_color_range=span,
+            interpolation=_RESAMPLING,
+            threads=1,
+        )
 
 
 def _yuv444_format(depth: int) -> str:
@@ -211,8 +227,10 @@ def _bands(rows: int) -> list[slice]:
 def _planes(frame: av.VideoFrame) -> list[np.ndarray]:
     """Views of the planes of `frame`, each (rows, columns) without the padding."""
     dtype = np.dtype(np.uint8 if frame.format.components[0].bits <= 8 else np.uint16)
-    return [np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, :plane.width]
-            for plane in frame.planes]
+    return [
+        np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, : plane.width]
+        for plane in frame.planes
+    ]
 
 
 def _quantise(values: np.ndarray, dtype: np.dtype | type) -> np.ndarray:

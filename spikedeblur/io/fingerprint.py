@@ -27,8 +27,9 @@ def fingerprint(path: Path) -> str:
                 file.seek(start)
                 digest.update(file.read(BLOCK_BYTES))
     except OSError as error:
-        raise InputError(f"cannot read {path} ({error.strerror}) - check its name and permissions"
-                         ) from error
+        raise InputError(
+            f"cannot read {path} ({error.strerror}) - check its name and permissions"
+        ) from error
     return digest.hexdigest()
 
 

@@ -42,8 +42,9 @@ def read_image(path: Path, max_pixels: int | None = None) -> np.ndarray:
     except InputError:
         raise
     except MemoryError as error:
-        raise InputError(f"the image is too large for the memory ({path})"
-                         " - scale it down") from error
+        raise InputError(
+            f"the image is too large for the memory ({path}) - scale it down"
+        ) from error
     except Exception as error:  # tifffile has no common base for what damaged files raise
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise InputError(f"cannot read the image {path} ({reason}) - it may be damaged") from error
@@ -64,8 +65,9 @@ def png_bytes(rgb: np.ndarray) -> bytes:
     context.height, context.width = rgb.shape[:2]
     context.pix_fmt = "rgb24" if eight else "rgb48be"
     context.time_base = Fraction(1, 25)
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb),
-                                       format="rgb24" if eight else "rgb48le")
+    frame = av.VideoFrame.from_ndarray(
+        np.ascontiguousarray(rgb), format="rgb24" if eight else "rgb48le"
+    )
     packets = context.encode(frame.reformat(format=context.pix_fmt)) + context.encode(None)
     return b"".join(bytes(packet) for packet in packets)
 
@@ -108,8 +110,9 @@ def _png_chunks(file: IO[bytes], path: Path, limit: int) -> Iterator[bytes]:
         if kind in _PICTURE_CHUNKS:
             left -= length + 12
             if left < 0:
-                raise InputError(f"the image {path} holds more than its {width}x{height} pixels - "
-                                 "make it again")
+                raise InputError(
+                    f"the image {path} holds more than its {width}x{height} pixels - make it again"
+                )
             yield start + file.read(length + 4)
         elif kind == b"IEND":
             yield start + file.read(4)
@@ -121,15 +124,17 @@ def _png_chunks(file: IO[bytes], path: Path, limit: int) -> Iterator[bytes]:
 def _read_at_most(file: IO[bytes], path: Path, most: int) -> bytes:
     content = file.read(most + 1)
     if len(content) > most:
-        raise InputError(f"the image {path} is larger than any picture (above {most} bytes) - "
-                         "make it again")
+        raise InputError(
+            f"the image {path} is larger than any picture (above {most} bytes) - make it again"
+        )
     return content
 
 
 def _rgb(frame: av.VideoFrame) -> np.ndarray:
     deep = max(part.bits for part in frame.format.components) > 8
-    picture = frame.reformat(format="rgb48le" if deep else "rgb24", dst_color_range=FULL,
-                             src_color_range=FULL)
+    picture = frame.reformat(
+        format="rgb48le" if deep else "rgb24", dst_color_range=FULL, src_color_range=FULL
+    )
     return np.ascontiguousarray(picture.to_ndarray())
 
 
@@ -141,8 +146,10 @@ def _read_tiff(path: Path, max_pixels: int | None) -> np.ndarray:
         if page.axes == "SYX":
             pixels = np.moveaxis(pixels, 0, 2)
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim not in (2, 3):
-        raise InputError(f"the image {path} holds {pixels.dtype} of shape {pixels.shape} - save it "
-                         "as 8 or 16 bits, gray or RGB")
+        raise InputError(
+            f"the image {path} holds {pixels.dtype} of shape {pixels.shape} - save it "
+            "as 8 or 16 bits, gray or RGB"
+        )
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.shape[2] in (1, 2):

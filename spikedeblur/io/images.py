@@ -44,8 +44,10 @@ def numbered_files(pattern: Path) -> list[Path]:
     first, last = min(found), max(found)
     for number in range(first, last):
         if number not in found:
-            raise InputError(f"image {number} of {pattern} is missing ({first} to {last} were "
-                             "found) - complete the sequence")
+            raise InputError(
+                f"image {number} of {pattern} is missing ({first} to {last} were "
+                "found) - complete the sequence"
+            )
     return [found[number] for number in range(first, last + 1)]
 
 
@@ -58,16 +60,25 @@ def existing_images(pattern: Path) -> list[Path]:
 
 def images_in(folder: Path) -> list[Path]:
     """The images that lie in a folder, by name."""
-    return sorted(entry for entry in folder.iterdir()
-                  if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith("."))
+    return sorted(
+        entry
+        for entry in folder.iterdir()
+        if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith(".")
+    )
 
 
 class ImageSequenceReader:
     """Reads a numbered sequence; image `n` is shown at n / rate seconds. See `VideoReader`."""
 
-    def __init__(self, path: Path | str, *, rate: Fraction | None = None,
-                 start: Fraction | None = None, end: Fraction | None = None,
-                 max_pixels: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        rate: Fraction | None = None,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        max_pixels: int | None = None,
+    ) -> None:
         self.path = Path(path)
         self.damaged = 0
         self.warnings: list[str] = []
@@ -78,27 +89,45 @@ class ImageSequenceReader:
             self.warnings.append(f"images have no frame rate: {rate} per second are assumed")
         if rate <= 0:
             raise UsageError(f"the frame rate ({rate}) is not positive - give frames per second")
-        self._chosen = [(number, file) for number, file in enumerate(files)
-                        if (start is None or number / rate >= start)
-                        and (end is None or number / rate < end)]
+        self._chosen = [
+            (number, file)
+            for number, file in enumerate(files)
+            if (start is None or number / rate >= start) and (end is None or number / rate < end)
+        ]
         if not self._chosen:
-            raise InputError(f"no image lies between --start and --end ({self.path}) - "
-                             f"{len(files)} images last {float(len(files) / rate):.3f} s")
+            raise InputError(
+                f"no image lies between --start and --end ({self.path}) - "
+                f"{len(files)} images last {float(len(files) / rate):.3f} s"
+            )
         first = read_image(self._chosen[0][1], max_pixels)
         self.info = VideoInfo(
-            width=first.shape[1], height=first.shape[0], time_base=1 / rate, average_rate=rate,
-            pix_fmt="rgb24" if first.dtype == np.uint8 else "rgb48le", container="images",
-            codec=self.path.suffix.lower().lstrip("."), lossless=True,
-            frame_count_estimate=len(self._chosen), duration=len(files) / rate, start=start,
-            end=end, colour=ColourTags(matrix=RGB_MATRIX, range=FULL),
-            matrix=matrix_of(ColourTags(), first.shape[0]), full_range=True)
+            width=first.shape[1],
+            height=first.shape[0],
+            time_base=1 / rate,
+            average_rate=rate,
+            pix_fmt="rgb24" if first.dtype == np.uint8 else "rgb48le",
+            container="images",
+            codec=self.path.suffix.lower().lstrip("."),
+            lossless=True,
+            frame_count_estimate=len(self._chosen),
+            duration=len(files) / rate,
+            start=start,
+            end=end,
+            colour=ColourTags(matrix=RGB_MATRIX, range=FULL),
+            matrix=matrix_of(ColourTags(), first.shape[0]),
+            full_range=True,
+        )
         self._frames = self._read(first)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def __iter__(self) -> Iterator[VideoFrame]:
@@ -112,9 +141,11 @@ class ImageSequenceReader:
         for index, (number, file) in enumerate(self._chosen):
             rgb = first if index == 0 else read_image(file, self._max_pixels)
             if rgb.shape != first.shape or rgb.dtype != first.dtype:
-                raise InputError(f"{file} is {rgb.shape[1]}x{rgb.shape[0]} {rgb.dtype}, the first "
-                                 f"image {first.shape[1]}x{first.shape[0]} {first.dtype} - make "
-                                 "them alike")
+                raise InputError(
+                    f"{file} is {rgb.shape[1]}x{rgb.shape[0]} {rgb.dtype}, the first "
+                    f"image {first.shape[1]}x{first.shape[0]} {first.dtype} - make "
+                    "them alike"
+                )
             yield VideoFrame(index, number, step, 1, step, rgb)
 
 
@@ -122,8 +153,16 @@ class ImageSequenceWriter:
     """Writes frames as images numbered from `first`, which all appear when the `with` block ends
     well."""
 
-    def __init__(self, path: Path | str, source: VideoInfo, *, width: int | None = None,
-                 height: int | None = None, overwrite: bool = False, first: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        source: VideoInfo,
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        overwrite: bool = False,
+        first: int = 1,
+    ) -> None:
         self.path = Path(path)
         self.warnings = ["images hold no sound, times or colour tags: use .mkv to keep them"]
         self.frames = 0
@@ -135,16 +174,21 @@ class ImageSequenceWriter:
         if not folder.is_dir():
             raise OutputError(f"the output folder does not exist ({folder}) - create it first")
         if not overwrite and (existing := existing_images(self.path)):
-            raise OutputError(f"the output exists ({existing[0]}) - give -y to replace it, or "
-                              "another -o")
+            raise OutputError(
+                f"the output exists ({existing[0]}) - give -y to replace it, or another -o"
+            )
         self._folder = folder / f".{self.path.stem.replace('%', '')}.{os.getpid()}.part"
         self._guard(self._folder.mkdir)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
             if error is None:
                 self._guard(self._publish)
@@ -157,8 +201,10 @@ class ImageSequenceWriter:
         if rgb.shape != (self._size[1], self._size[0], 3):
             raise ValueError(f"frame of shape {rgb.shape}, output {self._size}")
         if self.frames and not self._numbered:
-            raise UsageError(f"several frames do not fit one image ({self.path}) - name a sequence "
-                             "such as frames/%05d.png")
+            raise UsageError(
+                f"several frames do not fit one image ({self.path}) - name a sequence "
+                "such as frames/%05d.png"
+            )
         if self._sixteen and rgb.dtype == np.uint8:
             rgb = rgb.astype(np.uint16) * 257
         elif not self._sixteen and rgb.dtype == np.uint16:
@@ -197,7 +243,7 @@ def _matches(pattern: Path) -> list[tuple[Path, re.Match[str]]]:
     number = _NUMBER.search(pattern.name)
     assert number is not None
     digits = int(number.group(1) or 0)
-    head, tail = pattern.name[:number.start()], pattern.name[number.end():]
+    head, tail = pattern.name[: number.start()], pattern.name[number.end() :]
     expression = re.compile(re.escape(head) + rf"(\d{{{max(digits, 1)},}})" + re.escape(tail))
     if not pattern.parent.is_dir():
         return []

@@ -52,8 +52,10 @@ def check_pixels(what: str, path: Path, sides: tuple[int, ...], limit: int | Non
     if any(side < 1 for side in sides):
         raise InputError(f"{what} has no size ({size}: {path}) - the file is damaged")
     if pixels > most:
-        raise InputError(f"{what} is too large ({size}, at most {most} pixels: {path}) - "
-                         "scale it down, or give --max-pixels")
+        raise InputError(
+            f"{what} is too large ({size}, at most {most} pixels: {path}) - "
+            "scale it down, or give --max-pixels"
+        )
 
 
 def check_regular(what: str, path: Path) -> None:
@@ -61,8 +63,9 @@ def check_regular(what: str, path: Path) -> None:
     try:
         exists = path.exists()
     except OSError as error:  # such as a name that is too long
-        raise InputError(f"cannot use the {what} {shown(str(path))} ({error.strerror}) - "
-                         "check the name") from None
+        raise InputError(
+            f"cannot use the {what} {shown(str(path))} ({error.strerror}) - check the name"
+        ) from None
     if not exists:
         raise InputError(f"there is no {what} {path} - check the name")
     if path.is_dir():

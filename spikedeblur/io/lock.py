@@ -46,11 +46,14 @@ def _lock(path: Path, subject: str, wait: bool) -> TextIO:
         try:
             file = open(path, "a+", encoding="utf-8")  # noqa: SIM115  # the lock lasts while open
         except FileNotFoundError:
-            raise InUseError(f"cannot write {path} (there is no such folder) - another process may "
-                             "have finished with it") from None
+            raise InUseError(
+                f"cannot write {path} (there is no such folder) - another process may "
+                "have finished with it"
+            ) from None
         except OSError as error:
-            raise OutputError(f"cannot write {path} ({error.strerror}) - "
-                              "check the folder and its permissions") from None
+            raise OutputError(
+                f"cannot write {path} ({error.strerror}) - check the folder and its permissions"
+            ) from None
         try:
             _take(file, subject, wait)
             if _is_at(file, path):
@@ -68,13 +71,18 @@ def _take(file: TextIO, subject: str, wait: bool) -> None:
         fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError as error:
         if error.errno in NO_LOCKS:
-            LOGGER.warning("%s cannot be locked here (%s); see that no other process uses it",
-                           subject, error.strerror)
+            LOGGER.warning(
+                "%s cannot be locked here (%s); see that no other process uses it",
+                subject,
+                error.strerror,
+            )
             return
         file.seek(0)
         holder = file.read().strip() or "unknown"
-        raise InUseError(f"{subject} is in use by another process (pid {holder}) - "
-                          "wait for it to end, or choose another -o") from None
+        raise InUseError(
+            f"{subject} is in use by another process (pid {holder}) - "
+            "wait for it to end, or choose another -o"
+        ) from None
     with suppress(OSError):  # on a full disk it is a lock nevertheless
         os.ftruncate(file.fileno(), 0)
         os.write(file.fileno(), f"{os.getpid()} on {socket.gethostname()}\n".encode())

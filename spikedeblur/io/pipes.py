@@ -38,11 +38,14 @@ def stored(source: BinaryIO) -> Iterator[Path]:
             with path.open("wb") as file:
                 shutil.copyfileobj(source, file, 1 << 20)
         except OSError as error:
-            raise InputError(f"cannot store standard input in {folder} ({error.strerror}) - "
-                             "set TMPDIR to a folder with space, or name a file") from error
+            raise InputError(
+                f"cannot store standard input in {folder} ({error.strerror}) - "
+                "set TMPDIR to a folder with space, or name a file"
+            ) from error
         if path.stat().st_size == 0:
-            raise InputError("nothing came from standard input (0 bytes) - check the command "
-                             "before the pipe")
+            raise InputError(
+                "nothing came from standard input (0 bytes) - check the command before the pipe"
+            )
         yield path
 
 

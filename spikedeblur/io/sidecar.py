@@ -172,8 +172,11 @@ def _name(value: object) -> str | None:
 
 
 def _crop(value: object) -> tuple[int, ...] | None:
-    if not isinstance(value, list) or len(value) != 4 or any(type(each) is not int
-                                                             for each in value):
+    if (
+        not isinstance(value, list)
+        or len(value) != 4
+        or any(type(each) is not int for each in value)
+    ):
         return None
     left, top, width, height = value
     fits = min(left, top) >= 0 and min(width, height) > 0 and max(value) < LIMIT

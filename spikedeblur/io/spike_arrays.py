@@ -91,8 +91,10 @@ class ArrayFile:
             name = self._chosen(member_names(archive, str(self.path)), key)
             file = self._closing.enter_context(open_member(archive, name))
         elif key is not None:
-            raise UsageError(f"a .npy holds one array without a name (key {key!r} given for "
-                             f"{self.path}) - leave --spike-key out")
+            raise UsageError(
+                f"a .npy holds one array without a name (key {key!r} given for "
+                f"{self.path}) - leave --spike-key out"
+            )
         array = open_npy(file, f"spike file {self.path}")
         self._check(array)
         if suffix == ".npy" and (over := self.path.stat().st_size - array.end):
@@ -105,8 +107,9 @@ class ArrayFile:
         try:
             h5py = import_module("h5py")
         except ImportError:
-            raise UsageError(f"reading {self.path} needs h5py (not installed) - pip install "
-                             "'spikedeblur[h5]'") from None
+            raise UsageError(
+                f"reading {self.path} needs h5py (not installed) - pip install 'spikedeblur[h5]'"
+            ) from None
         file = self._closing.enter_context(h5py.File(self.path, "r"))
         names: list[str] = []
         file.visititems(
@@ -116,8 +119,10 @@ class ArrayFile:
         self._check(dataset)
         # A slice takes the memory of every chunk that it touches.
         if math.prod(dataset.chunks or (1,)) * dataset.dtype.itemsize > MAX_CHUNK_BYTES:
-            raise InputError(f"{self.path} is stored in chunks too large to read by parts "
-                             f"({dataset.chunks} seen) - save it with smaller ones")
+            raise InputError(
+                f"{self.path} is stored in chunks too large to read by parts "
+                f"({dataset.chunks} seen) - save it with smaller ones"
+            )
         if dataset.external or dataset.is_virtual:
             raise InputError(f"the spikes of {self.path} are in other files - copy them into one")
         self._rows = lambda start, stop: dataset[start:stop]
@@ -129,20 +134,28 @@ class ArrayFile:
         if key is None and len(names) == 1:
             return names[0]
         if key is None:
-            raise UsageError(f"{self.path} does not hold one array ({listed} seen) - name the "
-                             "spikes with --spike-key")
+            raise UsageError(
+                f"{self.path} does not hold one array ({listed} seen) - name the "
+                "spikes with --spike-key"
+            )
         if key.strip("/") not in names:
-            raise UsageError(f"{self.path} has no array {key!r} ({listed} seen) - give one of "
-                             "them as --spike-key")
+            raise UsageError(
+                f"{self.path} has no array {key!r} ({listed} seen) - give one of "
+                "them as --spike-key"
+            )
         return key.strip("/")
 
     def _check(self, array: _Array) -> None:
         if array.dtype.kind not in "biuf":
-            raise InputError(f"{self.path} holds {array.dtype} values - save the spikes as bool "
-                             "or uint8, 0 and 1")
+            raise InputError(
+                f"{self.path} holds {array.dtype} values - save the spikes as bool "
+                "or uint8, 0 and 1"
+            )
         if len(array.shape) != 3 or min(array.shape) < 1:
-            raise InputError(f"{self.path} holds no spikes (shape {shown(tuple(array.shape))} seen)"
-                             " - they must be (ticks, height, width)")
+            raise InputError(
+                f"{self.path} holds no spikes (shape {shown(tuple(array.shape))} seen)"
+                " - they must be (ticks, height, width)"
+            )
         check_pixels("a spike plane", self.path, tuple(array.shape[1:]))
 
     def _damaged(self, error: Exception) -> InputError:

@@ -55,8 +55,10 @@ class LikelyPlane:
         """Why it is likely, in words."""
         bits = LAYOUTS[self.layout].plane_bytes(self.width, self.height) * 8
         over = f"; {self.rest:,} bytes of another plane follow" if self.rest else ""
-        return (f"bits {bits:,} apart belong together (correlation {self.echo:+.2f}), and rows of "
-                f"{self.width} resemble the next ({self.likeness:.2f}){over}")
+        return (
+            f"bits {bits:,} apart belong together (correlation {self.echo:+.2f}), and rows of "
+            f"{self.width} resemble the next ({self.likeness:.2f}){over}"
+        )
 
 
 def likely_plane(path: Path) -> LikelyPlane | None:
@@ -82,10 +84,17 @@ def likely_plane(path: Path) -> LikelyPlane | None:
     likeness = [_likeness(rates, camera) for camera in cameras]
     if not cameras or max(likeness) < LEAST_LIKENESS:
         return None
-    best = int(np.argmax([value + KNOWN_CAMERA_BONUS * bool(camera.name)
-                          for value, camera in zip(likeness, cameras, strict=True)]))
-    return LikelyPlane(*cameras[best].size, cameras[best].layout, echo, likeness[best],
-                       size % plane)
+    best = int(
+        np.argmax(
+            [
+                value + KNOWN_CAMERA_BONUS * bool(camera.name)
+                for value, camera in zip(likeness, cameras, strict=True)
+            ]
+        )
+    )
+    return LikelyPlane(
+        *cameras[best].size, cameras[best].layout, echo, likeness[best], size % plane
+    )
 
 
 def _plane_bytes(packed: NDArray[np.uint8], size: int) -> tuple[int, float] | None:
@@ -95,11 +104,13 @@ def _plane_bytes(packed: NDArray[np.uint8], size: int) -> tuple[int, float] | No
     lags = np.arange(FIRST_PLANE // 8 * 8, len(correlation) - 8, 8)
     whole = (size * 8) % lags == 0
     return _clearest(correlation, lags[whole], len(bits)) or _clearest(
-        correlation, lags[~whole], len(bits))
+        correlation, lags[~whole], len(bits)
+    )
 
 
-def _clearest(correlation: NDArray[np.float32], lags: NDArray[np.int_], count: int
-              ) -> tuple[int, float] | None:
+def _clearest(
+    correlation: NDArray[np.float32], lags: NDArray[np.int_], count: int
+) -> tuple[int, float] | None:
     """The first of the lags (of `count` bits) that stand out from their neighbours, in bytes."""
     echoes = correlation[lags] - (correlation[lags - 1] + correlation[lags + 1]) / 2
     clear = ECHO_SIGMAS * np.sqrt(1.5 / np.maximum(count - lags, 1))
@@ -121,14 +132,16 @@ def _autocorrelation(bits: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _cameras_of(plane: int) -> list[Camera]:
     """Known cameras with planes of so many bytes, then every size that has, padded or not."""
-    known = [camera for camera in CAMERAS
-             if LAYOUTS[camera.layout].plane_bytes(*camera.size) == plane]
+    known = [
+        camera for camera in CAMERAS if LAYOUTS[camera.layout].plane_bytes(*camera.size) == plane
+    ]
     others = []
     for pixels in range(plane * 8, plane * 8 - 8, -1):
         for width in range(SMALLEST_SIDE, pixels // SMALLEST_SIDE + 1):
             height = pixels // width
             if width * height == pixels and max(width, height) <= LARGEST_ASPECT * min(
-                    width, height):
+                width, height
+            ):
                 others.append(Camera(width, height, (), ""))
     return known + others
 

@@ -72,8 +72,11 @@ def possible_readings(
     cameras: Sequence[Camera] = CAMERAS
     if size is not None:
         check_size(*size)
-        cameras = [Camera(*size, _rates_of(size), "", name) for name, each in LAYOUTS.items()
-                   if each.size in (None, size)]
+        cameras = [
+            Camera(*size, _rates_of(size), "", name)
+            for name, each in LAYOUTS.items()
+            if each.size in (None, size)
+        ]
     if layout is not None:
         cameras = [camera for camera in cameras if camera.layout == layout]
     readings = _at_rates(cameras, rate_hz, _Packed(path, bit_order).ticks)
@@ -147,14 +150,17 @@ def _rates_of(size: tuple[int, int]) -> tuple[int, ...]:
     return tuple(sorted(known or {rate for camera in CAMERAS for rate in camera.rates_hz}))
 
 
-def _at_rates(cameras: Sequence[Camera], rate_hz: Fraction | None,
-              ticks_of: Callable[[Camera], int]) -> list[Reading]:
+def _at_rates(
+    cameras: Sequence[Camera], rate_hz: Fraction | None, ticks_of: Callable[[Camera], int]
+) -> list[Reading]:
     readings = []
     for camera in cameras:
         known: list[Fraction | None] = [Fraction(rate) for rate in camera.rates_hz]
         if ticks := ticks_of(camera):
-            readings += [Reading(*camera.size, camera.layout, rate, ticks)
-                         for rate in ((known or [None]) if rate_hz is None else [rate_hz])]
+            readings += [
+                Reading(*camera.size, camera.layout, rate, ticks)
+                for rate in ((known or [None]) if rate_hz is None else [rate_hz])
+            ]
     return readings
 
 

@@ -39,9 +39,7 @@ class StoredPlanes(Protocol):
 class PackedFile:
     """A .dat, read through np.memmap; never all of it is in memory."""
 
-    def __init__(
-        self, path: Path, width: int, height: int, layout: Layout, bit_order: str
-    ) -> None:
+    def __init__(self, path: Path, width: int, height: int, layout: Layout, bit_order: str) -> None:
         self.path = path
         self.width, self.height, self.flip = width, height, layout.flip
         self._layout, self._bit_order = layout, bit_order
@@ -74,9 +72,7 @@ class PackedFile:
 class PackedFolder:
     """A folder of .dat files in the order of their names, each a number of whole planes."""
 
-    def __init__(
-        self, path: Path, width: int, height: int, layout: Layout, bit_order: str
-    ) -> None:
+    def __init__(self, path: Path, width: int, height: int, layout: Layout, bit_order: str) -> None:
         self.width, self.height, self.flip = width, height, layout.flip
         self._how = (width, height, layout, bit_order)
         self._files = dat_files(path)
@@ -107,10 +103,15 @@ def dat_files(folder: Path) -> list[Path]:
     except OSError as error:
         raise _unreadable(folder, error) from None
     if not files:
-        raise InputError(f"no .dat files in the spike folder ({folder}) - give the folder that "
-                         "holds them")
-    return sorted(files, key=lambda path: [int(part) if part.isdigit() else part
-                                           for part in re.split(r"(\d+)", path.name)])
+        raise InputError(
+            f"no .dat files in the spike folder ({folder}) - give the folder that holds them"
+        )
+    return sorted(
+        files,
+        key=lambda path: [
+            int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)
+        ],
+    )
 
 
 def file_bytes(path: Path) -> int:
@@ -141,9 +142,7 @@ def _unreadable(path: Path, error: OSError) -> InputError:
     return InputError(f"cannot read spike file ({path}: {error.strerror}) - check its permissions")
 
 
-def _extent(
-    path: Path, width: int, height: int, layout: Layout, bit_order: str
-) -> tuple[int, int]:
+def _extent(path: Path, width: int, height: int, layout: Layout, bit_order: str) -> tuple[int, int]:
     """First byte of the first plane, and the number of planes. Raises InputError."""
     size = file_bytes(path)
     if layout.size is not None:
@@ -188,8 +187,10 @@ def _not_whole(path: Path, size: int, wanted: tuple[int, int], layout: Layout) -
     if same := [camera for camera in fitting_cameras(size) if camera.size == wanted]:
         advice = f"give --spike-layout {same[0].layout}, whose planes fill it"
     elif layout.header and stored_too.width > 0 and stored_too.fills(size):
-        advice = (f"give the pixels alone, --spike-size {stored_too.width}x{height}: "
-                  "its header columns are left out by themselves")
+        advice = (
+            f"give the pixels alone, --spike-size {stored_too.width}x{height}: "
+            "its header columns are left out by themselves"
+        )
     elif others := fitting_cameras(size):
         fitting = ", ".join(str(camera) for camera in others)
         advice = f"give the true size with --spike-size WxH (known sizes that fit: {fitting})"

@@ -13,8 +13,7 @@ from spikedeblur.io.spike_inference import settled_reading
 from spikedeblur.io.spikes import Crop, SpikeStream, stored_upside_down
 from spikedeblur.quantities import Exposure
 
-__all__ = ["SpikeOptions", "SpikeSource", "find_sidecar", "recording_in",
-           "resolve_spike_source"]
+__all__ = ["SpikeOptions", "SpikeSource", "find_sidecar", "recording_in", "resolve_spike_source"]
 
 Origin = Literal["option", "sidecar", "inferred", "default", "guessed", "unknown"]
 T = TypeVar("T")
@@ -159,8 +158,10 @@ def resolve_spike_source(
             "layout": layout_origin,
             "bit_order": bit_order_origin,
             "key": key_origin,
-            **{name: "sidecar" if getattr(noted, name) else "default"
-               for name in ("crop", "scale", "homography")},
+            **{
+                name: "sidecar" if getattr(noted, name) else "default"
+                for name in ("crop", "scale", "homography")
+            },
         },
     )
 

@@ -24,8 +24,15 @@ from spikedeblur.io.spike_layout import layout_named
 from spikedeblur.io.spike_planes import PackedFile, PackedFolder, StoredPlanes
 from spikedeblur.quantities import exact
 
-__all__ = ["BitOrder", "Crop", "SpikeStream", "check_size", "is_array_file", "stored_upside_down",
-           "write_dat"]
+__all__ = [
+    "BitOrder",
+    "Crop",
+    "SpikeStream",
+    "check_size",
+    "is_array_file",
+    "stored_upside_down",
+    "write_dat",
+]
 
 BitOrder = Literal["little", "big"]
 BIT_ORDERS = ("little", "big")
@@ -230,8 +237,12 @@ def _check_crop(crop: Crop | None, planes: StoredPlanes) -> None:
     if crop is None:
         return
     left, top, width, height = crop
-    if (min(left, top) < 0 or min(width, height) < 1
-            or left + width > planes.width or top + height > planes.height):
+    if (
+        min(left, top) < 0
+        or min(width, height) < 1
+        or left + width > planes.width
+        or top + height > planes.height
+    ):
         raise UsageError(
             f"the crop is not within the spike plane ({list(crop)} of {planes.width}x"
             f"{planes.height} seen) - give left, top, width and height in its pixels"

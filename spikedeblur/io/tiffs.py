@@ -36,20 +36,23 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 def open_tiff(path: Path) -> tifffile.TiffFile:
     """Open a TIFF, as one file. Raises whatever tifffile does for what is none."""
     dialects_of_several_files: dict[str, Any] = {
-        "is_ome": False, "is_mmstack": False, "is_ndtiff": False}
+        "is_ome": False,
+        "is_mmstack": False,
+        "is_ndtiff": False,
+    }
     return tifffile.TiffFile(path, **dialects_of_several_files)
 
 
 def check_chain(tiff: tifffile.TiffFile) -> None:
-    """Raise `InputError` unless the chain of pages comes to an end: tifffile would walk for ever.
-    """
+    """Raise `InputError` unless the chain of pages ends: tifffile would walk for ever."""
     file, form = tiff.filehandle, tiff.tiff
     file.seek(4 if form.offsetsize == 4 else 8)
     seen: set[int] = set()
     while offset := _number(file.read(form.offsetsize), form.offsetformat):
         if offset in seen:
-            raise InputError(f"the pages of {file.path} go round in a circle (byte {offset}) - "
-                             "save it again")
+            raise InputError(
+                f"the pages of {file.path} go round in a circle (byte {offset}) - save it again"
+            )
         seen.add(offset)
         file.seek(offset)
         tags = _number(file.read(form.tagnosize), form.tagnoformat)
@@ -73,8 +76,10 @@ def check_page(page: Any, limit: int | None = None) -> None:
     most = BYTES_PER_PIXEL * (limit or max_pixels())
     part = _part_values(shape) * (shape.dtype.itemsize if shape.dtype is not None else 1)
     if max(shape.nbytes, part) > most:
-        raise InputError(f"the image takes {max(shape.nbytes, part)} bytes (at most {most}: {path})"
-                         " - save it as 8 or 16 bits, gray or RGB, or give --max-pixels")
+        raise InputError(
+            f"the image takes {max(shape.nbytes, part)} bytes (at most {most}: {path})"
+            " - save it as 8 or 16 bits, gray or RGB, or give --max-pixels"
+        )
     if sum(page.databytecounts) > page.parent.filehandle.size:
         raise InputError(f"the parts of the image overlap ({path}) - save it again")
     _check_compression(shape.compression, path)
@@ -97,12 +102,16 @@ def _check_compression(compression: int, path: Path) -> None:
         return
     name = _NEED_IMAGECODECS.get(compression)
     if name is None:
-        raise InputError(f"the image is compressed in a way that is not read here (TIFF code "
-                         f"{shown(compression)}: {path}) - save it with deflate, or without "
-                         "compression")
+        raise InputError(
+            f"the image is compressed in a way that is not read here (TIFF code "
+            f"{shown(compression)}: {path}) - save it with deflate, or without "
+            "compression"
+        )
     if find_spec("imagecodecs") is None:
-        raise InputError(f"the image is compressed with {name} ({path}) - install imagecodecs, or "
-                         "save it with deflate")
+        raise InputError(
+            f"the image is compressed with {name} ({path}) - install imagecodecs, or "
+            "save it with deflate"
+        )
 
 
 def _check_whole(page: Any, path: Path) -> None:
@@ -110,13 +119,17 @@ def _check_whole(page: Any, path: Path) -> None:
     shape = page.keyframe
     parts, held = math.prod(shape.chunked), sum(page.databytecounts)
     if shape.compression != _STORED and len(page.dataoffsets) < parts:
-        raise InputError(f"the image has {len(page.dataoffsets)} of its {parts} parts ({path}) - "
-                         "the file is damaged")
+        raise InputError(
+            f"the image has {len(page.dataoffsets)} of its {parts} parts ({path}) - "
+            "the file is damaged"
+        )
     ratio = {_STORED: 1, _PACKBITS: _PACKBITS_RATIO}.get(
-        shape.compression, _DEFLATE_RATIO if shape.compression in DEFLATE else math.inf)
+        shape.compression, _DEFLATE_RATIO if shape.compression in DEFLATE else math.inf
+    )
     if held * ratio < shape.nbytes:
-        raise InputError(f"the image needs more than the {held} bytes that it has ({path}) - "
-                         "the file is damaged")
+        raise InputError(
+            f"the image needs more than the {held} bytes that it has ({path}) - the file is damaged"
+        )
 
 
 def _check_inflated(file: Any, offset: int, count: int, most: int, path: Path) -> None:
@@ -127,5 +140,6 @@ def _check_inflated(file: Any, offset: int, count: int, most: int, path: Path) -
         total += len(inflater.decompress(packed, _PIECE))
         packed = inflater.unconsumed_tail
         if total > most:
-            raise InputError(f"the image unpacks to more than it is ({path}) - it may be made to "
-                             "fill the memory")
+            raise InputError(
+                f"the image unpacks to more than it is ({path}) - it may be made to fill the memory"
+            )

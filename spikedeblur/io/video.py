@@ -15,25 +15,50 @@ Reader = VideoReader | ImageSequenceReader
 Writer = VideoWriter | ImageSequenceWriter
 
 
-def open_video(path: Path | str, *, start: Fraction | None = None, end: Fraction | None = None,
-               strict: bool = False, max_pixels: int | None = None,
-               colorspace: str | None = None, threads: int = 1,
-               rate: Fraction | None = None) -> Reader:
+def open_video(
+    path: Path | str,
+    *,
+    start: Fraction | None = None,
+    end: Fraction | None = None,
+    strict: bool = False,
+    max_pixels: int | None = None,
+    colorspace: str | None = None,
+    threads: int = 1,
+    rate: Fraction | None = None,
+) -> Reader:
     """Open a video file, or an image sequence (`frames/%05d.png`) shown at `rate` per second.
 
     The arguments are those of `VideoReader.open`; `rate` is for images only (default 25).
     """
     if is_image_sequence(path):
         return ImageSequenceReader(path, rate=rate, start=start, end=end, max_pixels=max_pixels)
-    return VideoReader.open(path, start=start, end=end, strict=strict, max_pixels=max_pixels,
-                            colorspace=colorspace, threads=threads)
+    return VideoReader.open(
+        path,
+        start=start,
+        end=end,
+        strict=strict,
+        max_pixels=max_pixels,
+        colorspace=colorspace,
+        threads=threads,
+    )
 
 
-def create_video(path: Path | str, source: VideoInfo, *, codec: str | None = None,
-                 crf: float | None = None, preset: str | None = None, pix_fmt: str = "auto",
-                 encoder_options: Mapping[str, str] | None = None, audio: bool = True,
-                 subtitles: bool = True, width: int | None = None, height: int | None = None,
-                 time_base: Fraction | None = None, overwrite: bool = False) -> Writer:
+def create_video(
+    path: Path | str,
+    source: VideoInfo,
+    *,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    pix_fmt: str = "auto",
+    encoder_options: Mapping[str, str] | None = None,
+    audio: bool = True,
+    subtitles: bool = True,
+    width: int | None = None,
+    height: int | None = None,
+    time_base: Fraction | None = None,
+    overwrite: bool = False,
+) -> Writer:
     """Create a video file, or an image sequence, for frames like those of `source`.
 
     The path `-` is standard output (Matroska).
@@ -42,6 +67,18 @@ def create_video(path: Path | str, source: VideoInfo, *, codec: str | None = Non
     """
     if is_image_sequence(path):
         return ImageSequenceWriter(path, source, width=width, height=height, overwrite=overwrite)
-    return VideoWriter(path, source, codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt,
-                       encoder_options=encoder_options, audio=audio, subtitles=subtitles,
-                       width=width, height=height, time_base=time_base, overwrite=overwrite)
+    return VideoWriter(
+        path,
+        source,
+        codec=codec,
+        crf=crf,
+        preset=preset,
+        pix_fmt=pix_fmt,
+        encoder_options=encoder_options,
+        audio=audio,
+        subtitles=subtitles,
+        width=width,
+        height=height,
+        time_base=time_base,
+        overwrite=overwrite,
+    )

@@ -41,8 +41,10 @@ class VideoFrame:
     @property
     def span(self) -> tuple[Fraction, Fraction]:
         """(time, interval) in seconds that exposures are reckoned from: exact ones if known."""
-        return (self.time if self.exact_time is None else self.exact_time,
-                self.interval if self.exact_interval is None else self.exact_interval)
+        return (
+            self.time if self.exact_time is None else self.exact_time,
+            self.interval if self.exact_interval is None else self.exact_interval,
+        )
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,22 @@ class VideoInfo:
         return "rgb" if rgb else matrix_name(self.matrix)
 
     @classmethod
-    def synthetic(cls, width: int, height: int, rate: Fraction | int,
-                  pix_fmt: str = "bgr0") -> VideoInfo:
+    def synthetic(
+        cls, width: int, height: int, rate: Fraction | int, pix_fmt: str = "bgr0"
+    ) -> VideoInfo:
         """Describe frames that come from no file: frame `n` has pts `n` in units of 1 / `rate`."""
         rate = Fraction(rate)
         layout = PixelLayout.of(pix_fmt)
         rgb = layout.family == "rgb"
         tags = ColourTags(matrix=RGB_MATRIX, range=FULL) if rgb else ColourTags()
-        return cls(width=width, height=height, time_base=1 / rate, average_rate=rate,
-                   pix_fmt=pix_fmt, lossless=rgb, colour=tags, matrix=matrix_of(tags, height),
-                   full_range=rgb or layout.full_range)
+        return cls(
+            width=width,
+            height=height,
+            time_base=1 / rate,
+            average_rate=rate,
+            pix_fmt=pix_fmt,
+            lossless=rgb,
+            colour=tags,
+            matrix=matrix_of(tags, height),
+            full_range=rgb or layout.full_range,
+        )

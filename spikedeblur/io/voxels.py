@@ -215,8 +215,10 @@ def _read_pages(tiff: tifffile.TiffFile, numbers: range) -> NDArray[Any]:
     for number in numbers:
         check_page(tiff.pages[number])
         if tiff.pages[number].shape != expected:
-            raise ValueError(f"page {number} of shape {shown(tiff.pages[number].shape)} among "
-                             f"pages of {shown(expected)}")
+            raise ValueError(
+                f"page {number} of shape {shown(tiff.pages[number].shape)} among "
+                f"pages of {shown(expected)}"
+            )
     return tiff.asarray(key=slice(numbers.start, numbers.stop), maxworkers=1)
 
 

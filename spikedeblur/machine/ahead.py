@@ -35,8 +35,12 @@ class ReadAhead(Generic[Item]):
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._unwanted.set()
         while self._thread.is_alive():  # it may be waiting for room in the queue
             _drain(self._fetched)
@@ -91,8 +95,12 @@ class WriteBehind:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if error is not None:
             _drain(self._waiting)
         self._waiting.put(None)

@@ -22,8 +22,13 @@ def choose_device(name: str) -> torch.device:
     Raises `UsageError` for another name, and for a device that this machine does not have.
     """
     if name == "auto":
-        name = ("cuda" if torch.cuda.is_available()
-                else "mps" if torch.backends.mps.is_available() else "cpu")
+        name = (
+            "cuda"
+            if torch.cuda.is_available()
+            else "mps"
+            if torch.backends.mps.is_available()
+            else "cpu"
+        )
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -32,8 +37,11 @@ def choose_device(name: str) -> torch.device:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     if device.type not in ("cpu", "cuda", "mps"):
         raise UsageError(f"unknown device ({name!r}) - give auto, cpu, cuda, cuda:N or mps")
-    present = {"cpu": 1, "cuda": torch.cuda.device_count(),
-               "mps": int(torch.backends.mps.is_available())}[device.type]
+    present = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }[device.type]
     if (device.index or 0) >= present:
         raise UsageError(f"this machine has no such device ({device}) - give --device auto or cpu")
     return device
@@ -50,8 +58,9 @@ def choose_precision(name: str, device: torch.device) -> str:
     if name == "fp16" and device.type != "cuda":
         raise UsageError(f"fp16 is for CUDA (device {device.type}) - give --precision fp32 or bf16")
     if name == "bf16" and not computes_bf16(device):
-        LOGGER.warning("this CPU has no instructions for bf16: it takes up to a hundred times "
-                       "longer than fp32")
+        LOGGER.warning(
+            "this CPU has no instructions for bf16: it takes up to a hundred times longer than fp32"
+        )
     if name != "auto":
         return name
     if device.type != "cuda":
@@ -67,8 +76,9 @@ def computes_bf16(device: torch.device) -> bool:
     """
     if device.type != "cpu":
         return True
-    return bool(torch.backends.mkldnn.is_available()
-                and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return bool(
+        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:

@@ -29,12 +29,19 @@ class StopSignal:
 
     def __enter__(self) -> StopSignal:
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._remember) for number in HANDLED
-                              if signal.getsignal(number) != signal.SIG_IGN}
+            self._previous = {
+                number: signal.signal(number, self._remember)
+                for number in HANDLED
+                if signal.getsignal(number) != signal.SIG_IGN
+            }
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._restore()
 
     def deliver(self, number: int) -> None:

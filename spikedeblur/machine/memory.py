@@ -38,8 +38,10 @@ def _meminfo_available() -> int | None:
 
 def _control_group_available() -> int | None:
     """What a container's memory limit leaves (cgroup v2, then v1); None without a limit."""
-    for limit, used in (("memory.max", "memory.current"),
-                        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
         try:
             folder = Path("/sys/fs/cgroup")
             return max(int((folder / limit).read_text()) - int((folder / used).read_text()), 0)

@@ -52,8 +52,9 @@ def weights_path(name_or_path: str | Path | None = None) -> Path:
     if Path(name).is_file():
         return Path(name)
     packaged = ", ".join(packaged_weights()) or "none packaged"
-    raise WeightsError(f"there are no weights {name} - name a .safetensors or .pth file, or one "
-                       f"of: {packaged}")
+    raise WeightsError(
+        f"there are no weights {name} - name a .safetensors or .pth file, or one of: {packaged}"
+    )
 
 
 def load_model(
@@ -81,7 +82,9 @@ def load_model(
 
 
 def save_model(
-    path: Path, model: VRTSpike, dtype: torch.dtype = torch.float32,
+    path: Path,
+    model: VRTSpike,
+    dtype: torch.dtype = torch.float32,
     notes: dict[str, str] | None = None,
 ) -> None:
     """Write weights and configuration as safetensors; `dtype` is what floats are stored in.
@@ -109,15 +112,21 @@ def fitting_model(config: Config, shapes: Mapping[str, tuple[int, ...]], path: P
         raise WeightsError(f"{path} holds another model ({error}) - name other weights") from None
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     required = {name for name, _ in model.named_parameters()}
-    for kind, names in (("lacks", required - shapes.keys()),
-                        ("has the unknown", shapes.keys() - expected.keys())):
+    for kind, names in (
+        ("lacks", required - shapes.keys()),
+        ("has the unknown", shapes.keys() - expected.keys()),
+    ):
         if names:
-            raise WeightsError(f"{path} {kind} tensor {min(names)[:80]} ({len(names)} in all) - "
-                               "these weights are of another model")
+            raise WeightsError(
+                f"{path} {kind} tensor {min(names)[:80]} ({len(names)} in all) - "
+                "these weights are of another model"
+            )
     for key, shape in shapes.items():
         if shape != expected[key]:
-            raise WeightsError(f"{path}: tensor {key} is {shown(shape)}, the model's is "
-                               f"{expected[key]} - these weights are of another model")
+            raise WeightsError(
+                f"{path}: tensor {key} is {shown(shape)}, the model's is "
+                f"{expected[key]} - these weights are of another model"
+            )
     return model
 
 
@@ -133,11 +142,15 @@ def fill(model: VRTSpike, state: Mapping[str, Tensor], path: Path) -> None:
         # As the model holds it: a double may be beyond what a single can be.
         cast = value.to(own[key].dtype)
         if not torch.isfinite(cast).all():
-            raise WeightsError(f"{path}: tensor {key} holds values that are not finite - "
-                               "the file is damaged, get it again")
+            raise WeightsError(
+                f"{path}: tensor {key} holds values that are not finite - "
+                "the file is damaged, get it again"
+            )
         if key not in parameters and not torch.allclose(cast, own[key], atol=1e-4):
-            raise WeightsError(f"{path}: tensor {key} is not what its configuration gives - "
-                               "these weights are of another model")
+            raise WeightsError(
+                f"{path}: tensor {key} is not what its configuration gives - "
+                "these weights are of another model"
+            )
     model.load_state_dict({**own, **{key: state[key] for key in parameters}})
 
 
@@ -162,14 +175,18 @@ def _config(metadata: dict[str, str] | None, path: Path) -> Config:
     """The configuration that `save_model` wrote beside the tensors."""
     header = _header((metadata or {}).get(HEADER))
     if header.get("format") != FORMAT:
-        raise WeightsError(f"{path} is not a model of this program (format "
-                           f"{shown(header.get('format'))}) - name a file that "
-                           "`spikedeblur train` wrote")
+        raise WeightsError(
+            f"{path} is not a model of this program (format "
+            f"{shown(header.get('format'))}) - name a file that "
+            "`spikedeblur train` wrote"
+        )
     try:
         return config_from_dict(header.get("config") or {}, "its header")
     except ConfigError as error:
-        raise WeightsError(f"{path} holds another configuration ({error}) - "
-                           "name a file that `spikedeblur train` wrote") from None
+        raise WeightsError(
+            f"{path} holds another configuration ({error}) - "
+            "name a file that `spikedeblur train` wrote"
+        ) from None
 
 
 def _header(text: str | None) -> dict[str, Any]:

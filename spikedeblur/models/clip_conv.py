@@ -24,8 +24,13 @@ class ClipConv(nn.Conv3d):
         self, in_chans: int, out_chans: int, depth: int = 1, stride: tuple[int, int] = (1, 1)
     ) -> None:
         frames, pixels = stride
-        super().__init__(in_chans, out_chans, (depth, 3, 3), stride=(frames, pixels, pixels),
-                         padding=(depth // 2, 1, 1))
+        super().__init__(
+            in_chans,
+            out_chans,
+            (depth, 3, 3),
+            stride=(frames, pixels, pixels),
+            padding=(depth // 2, 1, 1),
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         batch, channels, frames, height, _ = input.shape

@@ -41,10 +41,14 @@ def require_compiler(device: torch.device) -> None:
     """Raise `UsageError` unless torch finds what makes machine code for `device`."""
     if device.type == "cuda":
         if importlib.util.find_spec("triton") is None:
-            raise UsageError("torch.compile needs triton on a GPU (not installed) - install it, or "
-                             "do without compiling")
+            raise UsageError(
+                "torch.compile needs triton on a GPU (not installed) - install it, or "
+                "do without compiling"
+            )
         return
     named = [os.environ["CXX"]] if "CXX" in os.environ else COMPILERS
     if not any(map(shutil.which, named)):
-        raise UsageError(f"torch.compile needs a C++ compiler ({', '.join(named)} not found) - "
-                         "install one, or do without compiling")
+        raise UsageError(
+            f"torch.compile needs a C++ compiler ({', '.join(named)} not found) - "
+            "install one, or do without compiling"
+        )

@@ -73,10 +73,15 @@ class SpikeEncoderConfig(Section):
 class PriorConfig(Section):
     """Candidate frames made from the spikes; the head chooses among them at every pixel."""
 
-    WINDOWS: Annotated[tuple[Annotated[float, Field(gt=0)], ...],
-                       Field(max_length=64)] = (2.0, 4.0, 8.0, 16.0)  # bins
-    SMOOTHINGS: Annotated[tuple[Annotated[float, Field(ge=0, le=64)], ...],
-                          Field(max_length=64)] = (0.0, 0.7, 1.5)  # sigma, spike pixels
+    WINDOWS: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(max_length=64)] = (
+        2.0,
+        4.0,
+        8.0,
+        16.0,
+    )  # bins
+    SMOOTHINGS: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=64)], ...], Field(max_length=64)
+    ] = (0.0, 0.7, 1.5)  # sigma, spike pixels
     TELL_ENCODING: bool = False  # whether light was added linearly or encoded, told from the clip
     TELL_DOUBT: bool = False  # where the spikes are not of the frame's scene; it stays blurry there
     TELL_MOTION: bool = False  # what following the spikes' motion did, for the head to judge anew
@@ -107,8 +112,9 @@ class VRTConfig(Section):
             if len(getattr(self, name)) != length:
                 raise ValueError(f"{name} has {len(getattr(self, name))} entries, needs {length}")
         if math.prod(self.WINDOW_SIZE) > MAX_WINDOW:
-            raise ValueError(f"WINDOW_SIZE {list(self.WINDOW_SIZE)} is above {MAX_WINDOW} "
-                             "positions in all")
+            raise ValueError(
+                f"WINDOW_SIZE {list(self.WINDOW_SIZE)} is above {MAX_WINDOW} positions in all"
+            )
         return self
 
 
@@ -211,8 +217,9 @@ def config_from_dict(tree: dict[str, Any], source: str = "the configuration") ->
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise ConfigError(f"{source}: {where}: {first['msg']} (got {shown(first['input'])}) - "
-                          "correct this value") from None
+        raise ConfigError(
+            f"{source}: {where}: {first['msg']} (got {shown(first['input'])}) - correct this value"
+        ) from None
 
 
 def config_to_yaml(config: Config) -> str:
@@ -224,13 +231,15 @@ def _read_text(path: Path) -> str:
     known = ", ".join(packaged_names())
     try:
         if not path.is_file():
-            raise ConfigError(f"there is no configuration {path} - name a YAML file or one of: "
-                              f"{known}")
+            raise ConfigError(
+                f"there is no configuration {path} - name a YAML file or one of: {known}"
+            )
         with path.open(encoding="utf-8") as file:
             return file.read(MAX_CHARACTERS + 1)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read the configuration {path} ({error}) - "
-                          f"name a YAML file or one of: {known}") from None
+        raise ConfigError(
+            f"cannot read the configuration {path} ({error}) - name a YAML file or one of: {known}"
+        ) from None
 
 
 def _sections(tree: Any, source: str) -> dict[str, Any]:
@@ -251,8 +260,9 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
     for section in sections:
         node = node.setdefault(section, {})
         if not isinstance(node, dict):
-            raise ConfigError(f"--set {_name(override)}: {_name(section)} is a value - name a "
-                              "section")
+            raise ConfigError(
+                f"--set {_name(override)}: {_name(section)} is a value - name a section"
+            )
     node[key] = parse_yaml(text, f"--set {_name(path)}")
 
 

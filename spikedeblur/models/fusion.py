@@ -21,7 +21,10 @@ class TemporalCrossAttnFuse(nn.Module):
     """
 
     def __init__(
-        self, channels: int, config: FuseConfig | None = None, query_stride: int = 1,
+        self,
+        channels: int,
+        config: FuseConfig | None = None,
+        query_stride: int = 1,
         key_stride: int = 1,
     ) -> None:
         super().__init__()
@@ -40,8 +43,10 @@ class TemporalCrossAttnFuse(nn.Module):
                 f"{tuple(spikes_BCTHW.shape)} differ in height or width"
             )
         fused = by_chunks(
-            self._block, self.config,
-            frames_BCTHW.permute(0, 2, 3, 4, 1), spikes_BCTHW.permute(0, 2, 3, 4, 1),
+            self._block,
+            self.config,
+            frames_BCTHW.permute(0, 2, 3, 4, 1),
+            spikes_BCTHW.permute(0, 2, 3, 4, 1),
         )
         return fused.permute(0, 4, 1, 2, 3)
 

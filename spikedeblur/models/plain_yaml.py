@@ -25,22 +25,33 @@ def parse_yaml(text: str, source: str) -> Any:
     `MAX_VALUES` values with the aliases written out.
     """
     if len(text) > MAX_CHARACTERS:
-        raise ConfigError(f"{source} is no configuration ({len(text)} characters, at most "
-                          f"{MAX_CHARACTERS}) - name a YAML file")
+        raise ConfigError(
+            f"{source} is no configuration ({len(text)} characters, at most "
+            f"{MAX_CHARACTERS}) - name a YAML file"
+        )
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             return None
         if (values := _size(node, {}, source)) > MAX_VALUES:
-            raise ConfigError(f"{source} holds {values} values with its aliases written out (at "
-                              f"most {MAX_VALUES}) - shorten it")
+            raise ConfigError(
+                f"{source} holds {values} values with its aliases written out (at "
+                f"most {MAX_VALUES}) - shorten it"
+            )
         return loader.construct_document(node)
     except ConfigError:
         raise
     # Beside its own errors the library lets out those of int(), date() and of its tables.
-    except (yaml.YAMLError, ValueError, LookupError, ArithmeticError, AttributeError, TypeError,
-            RecursionError) as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        AttributeError,
+        TypeError,
+        RecursionError,
+    ) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ConfigError(f"{source} is not valid YAML ({reason}) - correct it") from None
 
@@ -49,8 +60,10 @@ def _size(node: yaml.Node, known: dict[int, int], source: str) -> int:
     """How many values stand under a node, itself included. `known`: sizes by node, 0 while open."""
     if (size := known.get(id(node))) is not None:
         if size == 0:
-            raise ConfigError(f"{source} has an alias that contains itself "
-                              f"(line {node.start_mark.line + 1}) - write the values out")
+            raise ConfigError(
+                f"{source} has an alias that contains itself "
+                f"(line {node.start_mark.line + 1}) - write the values out"
+            )
         return size
     known[id(node)] = 0
     children: list[yaml.Node] = []

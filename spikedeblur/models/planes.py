@@ -19,8 +19,9 @@ def scaling_matrix(source_hw: tuple[float, float], target_hw: tuple[float, float
     return torch.diag(torch.tensor([sx, sy, 1.0], dtype=torch.float64))
 
 
-def resample(grid_NKhw: Tensor, matrix: Tensor, size: tuple[int, int],
-             shrink: tuple[int, int] | None = None) -> Tensor:
+def resample(
+    grid_NKhw: Tensor, matrix: Tensor, size: tuple[int, int], shrink: tuple[int, int] | None = None
+) -> Tensor:
     """Sample planes at the pixels of another: (N, K, Hs, Ws) -> (N, K, *size).
 
     `matrix` (3x3) takes a pixel of the target plane to the source plane, homogeneous. Bilinear;
@@ -111,8 +112,13 @@ def moved(planes_NChw: Tensor, way_N2hw: Tensor) -> Tensor:
     grid = functional.affine_grid(still, [len(planes_NChw), 1, height, width], align_corners=False)
     size = torch.tensor([width, height], device=way_N2hw.device)
     grid = grid + 2 * way_N2hw.permute(0, 2, 3, 1) / size
-    return functional.grid_sample(planes_NChw, grid.to(planes_NChw), mode="bicubic",
-                                  padding_mode="border", align_corners=False)
+    return functional.grid_sample(
+        planes_NChw,
+        grid.to(planes_NChw),
+        mode="bicubic",
+        padding_mode="border",
+        align_corners=False,
+    )
 
 
 def slope(planes_NChw: Tensor, axis: int) -> Tensor:
@@ -123,8 +129,9 @@ def slope(planes_NChw: Tensor, axis: int) -> Tensor:
     return (ahead - behind) / 2
 
 
-def on_frame_plane(planes_NChw: Tensor, size: tuple[int, int], padded: tuple[int, int],
-                   coarsest: int) -> Tensor:
+def on_frame_plane(
+    planes_NChw: Tensor, size: tuple[int, int], padded: tuple[int, int], coarsest: int
+) -> Tensor:
     """A spike plane of any size onto the frame's, padded, over the power of two nearest above.
 
     `size` (H, W) is the frame's without padding, `coarsest` the network's greatest divisor. A

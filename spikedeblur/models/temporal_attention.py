@@ -57,9 +57,7 @@ def chunk_rectangles(
         ]
 
 
-def by_chunks(
-    function: Callable[..., Tensor], config: ChunkConfig, *maps_BTHWC: Tensor
-) -> Tensor:
+def by_chunks(function: Callable[..., Tensor], config: ChunkConfig, *maps_BTHWC: Tensor) -> Tensor:
     """Apply `function` to matching rectangles of the maps; equal to applying it to the whole."""
     batch, _, height, width, _ = maps_BTHWC[0].shape
     rows = []
@@ -84,7 +82,10 @@ class TemporalAttention(nn.Module):
     """
 
     def __init__(
-        self, channels: int, config: TemporalAttentionConfig, query_stride: int = 1,
+        self,
+        channels: int,
+        config: TemporalAttentionConfig,
+        query_stride: int = 1,
         key_stride: int = 1,
     ) -> None:
         super().__init__()
@@ -119,9 +120,7 @@ class FeedForward(nn.Sequential):
 
     def __init__(self, channels: int, ratio: float) -> None:
         hidden = int(channels * ratio)
-        super().__init__(
-            nn.Linear(channels, hidden), nn.GELU(), zero_(nn.Linear(hidden, channels))
-        )
+        super().__init__(nn.Linear(channels, hidden), nn.GELU(), zero_(nn.Linear(hidden, channels)))
 
 
 class SpikeTemporalSA(nn.Module):

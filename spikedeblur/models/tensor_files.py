@@ -24,16 +24,35 @@ from spikedeblur.errors import SpikedeblurError, WeightsError, shown
 PICKLE_SUFFIXES = frozenset({".pth", ".pt", ".ckpt"})
 MAX_HEADER_BYTES = 16_000_000
 MAX_TENSORS = 50_000
-DTYPES = frozenset({torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64,
-                    torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
+DTYPES = frozenset(
+    {
+        torch.float64,
+        torch.float32,
+        torch.float16,
+        torch.bfloat16,
+        torch.int64,
+        torch.int32,
+        torch.int16,
+        torch.int8,
+        torch.uint8,
+        torch.bool,
+    }
+)
 ZIP_MAGIC = b"PK\x03\x04"
 # Files that torch wrote before 1.6 are so many pickles, then the numbers.
 LEGACY_PICKLES = 5
 _STORAGES = ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
-TENSOR_PARTS = frozenset({
-    "collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor",
-    "torch._utils _rebuild_parameter", "torch.nn.parameter Parameter", "torch Size",
-    *(f"torch {kind}Storage" for kind in _STORAGES)})
+TENSOR_PARTS = frozenset(
+    {
+        "collections OrderedDict",
+        "torch._utils _rebuild_tensor_v2",
+        "torch._utils _rebuild_tensor",
+        "torch._utils _rebuild_parameter",
+        "torch.nn.parameter Parameter",
+        "torch Size",
+        *(f"torch {kind}Storage" for kind in _STORAGES),
+    }
+)
 # Ways to name something foreign that `TENSOR_PARTS` would not catch; torch writes none of them.
 HIDDEN_NAMES = frozenset({"STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4"})
 
@@ -48,8 +67,10 @@ def open_safetensors(path: Path) -> Iterator[Any]:
         with path.open("rb") as file:
             header = int.from_bytes(file.read(8), "little")
         if header > MAX_HEADER_BYTES:
-            raise WeightsError(f"{path} is no safetensors file (a header of {header} bytes, at "
-                               f"most {MAX_HEADER_BYTES}) - name a weights file")
+            raise WeightsError(
+                f"{path} is no safetensors file (a header of {header} bytes, at "
+                f"most {MAX_HEADER_BYTES}) - name a weights file"
+            )
         with safe_open(path, framework="pt") as tensors:
             _check_count(path, len(tensors.keys()))
             yield tensors
@@ -69,8 +90,10 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
     _check_count(path, len(tree))
     for key, value in tree.items():
         if not _is_plain(value):
-            raise WeightsError(f"{path} holds no plain tensor as {shown(key)} - name a checkpoint "
-                               "that is a state dict")
+            raise WeightsError(
+                f"{path} holds no plain tensor as {shown(key)} - name a checkpoint "
+                "that is a state dict"
+            )
     return tree
 
 
@@ -99,8 +122,9 @@ def _readable(path: Path, problem: str) -> Iterator[None]:
 
 def _check_count(path: Path, count: int) -> None:
     if count > MAX_TENSORS:
-        raise WeightsError(f"{path} holds {count} tensors (at most {MAX_TENSORS}) - "
-                           "name a weights file")
+        raise WeightsError(
+            f"{path} holds {count} tensors (at most {MAX_TENSORS}) - name a weights file"
+        )
 
 
 def _refuse_foreign(path: Path) -> None:
@@ -118,12 +142,15 @@ def _refuse_foreign(path: Path) -> None:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
             raise WeightsError(f"{path} is a compressed archive - name one that torch wrote")
         if sum(entry.file_size for entry in entries) > path.stat().st_size:
-            raise WeightsError(f"{path} is an archive whose parts overlap - name one that torch "
-                               "wrote")
+            raise WeightsError(
+                f"{path} is an archive whose parts overlap - name one that torch wrote"
+            )
         pickles = [entry for entry in entries if entry.filename.endswith(".pkl")]
         if len(pickles) != 1 or pickles[0].file_size > MAX_HEADER_BYTES:
-            raise WeightsError(f"{path} is no archive that torch wrote ({len(pickles)} pickles "
-                               "seen) - name a weights file")
+            raise WeightsError(
+                f"{path} is no archive that torch wrote ({len(pickles)} pickles "
+                "seen) - name a weights file"
+            )
         with archive.open(pickles[0]) as pickle:
             _check_pickle(path, pickle)
 
@@ -134,8 +161,10 @@ def _check_pickle(path: Path, file: IO[bytes]) -> None:
         name = instruction.name
         if name in HIDDEN_NAMES or (name == "GLOBAL" and argument not in TENSOR_PARTS):
             seen = shown(argument) if argument is not None else name
-            raise WeightsError(f"{path} holds more than plain tensors ({seen} at byte {position}) "
-                               "- name a checkpoint that holds a state dict only")
+            raise WeightsError(
+                f"{path} holds more than plain tensors ({seen} at byte {position}) "
+                "- name a checkpoint that holds a state dict only"
+            )
 
 
 def _is_plain(value: object) -> bool:

@@ -23,16 +23,18 @@ def deduce_config(state: dict[str, Tensor], name: str) -> Config:
     try:
         vrt = _vrt_section(state)
     except (KeyError, IndexError, ZeroDivisionError, ValueError) as error:
-        raise WeightsError(f"{name} is no VRT for deblurring (looked for {shown(str(error))}) - "
-                           "name an official checkpoint such as 006_VRT_videodeblurring_GoPro.pth"
-                           ) from None
+        raise WeightsError(
+            f"{name} is no VRT for deblurring (looked for {shown(str(error))}) - "
+            "name an official checkpoint such as 006_VRT_videodeblurring_GoPro.pth"
+        ) from None
     clip = vrt["WINDOW_SIZE"][0]
     tree = {"DATA": {"CLIP_LEN": clip}, "MODEL": {"USE_SPIKE": False, "VRT": vrt}}
     try:
         return config_from_dict(tree, "its tensors")
     except ConfigError as error:
-        raise WeightsError(f"{name} is no VRT that is known here ({error}) - name an official "
-                           "checkpoint") from None
+        raise WeightsError(
+            f"{name} is no VRT that is known here ({error}) - name an official checkpoint"
+        ) from None
 
 
 def _vrt_section(state: dict[str, Tensor]) -> dict[str, Any]:

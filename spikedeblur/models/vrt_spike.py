@@ -39,13 +39,22 @@ COARSEST = 8  # divisor of VRT's fourth scale
 def build_vrt(config: VRTConfig, in_chans: int, out_chans: int) -> VRT:
     """VRT with the hyper-parameters of a configuration."""
     return VRT(
-        in_chans=in_chans, out_chans=out_chans, window_size=config.WINDOW_SIZE,
-        depths=config.DEPTHS, indep_reconsts=config.INDEP_RECONSTS, embed_dims=config.EMBED_DIMS,
-        num_heads=config.NUM_HEADS, mul_attn_ratio=config.MUL_ATTN_RATIO,
-        mlp_ratio=config.MLP_RATIO, pa_frames=config.PA_FRAMES,
-        deformable_groups=config.DEFORMABLE_GROUPS, blocks=config.BLOCKS,
-        temporal_strides=config.TEMPORAL_STRIDES, use_checkpoint_attn=config.USE_CHECKPOINT_ATTN,
-        use_checkpoint_ffn=config.USE_CHECKPOINT_FFN, zero_init=config.ZERO_INIT,
+        in_chans=in_chans,
+        out_chans=out_chans,
+        window_size=config.WINDOW_SIZE,
+        depths=config.DEPTHS,
+        indep_reconsts=config.INDEP_RECONSTS,
+        embed_dims=config.EMBED_DIMS,
+        num_heads=config.NUM_HEADS,
+        mul_attn_ratio=config.MUL_ATTN_RATIO,
+        mlp_ratio=config.MLP_RATIO,
+        pa_frames=config.PA_FRAMES,
+        deformable_groups=config.DEFORMABLE_GROUPS,
+        blocks=config.BLOCKS,
+        temporal_strides=config.TEMPORAL_STRIDES,
+        use_checkpoint_attn=config.USE_CHECKPOINT_ATTN,
+        use_checkpoint_ffn=config.USE_CHECKPOINT_FFN,
+        zero_init=config.ZERO_INIT,
         drop_path_rate=config.DROP_PATH_RATE,
     )
 
@@ -106,8 +115,12 @@ class VRTSpike(nn.Module):
         else:
             channels += self.prior.candidates * self.stem**2 + 1 + self.prior.clues
             channels += 2 * self.stem**2 + 1 if self.tells_motion else 0
-            self.head = CandidateHead(model.VRT.EMBED_DIMS[0], self.prior.candidates, self.stem,
-                                      rejudges=self.tells_motion)
+            self.head = CandidateHead(
+                model.VRT.EMBED_DIMS[0],
+                self.prior.candidates,
+                self.stem,
+                rejudges=self.tells_motion,
+            )
         self.vrt = build_vrt(model.VRT, channels, 3 * self.stem**2)
         if self.head is not None:
             self.vrt.conv_last = nn.Identity()  # type: ignore[assignment]  # the head is in its place
@@ -142,8 +155,15 @@ class VRTSpike(nn.Module):
         padded, number = (rgb.shape[-2], rgb.shape[-1]), batch * frames
         net_size = (padded[0] // self.stem, padded[1] // self.stem)
         if voxels is not None and self.spikes is not None:
-            reading, rates = read(rgb, voxels, target_N, size=size, net_size=net_size,
-                                  coarsest=self.size_multiple, prior=self.prior)
+            reading, rates = read(
+                rgb,
+                voxels,
+                target_N,
+                size=size,
+                net_size=net_size,
+                coarsest=self.size_multiple,
+                prior=self.prior,
+            )
             changes = grey(resize(reading.frames, net_size)) * rates
             fuse = partial(self.spikes.fuse, self.spikes(changes.unflatten(0, (batch, frames))))
             del rates, changes
@@ -153,7 +173,8 @@ class VRTSpike(nn.Module):
 
         guide = resize(reading.frames, net_size).unflatten(0, (batch, frames))
         features_BThwC = self.vrt.features(
-            by_pieces(inputs, number, padded)[0].unflatten(0, (batch, frames)), fuse, guide)
+            by_pieces(inputs, number, padded)[0].unflatten(0, (batch, frames)), fuse, guide
+        )
         if self.head is None or reading.told is None:
             residual = self.vrt.conv_last(features_BThwC.permute(0, 4, 1, 2, 3)).transpose(1, 2)
             return functional.pixel_shuffle(residual, self.stem) + rgb
@@ -204,18 +225,24 @@ class VRTSpike(nn.Module):
             raise InputError("the model takes spikes, none were given - give voxels")
         if not self.uses_spikes and voxels is not None:
             raise InputError("the model takes no spikes, but voxels were given - omit them")
-        if voxels is not None and (voxels.ndim != 5 or voxels.shape[:3] != (*rgb.shape[:2], bins)
-                                   or not voxels.numel()):
-            raise InputError(f"voxels of shape {tuple(voxels.shape)} with frames "
-                             f"{tuple(rgb.shape)} - expected (B, T, {bins}, Hs, Ws)")
+        if voxels is not None and (
+            voxels.ndim != 5 or voxels.shape[:3] != (*rgb.shape[:2], bins) or not voxels.numel()
+        ):
+            raise InputError(
+                f"voxels of shape {tuple(voxels.shape)} with frames "
+                f"{tuple(rgb.shape)} - expected (B, T, {bins}, Hs, Ws)"
+            )
         if not rgb.is_floating_point():
-            raise InputError(f"frames of shape {tuple(rgb.shape)} are {rgb.dtype} - expected "
-                             "floats in [0, 1]")
+            raise InputError(
+                f"frames of shape {tuple(rgb.shape)} are {rgb.dtype} - expected floats in [0, 1]"
+            )
         for name, tensor in (("frames", rgb), ("voxels", voxels)):
             # The extremes are not finite if anything is not, and take no memory to find.
             if tensor is not None and not all(end.isfinite() for end in tensor.aminmax()):
-                raise InputError(f"{name} of shape {tuple(tensor.shape)} hold values that are not "
-                                 "finite - check the input")
+                raise InputError(
+                    f"{name} of shape {tuple(tensor.shape)} hold values that are not "
+                    "finite - check the input"
+                )
 
 
 def build_model(config: Config) -> VRTSpike:

@@ -34,8 +34,12 @@ class Destination(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
 
     def write(self, restored: Restored, sharp: VideoFrame) -> None:
         """Take the next sharp frame, of the frame that was restored."""
@@ -69,8 +73,12 @@ class WholeOutput:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._sinks.__exit__(kind, error, trace)
 
     def write(self, restored: Restored, sharp: VideoFrame) -> None:

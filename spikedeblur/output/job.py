@@ -25,8 +25,13 @@ from spikedeblur.slowmotion import SlowMotion
 
 # How the job was begun, which may differ from run to run.
 _CIRCUMSTANCES = {"video_path", "tile", "overwrite"}
-_FILES = {"video": "the video", "spikes": "the spikes", "sidecar": "the sidecar of the spikes",
-          "weights": "the weights", "version": "the program's version"}
+_FILES = {
+    "video": "the video",
+    "spikes": "the spikes",
+    "sidecar": "the sidecar of the spikes",
+    "weights": "the weights",
+    "version": "the program's version",
+}
 
 
 Side = Annotated[int, Field(gt=0, lt=2**31)]  # in pixels; no encoder counts on
@@ -45,8 +50,7 @@ class Reading(BaseModel):
 
     def keywords(self) -> dict[str, Any]:
         """The same as `open_video` takes them."""
-        exact = {name: value and Fraction(value) for name, value in self
-                 if name != "colorspace"}
+        exact = {name: value and Fraction(value) for name, value in self if name != "colorspace"}
         return {**exact, "colorspace": self.colorspace}
 
 
@@ -101,8 +105,11 @@ class Job(BaseModel):
                 if old != new:
                     yield _FILES[name]
             elif isinstance(new, dict):
-                yield from (_changed(key, old.get(key), new.get(key))
-                            for key in {**old, **new} if old.get(key) != new.get(key))
+                yield from (
+                    _changed(key, old.get(key), new.get(key))
+                    for key in {**old, **new}
+                    if old.get(key) != new.get(key)
+                )
             elif old != new:
                 yield _changed(name, old, new)
 
@@ -112,10 +119,20 @@ class Job(BaseModel):
         return Path(unquote(self.video_path, errors="surrogateescape"))
 
 
-def describe_job(video: Path, spikes: object, options: SpikeOptions | None, *,
-                 reading: dict[str, Any], slow_motion: SlowMotion, method: dict[str, Any],
-                 output: dict[str, Any], segment: int, model: object, tile: int | None,
-                 overwrite: bool) -> Job:
+def describe_job(
+    video: Path,
+    spikes: object,
+    options: SpikeOptions | None,
+    *,
+    reading: dict[str, Any],
+    slow_motion: SlowMotion,
+    method: dict[str, Any],
+    output: dict[str, Any],
+    segment: int,
+    model: object,
+    tile: int | None,
+    overwrite: bool,
+) -> Job:
     """The job of a run; all of its files are read for their hashes.
 
     spikes: a file, or anything with a `path`, or what else is told apart by its type only.
@@ -125,20 +142,33 @@ def describe_job(video: Path, spikes: object, options: SpikeOptions | None, *,
     return Job(
         version=__version__,
         video=fingerprint_of_video(video),
-        spikes=(None if spikes is None else type(spikes).__name__ if path is None
-                else fingerprint_of_recording(Path(path))),
+        spikes=(
+            None
+            if spikes is None
+            else type(spikes).__name__
+            if path is None
+            else fingerprint_of_recording(Path(path))
+        ),
         sidecar=fingerprint(sidecar) if sidecar is not None and sidecar.exists() else None,
-        weights=weights_fingerprint(model), reading=Reading(**_plain(reading)), method=method,
-        slowmo=slow_motion.factor, slowmo_timing=slow_motion.timing,
-        exposures=_plain(asdict(options or SpikeOptions())), output=Output(**output),
-        segment=segment, tile=tile, overwrite=overwrite,
-        video_path=quote(str(video.absolute()), errors="surrogateescape"))
+        weights=weights_fingerprint(model),
+        reading=Reading(**_plain(reading)),
+        method=method,
+        slowmo=slow_motion.factor,
+        slowmo_timing=slow_motion.timing,
+        exposures=_plain(asdict(options or SpikeOptions())),
+        output=Output(**output),
+        segment=segment,
+        tile=tile,
+        overwrite=overwrite,
+        video_path=quote(str(video.absolute()), errors="surrogateescape"),
+    )
 
 
 def fingerprint_of_video(path: Path) -> str:
     """The fingerprint of a video file, or of all images of a sequence. Raises `InputError`."""
-    return (fingerprint_of_all(numbered_files(path)) if is_image_sequence(path)
-            else fingerprint(path))
+    return (
+        fingerprint_of_all(numbered_files(path)) if is_image_sequence(path) else fingerprint(path)
+    )
 
 
 def fingerprint_of_recording(path: Path) -> str:

@@ -21,8 +21,9 @@ from spikedeblur.output.tally import Tally
 from spikedeblur.slowmotion import SlowMotion
 
 
-def join(parts: Parts, segments: list[Segment], source: VideoInfo, damaged: int,
-         **sinks: Any) -> tuple[Tally, list[str]]:
+def join(
+    parts: Parts, segments: list[Segment], source: VideoInfo, damaged: int, **sinks: Any
+) -> tuple[Tally, list[str]]:
     """Write the output of `parts`, and the comparison beside it, from all segments; remove these.
 
     source, sinks: the same as the segments were made with, see `VideoSinks`. Sound, subtitles,
@@ -39,20 +40,25 @@ def join(parts: Parts, segments: list[Segment], source: VideoInfo, damaged: int,
         remove_leftovers(parts.output.parent, parts.output.stem.replace("%", ""))
         with VideoSinks(parts.output, source, **sinks, overwrite=True) as outputs:
             for place, writer in enumerate(outputs.writers):
-                files = {parts.file(number, writer.path): segment.files[place]
-                         for number, segment in enumerate(segments)}
+                files = {
+                    parts.file(number, writer.path): segment.files[place]
+                    for number, segment in enumerate(segments)
+                }
                 if isinstance(writer, ImageSequenceWriter):
                     for folder in files:
                         writer.append(folder)
                 elif isinstance(writer, VideoWriter):
                     _append(writer, files)
         parts.remove()
-    return total, [*outputs.warnings, *(
-        warning for segment in segments for warning in segment.warnings)]
+    return total, [
+        *outputs.warnings,
+        *(warning for segment in segments for warning in segment.warnings),
+    ]
 
 
-def join_output(parts: Parts, video: Path | None = None, *,
-                overwrite: bool = False) -> tuple[Tally, list[str]]:
+def join_output(
+    parts: Parts, video: Path | None = None, *, overwrite: bool = False
+) -> tuple[Tally, list[str]]:
     """Join the parts of an output, all of which have been made, as `job.json` there says.
 
     video: where the video is now, None if it is still where it was. Returns and raises what `join`
@@ -63,17 +69,26 @@ def join_output(parts: Parts, video: Path | None = None, *,
         raise InputError(f"there are no parts of {parts.output} ({parts.folder}) - check the name")
     segments = parts.complete()
     if segments is None:
-        raise InputError(f"{parts.output} is not complete: {parts.lacking()} - run the shards that "
-                         "have not ended well again")
+        raise InputError(
+            f"{parts.output} is not complete: {parts.lacking()} - run the shards that "
+            "have not ended well again"
+        )
     video = video or job.video_file
     if fingerprint_of_video(video) != job.video:
-        raise InputError(f"{video} is not the video that the parts in {parts.folder} were made of "
-                         "- give --video")
-    sinks: dict[str, Any] = {**dict(job.output), "slow_motion": SlowMotion(job.slowmo,
-                                                                     job.slowmo_timing)}
+        raise InputError(
+            f"{video} is not the video that the parts in {parts.folder} were made of - give --video"
+        )
+    sinks: dict[str, Any] = {
+        **dict(job.output),
+        "slow_motion": SlowMotion(job.slowmo, job.slowmo_timing),
+    }
     with open_video(video, **job.reading.keywords()) as reader:
-        rehearse(parts.output, reader.info, **sinks,
-                 overwrite=overwrite or job.overwrite or parts.joining)
+        rehearse(
+            parts.output,
+            reader.info,
+            **sinks,
+            overwrite=overwrite or job.overwrite or parts.joining,
+        )
         return join(parts, segments, reader.info, 0, **sinks)
 
 
@@ -95,7 +110,10 @@ def _append(writer: VideoWriter, files: dict[Path, SegmentFile]) -> None:
     delay = max(delay_of(file.times) for file in files.values())
     for path, file in files.items():
         if file.header != writer.header.hex():
-            raise OutputError(f"{path} was made by an encoder of other settings or another version "
-                              f"(header {file.header[:16]}...) - remove it and give --resume")
-        writer.append(timed_packets(path, file.times, file.end, delay, Fraction(writer.time_base)),
-                      file.end)
+            raise OutputError(
+                f"{path} was made by an encoder of other settings or another version "
+                f"(header {file.header[:16]}...) - remove it and give --resume"
+            )
+        writer.append(
+            timed_packets(path, file.times, file.end, delay, Fraction(writer.time_base)), file.end
+        )

@@ -23,8 +23,9 @@ class OpenSegment:
     `VideoSinks`.
     """
 
-    def __init__(self, parts: Parts, number: int, first: int, source: VideoInfo,
-                 **sinks: Any) -> None:
+    def __init__(
+        self, parts: Parts, number: int, first: int, source: VideoInfo, **sinks: Any
+    ) -> None:
         self.number = number
         self._parts = parts
         self._first = first
@@ -45,26 +46,41 @@ class OpenSegment:
         """Finish the files, and note that the segment is done."""
         self._sinks.__exit__(None, None, None)
         files = [self._noted(writer) for writer in self._sinks.writers]
-        self._parts.add(self.number, Segment(tally=self._tally, files=files,
-                                             warnings=self._sinks.warnings))
+        self._parts.add(
+            self.number, Segment(tally=self._tally, files=files, warnings=self._sinks.warnings)
+        )
 
-    def abandon(self, kind: type[BaseException] | None, error: BaseException | None,
-                trace: TracebackType | None) -> None:
+    def abandon(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Remove what was written."""
         self._sinks.__exit__(kind, error, trace)
 
-    def _create(self, path: Path, source: VideoInfo, *, overwrite: bool,
-                **encoder: Any) -> Writer | SegmentWriter:
+    def _create(
+        self, path: Path, source: VideoInfo, *, overwrite: bool, **encoder: Any
+    ) -> Writer | SegmentWriter:
         """The writer of this segment of the output at `path`."""
         file = self._parts.file(self.number, path)
         if not is_image_sequence(path):
             return SegmentWriter(file, path, source, **encoder)
         file.mkdir(exist_ok=True)
-        return ImageSequenceWriter(file / path.name, source, width=encoder.get("width"),
-                                   overwrite=True, first=self._first + 1)
+        return ImageSequenceWriter(
+            file / path.name,
+            source,
+            width=encoder.get("width"),
+            overwrite=True,
+            first=self._first + 1,
+        )
 
     def _noted(self, writer: Writer | SegmentWriter) -> SegmentFile:
         if isinstance(writer, SegmentWriter):
-            return SegmentFile(checksum=checksum(writer.path), times=writer.times, end=writer.end,
-                               header=writer.header.hex())
+            return SegmentFile(
+                checksum=checksum(writer.path),
+                times=writer.times,
+                end=writer.end,
+                header=writer.header.hex(),
+            )
         return SegmentFile(checksum=checksum(writer.path.parent))

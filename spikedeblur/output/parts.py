@@ -106,15 +106,21 @@ class Parts:
         worth_keeping = bool(self.numbers()) and (begun is not None or self._job_file.exists())
         if begun is not None and resume and worth_keeping:
             if differences := ", ".join(begun.differences(job)):
-                raise UsageError(f"{self.folder} is of another job: {differences} - give what it "
-                                 "was begun with, or remove the folder to begin anew")
+                raise UsageError(
+                    f"{self.folder} is of another job: {differences} - give what it "
+                    "was begun with, or remove the folder to begin anew"
+                )
             return begun
         if worth_keeping and not job.overwrite:
             if begun is None:
-                raise OutputError(f"{self._job_file} is damaged: nobody knows what the segments "
-                                  f"there are of ({len(self.numbers())}) - remove the folder")
-            raise OutputError(f"work of an interrupted run is there ({len(self.numbers())} segments"
-                              f" in {self.folder}) - give --resume to go on, or -y to begin anew")
+                raise OutputError(
+                    f"{self._job_file} is damaged: nobody knows what the segments "
+                    f"there are of ({len(self.numbers())}) - remove the folder"
+                )
+            raise OutputError(
+                f"work of an interrupted run is there ({len(self.numbers())} segments"
+                f" in {self.folder}) - give --resume to go on, or -y to begin anew"
+            )
         if begun is not None and not list(begun.differences(job)):
             return begun
         self.clear()
@@ -181,8 +187,7 @@ class Parts:
         numbers = range(-(-end.frames // self._length))
         if len(self.numbers()) < len(numbers):
             return None
-        segments = [segment for number in numbers
-                    if (segment := self.segment(number)) is not None]
+        segments = [segment for number in numbers if (segment := self.segment(number)) is not None]
         return segments if len(segments) == len(numbers) else None
 
     def clear(self) -> None:

@@ -42,9 +42,17 @@ _JOINED = MOVIE | MATROSKA | {"avi", "mpegts"}
 _SAME_SIGNAL_S = 0.1
 
 
-def can_be_segmented(path: Path, source: VideoInfo, *, codec: str | None = None,
-                     crf: float | None = None, preset: str | None = None, pix_fmt: str = "auto",
-                     encoder_options: dict[str, str] | None = None, **_beside: Any) -> bool:
+def can_be_segmented(
+    path: Path,
+    source: VideoInfo,
+    *,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    pix_fmt: str = "auto",
+    encoder_options: dict[str, str] | None = None,
+    **_beside: Any,
+) -> bool:
     """Whether an output can be joined of segments; the keywords are those of `VideoSinks`."""
     if is_pipe(path):
         return False
@@ -52,8 +60,13 @@ def can_be_segmented(path: Path, source: VideoInfo, *, codec: str | None = None,
         return True
     if (container := container_of(path)) not in _JOINED:
         return False
-    chosen = choose_encoder(EncoderSettings(codec, crf, preset, pix_fmt, encoder_options), source,
-                            (source.width, source.height), container, codecs_held(container))
+    chosen = choose_encoder(
+        EncoderSettings(codec, crf, preset, pix_fmt, encoder_options),
+        source,
+        (source.width, source.height),
+        container,
+        codecs_held(container),
+    )
     return segment_format(chosen.codec) is not None
 
 
@@ -66,8 +79,9 @@ class SegmentedOutput:
     `Parts.take_up` and opening the output do.
     """
 
-    def __init__(self, path: Path, source: VideoInfo, job: Job, *, shard: Shard, resume: bool,
-                 **sinks: Any) -> None:
+    def __init__(
+        self, path: Path, source: VideoInfo, job: Job, *, shard: Shard, resume: bool, **sinks: Any
+    ) -> None:
         self.parts = Parts(path)
         self._source = source
         self._job = job
@@ -86,8 +100,9 @@ class SegmentedOutput:
         whose = f"shard {shard} of {parts.output}" if shard.count > 1 else str(parts.output)
         with ExitStack() as stack:
             make_folder(parts.folder)
-            stack.enter_context(exclusive(
-                parts.folder / f"shard-{shard.index}-of-{shard.count}.lock", whose))
+            stack.enter_context(
+                exclusive(parts.folder / f"shard-{shard.index}-of-{shard.count}.lock", whose)
+            )
             stack.callback(self._tidy)
             with exclusive(parts.folder / "job.lock", str(parts.folder), wait=True):
                 self._job = parts.take_up(self._job, resume=self._resume)
@@ -98,8 +113,12 @@ class SegmentedOutput:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         with self._stack:
             if self._open is not None:
                 self._open.abandon(kind, error, trace)
@@ -114,8 +133,13 @@ class SegmentedOutput:
         number = self._number_of(restored)
         if self._open is None or self._open.number != number:
             self._close()
-            self._open = OpenSegment(self.parts, number, number * self._job.segment * self._factor,
-                                     self._source, **self._sinks)
+            self._open = OpenSegment(
+                self.parts,
+                number,
+                number * self._job.segment * self._factor,
+                self._source,
+                **self._sinks,
+            )
         self._open.write(restored, sharp)
 
     def is_enough(self, restored: Restored) -> bool:
@@ -126,9 +150,11 @@ class SegmentedOutput:
             return bool(self._stop.received)
         if self._stop.received and not self._told:
             self._told = True
-            LOGGER.info("ending when the segment in progress is done, in %d frames at most; "
-                        "a second signal ends at once",
-                        self._job.segment - restored.exposed.frame.index % self._job.segment)
+            LOGGER.info(
+                "ending when the segment in progress is done, in %d frames at most; "
+                "a second signal ends at once",
+                self._job.segment - restored.exposed.frame.index % self._job.segment,
+            )
         return False
 
     def finish(self, tally: Tally, frames: int | None) -> Tally:
@@ -142,8 +168,7 @@ class SegmentedOutput:
             LOGGER.info("shard %s is done; whichever is done last joins them all", self._shard)
             return tally
         try:
-            total, warnings = join(self.parts, segments, self._source, tally.damaged,
-                                   **self._sinks)
+            total, warnings = join(self.parts, segments, self._source, tally.damaged, **self._sinks)
         except InUseError:
             if self._shard.count == 1:
                 raise
@@ -155,8 +180,9 @@ class SegmentedOutput:
     def _rehearse(self) -> list[str]:
         """What is wrong with the output as it is going to be, or not kept in it."""
         begun = self.parts.job if self._resume else None
-        replace = self._job.overwrite or self.parts.joining or (
-            begun is not None and begun.overwrite)
+        replace = (
+            self._job.overwrite or self.parts.joining or (begun is not None and begun.overwrite)
+        )
         return rehearse(self.parts.output, self._source, **self._sinks, overwrite=replace)
 
     def _plan(self) -> None:
@@ -165,12 +191,14 @@ class SegmentedOutput:
         count = None if frames is None else -(-frames // length)
         self.segments: Iterator[range] = (
             range(number * length, (number + 1) * length)
-            for number in self.parts.missing(self._shard.segments(count)))
+            for number in self.parts.missing(self._shard.segments(count))
+        )
         self.expected, finished = None, len(self.parts.numbers()) * length
         if frames is not None and count is not None:
-            sizes = {number: min(length, frames - number * length)
-                     for number in takewhile(lambda number: number < count,
-                                          self._shard.segments(count))}
+            sizes = {
+                number: min(length, frames - number * length)
+                for number in takewhile(lambda number: number < count, self._shard.segments(count))
+            }
             self.expected = sum(sizes.values()) * self._factor
             finished = sum(sizes.get(number, 0) for number in self.parts.numbers())
         self.done = finished * self._factor

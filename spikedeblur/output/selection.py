@@ -39,8 +39,7 @@ class Selection:
     `frames` is the length of the video once its end has been read, else None.
     """
 
-    def __init__(self, segments: Iterable[range],
-                 context: Callable[[range, int], range]) -> None:
+    def __init__(self, segments: Iterable[range], context: Callable[[range, int], range]) -> None:
         self.frames: int | None = None
         self._coming = iter(segments)
         self._near: deque[range] = deque()
@@ -57,8 +56,11 @@ class Selection:
             self._look_around(place, shot)
             if not self._near:
                 return
-            if any(place in self._context(segment, shot) for segment in self._near
-                   if shot < segment.stop):
+            if any(
+                place in self._context(segment, shot)
+                for segment in self._near
+                if shot < segment.stop
+            ):
                 if last != (place - 1, shot):
                     sequence = place
                 last = place, shot

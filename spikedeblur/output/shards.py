@@ -56,13 +56,20 @@ def shard_of_environment(environment: Mapping[str, str]) -> tuple[Shard, str]:
     SLURM_ARRAY_TASK_MIN on.
     """
     for launcher, place, first, step, size in (
-            ("torchrun", "RANK", "", "", "WORLD_SIZE"),
-            ("Slurm", "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP",
-             "SLURM_ARRAY_TASK_COUNT")):
+        ("torchrun", "RANK", "", "", "WORLD_SIZE"),
+        (
+            "Slurm",
+            "SLURM_ARRAY_TASK_ID",
+            "SLURM_ARRAY_TASK_MIN",
+            "SLURM_ARRAY_TASK_STEP",
+            "SLURM_ARRAY_TASK_COUNT",
+        ),
+    ):
         try:
             count = int(environment[size])
             index = (int(environment[place]) - int(environment.get(first, "0"))) // int(
-                environment.get(step, "1"))
+                environment.get(step, "1")
+            )
         except (KeyError, ValueError, ZeroDivisionError):
             continue
         if 0 <= index < count and count > 1:

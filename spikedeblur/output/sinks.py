@@ -31,9 +31,17 @@ class VideoSinks:
     create: opens each writer, called as `create_video` is. encoder: further keywords for it.
     """
 
-    def __init__(self, path: Path, source: VideoInfo, *, slow_motion: SlowMotion | None = None,
-                 compare: str | None = None, overwrite: bool = False,
-                 create: Create = create_video, **encoder: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        source: VideoInfo,
+        *,
+        slow_motion: SlowMotion | None = None,
+        compare: str | None = None,
+        overwrite: bool = False,
+        create: Create = create_video,
+        **encoder: Any,
+    ) -> None:
         slow_motion = slow_motion or SlowMotion()
         template = slow_motion.info(source)
         self._compare = compare
@@ -42,12 +50,25 @@ class VideoSinks:
             self._open(stack, create, path, template, overwrite, encoder)
             if compare is not None:
                 width = source.width * (2 if compare == "side" else 1)
-                self._open(stack, create, comparison_path(path), template, overwrite,
-                           {**encoder, "width": width})
+                self._open(
+                    stack,
+                    create,
+                    comparison_path(path),
+                    template,
+                    overwrite,
+                    {**encoder, "width": width},
+                )
             self._stack = stack.pop_all()
 
-    def _open(self, stack: ExitStack, create: Create, path: Path, source: VideoInfo,
-              overwrite: bool, encoder: dict[str, Any]) -> None:
+    def _open(
+        self,
+        stack: ExitStack,
+        create: Create,
+        path: Path,
+        source: VideoInfo,
+        overwrite: bool,
+        encoder: dict[str, Any],
+    ) -> None:
         writer = create(path, source, overwrite=overwrite, **encoder)
         stack.enter_context(writer)
         self.writers.append(writer)
@@ -67,8 +88,12 @@ class VideoSinks:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stack.__exit__(kind, error, trace)
 
 

@@ -41,8 +41,10 @@ class Tally:
     def check_coverage(self) -> None:
         """Raise `InputError` if spikes cover no frame at all."""
         if self.uncovered == self.read:
-            raise InputError(f"the spikes cover none of the {self.read} frames - check --offset, "
-                             "--spike-rate and --spike-size")
+            raise InputError(
+                f"the spikes cover none of the {self.read} frames - check --offset, "
+                "--spike-rate and --spike-size"
+            )
 
     @property
     def input_was_damaged(self) -> bool:
@@ -52,14 +54,22 @@ class Tally:
     def warnings(self) -> Iterator[str]:
         """One line for each thing that did not go as wished."""
         if self.partial:
-            yield (f"spikes cover only part of the exposure of {self.partial} of {self.read} frames"
-                   " - they were restored from that part")
+            yield (
+                f"spikes cover only part of the exposure of {self.partial} of {self.read} frames"
+                " - they were restored from that part"
+            )
         if self.uncovered:
-            yield (f"no spikes cover {self.uncovered} of {self.read} frames"
-                   " - they were passed through unchanged")
+            yield (
+                f"no spikes cover {self.uncovered} of {self.read} frames"
+                " - they were passed through unchanged"
+            )
         if self.not_finite:
-            yield (f"the network gave no finite numbers for {self.not_finite} tiles"
-                   " - they were left blurry")
+            yield (
+                f"the network gave no finite numbers for {self.not_finite} tiles"
+                " - they were left blurry"
+            )
         if self.damaged:
-            yield (f"{self.damaged} packets or frames of the video are damaged"
-                   " - they were skipped or repaired")
+            yield (
+                f"{self.damaged} packets or frames of the video are damaged"
+                " - they were skipped or repaired"
+            )

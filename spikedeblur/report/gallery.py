@@ -91,8 +91,9 @@ def _take(case: Case) -> Shots:
     return Shots(case, number, (width, height), box, overview(blurry.rgb), crops)
 
 
-def _most_blurred_frame(case: Case, blurry: Iterable[VideoFrame]
-                        ) -> tuple[int, VideoFrame, VideoFrame]:
+def _most_blurred_frame(
+    case: Case, blurry: Iterable[VideoFrame]
+) -> tuple[int, VideoFrame, VideoFrame]:
     """Number, frame and truth. Raises `InputError` if there is none to compare."""
     worst, found = -1.0, None
     for number, (frame, truth) in enumerate(zip(blurry, case.truth(), strict=False)):
@@ -116,8 +117,12 @@ def most_blurred(blurry: np.ndarray, sharp: np.ndarray) -> Box:
     down = max(1, min(height, round(across * height / width)))
     error = np.abs(eight_bits(blurry).astype(np.float64) - eight_bits(sharp)).sum(axis=-1)
     total = np.pad(error.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    sums = (total[down:, across:] - total[:-down, across:] - total[down:, :-across]
-            + total[:-down, :-across])
+    sums = (
+        total[down:, across:]
+        - total[:-down, across:]
+        - total[down:, :-across]
+        + total[:-down, :-across]
+    )
     top, left = np.unravel_index(sums.argmax(), sums.shape)
     return Box(int(left), int(top), across, down)
 

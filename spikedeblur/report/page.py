@@ -30,12 +30,13 @@ from spikedeblur.report.plots import COLOURS, Line, Point, lines, quality_agains
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 GREY = "#8a8f98"
-HINT = ("Of each case, the part of the frame that is blurred most. Click on the large picture, or "
-        "press the arrow keys, to flip from blurry over the spikes and every method to sharp. Each "
-        "PSNR is that of the whole frame.")
+HINT = (
+    "Of each case, the part of the frame that is blurred most. Click on the large picture, or "
+    "press the arrow keys, to flip from blurry over the spikes and every method to sharp. Each "
+    "PSNR is that of the whole frame."
+)
 UNITS = {"precision": "{}", "tile": "tile {}", "threads": "{} threads"}
-WORDS = {BLURRY: "as the camera saw it", SHARP: "the truth",
-         SPIKES: "⅛ of the exposure"}
+WORDS = {BLURRY: "as the camera saw it", SHARP: "the truth", SPIKES: "⅛ of the exposure"}
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,28 @@ class Names:
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Names:
         """Names that tell `rows` apart."""
-        varied = tuple(field for field in UNITS
-                       if len({row.get(field) for row in rows} - {None}) > 1)
-        labels = dict.fromkeys(cls(varied, {}).label(row) for row in rows
-                               if row["method"] != BLURRY)
-        return cls(varied, {label: COLOURS[number % len(COLOURS)]
-                            for number, label in enumerate(labels)})
+        varied = tuple(
+            field for field in UNITS if len({row.get(field) for row in rows} - {None}) > 1
+        )
+        labels = dict.fromkeys(
+            cls(varied, {}).label(row) for row in rows if row["method"] != BLURRY
+        )
+        return cls(
+            varied, {label: COLOURS[number % len(COLOURS)] for number, label in enumerate(labels)}
+        )
 
     def label(self, row: Row) -> str:
         """The method, and the settings that are not the same in all rows."""
-        return ", ".join([row["method"], *(UNITS[field].format(row[field]) for field in self.varied
-                                           if row.get(field) is not None)])
+        return ", ".join(
+            [
+                row["method"],
+                *(
+                    UNITS[field].format(row[field])
+                    for field in self.varied
+                    if row.get(field) is not None
+                ),
+            ]
+        )
 
     def colour(self, row: Row) -> str:
         """Grey for the blurry video."""
@@ -75,23 +87,35 @@ def render(found: Mapping[str, Any], shots: Sequence[Shots] = (), left_out: int 
     names = Names.of(rows)
     body = [_head(found), _plots(found, names)]
     if shots:
-        body.append(_section("Pictures", f'<p class="hint">{HINT}</p>' + "".join(
-            _pictures(number, each, rows, names) for number, each in enumerate(shots))
-            + (f"<p>{left_out} more cases without pictures.</p>" if left_out else "")))
+        body.append(
+            _section(
+                "Pictures",
+                f'<p class="hint">{HINT}</p>'
+                + "".join(_pictures(number, each, rows, names) for number, each in enumerate(shots))
+                + (f"<p>{left_out} more cases without pictures.</p>" if left_out else ""),
+            )
+        )
     body += [_tables(found, names), _settings(found), _data(found)]
-    return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>spikedeblur benchmark</title>\n<style>\n{_asset('page.css')}</style>\n"
-            f"</head>\n<body>\n<main>\n{''.join(body)}</main>\n"
-            f"<script>\n{_asset('page.js')}</script>\n</body>\n</html>\n")
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>spikedeblur benchmark</title>\n<style>\n{_asset('page.css')}</style>\n"
+        f"</head>\n<body>\n<main>\n{''.join(body)}</main>\n"
+        f"<script>\n{_asset('page.js')}</script>\n</body>\n</html>\n"
+    )
 
 
 def _head(found: Mapping[str, Any]) -> str:
     machine = found["machine"]
-    parts = [machine["processor"], f"{machine['cores']} cores", machine["gpu"],
-             f"spikedeblur {machine['spikedeblur']}", f"torch {machine['torch']}",
-             found.get("settings", {}).get("date", "")[:10]]
+    parts = [
+        machine["processor"],
+        f"{machine['cores']} cores",
+        machine["gpu"],
+        f"spikedeblur {machine['spikedeblur']}",
+        f"torch {machine['torch']}",
+        found.get("settings", {}).get("date", "")[:10],
+    ]
     words = " · ".join(escape(str(part)) for part in parts if part)
     return f"<header><h1>spikedeblur benchmark</h1><p>{words}</p></header>\n"
 
@@ -114,16 +138,22 @@ def _plots(found: Mapping[str, Any], names: Names) -> str:
     drawn = _speed_lines(found["cases"], names)
     if any(len(line.places) > 1 for line in drawn):
         plot = lines(drawn, "megapixels", "seconds a frame", logarithmic=True)
-        return _section("Speed against size",
-                        f'<div class="plots">{_figure(plot, "made-up frames")}</div>')
+        return _section(
+            "Speed against size", f'<div class="plots">{_figure(plot, "made-up frames")}</div>'
+        )
     return ""
 
 
 def _point(row: Row, names: Names) -> Point:
     seconds = max(row["seconds_per_frame"], 1e-6)
-    return Point(names.label(row), names.colour(row), seconds,
-                 max(row.get("seconds_per_frame_min") or seconds, 1e-6),
-                 row.get("seconds_per_frame_max") or seconds, row["psnr"])
+    return Point(
+        names.label(row),
+        names.colour(row),
+        seconds,
+        max(row.get("seconds_per_frame_min") or seconds, 1e-6),
+        row.get("seconds_per_frame_max") or seconds,
+        row["psnr"],
+    )
 
 
 def _speed_lines(rows: Sequence[Row], names: Names) -> list[Line]:
@@ -133,7 +163,8 @@ def _speed_lines(rows: Sequence[Row], names: Names) -> list[Line]:
         width, _, height = row["case"].partition("x")
         if row.get("seconds_per_frame") and width.isdigit() and height.isdigit():
             found.setdefault((names.label(row), names.colour(row)), []).append(
-                (int(width) * int(height) / 1e6, row["seconds_per_frame"]))
+                (int(width) * int(height) / 1e6, row["seconds_per_frame"])
+            )
     return [Line(*name, sorted(places)) for name, places in found.items()]
 
 
@@ -142,26 +173,30 @@ def _tables(found: Mapping[str, Any], names: Names) -> str:
     alone = any("network" in row for row in rows)
     tables = ""
     if means := of_groups(found.get("means", ())):
-        tables += _section("Means over cases", _table("means", means, telling(MEANS, means),
-                                                      names))
+        tables += _section("Means over cases", _table("means", means, telling(MEANS, means), names))
     if alone:
         return tables + _section("One pass of the network", _table("passes", rows, PASSES, names))
     if any(row["psnr"] is not None for row in rows):
         tables += _section("Quality", _table("quality", rows, telling(QUALITY[:12], rows), names))
-    return tables + _section("Speed and memory",
-                             _table("speed", rows, telling(COSTS, rows), names))
+    return tables + _section("Speed and memory", _table("speed", rows, telling(COSTS, rows), names))
 
 
-def _table(name: str, rows: Sequence[Row], columns: Sequence[Column], names: Names
-           ) -> str:
-    head = "".join(f'<th{_side(column)}>{escape(column[0])}</th>' for column in columns)
+def _table(name: str, rows: Sequence[Row], columns: Sequence[Column], names: Names) -> str:
+    head = "".join(f"<th{_side(column)}>{escape(column[0])}</th>" for column in columns)
     body = "".join(
-        "<tr>" + "".join(
+        "<tr>"
+        + "".join(
             f'<td{_side(column)} data-field="{column[1]}">{_dot(row, column, names)}'
-            f"{escape(cell(row, column))}</td>" for column in columns) + "</tr>\n"
-        for row in rows)
-    return (f'<div class="wide"><table id="{name}"><thead><tr>{head}</tr></thead>\n'
-            f"<tbody>{body}</tbody></table></div>")
+            f"{escape(cell(row, column))}</td>"
+            for column in columns
+        )
+        + "</tr>\n"
+        for row in rows
+    )
+    return (
+        f'<div class="wide"><table id="{name}"><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def _side(column: Column) -> str:
@@ -177,8 +212,11 @@ def _dot(row: Row, column: Column, names: Names) -> str:
 def _pictures(number: int, shots: Shots, rows: Sequence[Row], names: Names) -> str:
     """A large picture that is flipped by the small ones below it."""
     case = shots.case
-    of_case = {row["method"]: row for row in reversed(rows)
-               if (row["case"], row["group"]) == (case.name, case.group)}
+    of_case = {
+        row["method"]: row
+        for row in reversed(rows)
+        if (row["case"], row["group"]) == (case.name, case.group)
+    }
     inputs, large, small = [], [], []
     for place, (name, rgb) in enumerate(shots.crops.items()):
         source = picture_uri(rgb)
@@ -193,18 +231,25 @@ def _pictures(number: int, shots: Shots, rows: Sequence[Row], names: Names) -> s
         small.append(f'<label for="{key}"><img src="{source}" alt="">{words}</label>')
     title = escape(f"{case.group}/{case.name}" if case.group else case.name)
     box, (width, height) = shots.box, shots.size
-    place_in_frame = (f"left:{box.left / width:.2%};top:{box.top / height:.2%};"
-                      f"width:{box.width / width:.2%};height:{box.height / height:.2%}")
-    curves = [Line(method, names.colour(row), list(enumerate(row["psnr_of_frames"])))
-              for method, row in of_case.items() if row["psnr_of_frames"]]
+    place_in_frame = (
+        f"left:{box.left / width:.2%};top:{box.top / height:.2%};"
+        f"width:{box.width / width:.2%};height:{box.height / height:.2%}"
+    )
+    curves = [
+        Line(method, names.colour(row), list(enumerate(row["psnr_of_frames"])))
+        for method, row in of_case.items()
+        if row["psnr_of_frames"]
+    ]
     plot = _figure(lines(curves[::-1], "frame", "PSNR, dB"), "PSNR of every frame")
-    return (f"<article><h3>{title}, frame {shots.frame}</h3>\n"
-            f'<div class="flip">{"".join(inputs)}<div class="stage">{"".join(large)}</div>'
-            f'<div class="strip">{"".join(small)}</div></div>\n'
-            f'<div class="beside"><figure class="whole"><div><img alt="the whole blurry frame" '
-            f'src="{picture_uri(shots.overview)}"><i style="{place_in_frame}"></i></div>'
-            f"<figcaption>where it is in the frame: {box.width}x{box.height} of {width}x{height} "
-            f"pixels</figcaption></figure>{plot}</div></article>\n")
+    return (
+        f"<article><h3>{title}, frame {shots.frame}</h3>\n"
+        f'<div class="flip">{"".join(inputs)}<div class="stage">{"".join(large)}</div>'
+        f'<div class="strip">{"".join(small)}</div></div>\n'
+        f'<div class="beside"><figure class="whole"><div><img alt="the whole blurry frame" '
+        f'src="{picture_uri(shots.overview)}"><i style="{place_in_frame}"></i></div>'
+        f"<figcaption>where it is in the frame: {box.width}x{box.height} of {width}x{height} "
+        f"pixels</figcaption></figure>{plot}</div></article>\n"
+    )
 
 
 def picture_uri(rgb: np.ndarray) -> str:
@@ -213,10 +258,16 @@ def picture_uri(rgb: np.ndarray) -> str:
 
 
 def _settings(found: Mapping[str, Any]) -> str:
-    terms = [(name, value) for part in ("machine", "settings")
-             for name, value in found.get(part, {}).items() if value is not None]
-    words = "".join(f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_plain(value))}</dd>"
-                    for name, value in terms)
+    terms = [
+        (name, value)
+        for part in ("machine", "settings")
+        for name, value in found.get(part, {}).items()
+        if value is not None
+    ]
+    words = "".join(
+        f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_plain(value))}</dd>"
+        for name, value in terms
+    )
     return _section("Machine and settings", f"<dl>{words}</dl>")
 
 

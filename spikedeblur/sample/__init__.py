@@ -27,8 +27,9 @@ def make_sample(folder: Path, overwrite: bool = False) -> None:
     """
     from spikedeblur.training.synthesis.simulation import Settings, simulate
 
-    settings = Settings(frames=FRAMES, size=SIZE, fps=Fraction(50), blur_px=7.0, threshold=1.0,
-                        seed=SEED)
+    settings = Settings(
+        frames=FRAMES, size=SIZE, fps=Fraction(50), blur_px=7.0, threshold=1.0, seed=SEED
+    )
     with tempfile.TemporaryDirectory() as pictures:
         for seed in range(2):
             write_image(Path(pictures) / f"street{seed}.png", draw_street(seed=seed))

@@ -15,8 +15,15 @@ from spikedeblur.resample import resize
 
 Canvas = np.ndarray
 HORIZON = 0.70  # of the height: where houses meet the street
-WALLS = ((0.62, 0.30, 0.22), (0.80, 0.70, 0.52), (0.42, 0.50, 0.56), (0.72, 0.44, 0.30),
-         (0.84, 0.80, 0.74), (0.45, 0.27, 0.24), (0.56, 0.62, 0.44))
+WALLS = (
+    (0.62, 0.30, 0.22),
+    (0.80, 0.70, 0.52),
+    (0.42, 0.50, 0.56),
+    (0.72, 0.44, 0.30),
+    (0.84, 0.80, 0.74),
+    (0.45, 0.27, 0.24),
+    (0.56, 0.62, 0.44),
+)
 SIGNS = ((0.85, 0.10, 0.12), (0.05, 0.35, 0.70), (0.95, 0.75, 0.05), (0.05, 0.50, 0.25))
 LEAVES = ((0.16, 0.34, 0.08), (0.30, 0.46, 0.12), (0.45, 0.55, 0.18), (0.10, 0.22, 0.07))
 
@@ -147,8 +154,9 @@ def cobbles(height: int, width: int, rng: np.random.Generator) -> Canvas:
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             r, c = row + dy, column + dx
-            distance = np.hypot((r - 1 + jitter[0][r, c]) * cell - y,
-                                (c - 1 + jitter[1][r, c]) * cell - x)
+            distance = np.hypot(
+                (r - 1 + jitter[0][r, c]) * cell - y, (c - 1 + jitter[1][r, c]) * cell - x
+            )
             closer = distance < nearest
             second = np.where(closer, nearest, np.minimum(second, distance))
             tone = np.where(closer, shade[r, c], tone)
@@ -189,7 +197,7 @@ def railing(canvas: Canvas, ground: int, rng: np.random.Generator) -> None:
         canvas[top:bottom, left : left + 2] = (0.06, 0.09, 0.08)
     for rail in (top, bottom - 8):
         canvas[rail : rail + 3] = (0.06, 0.09, 0.08)
-    y, x = np.mgrid[: 22, : width // 4]
+    y, x = np.mgrid[:22, : width // 4]
     left = int(rng.uniform(0.1, 0.6) * width)
     stripes = ((x + y) // 16 % 2 == 0)[..., None]
     barrier = np.where(stripes, np.array([0.90, 0.12, 0.10]), np.array([0.95, 0.95, 0.93]))

@@ -77,8 +77,9 @@ class World:
         # Said of 1x1 convolutions, once a process; they are as they should be.
         warnings.filterwarnings("ignore", ".*Grad strides do not match")
         device_ids = [self.device.index] if self.device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(model, device_ids=device_ids,
-                                                   find_unused_parameters=some_unused)
+        return nn.parallel.DistributedDataParallel(
+            model, device_ids=device_ids, find_unused_parameters=some_unused
+        )
 
 
 @contextmanager
@@ -114,6 +115,8 @@ def lost_process_named() -> Iterator[None]:
         lost = isinstance(error, dist.DistError) or "gloo" in str(error)
         if not lost:
             raise
-        raise SpikedeblurError("another process of this training was lost "
-                               f"({str(error).splitlines()[0][:120]}) - "
-                               "start the job again with --resume") from error
+        raise SpikedeblurError(
+            "another process of this training was lost "
+            f"({str(error).splitlines()[0][:120]}) - "
+            "start the job again with --resume"
+        ) from error

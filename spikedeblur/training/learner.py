@@ -71,8 +71,11 @@ class Learner:
     def restore(self, network: nn.Module, batch: Batch) -> Tensor:
         """Run `network` on a batch at the precision of the run; returns (B, T, 3, H, W)."""
         device = self.world.device
-        there = {key: value.to(device, non_blocking=True) for key, value in batch.items()
-                 if key != "sharp"}
+        there = {
+            key: value.to(device, non_blocking=True)
+            for key, value in batch.items()
+            if key != "sharp"
+        }
         dtype = self.autocast_dtype
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             return network(there["blurry"], there.get("voxels"), there["target_time"])
@@ -110,13 +113,15 @@ class Learner:
 
     def state(self) -> State:
         """Return all that the coming steps depend on; for all processes to call together."""
-        return whole({
-            "model": dict(self.model.state_dict()),
-            "average": dict(self.average.state_dict()),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "scaler": self.scaler.state_dict(),
-        })
+        return whole(
+            {
+                "model": dict(self.model.state_dict()),
+                "average": dict(self.average.state_dict()),
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "scaler": self.scaler.state_dict(),
+            }
+        )
 
     def load(self, state: State) -> None:
         """Take over what `state` returned."""

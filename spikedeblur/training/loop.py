@@ -51,9 +51,16 @@ class Abandoned(Exception):
 class Trainer:
     """One run: a model, the clips it learns from, the clips it is measured on, and a folder."""
 
-    def __init__(self, config: Config, model: VRTSpike, clips: ClipSource,
-                 validation_clips: ClipSource, folder: RunFolder, world: World,
-                 report: Report) -> None:
+    def __init__(
+        self,
+        config: Config,
+        model: VRTSpike,
+        clips: ClipSource,
+        validation_clips: ClipSource,
+        folder: RunFolder,
+        world: World,
+        report: Report,
+    ) -> None:
         settings = config.TRAIN
         self.config, self.settings, self.world, self.folder = config, settings, world, folder
         self.report: Report = report if world.leads else lambda _event: None
@@ -165,8 +172,14 @@ class Trainer:
         quality = self.validate(stop) if self.validation_is_due() else None
         means = self.tally.means()
         rate = learning_rate(self.step - 1, self.settings)
-        record = Record(self.step, means.loss, rate, round(means.seconds, 4),
-                        round(means.wait, 4), **(asdict(quality) if quality else {}))
+        record = Record(
+            self.step,
+            means.loss,
+            rate,
+            round(means.seconds, 4),
+            round(means.wait, 4),
+            **(asdict(quality) if quality else {}),
+        )
         if self.world.leads:
             self.folder.append(record)
         if self.board is not None:
@@ -177,6 +190,7 @@ class Trainer:
 
     def validate(self, stop: StopSignal) -> Quality:
         """Measure the averaged weights, and keep them as the best when they are."""
+
         def progress(done: int, total: int) -> None:
             # Several processes finish it: they have to meet in the sums at its end.
             if stop.received and self.world.size == 1:

@@ -29,15 +29,20 @@ def rate_factor(step: int, *, steps: int, warmup: int, floor: float) -> float:
 
 def learning_rate(step: int, settings: TrainConfig) -> float:
     """Return the learning rate of `step` (from 0)."""
-    return settings.LR * rate_factor(step, steps=settings.STEPS, warmup=settings.WARMUP_STEPS,
-                                     floor=settings.MIN_LR / settings.LR)
+    return settings.LR * rate_factor(
+        step,
+        steps=settings.STEPS,
+        warmup=settings.WARMUP_STEPS,
+        floor=settings.MIN_LR / settings.LR,
+    )
 
 
 def build_optimizer(model: nn.Module, settings: TrainConfig) -> torch.optim.AdamW:
     """Return AdamW over the weights that are to be trained."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(trained, lr=settings.LR, betas=settings.BETAS,
-                             weight_decay=settings.WEIGHT_DECAY)
+    return torch.optim.AdamW(
+        trained, lr=settings.LR, betas=settings.BETAS, weight_decay=settings.WEIGHT_DECAY
+    )
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, settings: TrainConfig) -> LambdaLR:
@@ -52,6 +57,7 @@ def ema_decay(updates: int, highest: float) -> float:
 
 def build_average(model: nn.Module, settings: TrainConfig) -> AveragedModel:
     """Return the exponential moving average of the weights, a copy of `model` for now."""
+
     @torch.no_grad()
     def update(averages: Tensors, weights: Tensors, updates: Tensor | int) -> None:
         torch._foreach_lerp_(averages, weights, 1 - ema_decay(int(updates), settings.EMA_DECAY))

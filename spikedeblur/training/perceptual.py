@@ -71,6 +71,8 @@ def load_vgg16(blocks: nn.ModuleList, path: Path) -> None:
             key = f"features.{index}.{name}"
             value = stored.get(key)
             if value is None or value.shape != parameter.shape:
-                raise WeightsError(f"{path} is not of VGG16 ({key} is missing or of another shape)"
-                                   " - give torchvision's vgg16 weights")
+                raise WeightsError(
+                    f"{path} is not of VGG16 ({key} is missing or of another shape)"
+                    " - give torchvision's vgg16 weights"
+                )
             parameter.data.copy_(value)

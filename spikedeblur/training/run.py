@@ -24,10 +24,19 @@ LOGGER = logging.getLogger(__name__)
 Sources = Callable[[], tuple[ClipSource, ClipSource]]
 
 
-def run_training(config: Config, *, photos: Path | None = None, data: Path | None = None,
-                 layout: str | None = None, val: Path | None = None, output: Path,
-                 resume: bool = False, init: Path | None = None, device: str = "auto",
-                 report: Report) -> None:
+def run_training(
+    config: Config,
+    *,
+    photos: Path | None = None,
+    data: Path | None = None,
+    layout: str | None = None,
+    val: Path | None = None,
+    output: Path,
+    resume: bool = False,
+    init: Path | None = None,
+    device: str = "auto",
+    report: Report,
+) -> None:
     """Train the model of `config` and leave its weights, records and states in `output`.
 
     Clips are synthesised from `photos` or read from `data` (one of them), whose `layout` is
@@ -39,18 +48,28 @@ def run_training(config: Config, *, photos: Path | None = None, data: Path | Non
     Raises `SpikedeblurError`: `UsageError` and `ConfigError` for what cannot work, `InputError`
     for bad data and damaged states, `OutputError` for a folder in use and a full disk.
     """
+
     def sources() -> tuple[ClipSource, ClipSource]:
         return training_and_validation(config, photos=photos, data=data, layout=layout, val=val)
 
     train(config, sources, output=output, resume=resume, init=init, device=device, report=report)
 
 
-def train(config: Config, sources: Sources, *, output: Path, resume: bool = False,
-          init: Path | None = None, device: str = "auto", report: Report) -> None:
+def train(
+    config: Config,
+    sources: Sources,
+    *,
+    output: Path,
+    resume: bool = False,
+    init: Path | None = None,
+    device: str = "auto",
+    report: Report,
+) -> None:
     """Train on `sources()`, the clips for training and for validation."""
     if config.TRAIN.FSDP and config.TRAIN.PRECISION == "fp16":
-        raise ConfigError("TRAIN.FSDP does not go with TRAIN.PRECISION fp16 (true and fp16) - "
-                          "train in bf16")
+        raise ConfigError(
+            "TRAIN.FSDP does not go with TRAIN.PRECISION fp16 (true and fp16) - train in bf16"
+        )
     folder = RunFolder(output)
     if resume and folder.config.exists():  # before the data, which may not suit another network
         refuse_other_config(load_config(folder.config).model_dump(mode="json"), config)
@@ -122,7 +141,9 @@ def start_from(model: VRTSpike, path: Path) -> None:
     for key, value in given.items():
         if key not in own or own[key].shape != value.shape:
             place = tuple(own[key].shape) if key in own else "none"
-            raise WeightsError(f"{path} is of another model (tensor {key} {tuple(value.shape)}, "
-                               f"here {place}) - train with the configuration of these weights")
+            raise WeightsError(
+                f"{path} is of another model (tensor {key} {tuple(value.shape)}, "
+                f"here {place}) - train with the configuration of these weights"
+            )
     model.load_state_dict({**own, **given})
     LOGGER.info("%d of %d tensors start from %s", len(given), len(own), path)

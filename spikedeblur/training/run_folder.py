@@ -20,8 +20,14 @@ from spikedeblur.training.events import Record
 from spikedeblur.training.state import saved_states
 
 # What a resumed run may change: none of it alters the steps that are already taken.
-CHANGEABLE = {"TRAIN.STEPS", "TRAIN.SAVE_EVERY", "TRAIN.VAL_EVERY", "TRAIN.LOG_EVERY",
-              "TRAIN.WORKERS", "LOG.TENSORBOARD"}
+CHANGEABLE = {
+    "TRAIN.STEPS",
+    "TRAIN.SAVE_EVERY",
+    "TRAIN.VAL_EVERY",
+    "TRAIN.LOG_EVERY",
+    "TRAIN.WORKERS",
+    "LOG.TENSORBOARD",
+}
 
 
 class RunFolder:
@@ -46,8 +52,10 @@ class RunFolder:
     def refuse_started(self) -> None:
         """Raise `OutputError` when the folder holds a run that would be lost."""
         if saved_states(self.states) or self.metrics.exists() or self.best.exists():
-            raise OutputError(f"the folder holds a training run ({self.root}) - "
-                              "give --resume to continue it, or another -o")
+            raise OutputError(
+                f"the folder holds a training run ({self.root}) - "
+                "give --resume to continue it, or another -o"
+            )
 
     def prepare(self, config: Config) -> None:
         """Clear away what a kill left half written, and write the resolved configuration."""
@@ -62,8 +70,9 @@ class RunFolder:
             with open(self.metrics, "a", encoding="utf-8") as file:
                 file.write(json.dumps(record.as_json()) + "\n")
         except OSError as error:
-            raise OutputError(f"cannot write {self.metrics} ({error.strerror}) - "
-                              "free space, then give --resume") from error
+            raise OutputError(
+                f"cannot write {self.metrics} ({error.strerror}) - free space, then give --resume"
+            ) from error
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of metrics.jsonl beyond `step`, and one that a kill cut short."""
@@ -80,8 +89,9 @@ def write_weights(path: Path, model: VRTSpike) -> None:
         try:
             save_model(temporary, model)
         except SafetensorError as error:
-            raise OutputError(f"cannot write {path} ({error}) - free space, then give --resume"
-                              ) from error
+            raise OutputError(
+                f"cannot write {path} ({error}) - free space, then give --resume"
+            ) from error
 
 
 def step_of(line: str) -> float:

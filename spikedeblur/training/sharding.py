@@ -69,8 +69,9 @@ def part_of(value: Tensor, like: Tensor) -> Tensor:
     """A whole tensor shared out as `like` is, or unchanged where that is not."""
     if not isinstance(like, DTensor):
         return value
-    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements,
-                             src_data_rank=None)
+    return distribute_tensor(
+        value.to(like.device), like.device_mesh, like.placements, src_data_rank=None
+    )
 
 
 def optimizer_parts(state: dict[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -78,8 +79,14 @@ def optimizer_parts(state: dict[str, Any], optimizer: torch.optim.Optimizer) -> 
     parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
 
     def parts(entries: dict[str, Any], weight: Tensor) -> dict[str, Any]:
-        return {name: part_of(value, weight) if value.shape == weight.shape else value
-                for name, value in entries.items()}
+        return {
+            name: part_of(value, weight) if value.shape == weight.shape else value
+            for name, value in entries.items()
+        }
 
-    return {**state, "state": {number: parts(entries, parameters[number])
-                               for number, entries in state["state"].items()}}
+    return {
+        **state,
+        "state": {
+            number: parts(entries, parameters[number]) for number, entries in state["state"].items()
+        },
+    }

@@ -45,8 +45,10 @@ def write_state(folder: Path, step: int, state: State) -> None:
     payload = buffer.getbuffer()
     # Plain writes, since torch's own writer hides a full disk behind a RuntimeError.
     digest = hashlib.sha256(payload).hexdigest().encode()
-    with (atomic_path(state_path(folder, step), overwrite=True) as temporary,
-          open(temporary, "wb") as file):
+    with (
+        atomic_path(state_path(folder, step), overwrite=True) as temporary,
+        open(temporary, "wb") as file,
+    ):
         file.write(payload)
         file.write(digest)
     for old in saved_states(folder)[KEPT:]:
@@ -65,8 +67,9 @@ def read_state(path: Path) -> State:
     try:
         return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:  # whole, but made elsewhere: may carry code
-        raise InputError(f"the training state holds foreign objects ({path}) - "
-                         "remove the file") from error
+        raise InputError(
+            f"the training state holds foreign objects ({path}) - remove the file"
+        ) from error
 
 
 def newest_state(folder: Path) -> State | None:
@@ -81,8 +84,10 @@ def newest_state(folder: Path) -> State | None:
         except InputError as error:
             LOGGER.warning("%s; taking the state before it", error)
     if paths:
-        raise InputError(f"every training state in {folder} is damaged ({len(paths)} seen) - "
-                         "start another run, with --init from its last.safetensors")
+        raise InputError(
+            f"every training state in {folder} is damaged ({len(paths)} seen) - "
+            "start another run, with --init from its last.safetensors"
+        )
     return None
 
 
@@ -92,8 +97,13 @@ def random_state(device: torch.device) -> State:
     state: State = {
         "torch": torch.get_rng_state(),
         "python": random.getstate(),
-        "numpy": (str(name), torch.from_numpy(np.asarray(keys).astype(np.int64)),
-                  int(position), int(has_gauss), float(cached)),
+        "numpy": (
+            str(name),
+            torch.from_numpy(np.asarray(keys).astype(np.int64)),
+            int(position),
+            int(has_gauss),
+            float(cached),
+        ),
     }
     if device.type == "cuda":
         state["cuda"] = torch.cuda.get_rng_state(device)

@@ -32,8 +32,9 @@ class Tally:
 
     def means(self) -> Means:
         """Return the means over the counted steps (at least one)."""
-        return Means(self.loss / self.steps, self.seconds / self.steps,
-                     self.waited / max(self.seconds, 1e-9))
+        return Means(
+            self.loss / self.steps, self.seconds / self.steps, self.waited / max(self.seconds, 1e-9)
+        )
 
     def as_list(self) -> list[float]:
         return list(astuple(self))

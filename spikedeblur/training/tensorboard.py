@@ -20,8 +20,10 @@ class Board:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise ConfigError("LOG.TENSORBOARD is set (true) but TensorBoard is not installed - "
-                              "pip install tensorboard, or set it to false") from error
+            raise ConfigError(
+                "LOG.TENSORBOARD is set (true) but TensorBoard is not installed - "
+                "pip install tensorboard, or set it to false"
+            ) from error
         self.writer = SummaryWriter(str(folder), purge_step=resumed_step + 1)
 
     def add(self, record: Record, triptych: Tensor | None) -> None:

@@ -40,8 +40,9 @@ class Validator:
         self.loader = clip_loader(FixedClips(clips), batches, workers)
 
     @torch.no_grad()
-    def measure(self, model: Callable[[Batch], Tensor],
-                progress: Callable[[int, int], None]) -> Quality:
+    def measure(
+        self, model: Callable[[Batch], Tensor], progress: Callable[[int, int], None]
+    ) -> Quality:
         """Return the quality of `model`, a function from a batch to restored frames.
 
         Every process measures its share; `progress(done, total)` is of this process.
@@ -53,12 +54,14 @@ class Validator:
             if done == 1:
                 middle = len(sharp) // 2
                 self.triptych = torch.cat([blurry[middle], restored[middle], sharp[middle]], dim=2)
-            sums += torch.stack([
-                frame_psnr(restored, sharp).double().sum(),
-                frame_ssim(restored, sharp).double().sum(),
-                frame_psnr(blurry, sharp).double().sum(),
-                torch.tensor(float(len(sharp)), dtype=torch.float64),
-            ])
+            sums += torch.stack(
+                [
+                    frame_psnr(restored, sharp).double().sum(),
+                    frame_ssim(restored, sharp).double().sum(),
+                    frame_psnr(blurry, sharp).double().sum(),
+                    torch.tensor(float(len(sharp)), dtype=torch.float64),
+                ]
+            )
             progress(done, len(self.loader))
         psnr, ssim, blurry_psnr, frames = self.world.total(*sums.tolist())
         return Quality(psnr / frames, ssim / frames, blurry_psnr / frames)

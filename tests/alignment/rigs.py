@@ -70,8 +70,9 @@ class Rig:
         down = across if self.square else height / rows
         centred = np.array([[1, 0, -columns / 2], [0, 1, -rows / 2], [0, 0, 1.0]])
         turn = np.deg2rad(self.angle)
-        similar = self.zoom * np.array([[np.cos(turn), -np.sin(turn)],
-                                        [np.sin(turn), np.cos(turn)]])
+        similar = self.zoom * np.array(
+            [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+        )
         seen = np.eye(3)
         seen[:2, :2] = similar @ np.diag([across, down])
         tilted = np.eye(3)
@@ -91,9 +92,14 @@ class Rig:
     def sidecar(self) -> Sidecar:
         """The truth."""
         width, height = self.spike_size
-        return Sidecar(width=width, height=height, rate_hz=Fraction(self.rate_hz),
-                       offset_s=Fraction(self.offset) / self.fps,
-                       exposure_s=Fraction(self.exposure) / self.fps, homography=self.homography)
+        return Sidecar(
+            width=width,
+            height=height,
+            rate_hz=Fraction(self.rate_hz),
+            offset_s=Fraction(self.offset) / self.fps,
+            exposure_s=Fraction(self.exposure) / self.fps,
+            homography=self.homography,
+        )
 
     def canvas(self) -> tuple[int, int]:
         """(width, height) of what has to be rendered for both cameras, centred on the video's."""
@@ -140,8 +146,10 @@ def record(rig: Rig, folder: Path, pick: Callable[[], np.ndarray] | None = None)
     folder.mkdir(parents=True, exist_ok=True)
     interval = Fraction(1, rig.fps)
     info = VideoInfo.synthetic(*rig.size, rig.fps)
-    with (create_video(folder / "blurry.mkv", info, codec="ffv1", overwrite=True) as blurry,
-          create_video(folder / "sharp.mkv", info, codec="ffv1", overwrite=True) as sharp):
+    with (
+        create_video(folder / "blurry.mkv", info, codec="ffv1", overwrite=True) as blurry,
+        create_video(folder / "sharp.mkv", info, codec="ffv1", overwrite=True) as sharp,
+    ):
 
         def spikes() -> Iterator[np.ndarray]:
             for number, pictures, blocks in _recorded(rig, pick):
@@ -163,19 +171,29 @@ def street(seed: int) -> np.ndarray:
 def _scene(rig: Rig, first: int, last: int, pick: Callable[[], np.ndarray] | None) -> object:
     rng = np.random.default_rng([rig.seed, 0])
     if rig.flat:
+
         def pick() -> np.ndarray:
             return np.full((900, 1600, 3), 120, np.uint8)
+
     starts = np.arange(first, last, dtype=np.float64)
     blur = rig.blur or 1.0
-    return random_scene(pick or (lambda: street(int(rng.integers(2)))), rng,
-                        size=rig.canvas()[::-1], starts=starts, stops=starts + 1,
-                        blur_px=(0.7 * blur, 1.4 * blur), still=0.0 if rig.blur else 1.0,
-                        objects=(0, 0) if rig.flat else (2, 4), scales=(0.6, 1.0),
-                        tone=Tone(1.0, np.ones(3), rig.gamma_space))
+    return random_scene(
+        pick or (lambda: street(int(rng.integers(2)))),
+        rng,
+        size=rig.canvas()[::-1],
+        starts=starts,
+        stops=starts + 1,
+        blur_px=(0.7 * blur, 1.4 * blur),
+        still=0.0 if rig.blur else 1.0,
+        objects=(0, 0) if rig.flat else (2, 4),
+        scales=(0.6, 1.0),
+        tone=Tone(1.0, np.ones(3), rig.gamma_space),
+    )
 
 
-def _recorded(rig: Rig, pick: Callable[[], np.ndarray] | None
-              ) -> Iterator[tuple[int, list[np.ndarray], Iterator[np.ndarray]]]:
+def _recorded(
+    rig: Rig, pick: Callable[[], np.ndarray] | None
+) -> Iterator[tuple[int, list[np.ndarray], Iterator[np.ndarray]]]:
     """(number, blurry and sharp picture, spike blocks) of the intervals of the video's clock.
 
     Spikes begin and end `offset` intervals later than the video does.
@@ -184,8 +202,15 @@ def _recorded(rig: Rig, pick: Callable[[], np.ndarray] | None
     last = ceil(rig.frames + max(0.0, rig.offset)) + 1
     scene = _scene(rig, first, last, pick)
     view, camera = SpikeView(rig), VideoCamera(shot=5e-5, read=0.001)
-    sensor = random_sensor(np.random.default_rng([rig.seed, 1]), rig.spike_size[::-1], 1.0,
-                           fixed_pattern=0.05, dark=0.002, jitter=0.05, stuck=2e-4)
+    sensor = random_sensor(
+        np.random.default_rng([rig.seed, 1]),
+        rig.spike_size[::-1],
+        1.0,
+        fixed_pattern=0.05,
+        dark=0.002,
+        jitter=0.05,
+        stuck=2e-4,
+    )
     noise = np.random.default_rng([rig.seed, 2])
     random = torch.Generator().manual_seed(rig.seed)
     charge = torch.rand(*rig.spike_size[::-1], generator=random)
@@ -196,8 +221,10 @@ def _recorded(rig: Rig, pick: Callable[[], np.ndarray] | None
         mean, instant, grey = _expose(rig, scene, view, edges)
         pictures = []
         if 0 <= number < rig.frames:
-            pictures = [as_bytes(camera.develop(mean[None], rig.gamma_space, noise)),
-                        as_bytes(encoded(instant[None], rig.gamma_space))]
+            pictures = [
+                as_bytes(camera.develop(mean[None], rig.gamma_space, noise)),
+                as_bytes(encoded(instant[None], rig.gamma_space)),
+            ]
         light = grey if earlier is None else torch.cat([earlier, grey])
         began = edges[0] - (0 if earlier is None else 1)
         places = began + np.arange(len(light) + 1) / INSTANTS - rig.offset
@@ -206,15 +233,22 @@ def _recorded(rig: Rig, pick: Callable[[], np.ndarray] | None
         blocks = []
         step = max(1, BLOCK_PIXELS // charge.numel())
         for start in range(done, until, step):
-            block, charge = stepped_spikes(sensor, light, ticks, phase=charge, random=random,
-                                           ticks=range(start, min(start + step, until)))
+            block, charge = stepped_spikes(
+                sensor,
+                light,
+                ticks,
+                phase=charge,
+                random=random,
+                ticks=range(start, min(start + step, until)),
+            )
             blocks.append(block.numpy())
         yield number, pictures, iter(blocks)
         done, earlier = until, grey
 
 
-def _expose(rig: Rig, scene: object, view: SpikeView, edges: np.ndarray
-            ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _expose(
+    rig: Rig, scene: object, view: SpikeView, edges: np.ndarray
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Of an interval: mean light (3, H, W) of the exposure, light in its middle, grey of it all.
 
     Grey is (INSTANTS, Hs, Ws).
@@ -224,7 +258,7 @@ def _expose(rig: Rig, scene: object, view: SpikeView, edges: np.ndarray
     weights = np.clip(np.minimum(edges[1:], closes) - np.maximum(edges[:-1], opens), 0, None)
     (width, height), (canvas_width, canvas_height) = rig.size, rig.canvas()
     top, left = (canvas_height - height) // 2, (canvas_width - width) // 2
-    part = np.s_[0, :, top:top + height, left:left + width]
+    part = np.s_[0, :, top : top + height, left : left + width]
     mean, grey = torch.zeros(3, height, width), []
     for weight, low, high in zip(weights / weights.sum(), edges[:-1], edges[1:], strict=True):
         light = scene.render(np.array([(low + high) / 2]))  # type: ignore[attr-defined]
@@ -253,14 +287,22 @@ def random_rig(seed: int, most_pixels: float = 4e8) -> Rig:
     rate = float(np.exp(rng.uniform(np.log(2e3), np.log(4e4))))
     sizes = [(400, 250), (240, 135), (320, 180), (200, 200), (200, 125), (160, 90), (480, 270)]
     frames = 20
-    fitting = [size for size in sizes
-               if size[0] * size[1] * rate / fps * frames < most_pixels] or [(160, 90)]
-    return Rig(size=[(480, 270), (320, 240), (400, 400)][int(rng.integers(3))],
-               spike_size=fitting[int(rng.integers(len(fitting)))], fps=fps,
-               rate_hz=round(rate / 100) * 100, frames=frames,
-               exposure=float(rng.uniform(0.3, 1.0)), offset=float(rng.uniform(-5, 5)),
-               zoom=float(np.exp(rng.uniform(np.log(0.4), np.log(1.5)))),
-               angle=float(rng.uniform(-5, 5)),
-               shift=(float(rng.uniform(-0.1, 0.1)), float(rng.uniform(-0.1, 0.1))),
-               tilt=(float(rng.normal(0, 0.01)), float(rng.normal(0, 0.01))),
-               square=bool(rng.random() < 0.7), blur=float(rng.uniform(4, 16)), seed=seed)
+    fitting = [size for size in sizes if size[0] * size[1] * rate / fps * frames < most_pixels] or [
+        (160, 90)
+    ]
+    return Rig(
+        size=[(480, 270), (320, 240), (400, 400)][int(rng.integers(3))],
+        spike_size=fitting[int(rng.integers(len(fitting)))],
+        fps=fps,
+        rate_hz=round(rate / 100) * 100,
+        frames=frames,
+        exposure=float(rng.uniform(0.3, 1.0)),
+        offset=float(rng.uniform(-5, 5)),
+        zoom=float(np.exp(rng.uniform(np.log(0.4), np.log(1.5)))),
+        angle=float(rng.uniform(-5, 5)),
+        shift=(float(rng.uniform(-0.1, 0.1)), float(rng.uniform(-0.1, 0.1))),
+        tilt=(float(rng.normal(0, 0.01)), float(rng.normal(0, 0.01))),
+        square=bool(rng.random() < 0.7),
+        blur=float(rng.uniform(4, 16)),
+        seed=seed,
+    )

@@ -20,21 +20,45 @@ from spikedeblur.io.spike_source import SpikeOptions, resolve_spike_source
 from spikedeblur.quantities import Exposure
 from tests.alignment.rigs import Rig, mean_distance, random_rig, record
 
-SMALL = Rig(size=(160, 120), spike_size=(96, 72), rate_hz=2500, frames=10, exposure=0.6,
-            offset=-1.7, zoom=0.85, angle=3.0, shift=(0.06, -0.04), blur=8.0, seed=5)
+SMALL = Rig(
+    size=(160, 120),
+    spike_size=(96, 72),
+    rate_hz=2500,
+    frames=10,
+    exposure=0.6,
+    offset=-1.7,
+    zoom=0.85,
+    angle=3.0,
+    shift=(0.06, -0.04),
+    blur=8.0,
+    seed=5,
+)
 
 
 def called(rig, folder, *more):
     width, height = rig.spike_size
-    return main(["align", str(folder / "blurry.mkv"), "--spikes", str(folder / "spikes.dat"),
-                 "--spike-size", f"{width}x{height}", "--spike-rate", str(rig.rate_hz), *more])
+    return main(
+        [
+            "align",
+            str(folder / "blurry.mkv"),
+            "--spikes",
+            str(folder / "spikes.dat"),
+            "--spike-size",
+            f"{width}x{height}",
+            "--spike-rate",
+            str(rig.rate_hz),
+            *more,
+        ]
+    )
 
 
 def errors(rig, sidecar):
     """Of offset and exposure, in frame intervals, and of the homography in video pixels."""
-    return (float(sidecar.offset_s) * rig.fps - rig.offset,
-            float(sidecar.exposure_s) * rig.fps - rig.exposure,
-            mean_distance(rig, sidecar.homography))
+    return (
+        float(sidecar.offset_s) * rig.fps - rig.offset,
+        float(sidecar.exposure_s) * rig.fps - rig.exposure,
+        mean_distance(rig, sidecar.homography),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +87,30 @@ def test_how_the_file_is_stored_is_said_again(tmp_path):
     options = SpikeOptions(rate_hz=Fraction(2000), key="spk")
     source = resolve_spike_source(tmp_path / "s.npz", options)
     homography = (2.0, 0.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.0, 1.0)
-    found = Alignment(replace(source, layout="sps10"), -0.5, 0.01, 2000.0, homography, 0.02,
-                      Errors(0, 0, 0), 0.9, 5, 0.0).sidecar()
-    assert found == Sidecar(width=6, height=5, rate_hz=Fraction(2000), flip=False,
-                            bit_order="little", layout="sps10", key="spk",
-                            offset_s=Fraction(-1, 2), exposure_s=Fraction(1, 100),
-                            homography=homography)
+    found = Alignment(
+        replace(source, layout="sps10"),
+        -0.5,
+        0.01,
+        2000.0,
+        homography,
+        0.02,
+        Errors(0, 0, 0),
+        0.9,
+        5,
+        0.0,
+    ).sidecar()
+    assert found == Sidecar(
+        width=6,
+        height=5,
+        rate_hz=Fraction(2000),
+        flip=False,
+        bit_order="little",
+        layout="sps10",
+        key="spk",
+        offset_s=Fraction(-1, 2),
+        exposure_s=Fraction(1, 100),
+        homography=homography,
+    )
 
 
 def test_what_exists_is_kept(small, tmp_path, capsys):
@@ -78,14 +120,21 @@ def test_what_exists_is_kept(small, tmp_path, capsys):
     assert "-y" in capsys.readouterr().err and out.read_text() == "width = 1"
 
 
-@pytest.mark.parametrize(("output", "preview", "status", "complaint"), [
-    ("nowhere/s.toml", "overlay.png", 1, "folder does not exist"),
-    ("s.toml", "nowhere/overlay.png", 1, "folder does not exist"),
-    ("s.toml", "overlay.jpg", 2, "PNG or TIFF")])
-def test_what_cannot_be_written_is_not_searched_for(output, preview, status, complaint, small,
-                                                    tmp_path, capsys):
-    assert called(SMALL, small, "-o", str(tmp_path / output),
-                  "--preview", str(tmp_path / preview)) == status
+@pytest.mark.parametrize(
+    ("output", "preview", "status", "complaint"),
+    [
+        ("nowhere/s.toml", "overlay.png", 1, "folder does not exist"),
+        ("s.toml", "nowhere/overlay.png", 1, "folder does not exist"),
+        ("s.toml", "overlay.jpg", 2, "PNG or TIFF"),
+    ],
+)
+def test_what_cannot_be_written_is_not_searched_for(
+    output, preview, status, complaint, small, tmp_path, capsys
+):
+    assert (
+        called(SMALL, small, "-o", str(tmp_path / output), "--preview", str(tmp_path / preview))
+        == status
+    )
     assert complaint in (error := capsys.readouterr().err) and "searching" not in error
     assert not list(tmp_path.iterdir())
 
@@ -99,8 +148,9 @@ def test_a_known_rig_is_found_again_on_a_part_of_the_sensor(small, tmp_path):
     """A crop moves the pixels that are read, not the homography, which counts on the sensor."""
     shutil.copy(small / "spikes.dat", tmp_path)
     shutil.copy(small / "blurry.mkv", tmp_path)
-    (tmp_path / "spikes.toml").write_text("width = 96\nheight = 72\nrate_hz = 2500.0\n"
-                                          "crop = [8, 6, 80, 60]\n")
+    (tmp_path / "spikes.toml").write_text(
+        "width = 96\nheight = 72\nrate_hz = 2500.0\ncrop = [8, 6, 80, 60]\n"
+    )
     homography = ",".join(map(str, SMALL.homography))
     assert called(SMALL, tmp_path, "-y", "--fix", f"homography={homography}") == 0
     found = read_sidecar(tmp_path / "spikes.toml")
@@ -111,17 +161,35 @@ def test_a_known_rig_is_found_again_on_a_part_of_the_sensor(small, tmp_path):
 
 def test_what_is_known_is_kept(small, tmp_path, capsys):
     out = tmp_path / "s.toml"
-    assert called(SMALL, small, "-o", str(out), "--json", "--fix", "exposure=0.6x",
-                  "--fix", "offset=-0.034") == 0
+    assert (
+        called(
+            SMALL,
+            small,
+            "-o",
+            str(out),
+            "--json",
+            "--fix",
+            "exposure=0.6x",
+            "--fix",
+            "offset=-0.034",
+        )
+        == 0
+    )
     said, found = json.loads(capsys.readouterr().out), read_sidecar(out)
     assert (found.exposure_s, found.offset_s) == (Fraction(12, 1000), Fraction(-34, 1000))
     assert said["exposure_error_s"] == said["offset_error_s"] == 0 < said["homography_error_px"]
     assert mean_distance(SMALL, found.homography) < 0.5
 
 
-@pytest.mark.parametrize(("fix", "complaint"), [
-    ("exposure=soon", "not an exposure"), ("rate=5", "cannot be fixed"),
-    ("homography=1,2,3", "not a homography"), ("offset", "not KEY=VALUE")])
+@pytest.mark.parametrize(
+    ("fix", "complaint"),
+    [
+        ("exposure=soon", "not an exposure"),
+        ("rate=5", "cannot be fixed"),
+        ("homography=1,2,3", "not a homography"),
+        ("offset", "not KEY=VALUE"),
+    ],
+)
 def test_what_cannot_be_fixed(fix, complaint, small, capsys):
     assert called(SMALL, small, "--fix", fix) == 2
     assert complaint in capsys.readouterr().err
@@ -129,21 +197,36 @@ def test_what_cannot_be_fixed(fix, complaint, small, capsys):
 
 def test_the_search_begins_at_the_exposure_that_is_said(small, tmp_path):
     footage = read_footage(small / "blurry.mkv")
-    for said, noted, begins in ((None, None, 0.7), (Exposure(Fraction(1, 100)), None, 0.5),
-                                (None, Fraction(8, 1000), 0.4)):
+    for said, noted, begins in (
+        (None, None, 0.7),
+        (Exposure(Fraction(1, 100)), None, 0.5),
+        (None, Fraction(8, 1000), 0.4),
+    ):
         options = SpikeOptions(size=(96, 72), rate_hz=Fraction(2500), exposure=said)
         source = resolve_spike_source(small / "spikes.dat", options, Sidecar(exposure_s=noted))
         with source.open() as stream:
             assert Aligner(footage, source, stream, Known()).exposure == pytest.approx(begins)
 
 
-@pytest.mark.parametrize(("offset", "complaint"), [
-    (0.15, "that have spikes"), (0.137, "that both cameras saw whole")])
+@pytest.mark.parametrize(
+    ("offset", "complaint"), [(0.15, "that have spikes"), (0.137, "that both cameras saw whole")]
+)
 def test_two_frames_are_too_few(offset, complaint, small, tmp_path, capsys):
     """Spikes that begin near the end of the video's 0.2 s."""
     homography = ",".join(map(str, SMALL.homography))
-    assert called(SMALL, small, "--fix", f"homography={homography}", "--fix", f"offset={offset}",
-                  "-o", str(tmp_path / "s.toml")) == 1
+    assert (
+        called(
+            SMALL,
+            small,
+            "--fix",
+            f"homography={homography}",
+            "--fix",
+            f"offset={offset}",
+            "-o",
+            str(tmp_path / "s.toml"),
+        )
+        == 1
+    )
     assert f"fewer than 3 frames {complaint}" in capsys.readouterr().err
     assert not (tmp_path / "s.toml").exists()
 
@@ -170,8 +253,18 @@ def test_a_scene_without_texture_is_refused(tmp_path, capsys):
 @pytest.mark.slow
 def test_clocks_that_drift_apart(tmp_path, capsys):
     """Three thousandths: far more than any clock does, so that two seconds are enough."""
-    rig = Rig(size=(160, 120), spike_size=(96, 72), rate_hz=2500, frames=100, exposure=0.6,
-              offset=2.3, zoom=0.9, angle=2.0, drift=0.003, seed=8)
+    rig = Rig(
+        size=(160, 120),
+        spike_size=(96, 72),
+        rate_hz=2500,
+        frames=100,
+        exposure=0.6,
+        offset=2.3,
+        zoom=0.9,
+        angle=2.0,
+        drift=0.003,
+        seed=8,
+    )
     record(rig, tmp_path)
     assert called(rig, tmp_path) == 1
     assert "give --drift" in capsys.readouterr().err

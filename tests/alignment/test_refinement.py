@@ -27,15 +27,26 @@ def looking(tone=lambda light: light):
     frames, ticks = 10, 40
     x, y = np.meshgrid(np.arange(90) + 0.5, np.arange(60) + 0.5)
     instants = (np.arange(80) + 0.5) / 80
-    light = np.stack([np.mean([wave(x, y, number + 0.2 + 0.6 * instant) for instant in instants],
-                              axis=0) for number in range(frames)]).astype(np.float32)
+    light = np.stack(
+        [
+            np.mean([wave(x, y, number + 0.2 + 0.6 * instant) for instant in instants], axis=0)
+            for number in range(frames)
+        ]
+    ).astype(np.float32)
     burst = Burst(tone(light), np.ones(light.shape, bool), np.arange(frames) + 0.5)
     footage = Footage((90, 60), (burst,), 1.0, 0, 1, None)
     columns, rows = np.meshgrid((np.arange(60) + 0.5) * 1.5, (np.arange(40) + 0.5) * 1.5)
     rates = np.stack([wave(columns, rows, (tick + 0.5) / ticks) for tick in range(ticks * frames)])
     planes = torch.from_numpy(np.concatenate([np.zeros((1, 40, 60)), rates.cumsum(0)])).float()
-    return Refiner(Fields(footage), [CumulatedCounts(planes, 0, 1, 1)], spike_size=(60, 40),
-                   rate_hz=ticks, offset_s=0.0, sigma=1.0, matrix=np.diag([1.5, 1.5, 1.0]))
+    return Refiner(
+        Fields(footage),
+        [CumulatedCounts(planes, 0, 1, 1)],
+        spike_size=(60, 40),
+        rate_hz=ticks,
+        offset_s=0.0,
+        sigma=1.0,
+        matrix=np.diag([1.5, 1.5, 1.0]),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +94,9 @@ def test_the_basis_says_where_points_move():
     delta[:8] = 1e-5 * np.random.default_rng(1).standard_normal(8)
     moved = state.moved(delta, (90, 60)).matrix @ np.linalg.inv(state.matrix)
     after = moved @ np.vstack([where, np.ones(20)])
-    np.testing.assert_allclose(after[:2] / after[2] - where,
-                               displacement_basis(where, (90, 60)) @ delta[:8], atol=1e-6)
+    np.testing.assert_allclose(
+        after[:2] / after[2] - where, displacement_basis(where, (90, 60)) @ delta[:8], atol=1e-6
+    )
 
 
 def test_what_is_fixed_does_not_move(refiner):
@@ -123,8 +135,9 @@ def test_what_does_not_fit_has_little_weight():
     spikes = 0.5 * video + torch.from_numpy(noise).float()
     spikes[:, :90] += 0.4  # three of thirty rows, in every frame
     basis = torch.stack([torch.ones_like(video), video], dim=-1)
-    weights, _, fit = robust_weights(spikes, basis, torch.ones_like(video), (30, 30),
-                                       Blur((30, 30), (1.0, 1.0)))
+    weights, _, fit = robust_weights(
+        spikes, basis, torch.ones_like(video), (30, 30), Blur((30, 30), (1.0, 1.0))
+    )
     assert weights[:, :60].max() < 0.01 and weights[:, 300:].min() > 0.5
     np.testing.assert_allclose(fit[:, 1], 0.5, atol=0.01)
 

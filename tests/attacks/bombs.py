@@ -19,8 +19,12 @@ PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 def png_chunk(kind: bytes, content: bytes) -> bytes:
     """A chunk with its length and checksum."""
-    return (struct.pack(">I", len(content)) + kind + content
-            + struct.pack(">I", zlib.crc32(kind + content)))
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -29,8 +33,7 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def deflated_zeros(count: int) -> bytes:
-    """That many zero bytes, a thousandth of the size; one deflated piece is said again and again.
-    """
+    """That many zero bytes, a thousandth of the size: one deflated piece, again and again."""
     piece, checksum = bytes(1 << 20), 1
     packer = zlib.compressobj(9, wbits=-15)
     packed = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -39,15 +42,21 @@ def deflated_zeros(count: int) -> bytes:
         checksum = zlib.adler32(piece, checksum)
     packer = zlib.compressobj(9, wbits=-15)
     end = packer.compress(rest) + packer.flush()
-    return (b"\x78\xda" + packed * (count // len(piece)) + end
-            + zlib.adler32(rest, checksum).to_bytes(4, "big"))
+    return (
+        b"\x78\xda"
+        + packed * (count // len(piece))
+        + end
+        + zlib.adler32(rest, checksum).to_bytes(4, "big")
+    )
 
 
 def black_png(width: int, height: int) -> bytes:
     """A true picture, all of it black."""
-    return (png_header(width, height)
-            + png_chunk(b"IDAT", deflated_zeros(height * (1 + 3 * width)))
-            + png_chunk(b"IEND", b""))
+    return (
+        png_header(width, height)
+        + png_chunk(b"IDAT", deflated_zeros(height * (1 + 3 * width)))
+        + png_chunk(b"IEND", b"")
+    )
 
 
 @contextmanager

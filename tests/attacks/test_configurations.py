@@ -26,29 +26,35 @@ def merges(levels: int) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    (laughs(10, 10), "aliases written out"),
-    (laughs(40, 2), "aliases written out"),
-    ("DATA:\n  K: &a\n" + "".join(f"  - &b{n} [x]\n" for n in range(9)) + laughs(12, 8),
-     "aliases written out"),
-    (merges(40), "aliases written out"),
-    ("DATA: &a {K: *a}", "contains itself"),
-    ("DATA: &a [*a, *a]", "contains itself"),
-    ("[" * 600, "not valid YAML"),
-    ("- " * 30_000, "not valid YAML"),
-    ("a: " + "x" * 70_000, "characters"),
-    ("DATA: {K: 0x" + "f" * 60_000 + "}", "DATA.K"),
-    ("DATA: {K: 1, K: 2}", "twice"),
-    ("!!python/object/apply:os.system ['touch ran']", "not valid YAML"),
-    ("!!python/object/new:os.system ['touch ran']", "not valid YAML"),
-    ("DATA: !!python/name:os.system", "not valid YAML"),
-    ("DATA: !!python/module:os", "not valid YAML"),
-    ("MODEL: {VRT: {DEPTHS: [1000000000, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]}}", "DEPTHS.0"),
-    ("MODEL: {VRT: {WINDOW_SIZE: [1000, 1000, 1000]}}", "positions"),
-    ("MODEL: {PRIOR: {SMOOTHINGS: [1.0e+300]}}", "SMOOTHINGS.0"),
-])
-def test_hostile_configurations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str,
-                                said: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (laughs(10, 10), "aliases written out"),
+        (laughs(40, 2), "aliases written out"),
+        (
+            "DATA:\n  K: &a\n" + "".join(f"  - &b{n} [x]\n" for n in range(9)) + laughs(12, 8),
+            "aliases written out",
+        ),
+        (merges(40), "aliases written out"),
+        ("DATA: &a {K: *a}", "contains itself"),
+        ("DATA: &a [*a, *a]", "contains itself"),
+        ("[" * 600, "not valid YAML"),
+        ("- " * 30_000, "not valid YAML"),
+        ("a: " + "x" * 70_000, "characters"),
+        ("DATA: {K: 0x" + "f" * 60_000 + "}", "DATA.K"),
+        ("DATA: {K: 1, K: 2}", "twice"),
+        ("!!python/object/apply:os.system ['touch ran']", "not valid YAML"),
+        ("!!python/object/new:os.system ['touch ran']", "not valid YAML"),
+        ("DATA: !!python/name:os.system", "not valid YAML"),
+        ("DATA: !!python/module:os", "not valid YAML"),
+        ("MODEL: {VRT: {DEPTHS: [1000000000, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]}}", "DEPTHS.0"),
+        ("MODEL: {VRT: {WINDOW_SIZE: [1000, 1000, 1000]}}", "positions"),
+        ("MODEL: {PRIOR: {SMOOTHINGS: [1.0e+300]}}", "SMOOTHINGS.0"),
+    ],
+)
+def test_hostile_configurations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "c.yaml"
     path.write_text(text)
@@ -57,8 +63,9 @@ def test_hostile_configurations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("value", ["!!python/object/apply:os.system ['touch ran']", "[&a [*a]]",
-                                   "0x" + "f" * 5000])
+@pytest.mark.parametrize(
+    "value", ["!!python/object/apply:os.system ['touch ran']", "[&a [*a]]", "0x" + "f" * 5000]
+)
 def test_hostile_overrides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.chdir(tmp_path)
     with refused(ConfigError, "DATA.K"):

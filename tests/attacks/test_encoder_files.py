@@ -18,10 +18,18 @@ from spikedeblur.output.job import Job
 from spikedeblur.output.parts import Parts
 from tests.recordings import Recording
 
-OPTIONS = [("x264-params", "pass=1:stats=EVIL"), ("x264opts", "keyint=5:dump_yuv=EVIL"),
-           ("stats", "EVIL"), ("passlogfile", "EVIL"), ("flags", "+pass1"), ("flags", "512"),
-           ("x265-params", "csv=EVIL:csv-log-level=2"), ("x265-params", "film-grain=EVIL"),
-           ("svtav1-params", "fgs-table=EVIL"), ("x264-params", "bframes=0, PASS =1")]
+OPTIONS = [
+    ("x264-params", "pass=1:stats=EVIL"),
+    ("x264opts", "keyint=5:dump_yuv=EVIL"),
+    ("stats", "EVIL"),
+    ("passlogfile", "EVIL"),
+    ("flags", "+pass1"),
+    ("flags", "512"),
+    ("x265-params", "csv=EVIL:csv-log-level=2"),
+    ("x265-params", "film-grain=EVIL"),
+    ("svtav1-params", "fgs-table=EVIL"),
+    ("x264-params", "bframes=0, PASS =1"),
+]
 
 
 @pytest.mark.parametrize(("name", "value"), OPTIONS)
@@ -30,9 +38,16 @@ def test_they_are_refused(name: str, value: str) -> None:
         refuse_files(name, value)
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("x264-params", "keyint=30:bframes=0"), ("svtav1-params", "film-grain=8:tune=0"),
-    ("tune", "grain"), ("flags", "+cgop"), ("x265-params", "log-level=error")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x264-params", "keyint=30:bframes=0"),
+        ("svtav1-params", "film-grain=8:tune=0"),
+        ("tune", "grain"),
+        ("flags", "+cgop"),
+        ("x265-params", "log-level=error"),
+    ],
+)
 def test_others_are_not(name: str, value: str) -> None:
     refuse_files(name, value)
 
@@ -44,9 +59,12 @@ def test_the_encoder_is_never_opened_with_them() -> None:
         choose_encoder(settings, info, (64, 48), "matroska", {"libx264", "h264"})
 
 
-def test_nor_by_parts_of_someone_else(recording: Recording, tmp_path: Path,
-                                      monkeypatch: pytest.MonkeyPatch,
-                                      capsys: pytest.CaptureFixture[str]) -> None:
+def test_nor_by_parts_of_someone_else(
+    recording: Recording,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     def stopped(*_arguments: object, **_options: object) -> None:
         raise InUseError("another process joins - wait")
 
@@ -54,9 +72,28 @@ def test_nor_by_parts_of_someone_else(recording: Recording, tmp_path: Path,
     with monkeypatch.context() as patch:
         patch.setattr("spikedeblur.output.segmented.join", stopped)
         for shard in ("1/2", "2/2"):
-            assert main(["-q", "deblur", str(recording.blurry), "--spikes", str(recording.spikes),
-                         "--method", "tfp", "--segment", "4", "--codec", "libx264",
-                         "-o", str(output), "--shard", shard]) == 0
+            assert (
+                main(
+                    [
+                        "-q",
+                        "deblur",
+                        str(recording.blurry),
+                        "--spikes",
+                        str(recording.spikes),
+                        "--method",
+                        "tfp",
+                        "--segment",
+                        "4",
+                        "--codec",
+                        "libx264",
+                        "-o",
+                        str(output),
+                        "--shard",
+                        shard,
+                    ]
+                )
+                == 0
+            )
     file = Parts(output).folder / "job.json"
     job = json.loads(file.read_text().splitlines()[0])
     job["output"]["encoder_options"] = {"x264-params": f"pass=1:stats={evil}"}

@@ -48,8 +48,10 @@ def test_a_picture_larger_than_the_limit(bomb: bytes, tmp_path: Path) -> None:
         open_video(tmp_path / "%d.png")
 
 
-@pytest.mark.parametrize(("width", "height"), [
-    (2**31 - 1, 2**31 - 1), (2**32 - 1, 2**32 - 1), (8193, 8192), (0, 5), (5, 0)])
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(2**31 - 1, 2**31 - 1), (2**32 - 1, 2**32 - 1), (8193, 8192), (0, 5), (5, 0)],
+)
 def test_a_size_that_no_picture_has(width: int, height: int, tmp_path: Path) -> None:
     path = tmp_path / "1.png"
     path.write_bytes(png_header(width, height) + png_chunk(b"IDAT", b"x") + png_chunk(b"IEND", b""))
@@ -81,16 +83,27 @@ def test_data_where_none_belongs(spoil: Callable[[bytes], bytes], tmp_path: Path
         read_image(path)
 
 
-@pytest.mark.parametrize("spoil", [
-    second_header,
-    lambda picture: picture[:33] + png_chunk(
-        b"iCCP", b"bomb\0\0" + deflated_zeros(500 << 20)) + picture[33:],
-    lambda picture: picture[:33] + png_chunk(
-        b"zTXt", b"bomb\0\0" + deflated_zeros(500 << 20)) + picture[33:],
-    lambda picture: picture[:33] + struct.pack(">I", 2**32 - 1) + b"zTXt" + picture[33:],
-], ids=["second header", "profile", "text", "no end"])
-def test_what_is_beside_the_picture_is_not_unpacked(spoil: Callable[[bytes], bytes],
-                                                   tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        second_header,
+        lambda picture: (
+            picture[:33]
+            + png_chunk(b"iCCP", b"bomb\0\0" + deflated_zeros(500 << 20))
+            + picture[33:]
+        ),
+        lambda picture: (
+            picture[:33]
+            + png_chunk(b"zTXt", b"bomb\0\0" + deflated_zeros(500 << 20))
+            + picture[33:]
+        ),
+        lambda picture: picture[:33] + struct.pack(">I", 2**32 - 1) + b"zTXt" + picture[33:],
+    ],
+    ids=["second header", "profile", "text", "no end"],
+)
+def test_what_is_beside_the_picture_is_not_unpacked(
+    spoil: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
     path = tmp_path / "1.png"
     write_image(path, GREY)
     path.write_bytes(spoil(path.read_bytes()))
@@ -104,8 +117,15 @@ def test_what_is_beside_the_picture_is_not_unpacked(spoil: Callable[[bytes], byt
 def deflated_tiff(path: Path, shape: tuple[int, ...], content: bytes, **options: object) -> None:
     """A TIFF that says it has `shape`, its one strip or tile being `content`."""
     packed = iter([content])
-    tifffile.imwrite(path, packed, shape=shape, dtype=np.uint8, compression="zlib",
-                     photometric="minisblack", **options)
+    tifffile.imwrite(
+        path,
+        packed,
+        shape=shape,
+        dtype=np.uint8,
+        compression="zlib",
+        photometric="minisblack",
+        **options,
+    )
 
 
 def test_a_strip_that_unpacks_to_more_than_it_is(tmp_path: Path) -> None:
@@ -126,14 +146,19 @@ def test_a_tile_larger_than_any_picture(tmp_path: Path) -> None:
         read_image(path)
 
 
-@pytest.mark.parametrize(("compression", "options", "tag", "said"), [
-    (None, {}, "ImageLength", "4096 bytes"), (None, {}, "ImageWidth", "4096 bytes"),
-    ("zlib", {"rowsperstrip": 64}, "ImageLength", "1 of its 8192 parts"),
-    ("zlib", {"rowsperstrip": 64}, "ImageWidth", "that it has"),
-    ("zlib", {"tile": (64, 64)}, "ImageWidth", "1 of its 8192 parts")])
+@pytest.mark.parametrize(
+    ("compression", "options", "tag", "said"),
+    [
+        (None, {}, "ImageLength", "4096 bytes"),
+        (None, {}, "ImageWidth", "4096 bytes"),
+        ("zlib", {"rowsperstrip": 64}, "ImageLength", "1 of its 8192 parts"),
+        ("zlib", {"rowsperstrip": 64}, "ImageWidth", "that it has"),
+        ("zlib", {"tile": (64, 64)}, "ImageWidth", "1 of its 8192 parts"),
+    ],
+)
 def test_a_picture_larger_than_its_file_can_hold(
-        compression: str | None, options: dict[str, object], tag: str, said: str,
-        tmp_path: Path) -> None:
+    compression: str | None, options: dict[str, object], tag: str, said: str, tmp_path: Path
+) -> None:
     """32 million pixels, which the limit allows, of a few bytes: not taken for black ones."""
     path = tmp_path / "1.tif"
     tifffile.imwrite(path, np.zeros((64, 64), np.uint8), compression=compression, **options)
@@ -143,14 +168,29 @@ def test_a_picture_larger_than_its_file_can_hold(
         read_image(path)
 
 
-@pytest.mark.parametrize(("tag", "value"), [
-    ("ImageWidth", 2**32 - 1), ("ImageLength", 2**32 - 1), ("SamplesPerPixel", 65_535),
-    ("Compression", 34925), ("Compression", 50000), ("Compression", 7),
-    ("BitsPerSample", 64), ("StripByteCounts", 2**32 - 1), ("StripOffsets", 2**32 - 1)])
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        ("ImageWidth", 2**32 - 1),
+        ("ImageLength", 2**32 - 1),
+        ("SamplesPerPixel", 65_535),
+        ("Compression", 34925),
+        ("Compression", 50000),
+        ("Compression", 7),
+        ("BitsPerSample", 64),
+        ("StripByteCounts", 2**32 - 1),
+        ("StripOffsets", 2**32 - 1),
+    ],
+)
 def test_headers_that_cannot_be(tag: str, value: int, tmp_path: Path) -> None:
     path = tmp_path / "1.tif"
-    tifffile.imwrite(path, np.zeros((64, 64), np.uint8), photometric="minisblack",
-                     extratags=[(34665, "I", 1, 0, True)], rowsperstrip=64)
+    tifffile.imwrite(
+        path,
+        np.zeros((64, 64), np.uint8),
+        photometric="minisblack",
+        extratags=[(34665, "I", 1, 0, True)],
+        rowsperstrip=64,
+    )
     with tifffile.TiffFile(path, mode="r+") as file:
         tags = file.pages.first.tags
         tags[tag].overwrite(value, dtype="H" if value < 65536 else "I")
@@ -163,8 +203,7 @@ def test_parts_that_lie_on_each_other(tmp_path: Path) -> None:
     path = tmp_path / "1.tif"
     tifffile.imwrite(path, np.zeros((1000, 64), np.uint8), photometric="minisblack", rowsperstrip=1)
     with tifffile.TiffFile(path, mode="r+") as file:
-        file.pages.first.tags["StripByteCounts"].overwrite(
-            [path.stat().st_size] * 1000, dtype="I")
+        file.pages.first.tags["StripByteCounts"].overwrite([path.stat().st_size] * 1000, dtype="I")
     with refused(InputError, "overlap", megabytes=20):
         read_image(path)
 
@@ -185,8 +224,10 @@ def test_a_photograph_that_is_a_playlist(tmp_path: Path) -> None:
     """FFmpeg, asked what the file is, would open the pictures that it names."""
     secret = tmp_path / "secret.png"
     write_image(secret, GREY)
-    for text in (f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:{secret}\n#EXT-X-ENDLIST\n",
-                 f"ffconcat version 1.0\nfile {secret}\n"):
+    for text in (
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:{secret}\n#EXT-X-ENDLIST\n",
+        f"ffconcat version 1.0\nfile {secret}\n",
+    ):
         path = tmp_path / "photo.jpg"
         path.write_text(text)
         with nobody_opens(secret), refused(InputError, "neither PNG nor JPEG"):

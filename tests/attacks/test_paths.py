@@ -51,8 +51,10 @@ READ = {
 WRITTEN = {
     "deblur -o": (".mkv", f"deblur BLURRY --spikes SPIKES {SDM} -y -o PATH"),
     "deblur -o --resume": (".mkv", f"deblur BLURRY --spikes SPIKES {SDM} --resume -o PATH"),
-    "deblur --compare": ("_compare.mkv", f"deblur BLURRY --spikes SPIKES {SDM} -y --compare side "
-                                         "-o PLACE.mkv"),
+    "deblur --compare": (
+        "_compare.mkv",
+        f"deblur BLURRY --spikes SPIKES {SDM} -y --compare side -o PLACE.mkv",
+    ),
     "align -o": (".toml", "align BLURRY --spikes SPIKES -y -o PATH"),
     "voxelize -o": (".tif", "voxelize SPIKES --video BLURRY -y -o PATH"),
     "voxelize --preview": (".png", "voxelize SPIKES --video BLURRY -y -o OUT.tif --preview PATH"),
@@ -82,13 +84,20 @@ def in_the_way(kind: str, path: Path) -> Path:
     return path
 
 
-def run(words: str, recording: Recording, path: Path, tmp_path: Path,
-        capsys: pytest.CaptureFixture[str]) -> None:
+def run(
+    words: str, recording: Recording, path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The command ends in one error of its own."""
-    stands_for = {"PATH": str(path), "BLURRY": str(recording.blurry),
-                  "SPIKES": str(recording.spikes), "FOLDER": str(recording.folder)}
-    given = [stands_for.get(word, re.sub("^(OUT|RUN|PLACE)", rf"{tmp_path}/\1", word))
-             for word in words.split()]
+    stands_for = {
+        "PATH": str(path),
+        "BLURRY": str(recording.blurry),
+        "SPIKES": str(recording.spikes),
+        "FOLDER": str(recording.folder),
+    }
+    given = [
+        stands_for.get(word, re.sub("^(OUT|RUN|PLACE)", rf"{tmp_path}/\1", word))
+        for word in words.split()
+    ]
     assert main(given) in (1, 2)
     error = capsys.readouterr().err.splitlines()[-1]
     assert re.match(r"spikedeblur: error: .* - .", error), error
@@ -97,8 +106,9 @@ def run(words: str, recording: Recording, path: Path, tmp_path: Path,
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "/dev/null", "/dev/zero", "empty", "loop", "/"])
 @pytest.mark.parametrize("name", READ)
-def test_read(name: str, kind: str, recording: Recording, tmp_path: Path,
-              capsys: pytest.CaptureFixture[str]) -> None:
+def test_read(
+    name: str, kind: str, recording: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     if kind == "/" and name in ("benchmark", "simulate", "train --photos"):
         pytest.skip("looks for cases or photographs everywhere")
     suffix, words = READ[name]
@@ -109,8 +119,9 @@ def test_read(name: str, kind: str, recording: Recording, tmp_path: Path,
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "/dev/null", "/"])
 @pytest.mark.parametrize("name", WRITTEN)
-def test_written(name: str, kind: str, recording: Recording, tmp_path: Path,
-                 capsys: pytest.CaptureFixture[str]) -> None:
+def test_written(
+    name: str, kind: str, recording: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     suffix, words = WRITTEN[name]
     path = in_the_way(kind, tmp_path / f"PLACE{suffix}")
     if path == Path("/") and "PATH" not in words:
@@ -121,8 +132,9 @@ def test_written(name: str, kind: str, recording: Recording, tmp_path: Path,
     assert {entry.name for entry in tmp_path.iterdir()} <= {path.name}
 
 
-def test_a_link_that_leads_nowhere_is_not_replaced(recording: Recording, tmp_path: Path,
-                                                   capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_link_that_leads_nowhere_is_not_replaced(
+    recording: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     link = tmp_path / "v.tif"
     link.symlink_to("nowhere")
     run("voxelize SPIKES --video BLURRY -o PATH", recording, link, tmp_path, capsys)

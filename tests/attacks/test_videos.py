@@ -22,22 +22,22 @@ from tests.recordings import frame_at
 PLAYLISTS = {
     "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{url}\n#EXT-X-ENDLIST\n",
     "hls by byte ranges": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n#EXT-X-BYTERANGE:900@0\n"
-                          "{url}\n#EXT-X-ENDLIST\n",
+    "{url}\n#EXT-X-ENDLIST\n",
     "hls with a key": '#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXT-X-KEY:METHOD=AES-128,URI="{url}"\n'
-                      "#EXTINF:9,\n{url}\n#EXT-X-ENDLIST\n",
+    "#EXTINF:9,\n{url}\n#EXT-X-ENDLIST\n",
     "concat": "ffconcat version 1.0\nfile '{url}'\n",
     "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
-            'mediaPresentationDuration="PT9S"><Period><AdaptationSet mimeType="video/mp4">'
-            '<Representation id="0" bandwidth="9"><BaseURL>{url}</BaseURL></Representation>'
-            "</AdaptationSet></Period></MPD>",
+    'mediaPresentationDuration="PT9S"><Period><AdaptationSet mimeType="video/mp4">'
+    '<Representation id="0" bandwidth="9"><BaseURL>{url}</BaseURL></Representation>'
+    "</AdaptationSet></Period></MPD>",
     "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
-           "a=control:{url}\nm=video 9 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    "a=control:{url}\nm=video 9 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
     "smil": '<smil><body><video src="{url}"/></body></smil>',
     "asx": '<asx version="3.0"><entry><ref href="{url}"/></entry></asx>',
     "avs": 'FFmpegSource2("{url}")\n',
     "vpy": 'import os; os.mkdir("ran")\n',
     "imf": '<AssetMap xmlns="http://www.smpte-ra.org/schemas/429-9/2007/AM"><Path>{url}</Path>'
-           "</AssetMap>",
+    "</AssetMap>",
 }
 
 
@@ -52,26 +52,42 @@ def secret(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", PLAYLISTS)
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".m3u8"])
-def test_a_playlist_opens_nothing(name: str, suffix: str, secret: Path, tmp_path: Path,
-                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_playlist_opens_nothing(
+    name: str, suffix: str, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / f"video{suffix}"
     with nobody_calls() as port, nobody_opens(secret):
-        for url in (secret.name, f"file:{secret}", f"http://127.0.0.1:{port}/x.ts",
-                    f"tcp://127.0.0.1:{port}", f"concat:{secret}|{secret}",
-                    f"subfile,,start,0,end,9,,:{secret}"):
+        for url in (
+            secret.name,
+            f"file:{secret}",
+            f"http://127.0.0.1:{port}/x.ts",
+            f"tcp://127.0.0.1:{port}",
+            f"concat:{secret}|{secret}",
+            f"subfile,,start,0,end,9,,:{secret}",
+        ):
             path.write_text(PLAYLISTS[name].format(url=url))
             with refused(InputError, "as a video"):
                 open_video(path)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["secret.mkv", path.name]
 
 
-@pytest.mark.parametrize("command", [
-    ["info", "v.mp4"], ["deblur", "v.mp4", "--method", "sdm", "--spikes", "v.mp4"],
-    ["voxelize", "v.mp4", "--video", "v.mp4"], ["simulate", "v.mp4", "-o", "out"]])
-def test_no_command_opens_what_a_playlist_names(command: list[str], secret: Path, tmp_path: Path,
-                                                monkeypatch: pytest.MonkeyPatch,
-                                                capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["info", "v.mp4"],
+        ["deblur", "v.mp4", "--method", "sdm", "--spikes", "v.mp4"],
+        ["voxelize", "v.mp4", "--video", "v.mp4"],
+        ["simulate", "v.mp4", "-o", "out"],
+    ],
+)
+def test_no_command_opens_what_a_playlist_names(
+    command: list[str],
+    secret: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "v.mp4").write_text(PLAYLISTS["hls"].format(url=secret.name))
     with nobody_opens(secret):
@@ -79,12 +95,24 @@ def test_no_command_opens_what_a_playlist_names(command: list[str], secret: Path
     assert "v.mp4 as a video" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", [
-    "http://127.0.0.1:{port}/v.mp4", "tcp://127.0.0.1:{port}", "concat:secret.mkv|secret.mkv",
-    "file:secret.mkv", "data:video/mp4;base64,AAAA", "subfile,,start,0,end,9,,:secret.mkv",
-    "async:secret.mkv", "crypto:secret.mkv", "secret%.mkv", "pipe:0"])
-def test_names_are_no_addresses(name: str, secret: Path, tmp_path: Path,
-                                monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "http://127.0.0.1:{port}/v.mp4",
+        "tcp://127.0.0.1:{port}",
+        "concat:secret.mkv|secret.mkv",
+        "file:secret.mkv",
+        "data:video/mp4;base64,AAAA",
+        "subfile,,start,0,end,9,,:secret.mkv",
+        "async:secret.mkv",
+        "crypto:secret.mkv",
+        "secret%.mkv",
+        "pipe:0",
+    ],
+)
+def test_names_are_no_addresses(
+    name: str, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with nobody_calls() as port, nobody_opens(secret), refused(InputError, "there is no file"):
         open_video(name.format(port=port))
@@ -131,8 +159,9 @@ def limit_kept() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("limit_kept")
-def test_the_limit_is_an_option_and_a_variable(secret: Path, capsys: pytest.CaptureFixture[str],
-                                               monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limit_is_an_option_and_a_variable(
+    secret: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     few, enough = str(48 * 32 - 1), str(48 * 32)
     assert main(["--max-pixels", few, "info", str(secret)]) == 1
     assert "too large (48x32, at most 1535 pixels" in capsys.readouterr().err

@@ -1,5 +1,4 @@
-"""Voxel files and spike files that would run code, read other files, fill the memory or never end.
-"""
+"""Voxel and spike files that would run code, read other files, fill the memory or never end."""
 
 from __future__ import annotations
 
@@ -56,24 +55,28 @@ def test_what_an_archive_says_of_itself_is_no_pickle(tmp_path: Path) -> None:
         voxels = archive.read("voxels.npy")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("voxels.npy", voxels)
-        archive.writestr("info.npy", npy_header((), "|O")
-                         + pickle.dumps(Runs(os.mkdir, str(marker))))
+        archive.writestr(
+            "info.npy", npy_header((), "|O") + pickle.dumps(Runs(os.mkdir, str(marker)))
+        )
     with refused(InputError, "v.npz"):
         VoxelFile(path)
     assert not marker.exists()
 
 
 def zipped(path: Path, header: bytes, zeros: int, how: int) -> Path:
-    with (zipfile.ZipFile(path, "w", how) as archive,
-          archive.open("voxels.npy", "w", force_zip64=True) as file):
+    with (
+        zipfile.ZipFile(path, "w", how) as archive,
+        archive.open("voxels.npy", "w", force_zip64=True) as file,
+    ):
         file.write(header)
         for _ in range(zeros >> 20):
             file.write(bytes(1 << 20))
     return path
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1, 10**9), (1, 10**9, 1, 1), (1, 10**30, 1, 1),
-                                   (1, 1 << 13, 1 << 13, 2)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1, 10**9), (1, 10**9, 1, 1), (1, 10**30, 1, 1), (1, 1 << 13, 1 << 13, 2)]
+)
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
 def test_grids_larger_than_the_limit(shape: tuple[int, ...], suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"v{suffix}"
@@ -103,8 +106,9 @@ def test_packings_that_python_unpacks_without_a_bound(how: int, tmp_path: Path) 
         VoxelFile(path)
 
 
-@pytest.mark.parametrize("name", ["../voxels.npy", "/etc/passwd.npy", "a\x1b[2J.npy",
-                                  "x" * 60_000 + ".npy"])
+@pytest.mark.parametrize(
+    "name", ["../voxels.npy", "/etc/passwd.npy", "a\x1b[2J.npy", "x" * 60_000 + ".npy"]
+)
 def test_names_in_an_archive_are_no_paths(name: str, tmp_path: Path) -> None:
     path = tmp_path / "in" / "v.npz"
     path.parent.mkdir()
@@ -116,8 +120,9 @@ def test_names_in_an_archive_are_no_paths(name: str, tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.rglob("*")] == ["in", "v.npz"]
 
 
-def test_numbers_of_the_recording_that_cannot_be(tmp_path: Path,
-                                                 capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_of_the_recording_that_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "v.npz"
     buffer = io.BytesIO()
     np.save(buffer, np.array('{"rate_hz": Infinity, "exposure_s": 1e999}'))
@@ -151,9 +156,12 @@ def test_other_files_that_a_tiff_names_are_left_alone(tmp_path: Path) -> None:
     with tifffile.TiffFile(other) as file:
         said = file.ome_metadata
     assert said is not None
-    said = said.replace(said[said.index("urn:uuid:"):][:45], "urn:uuid:" + "0" * 36, 1)
-    said = said.replace("<TiffData ", '<TiffData FirstT="0" IFD="0"><UUID FileName="other.ome.tif">'
-                        "urn:uuid:" + "1" * 36 + "</UUID></TiffData><TiffData ")
+    said = said.replace(said[said.index("urn:uuid:") :][:45], "urn:uuid:" + "0" * 36, 1)
+    said = said.replace(
+        "<TiffData ",
+        '<TiffData FirstT="0" IFD="0"><UUID FileName="other.ome.tif">'
+        "urn:uuid:" + "1" * 36 + "</UUID></TiffData><TiffData ",
+    )
     tifffile.imwrite(path, GRIDS[0, 0], photometric="minisblack", description=said, metadata=None)
     with nobody_opens(other), refused(InputError, "v.ome.tif"):
         VoxelFile(path)
@@ -164,13 +172,16 @@ def test_a_plane_as_large_as_the_file(tmp_path: Path) -> None:
     path = tmp_path / "s.dat"
     path.touch()
     os.truncate(path, 1 << 24)
-    with SpikeStream.open(path, width=1 << 13, height=1 << 14, rate_hz=1000) as stream, \
-            refused(InputError, "too large", megabytes=20):
+    with (
+        SpikeStream.open(path, width=1 << 13, height=1 << 14, rate_hz=1000) as stream,
+        refused(InputError, "too large", megabytes=20),
+    ):
         StreamExposures(stream, bins=32)
 
 
-@pytest.mark.parametrize(("size", "megabytes"), [((10**9, 10**9), 20), ((2**31, 2**31), 20),
-                                                 ((1 << 14, 1 << 14), 20)])
+@pytest.mark.parametrize(
+    ("size", "megabytes"), [((10**9, 10**9), 20), ((2**31, 2**31), 20), ((1 << 14, 1 << 14), 20)]
+)
 def test_sizes_of_no_sensor(size: tuple[int, int], megabytes: float, tmp_path: Path) -> None:
     path = tmp_path / "s.dat"
     path.touch()
@@ -194,15 +205,26 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     assert main(["info", str(tmp_path / "s.dat")]) == 1
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("[" * 8000, "not valid TOML"), ("a = " + "[" * 8000, "not valid TOML"),
-    ("width = " + "9" * 8000, "not valid TOML"), ("width = 0x" + "f" * 8000, "bad width"),
-    ("x." * 4000 + "y = 1", "unknown key"), ("x." * 30_000 + "y = 1", "8,192 bytes"),
-    ("# " + "x" * 9000, "8,192 bytes"), ("[" + "x." * 4000 + "y]", "unknown key"),
-    (f"homography = [{'1e300,' * 1200}]", "bad homography"), ("width = 1e999\n", "bad width"),
-    ("rate_hz = 5e-324", "bad rate_hz"), ('"\\u001b[2J" = 1', "unknown key"),
-    ("width = 1\nwidth = 2", "not valid TOML"), ("\x00", "not valid TOML"),
-    ("\n".join(f"[a{n}.b]" for n in range(800)), "unknown key")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 8000, "not valid TOML"),
+        ("a = " + "[" * 8000, "not valid TOML"),
+        ("width = " + "9" * 8000, "not valid TOML"),
+        ("width = 0x" + "f" * 8000, "bad width"),
+        ("x." * 4000 + "y = 1", "unknown key"),
+        ("x." * 30_000 + "y = 1", "8,192 bytes"),
+        ("# " + "x" * 9000, "8,192 bytes"),
+        ("[" + "x." * 4000 + "y]", "unknown key"),
+        (f"homography = [{'1e300,' * 1200}]", "bad homography"),
+        ("width = 1e999\n", "bad width"),
+        ("rate_hz = 5e-324", "bad rate_hz"),
+        ('"\\u001b[2J" = 1', "unknown key"),
+        ("width = 1\nwidth = 2", "not valid TOML"),
+        ("\x00", "not valid TOML"),
+        ("\n".join(f"[a{n}.b]" for n in range(800)), "unknown key"),
+    ],
+)
 def test_hostile_sidecars(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(text)
     with refused(InputError, said, megabytes=80):

@@ -54,10 +54,20 @@ def test_pickles_that_run_code(tmp_path: Path, protocol: int, packed: bool) -> N
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("value", [
-    Runs(bytearray, 10**10), Runs(eval, "1"), Runs(np.ones, (10**5, 10**5)),
-    Runs(torch.zeros, 10**10), np.zeros(3), torch.zeros(2, 2).to_sparse(), 1j, {1},
-], ids=["bytearray", "eval", "numpy", "factory", "array", "sparse", "complex", "set"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        Runs(bytearray, 10**10),
+        Runs(eval, "1"),
+        Runs(np.ones, (10**5, 10**5)),
+        Runs(torch.zeros, 10**10),
+        np.zeros(3),
+        torch.zeros(2, 2).to_sparse(),
+        1j,
+        {1},
+    ],
+    ids=["bytearray", "eval", "numpy", "factory", "array", "sparse", "complex", "set"],
+)
 def test_pickles_that_hold_more_than_tensors(tmp_path: Path, value: object) -> None:
     torch.save({"params": {"a": value}}, tmp_path / "w.pth")
     with refused(WeightsError, "plain tensor"):
@@ -77,11 +87,11 @@ def test_archives_that_unpack_to_more_than_they_are(tmp_path: Path) -> None:
         load_model(bomb)
     twice = archive(tmp_path / "twice.pth", b"\x80\x02}." + bytes(3000))
     with zipfile.ZipFile(twice) as read:
-        directory = twice.read_bytes()[read.start_dir:]
+        directory = twice.read_bytes()[read.start_dir :]
     # A second entry of the directory that names the same bytes again.
-    entries = directory[:directory.index(b"PK\x05\x06")]
+    entries = directory[: directory.index(b"PK\x05\x06")]
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 4, 4, 2 * len(entries), read.start_dir, 0)
-    twice.write_bytes(twice.read_bytes()[:read.start_dir] + entries * 2 + end)
+    twice.write_bytes(twice.read_bytes()[: read.start_dir] + entries * 2 + end)
     with refused(WeightsError, "overlap"):
         load_model(twice)
 
@@ -129,17 +139,21 @@ def reconfigured(weights: Path, path: Path, section: str, **values: Any) -> Path
     return path
 
 
-@pytest.mark.parametrize(("section", "values"), [
-    ("MODEL.VRT", {"EMBED_DIMS": [8] * 10 + [10**9]}),
-    ("MODEL.VRT", {"EMBED_DIMS": [8] * 10 + [2048], "MLP_RATIO": 64}),
-    ("MODEL.VRT", {"DEPTHS": [10**9] * 11}),
-    ("MODEL.VRT", {"EMBED_DIMS": [8] * 7 + [2048] * 4, "DEPTHS": [100] * 11}),
-    ("MODEL.VRT", {"WINDOW_SIZE": [2048, 2048, 2048]}),
-    ("MODEL.PRIOR", {"SMOOTHINGS": [1e300]}),
-    ("DATA", {"K": 10**12}),
-])
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        ("MODEL.VRT", {"EMBED_DIMS": [8] * 10 + [10**9]}),
+        ("MODEL.VRT", {"EMBED_DIMS": [8] * 10 + [2048], "MLP_RATIO": 64}),
+        ("MODEL.VRT", {"DEPTHS": [10**9] * 11}),
+        ("MODEL.VRT", {"EMBED_DIMS": [8] * 7 + [2048] * 4, "DEPTHS": [100] * 11}),
+        ("MODEL.VRT", {"WINDOW_SIZE": [2048, 2048, 2048]}),
+        ("MODEL.PRIOR", {"SMOOTHINGS": [1e300]}),
+        ("DATA", {"K": 10**12}),
+    ],
+)
 def test_a_small_file_that_asks_for_a_large_network(
-        tiny_weights: Path, tmp_path: Path, section: str, values: dict[str, Any]) -> None:
+    tiny_weights: Path, tmp_path: Path, section: str, values: dict[str, Any]
+) -> None:
     path = reconfigured(tiny_weights, tmp_path / "w.safetensors", section, **values)
     with refused(WeightsError, "holds another", megabytes=500):
         load_model(path)
@@ -156,11 +170,19 @@ def test_numbers_beyond_single_precision(tiny_weights: Path, tmp_path: Path) -> 
         load_model(tmp_path / "w.safetensors")
 
 
-@pytest.mark.parametrize("metadata", [
-    "[" * 10_000, "{}", "null", "[]", json.dumps({"format": FORMAT, "config": [1]}),
-    json.dumps({"format": FORMAT, "config": {"X\x1b[2J": 1}}), '{"format": 1' + "0" * 5000 + "}",
-    json.dumps({"format": FORMAT, "config": {"DATA": {"K": "x" * 100_000}}}),
-])
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "[" * 10_000,
+        "{}",
+        "null",
+        "[]",
+        json.dumps({"format": FORMAT, "config": [1]}),
+        json.dumps({"format": FORMAT, "config": {"X\x1b[2J": 1}}),
+        '{"format": 1' + "0" * 5000 + "}",
+        json.dumps({"format": FORMAT, "config": {"DATA": {"K": "x" * 100_000}}}),
+    ],
+)
 def test_metadata_that_is_no_configuration(tmp_path: Path, metadata: str) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "w.safetensors", {HEADER: metadata})
     with refused(WeightsError, "w.safetensors"):

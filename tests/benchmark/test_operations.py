@@ -28,8 +28,13 @@ def counted(run: Callable[[], object]) -> int:
 
 
 def test_convolutions_and_linear_layers_count_their_products_and_sums() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.ReLU(), nn.Conv2d(5, 7, 1),
-                          nn.Flatten(), nn.Linear(7 * 6 * 8, 11))
+    model = nn.Sequential(
+        nn.Conv2d(3, 5, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(5, 7, 1),
+        nn.Flatten(),
+        nn.Linear(7 * 6 * 8, 11),
+    )
     expected = 2 * 2 * (6 * 8 * (3 * 5 * 9 + 5 * 7) + 7 * 6 * 8 * 11)
     assert counted(lambda: model(torch.rand(2, 3, 6, 8))) == expected
 
@@ -38,8 +43,9 @@ def test_convolutions_and_linear_layers_count_their_products_and_sums() -> None:
 def test_attention_counts_its_two_products(bias: torch.Tensor | None) -> None:
     query, keys = torch.rand(3, 4, 5, 8), torch.rand(3, 4, 6, 8)
     mask = None if bias is None else bias.expand(3, 4, 5, 6)
-    flop = counted(lambda: functional.scaled_dot_product_attention(query, keys, keys,
-                                                                   attn_mask=mask))
+    flop = counted(
+        lambda: functional.scaled_dot_product_attention(query, keys, keys, attn_mask=mask)
+    )
     assert flop == 2 * 3 * 4 * 5 * 6 * (8 + 8)
 
 
@@ -51,7 +57,8 @@ def test_the_convolution_of_the_machine_counts_what_it_does() -> None:
 @pytest.mark.usefixtures("small_convolution")
 @pytest.mark.parametrize("faster", operations.LAYOUTS, ids=str)
 def test_the_machine_convolves_in_its_faster_layout(
-        faster: torch.memory_format, monkeypatch: pytest.MonkeyPatch) -> None:
+    faster: torch.memory_format, monkeypatch: pytest.MonkeyPatch
+) -> None:
     convolve = functional.conv3d
     seen: list[torch.Tensor] = []
 

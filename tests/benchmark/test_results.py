@@ -19,10 +19,23 @@ from spikedeblur.cli.main import main
 from spikedeblur.io.video import open_video
 from tests.recordings import make_recording
 
-FIXED = {"frames": 1, "runs": 1, "load_seconds": 0.0, "warm_up_seconds": None,
-         "first_frame_seconds": 1.0, "seconds_per_frame_min": 0.0, "seconds_per_frame_max": 0.0,
-         "frames_per_second": 1.0, "peak_growth_mb": 0.0, "peak_gpu_mb": None, "threads": 1,
-         "device": None, "precision": None, "tile": None, "weights": None}
+FIXED = {
+    "frames": 1,
+    "runs": 1,
+    "load_seconds": 0.0,
+    "warm_up_seconds": None,
+    "first_frame_seconds": 1.0,
+    "seconds_per_frame_min": 0.0,
+    "seconds_per_frame_max": 0.0,
+    "frames_per_second": 1.0,
+    "peak_growth_mb": 0.0,
+    "peak_gpu_mb": None,
+    "threads": 1,
+    "device": None,
+    "precision": None,
+    "tile": None,
+    "weights": None,
+}
 
 
 def decoded(path: Path) -> np.ndarray:
@@ -52,8 +65,12 @@ def ssim(one: np.ndarray, other: np.ndarray) -> float:
     variance = local(one**2) - mean_one**2 + local(other**2) - mean_other**2
     covariance = local(one * other) - mean_one * mean_other
     c1, c2 = 0.01**2, 0.03**2
-    return float((((2 * mean_one * mean_other + c1) * (2 * covariance + c2))
-                  / ((mean_one**2 + mean_other**2 + c1) * (variance + c2))).mean())
+    return float(
+        (
+            ((2 * mean_one * mean_other + c1) * (2 * covariance + c2))
+            / ((mean_one**2 + mean_other**2 + c1) * (variance + c2))
+        ).mean()
+    )
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:
@@ -68,15 +85,31 @@ def in_this_process(monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["blurry", "sdm", "tfi", "net"])
-def test_figures_are_those_of_the_videos_that_deblur_writes(method, recording, tiny_weights,
-                                                            tmp_path, monkeypatch, capsys):
+def test_figures_are_those_of_the_videos_that_deblur_writes(
+    method, recording, tiny_weights, tmp_path, monkeypatch, capsys
+):
     for command in ("DEBLUR", "BENCHMARK"):
         monkeypatch.setenv(f"SPIKEDEBLUR_{command}_WEIGHTS", str(tiny_weights))
     restored = decoded(recording.blurry)
     if method != "blurry":
         out = tmp_path / "out.mkv"
-        assert main(["deblur", str(recording.blurry), "--spikes", str(recording.spikes),
-                     "--method", method, "-o", str(out), "--progress", "none"]) == 0
+        assert (
+            main(
+                [
+                    "deblur",
+                    str(recording.blurry),
+                    "--spikes",
+                    str(recording.spikes),
+                    "--method",
+                    method,
+                    "-o",
+                    str(out),
+                    "--progress",
+                    "none",
+                ]
+            )
+            == 0
+        )
         restored = decoded(out)
     sharp = decoded(recording.sharp)
     assert main(["benchmark", str(recording.folder), "--methods", method, "--json"]) == 0
@@ -93,27 +126,54 @@ def test_figures_are_those_of_the_videos_that_deblur_writes(method, recording, t
 
 def test_a_fixed_window_is_that_of_sdm(recording, capsys):
     """A window of the whole exposure changes nothing; one of half of it does."""
-    assert main(["benchmark", str(recording.folder), "--methods", "blurry,sdm:1,sdm:0.5",
-                 "--json"]) == 0
+    assert (
+        main(["benchmark", str(recording.folder), "--methods", "blurry,sdm:1,sdm:0.5", "--json"])
+        == 0
+    )
     blurry, whole, half = json.loads(capsys.readouterr().out)["cases"]
     assert whole["psnr"] == pytest.approx(blurry["psnr"], abs=0.05)
     assert half["psnr"] > blurry["psnr"] + 1
 
 
 def test_what_has_to_be_known_is_stated(recording, tiny_weights, capsys):
-    assert main(["benchmark", str(recording.folder), "--methods", "blurry,net", "--weights",
-                 str(tiny_weights), "--threads", "1", "--precision", "fp32", "--tile", "auto",
-                 "--tile", "32", "--repeats", "1", "--json"]) == 0
+    assert (
+        main(
+            [
+                "benchmark",
+                str(recording.folder),
+                "--methods",
+                "blurry,net",
+                "--weights",
+                str(tiny_weights),
+                "--threads",
+                "1",
+                "--precision",
+                "fp32",
+                "--tile",
+                "auto",
+                "--tile",
+                "32",
+                "--repeats",
+                "1",
+                "--json",
+            ]
+        )
+        == 0
+    )
     found = json.loads(capsys.readouterr().out)
     assert found.keys() == {"machine", "settings", "cases", "means"}
-    assert {"processor", "cores", "memory_gb", "torch", "numpy", "spikedeblur", "python"
-            } <= found["machine"].keys()
+    assert {"processor", "cores", "memory_gb", "torch", "numpy", "spikedeblur", "python"} <= found[
+        "machine"
+    ].keys()
     settings = found["settings"]
     assert settings["weights"]["net"]["file"] == str(tiny_weights)
     assert len(settings["weights"]["net"]["sha256"]) == 64
     assert settings["seeds"] == {"sample": 1, "made_up": 0}
     assert [(row["method"], row["tile"]) for row in found["cases"]] == [
-        ("blurry", None), ("net", 64), ("net", 32)]
+        ("blurry", None),
+        ("net", 64),
+        ("net", 32),
+    ]
     assert found["means"] == []
 
 
@@ -124,23 +184,39 @@ def test_folders_of_cases_have_means(tmp_path, recording, capsys):
     assert main(["benchmark", str(tmp_path), "--methods", "blurry,sdm", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [(row["group"], row["case"], row["method"]) for row in found["cases"]] == [
-        (*name, method) for name in (("rainy", "a"), ("rainy", "b"), ("sunny", "a"))
-        for method in ("blurry", "sdm")]
+        (*name, method)
+        for name in (("rainy", "a"), ("rainy", "b"), ("sunny", "a"))
+        for method in ("blurry", "sdm")
+    ]
     rows = {(row["group"], row["case"], row["method"]): row for row in found["cases"]}
     rainy, _, whole, _ = found["means"]
     assert [(row["group"], row["method"], row["cases"]) for row in found["means"]] == [
-        ("rainy", "blurry", 2), ("rainy", "sdm", 2), (None, "blurry", 3), (None, "sdm", 3)]
-    one, other, third = (rows[*name, "blurry"]["psnr"]
-                         for name in (("rainy", "a"), ("rainy", "b"), ("sunny", "a")))
+        ("rainy", "blurry", 2),
+        ("rainy", "sdm", 2),
+        (None, "blurry", 3),
+        (None, "sdm", 3),
+    ]
+    one, other, third = (
+        rows[*name, "blurry"]["psnr"] for name in (("rainy", "a"), ("rainy", "b"), ("sunny", "a"))
+    )
     assert one != other
     assert rainy["psnr"] == pytest.approx((one + other) / 2)
     assert whole["psnr"] == pytest.approx((one + other + third) / 3)
 
 
 def test_cases_without_truth_do_not_lower_a_mean():
-    results = [MethodResult(case=name, group="g", method="m", psnr=psnr, seconds_per_frame=1.0,
-                            peak_rss_mb=peak, **FIXED)
-               for name, psnr, peak in (("a", 20.0, 5.0), ("b", None, 9.0))]
+    results = [
+        MethodResult(
+            case=name,
+            group="g",
+            method="m",
+            psnr=psnr,
+            seconds_per_frame=1.0,
+            peak_rss_mb=peak,
+            **FIXED,
+        )
+        for name, psnr, peak in (("a", 20.0, 5.0), ("b", None, 9.0))
+    ]
     [mean] = means(results)
     assert (mean["psnr"], mean["ssim"], mean["peak_rss_mb"]) == (20, None, 9)
 
@@ -168,12 +244,19 @@ def test_lpips_where_it_is_installed(recording, monkeypatch, capsys):
 @pytest.mark.slow
 def test_the_sample_takes_less_than_three_minutes(tmp_path):
     """With everything as a user has it: a process for each method, the shipped weights."""
-    environment = {key: value for key, value in os.environ.items()
-                   if key not in ("OMP_NUM_THREADS", "SPIKEDEBLUR_BENCHMARK_ISOLATE")}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("OMP_NUM_THREADS", "SPIKEDEBLUR_BENCHMARK_ISOLATE")
+    }
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "spikedeblur", "benchmark"], cwd=tmp_path,
-                          capture_output=True, text=True,
-                          env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)})
+    done = subprocess.run(
+        [sys.executable, "-m", "spikedeblur", "benchmark"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     assert done.returncode == 0 and done.stderr == ""
     rows = [line.split("│") for line in done.stdout.splitlines() if "│ sample" in line]
     figures = {row[2].strip(): float(row[3]) for row in rows}

@@ -15,8 +15,11 @@ from spikedeblur.errors import ConfigError, SpikedeblurError, UsageError
 from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt_spike import build_model
 
-TINY = ["MODEL.CHANNELS_PER_SCALE=[8, 8, 8, 8]", f"MODEL.VRT.EMBED_DIMS={[8] * 11}",
-        f"MODEL.VRT.DEPTHS={[1] * 11}"]
+TINY = [
+    "MODEL.CHANNELS_PER_SCALE=[8, 8, 8, 8]",
+    f"MODEL.VRT.EMBED_DIMS={[8] * 11}",
+    f"MODEL.VRT.DEPTHS={[1] * 11}",
+]
 CPU = torch.device("cpu")
 
 
@@ -64,18 +67,20 @@ class TestPass:
             assert all(math.isfinite(number) for number in numbers)
             assert (result.case, result.frames, result.network) == ("48x32", 3, "tiny")
             assert 0 < result.conv3d_fraction < 2
-            assert (0 < result.seconds_per_frame_min <= result.seconds_per_frame
-                    <= result.seconds_per_frame_max)
-            assert result.gflops * result.seconds_per_frame == pytest.approx(
-                result.gflop_per_frame)
+            assert (
+                0
+                < result.seconds_per_frame_min
+                <= result.seconds_per_frame
+                <= result.seconds_per_frame_max
+            )
+            assert result.gflops * result.seconds_per_frame == pytest.approx(result.gflop_per_frame)
             assert result.conv3d_fraction * result.conv3d_gflops == pytest.approx(result.gflops)
 
     def test_half_precision_is_compared_with_full(self, results):
         full, half = results
         assert (full.precision, full.speed_to_fp32, full.psnr_to_fp32) == ("fp32", None, None)
         assert half.precision == "bf16" and half.gflop_per_frame == full.gflop_per_frame
-        assert half.speed_to_fp32 == pytest.approx(
-            full.seconds_per_frame / half.seconds_per_frame)
+        assert half.speed_to_fp32 == pytest.approx(full.seconds_per_frame / half.seconds_per_frame)
         # Equal outputs would show that layers which start at zero had stayed zero.
         assert 30 < half.psnr_to_fp32 < 90
 
@@ -100,10 +105,17 @@ def test_fresh_weights_are_random_and_the_same_every_time(monkeypatch):
         speed.fresh_network("magic", CPU)
 
 
-@pytest.mark.parametrize(("name", "has_bf16", "expected", "skipped"), [
-    ("auto", True, ["fp32", "bf16"], []), ("auto", False, ["fp32"], ["bf16"]),
-    ("fp32", True, ["fp32"], []), ("fp32", False, ["fp32"], []),
-    ("bf16", True, ["fp32", "bf16"], []), ("bf16", False, ["fp32", "bf16"], [])])
+@pytest.mark.parametrize(
+    ("name", "has_bf16", "expected", "skipped"),
+    [
+        ("auto", True, ["fp32", "bf16"], []),
+        ("auto", False, ["fp32"], ["bf16"]),
+        ("fp32", True, ["fp32"], []),
+        ("fp32", False, ["fp32"], []),
+        ("bf16", True, ["fp32", "bf16"], []),
+        ("bf16", False, ["fp32", "bf16"], []),
+    ],
+)
 def test_precisions_that_are_compared(name, has_bf16, expected, skipped, monkeypatch):
     monkeypatch.setattr(speed, "computes_bf16", lambda device: has_bf16)
     measured, left_out = speed.compared_precisions(name, CPU)

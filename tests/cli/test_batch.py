@@ -42,8 +42,9 @@ def test_each_has_its_own_spikes_and_output(recording, folder):
     for name, flip in (("a", "--flip"), ("b", "--no-flip")):
         alone = folder / f"alone_{name}.mkv"
         assert deblur(recording.blurry, "--spikes", recording.spikes, flip, "-o", alone) == 0
-        np.testing.assert_array_equal(pictures(folder / f"new/out/{name}_deblurred.mkv"),
-                                      pictures(alone))
+        np.testing.assert_array_equal(
+            pictures(folder / f"new/out/{name}_deblurred.mkv"), pictures(alone)
+        )
 
 
 def test_outputs_stand_beside_the_inputs_by_default(folder):
@@ -54,9 +55,19 @@ def test_outputs_stand_beside_the_inputs_by_default(folder):
 def test_one_that_fails_does_not_stop_the_others(folder, capsys):
     (folder / "a.mkv").write_text("this is no video")
     (folder / "c.mkv").symlink_to(folder / "b.mkv")
-    status = deblur(folder / "a.mkv", folder / "b.mkv", folder / "c.mkv", "--output-dir", folder,
-                    "--spikes", folder / "b.dat", "--spikes", folder / "b.dat", "--spikes",
-                    folder / "nowhere.dat")
+    status = deblur(
+        folder / "a.mkv",
+        folder / "b.mkv",
+        folder / "c.mkv",
+        "--output-dir",
+        folder,
+        "--spikes",
+        folder / "b.dat",
+        "--spikes",
+        folder / "b.dat",
+        "--spikes",
+        folder / "nowhere.dat",
+    )
     assert status == ExitStatus.FAILED
     errors = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
     assert len(errors) == 3 and "a.mkv" in errors[0] and "nowhere.dat" in errors[1]
@@ -104,16 +115,22 @@ def test_existing_outputs_are_skipped_or_refused_one_by_one(folder, capsys):
 
 def test_a_dry_run_plans_all_and_writes_nothing(folder, capsys):
     before = set(folder.iterdir())
-    assert deblur(folder / "a.mkv", folder / "b.mkv", "--output-dir", folder / "out",
-                  "--dry-run") == 0
+    assert (
+        deblur(folder / "a.mkv", folder / "b.mkv", "--output-dir", folder / "out", "--dry-run") == 0
+    )
     out = capsys.readouterr().out
     assert "a_deblurred.mkv" in out and "b_deblurred.mkv" in out
     assert set(folder.iterdir()) == before
 
 
-@pytest.mark.parametrize(("spikes", "expected"), [
-    (["x.dat", "y.tif"], ["x.dat", "y.tif"]), (["s/{stem}.tif"], ["s/a.tif", "s/b.tif"]),
-    (["{stem}/{stem}.dat"], ["a/a.dat", "b/b.dat"])])
+@pytest.mark.parametrize(
+    ("spikes", "expected"),
+    [
+        (["x.dat", "y.tif"], ["x.dat", "y.tif"]),
+        (["s/{stem}.tif"], ["s/a.tif", "s/b.tif"]),
+        (["{stem}/{stem}.dat"], ["a/a.dat", "b/b.dat"]),
+    ],
+)
 def test_spikes_by_order_and_pattern(spikes, expected):
     jobs = plan_jobs(VIDEOS, [Path(each) for each in spikes], None, None)
     assert [str(job.spikes) for job in jobs] == expected
@@ -137,20 +154,30 @@ def test_spikes_by_folder_and_beside_the_video(folder):
     videos = [folder / "a.mp4", folder / "c.mp4"]
     assert [job.spikes for job in plan_jobs(videos, [], None, None)] == [folder / "a.dat", None]
     assert [job.spikes for job in plan_jobs(videos, [folder], None, None)] == [
-        folder / "a.dat", folder / "c.dat"]
+        folder / "a.dat",
+        folder / "c.dat",
+    ]
 
 
-@pytest.mark.parametrize("arguments", [
-    (VIDEOS, [Path("x.dat")], None, None), (VIDEOS, [Path("x.dat")] * 3, None, None),
-    (VIDEOS, [], Path("out.mkv"), None), (VIDEOS[:1], [], Path("out.mkv"), Path("out")),
-    ([Path("a/x.mp4"), Path("b/x.mp4")], [], None, Path("out"))])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (VIDEOS, [Path("x.dat")], None, None),
+        (VIDEOS, [Path("x.dat")] * 3, None, None),
+        (VIDEOS, [], Path("out.mkv"), None),
+        (VIDEOS[:1], [], Path("out.mkv"), Path("out")),
+        ([Path("a/x.mp4"), Path("b/x.mp4")], [], None, Path("out")),
+    ],
+)
 def test_what_does_not_pair_is_refused(arguments):
     with pytest.raises(UsageError):
         plan_jobs(*arguments)
 
 
-@pytest.mark.parametrize("arguments", [
-    ([Path("-"), Path("a.mp4")], [], None, None), ([Path("-")], [], None, Path("out"))])
+@pytest.mark.parametrize(
+    "arguments",
+    [([Path("-"), Path("a.mp4")], [], None, None), ([Path("-")], [], None, Path("out"))],
+)
 def test_standard_input_stands_alone(arguments):
     with pytest.raises(UsageError, match="standard input"):
         plan_jobs(*arguments)

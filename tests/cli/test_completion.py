@@ -53,9 +53,17 @@ def test_letters_typed_become_words(shell, tmp_path):
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m spikedeblur "$@"\n')
     program.chmod(0o755)
     command, before = SHELLS[shell]
-    terminal = Terminal(command, {
-        **os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "TERM": "dumb",
-        "PYTHONPATH": str(ROOT), "PS1": "> ", "HOME": str(tmp_path)})
+    terminal = Terminal(
+        command,
+        {
+            **os.environ,
+            "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+            "TERM": "dumb",
+            "PYTHONPATH": str(ROOT),
+            "PS1": "> ",
+            "HOME": str(tmp_path),
+        },
+    )
     try:
         setup = f'eval "$(_SPIKEDEBLUR_COMPLETE={shell}_source spikedeblur)"'
         terminal.type(f"{before}{setup}; echo re''ady\n", until="ready")

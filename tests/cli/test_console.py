@@ -89,11 +89,19 @@ def test_json_comes_once_a_second_where_it_belongs(clock, capsys):
         assert 3 <= len(events) <= 4 and events[-1]["total"] == 30
 
 
-@pytest.mark.parametrize(("kind", "quiet", "json_lines", "terminal", "expected"), [
-    ("auto", False, False, True, BarProgress), ("auto", False, False, False, PlainProgress),
-    ("auto", True, False, True, Progress), ("plain", True, False, True, Progress),
-    ("none", False, False, True, Progress), ("auto", False, True, True, JsonProgress),
-    ("json", True, False, True, JsonProgress), ("plain", False, True, True, PlainProgress)])
+@pytest.mark.parametrize(
+    ("kind", "quiet", "json_lines", "terminal", "expected"),
+    [
+        ("auto", False, False, True, BarProgress),
+        ("auto", False, False, False, PlainProgress),
+        ("auto", True, False, True, Progress),
+        ("plain", True, False, True, Progress),
+        ("none", False, False, True, Progress),
+        ("auto", False, True, True, JsonProgress),
+        ("json", True, False, True, JsonProgress),
+        ("plain", False, True, True, PlainProgress),
+    ],
+)
 def test_the_display_fits_the_place(monkeypatch, kind, quiet, json_lines, terminal, expected):
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
     assert type(progress_display(kind, "x", quiet=quiet, json_lines=json_lines)) is expected
@@ -113,8 +121,10 @@ def test_messages_of_the_layers_below_are_shown_and_counted(console, capsys):
     logging.getLogger("spikedeblur.training.run").warning("something")
     logging.getLogger("spikedeblur").info("a note")
     logging.getLogger("spikedeblur").debug("a detail")
-    assert capsys.readouterr().err.splitlines() == ["spikedeblur: warning: something",
-                                                    "spikedeblur: a note"]
+    assert capsys.readouterr().err.splitlines() == [
+        "spikedeblur: warning: something",
+        "spikedeblur: a note",
+    ]
     assert console.warnings == 1
 
 

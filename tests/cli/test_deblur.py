@@ -27,15 +27,38 @@ def pictures(path: Path) -> np.ndarray:
 
 
 def deblur(recording, output: Path, *args: str, spikes: Path | None = None) -> int:
-    return main(["deblur", str(recording.blurry), "--spikes", str(spikes or recording.spikes),
-                 "--method", "sdm", "--progress", "none", "-o", str(output), *args])
+    return main(
+        [
+            "deblur",
+            str(recording.blurry),
+            "--spikes",
+            str(spikes or recording.spikes),
+            "--method",
+            "sdm",
+            "--progress",
+            "none",
+            "-o",
+            str(output),
+            *args,
+        ]
+    )
 
 
 def test_sidecar_and_options_give_the_same(recording, tmp_path):
     shutil.copy(recording.spikes, tmp_path / "alone.dat")
     assert deblur(recording, tmp_path / "a.mkv") == 0
-    assert deblur(recording, tmp_path / "b.mkv", "--spike-size", f"{WIDTH // 2}x{HEIGHT // 2}",
-                  "--spike-rate", str(RATE * TICKS), spikes=tmp_path / "alone.dat") == 0
+    assert (
+        deblur(
+            recording,
+            tmp_path / "b.mkv",
+            "--spike-size",
+            f"{WIDTH // 2}x{HEIGHT // 2}",
+            "--spike-rate",
+            str(RATE * TICKS),
+            spikes=tmp_path / "alone.dat",
+        )
+        == 0
+    )
     np.testing.assert_array_equal(pictures(tmp_path / "a.mkv"), pictures(tmp_path / "b.mkv"))
     assert times(tmp_path / "a.mkv") == times(recording.blurry)
 
@@ -49,8 +72,12 @@ def test_options_beat_the_sidecar(recording, tmp_path):
 @pytest.mark.parametrize("suffix", [".tif", ".npy", ".npz"])
 def test_voxel_files_stand_in_for_the_dat(recording, tmp_path, suffix):
     voxels = tmp_path / f"v{suffix}"
-    assert main(["voxelize", str(recording.spikes), "--video", str(recording.blurry),
-                 "-o", str(voxels)]) == 0
+    assert (
+        main(
+            ["voxelize", str(recording.spikes), "--video", str(recording.blurry), "-o", str(voxels)]
+        )
+        == 0
+    )
     assert deblur(recording, tmp_path / "a.mkv") == 0
     assert deblur(recording, tmp_path / "b.mkv", spikes=voxels) == 0
     np.testing.assert_array_equal(pictures(tmp_path / "a.mkv"), pictures(tmp_path / "b.mkv"))
@@ -62,7 +89,11 @@ def test_json_ends_with_the_summary(recording, tmp_path, capsys):
     done = events[-1]
     assert {"event", "frames", "fps", "output", "warnings", "peak_rss_mb"} <= done.keys()
     assert (done["event"], done["frames"], done["output"], done["warnings"]) == (
-        "done", 7, str(tmp_path / "a.mkv"), 0)
+        "done",
+        7,
+        str(tmp_path / "a.mkv"),
+        0,
+    )
     assert done["peak_rss_mb"] > 10 and done["fps"] > 0
     assert {event["event"] for event in events[:-1]} <= {"progress"}
 
@@ -74,13 +105,32 @@ def test_slow_motion_writes_n_frames_for_each(recording, tmp_path):
 
 def test_the_matrix_named_is_the_one_used(recording, tmp_path):
     clip = tmp_path / "yuv.mkv"
-    with open_video(recording.blurry) as reader, create_video(
-            clip, VideoInfo.synthetic(WIDTH, HEIGHT, RATE, "yuv444p"), codec="ffv1") as writer:
+    with (
+        open_video(recording.blurry) as reader,
+        create_video(
+            clip, VideoInfo.synthetic(WIDTH, HEIGHT, RATE, "yuv444p"), codec="ffv1"
+        ) as writer,
+    ):
         for frame in reader:
             writer.write(frame)
     for matrix in ("bt601", "bt709"):
-        assert main(["deblur", str(clip), "--spikes", str(recording.spikes), "--method", "sdm",
-                     "--colorspace", matrix, "-o", str(tmp_path / f"{matrix}%d.png")]) == 0
+        assert (
+            main(
+                [
+                    "deblur",
+                    str(clip),
+                    "--spikes",
+                    str(recording.spikes),
+                    "--method",
+                    "sdm",
+                    "--colorspace",
+                    matrix,
+                    "-o",
+                    str(tmp_path / f"{matrix}%d.png"),
+                ]
+            )
+            == 0
+        )
     assert (pictures(tmp_path / "bt601%d.png") != pictures(tmp_path / "bt709%d.png")).any()
 
 
@@ -93,10 +143,11 @@ def test_comparison_is_a_second_file(recording, tmp_path):
     assert deblur(recording, tmp_path / "a.mkv", "--compare", "split") == 0
     sharp, both = pictures(tmp_path / "a.mkv"), pictures(tmp_path / "a_compare.mkv")
     half = WIDTH // 2
-    np.testing.assert_array_equal(both[..., half + 1:, :], sharp[..., half + 1:, :])
-    np.testing.assert_array_equal(both[..., :half - 1, :],
-                                  pictures(recording.blurry)[..., :half - 1, :])
-    assert (both[..., half - 1:half + 1, :] == 255).all()
+    np.testing.assert_array_equal(both[..., half + 1 :, :], sharp[..., half + 1 :, :])
+    np.testing.assert_array_equal(
+        both[..., : half - 1, :], pictures(recording.blurry)[..., : half - 1, :]
+    )
+    assert (both[..., half - 1 : half + 1, :] == 255).all()
 
 
 def test_dry_run_says_how_files_are_read_and_writes_nothing(recording, tmp_path, capsys):
@@ -114,24 +165,70 @@ def test_images_in_and_out(recording, tmp_path):
 
     for index, picture in enumerate(pictures(recording.blurry)):
         write_image(tmp_path / f"in{index:03}.png", picture)
-    assert main(["deblur", str(tmp_path / "in%03d.png"), "--spikes", str(recording.spikes),
-                 "--frame-rate", str(RATE), "--method", "sdm",
-                 "-o", str(tmp_path / "o%03d.png")]) == 0
+    assert (
+        main(
+            [
+                "deblur",
+                str(tmp_path / "in%03d.png"),
+                "--spikes",
+                str(recording.spikes),
+                "--frame-rate",
+                str(RATE),
+                "--method",
+                "sdm",
+                "-o",
+                str(tmp_path / "o%03d.png"),
+            ]
+        )
+        == 0
+    )
     assert len(list(tmp_path.glob("o*.png"))) == 7
 
 
 def test_the_networks_plan(recording, tmp_path, capsys, tiny_weights):
-    assert main(["deblur", str(recording.blurry), "--spikes", str(recording.spikes), "--dry-run",
-                 "--weights", str(tiny_weights), "--tile", "32", "--overlap", "8",
-                 "--window-stride", "2"]) == 0
+    assert (
+        main(
+            [
+                "deblur",
+                str(recording.blurry),
+                "--spikes",
+                str(recording.spikes),
+                "--dry-run",
+                "--weights",
+                str(tiny_weights),
+                "--tile",
+                "32",
+                "--overlap",
+                "8",
+                "--window-stride",
+                "2",
+            ]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     assert "2 a frame, 32 pixels, overlap 8" in out
     assert "5 frames every 2" in out and "fp32" in out
 
 
 def test_the_network_with_weights_of_ours(recording, tmp_path, tiny_weights):
-    assert main(["deblur", str(recording.blurry), "--spikes", str(recording.spikes), "--weights",
-                 str(tiny_weights), "-o", str(tmp_path / "a.mkv"), "--threads", "1"]) == 0
+    assert (
+        main(
+            [
+                "deblur",
+                str(recording.blurry),
+                "--spikes",
+                str(recording.spikes),
+                "--weights",
+                str(tiny_weights),
+                "-o",
+                str(tmp_path / "a.mkv"),
+                "--threads",
+                "1",
+            ]
+        )
+        == 0
+    )
     assert times(tmp_path / "a.mkv") == times(recording.blurry)
 
 

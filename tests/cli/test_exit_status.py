@@ -33,8 +33,9 @@ def copy(recording, tmp_path) -> Path:
 
 
 def deblur(folder: Path, *args: str, video: str = "blurry.mkv", spikes: str = "spikes.dat") -> int:
-    return main(["deblur", str(folder / video), "--spikes", str(folder / spikes), "--method", "sdm",
-                 *args])
+    return main(
+        ["deblur", str(folder / video), "--spikes", str(folder / spikes), "--method", "sdm", *args]
+    )
 
 
 def only_error(capsys: pytest.CaptureFixture[str]) -> str:
@@ -56,8 +57,22 @@ def test_ok(copy, capsys):
 
 
 def test_quiet_says_nothing(copy, capsys):
-    assert main(["-q", "deblur", str(copy / "blurry.mkv"), "--spikes", str(copy / "spikes.dat"),
-                 "--method", "sdm", "--offset", "0.02"]) == ExitStatus.DAMAGED_INPUT
+    assert (
+        main(
+            [
+                "-q",
+                "deblur",
+                str(copy / "blurry.mkv"),
+                "--spikes",
+                str(copy / "spikes.dat"),
+                "--method",
+                "sdm",
+                "--offset",
+                "0.02",
+            ]
+        )
+        == ExitStatus.DAMAGED_INPUT
+    )
     assert capsys.readouterr() == ("", "")
 
 
@@ -143,12 +158,30 @@ class TestBadInput:
         assert deblur(copy, "-o", str(copy / "no" / "out.mkv")) == ExitStatus.FAILED
         assert "folder" in only_error(capsys)
 
-    @pytest.mark.parametrize("args", [
-        ["--shard", "3/2"], ["--shard", "half"], ["--segment", "0"], ["--slowmo", "0"],
-        ["--crf", "-1"], ["--codec", "nope"],
-        ["-e", "novalue"], ["-e", "nope=1"], ["--tile", "x"], ["--tile", "4"], ["--progress", "x"],
-        ["--exposure", "0"], ["--exposure", "5parsec"], ["--offset", "later"], ["-y", "-n"],
-        ["--start", "1:2:3:4"], ["--method", "net", "--device", "abacus"], ["--nope"], ["b.mkv"]])
+    @pytest.mark.parametrize(
+        "args",
+        [
+            ["--shard", "3/2"],
+            ["--shard", "half"],
+            ["--segment", "0"],
+            ["--slowmo", "0"],
+            ["--crf", "-1"],
+            ["--codec", "nope"],
+            ["-e", "novalue"],
+            ["-e", "nope=1"],
+            ["--tile", "x"],
+            ["--tile", "4"],
+            ["--progress", "x"],
+            ["--exposure", "0"],
+            ["--exposure", "5parsec"],
+            ["--offset", "later"],
+            ["-y", "-n"],
+            ["--start", "1:2:3:4"],
+            ["--method", "net", "--device", "abacus"],
+            ["--nope"],
+            ["b.mkv"],
+        ],
+    )
     def test_usage(self, copy, capsys, args):
         assert deblur(copy, *args) == ExitStatus.USAGE
         only_error(capsys)
@@ -210,12 +243,19 @@ def raising(error: BaseException) -> click.Command:
     @click.command("raise")
     def command() -> None:
         raise error
+
     return command
 
 
-@pytest.mark.parametrize(("error", "status"), [
-    (KeyboardInterrupt(), ExitStatus.CTRL_C), (program.Terminated(), ExitStatus.TERMINATED),
-    (RuntimeError("oops"), ExitStatus.FAILED), (click.UsageError("no"), ExitStatus.USAGE)])
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (KeyboardInterrupt(), ExitStatus.CTRL_C),
+        (program.Terminated(), ExitStatus.TERMINATED),
+        (RuntimeError("oops"), ExitStatus.FAILED),
+        (click.UsageError("no"), ExitStatus.USAGE),
+    ],
+)
 def test_status_of_exceptions(monkeypatch, capsys, error, status):
     monkeypatch.setattr(program.LazyGroup, "get_command", lambda *_: raising(error))
     assert main(["bug"]) == status
@@ -261,12 +301,19 @@ def test_environment_stands_in_for_options(copy, capsys, monkeypatch):
 
 
 def start(*args: str, **kwargs: object) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-m", "spikedeblur", *args], text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+    return subprocess.Popen(
+        [sys.executable, "-m", "spikedeblur", *args],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **kwargs,
+    )
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, ExitStatus.TERMINATED),
-                                                (signal.SIGINT, ExitStatus.CTRL_C)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGTERM, ExitStatus.TERMINATED), (signal.SIGINT, ExitStatus.CTRL_C)],
+)
 def test_signals_end_the_run_cleanly(recording, tmp_path, number, status):
     """A thousand frames: the signal meets the run in the middle."""
     folder = tmp_path / "frames"
@@ -274,8 +321,18 @@ def test_signals_end_the_run_cleanly(recording, tmp_path, number, status):
     image = make_image(folder / "00000.png")
     for index in range(1, 1000):
         os.link(image, folder / f"{index:05}.png")
-    process = start("deblur", str(folder / "%05d.png"), "--spikes", str(recording.spikes),
-                    "--method", "sdm", "-o", str(tmp_path / "out.mkv"), "--json", *GEOMETRY)
+    process = start(
+        "deblur",
+        str(folder / "%05d.png"),
+        "--spikes",
+        str(recording.spikes),
+        "--method",
+        "sdm",
+        "-o",
+        str(tmp_path / "out.mkv"),
+        "--json",
+        *GEOMETRY,
+    )
     assert process.stdout is not None
     process.stdout.readline()  # the first frame is done
     process.send_signal(number)
@@ -310,8 +367,23 @@ def test_a_full_disk_for_the_log_does_not_stop_the_work(copy, capsys, monkeypatc
 
     monkeypatch.setattr(logging.FileHandler, "_open", opened)
     log = copy / "run.log"
-    assert main(["--log-file", str(log), "deblur", str(copy / "blurry.mkv"), "--spikes",
-                 str(copy / "spikes.dat"), "--method", "tfi", "--progress", "none"]) == 0
+    assert (
+        main(
+            [
+                "--log-file",
+                str(log),
+                "deblur",
+                str(copy / "blurry.mkv"),
+                "--spikes",
+                str(copy / "spikes.dat"),
+                "--method",
+                "tfi",
+                "--progress",
+                "none",
+            ]
+        )
+        == 0
+    )
     said = capsys.readouterr().err
     assert said.count(f"the log ends here ({log}: No space left on device)") == 1
     assert "Traceback" not in said and "wrote" in said
@@ -322,7 +394,11 @@ def test_a_full_disk_for_the_log_does_not_stop_the_work(copy, capsys, monkeypatc
 def test_a_full_disk_for_standard_output(recording, args):
     more = [str(recording.spikes)] if args[0] == "info" else []
     with open("/dev/full", "w") as full:
-        done = subprocess.run([sys.executable, "-m", "spikedeblur", *args, *more], stdout=full,
-                              stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "spikedeblur", *args, *more],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     assert done.returncode == ExitStatus.FAILED
     assert re.fullmatch(r"spikedeblur: error: cannot write .* - .*\n", done.stderr), done.stderr

@@ -16,9 +16,11 @@ HEAVY = ("torch", "numpy", "av", "rich", "tifffile", "pydantic", "yaml")
 
 @pytest.mark.parametrize("args", [[], *([name] for name in COMMANDS)], ids=str)
 def test_help_imports_nothing_heavy(args):
-    code = ("import sys; from spikedeblur.cli.main import main; "
-            f"status = main({[*args, '--help']!r}); "
-            f"print([name for name in {HEAVY} if name in sys.modules]); sys.exit(status)")
+    code = (
+        "import sys; from spikedeblur.cli.main import main; "
+        f"status = main({[*args, '--help']!r}); "
+        f"print([name for name in {HEAVY} if name in sys.modules]); sys.exit(status)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("Usage: spikedeblur")
     assert done.stdout.splitlines()[-1] == "[]"
@@ -27,12 +29,15 @@ def test_help_imports_nothing_heavy(args):
 @pytest.mark.parametrize("args", [["--help"], ["deblur", "--help"], ["--version"]])
 def test_help_is_fast(args):
     """By the processor's time, the best of three: other programs may be running."""
+
     def seconds() -> float:
         began = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "spikedeblur", *args], check=True,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "spikedeblur", *args], check=True, stdout=subprocess.DEVNULL
+        )
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         return ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime
+
     assert min(seconds() for _ in range(3)) < 0.4
 
 
@@ -49,26 +54,40 @@ def test_every_command_and_option_says_what_it_is(command):
             assert parameter.help, f"{command.name} {parameter.opts}"
 
 
-@pytest.mark.parametrize(("command", "options"), [
-    ("deblur", "--spikes --spike-size --spike-rate --exposure --offset --flip --no-flip -o "
-               "--output -y --overwrite -n --no-clobber --weights --method --device --precision "
-               "--threads --compile "
-               "--window --window-stride --tile --overlap --codec --crf --preset --pix-fmt -e "
-               "--encoder-option --no-audio --no-subtitles --start --end --slowmo "
-               "--slowmo-timing --compare "
-               "--resume --shard --dry-run --json --progress"),
-    ("voxelize", "-o --output --bins --frames-per-second --video --spike-size --spike-rate "
-                 "--exposure --offset --flip --no-flip"),
-    ("simulate", "-o --output"), ("align", "--spikes -o --output --fix --preview --json"),
-    ("info", "--json"),
-    ("train", "--photos --data --layout --val -o --output --resume --set --seed --device "
-              "--precision"),
-    ("benchmark", "--methods --speed --size --device --precision --threads --json --html")])
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (
+            "deblur",
+            "--spikes --spike-size --spike-rate --exposure --offset --flip --no-flip -o "
+            "--output -y --overwrite -n --no-clobber --weights --method --device --precision "
+            "--threads --compile "
+            "--window --window-stride --tile --overlap --codec --crf --preset --pix-fmt -e "
+            "--encoder-option --no-audio --no-subtitles --start --end --slowmo "
+            "--slowmo-timing --compare "
+            "--resume --shard --dry-run --json --progress",
+        ),
+        (
+            "voxelize",
+            "-o --output --bins --frames-per-second --video --spike-size --spike-rate "
+            "--exposure --offset --flip --no-flip",
+        ),
+        ("simulate", "-o --output"),
+        ("align", "--spikes -o --output --fix --preview --json"),
+        ("info", "--json"),
+        (
+            "train",
+            "--photos --data --layout --val -o --output --resume --set --seed --device --precision",
+        ),
+        ("benchmark", "--methods --speed --size --device --precision --threads --json --html"),
+    ],
+)
 def test_the_options_callers_rely_on_are_there(command, options):
     found = root.get_command(click.Context(root), command)
     assert found is not None
-    names = {name for parameter in found.params
-             for name in (*parameter.opts, *parameter.secondary_opts)}
+    names = {
+        name for parameter in found.params for name in (*parameter.opts, *parameter.secondary_opts)
+    }
     assert set(options.split()) <= names
 
 
@@ -83,9 +102,14 @@ def test_no_command_shows_the_help_on_stderr(capsys):
     assert out == "" and "deblur" in err
 
 
-@pytest.mark.parametrize(("typed", "said"), [
-    ("debur", "No such command 'debur'. (Did you mean 'deblur'?)"),
-    ("\x1b[2Jalign", "\\x1b[2Jalign"), ("frobnicate", "No such command 'frobnicate'")])
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("debur", "No such command 'debur'. (Did you mean 'deblur'?)"),
+        ("\x1b[2Jalign", "\\x1b[2Jalign"),
+        ("frobnicate", "No such command 'frobnicate'"),
+    ],
+)
 def test_a_misspelt_command_is_told_the_nearest(typed, said, capsys):
     assert main([typed]) == 2
     error = capsys.readouterr().err
@@ -100,8 +124,11 @@ def test_summaries_fit_a_line(capsys):
 
 
 def test_completion_knows_the_commands(monkeypatch, capsys):
-    for name, value in (("_SPIKEDEBLUR_COMPLETE", "bash_complete"), ("COMP_CWORD", "1"),
-                        ("COMP_WORDS", "spikedeblur deb")):
+    for name, value in (
+        ("_SPIKEDEBLUR_COMPLETE", "bash_complete"),
+        ("COMP_CWORD", "1"),
+        ("COMP_WORDS", "spikedeblur deb"),
+    ):
         monkeypatch.setenv(name, value)
     assert main([]) == 0
     assert capsys.readouterr().out.strip() == "plain,deblur"

@@ -39,7 +39,9 @@ def test_everything_known(dat, capsys):
     assert found["measured_ticks"] == 160 and "likely" not in found
     np.testing.assert_allclose(
         [found["mean_rate_hz"], found["lowest_rate_hz"], found["highest_rate_hz"]],
-        [2000 * spikes.mean(), 2000 * shares.min(), 2000 * shares.max()], atol=1e-3)
+        [2000 * spikes.mean(), 2000 * shares.min(), 2000 * shares.max()],
+        atol=1e-3,
+    )
 
 
 def test_nothing_known(dat, capsys):
@@ -56,16 +58,20 @@ def test_only_the_rate_unknown(tmp_path, capsys):
     found = told(capsys, tmp_path / "s.dat")
     assert (found["width"], found["ticks"], found["rate_hz"]) == (400, 3, None)
     assert found["dead_pixels"] == 100_000
-    assert found["readings_that_fit"] == ["400x250 at 20000 Hz (0.00015 s)",
-                                          "400x250 at 40000 Hz (7.5e-05 s)"]
+    assert found["readings_that_fit"] == [
+        "400x250 at 20000 Hz (0.00015 s)",
+        "400x250 at 40000 Hz (7.5e-05 s)",
+    ]
 
 
 def test_nothing_to_be_told(tmp_path, capsys):
     (tmp_path / "s.dat").write_bytes(np.random.default_rng(0).bytes(12_501))
     found = told(capsys, tmp_path / "s.dat")
     assert found["likely"] is None and "width" not in found
-    assert main(["info", str(tmp_path / "s.dat"), "--picture", "--preview",
-                 str(tmp_path / "p.png")]) == 1
+    assert (
+        main(["info", str(tmp_path / "s.dat"), "--picture", "--preview", str(tmp_path / "p.png")])
+        == 1
+    )
     assert "no known camera's planes fill it" in capsys.readouterr().err
 
 

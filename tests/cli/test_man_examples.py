@@ -20,8 +20,9 @@ ROFF = {r"\-": "-", r"\e": "\\", r"\(aq": "'", r"\(ga": "`", r"\(ti": "~", r"\(h
 
 def examples(page: Path) -> list[str]:
     """The displays of the section EXAMPLES, each as one text."""
-    section = re.search(r"^\.SH EXAMPLES\n(.*?)^\.SH ", page.read_text(encoding="utf-8"),
-                        re.MULTILINE | re.DOTALL)
+    section = re.search(
+        r"^\.SH EXAMPLES\n(.*?)^\.SH ", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     assert section, page
     text = section[1]
     for roff, character in ROFF.items():
@@ -31,8 +32,12 @@ def examples(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", sorted(MAN.glob("*.1")), ids=lambda page: page.name)
 def test_every_example_is_a_command_the_parser_takes(page):
-    calls = [call for text in examples(page) for line in text.splitlines()
-             for call in program_calls(line)]
+    calls = [
+        call
+        for text in examples(page)
+        for line in text.splitlines()
+        for call in program_calls(line)
+    ]
     assert calls
     for arguments in calls:
         if arguments:  # none where the shell sets completion up
@@ -41,8 +46,10 @@ def test_every_example_is_a_command_the_parser_takes(page):
 
 def test_every_option_has_an_example():
     """On the page of its command; how spikes are read is shown on that of deblur."""
-    named = {page.name: set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", "\n".join(examples(page))))
-             for page in MAN.glob("*.1")}
+    named = {
+        page.name: set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", "\n".join(examples(page))))
+        for page in MAN.glob("*.1")
+    }
     shared = named["spikedeblur-deblur.1"]
     for name in COMMANDS:
         command = root.get_command(click.Context(root), name)

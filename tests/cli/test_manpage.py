@@ -32,8 +32,11 @@ def plain(page: Path) -> str:
 
 
 def test_the_committed_pages_are_what_the_parser_says():
-    stale = [path.name for path, text in build(MAN).items()
-             if not path.exists() or path.read_text(encoding="utf-8") != text]
+    stale = [
+        path.name
+        for path, text in build(MAN).items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
     assert not stale, "run `make man`"
     assert sorted(build(MAN)) == PAGES
 
@@ -57,17 +60,29 @@ def test_every_option_is_in_its_page(name):
 def test_every_command_has_the_same_sections(name):
     words = plain(MAN / f"spikedeblur-{name}.1")
     assert re.findall(r"^\.SH (.*)", words, re.MULTILINE) == [
-        "NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "FILES", "ENVIRONMENT",
-        "EXIT STATUS", "SEE ALSO"]
+        "NAME",
+        "SYNOPSIS",
+        "DESCRIPTION",
+        "OPTIONS",
+        "EXAMPLES",
+        "FILES",
+        "ENVIRONMENT",
+        "EXIT STATUS",
+        "SEE ALSO",
+    ]
     assert f"spikedeblur-{name}(1)" in plain(MAN / "spikedeblur.1")
 
 
 def test_the_variables_named_are_those_that_click_reads(monkeypatch, capsys):
     """Each is set to a value that cannot be; the error has to name its option."""
-    named = re.findall(r"^(SPIKEDEBLUR_DEBLUR_\w+)\n(.*)", plain(MAN / "spikedeblur-deblur.1"),
-                       re.MULTILINE)
-    numbers = {name: option for name, option in named
-               if option in ("--tile", "--window", "--overlap", "--threads", "--slowmo", "--start")}
+    named = re.findall(
+        r"^(SPIKEDEBLUR_DEBLUR_\w+)\n(.*)", plain(MAN / "spikedeblur-deblur.1"), re.MULTILINE
+    )
+    numbers = {
+        name: option
+        for name, option in named
+        if option in ("--tile", "--window", "--overlap", "--threads", "--slowmo", "--start")
+    }
     assert len(numbers) == 6
     for name, option in numbers.items():
         with monkeypatch.context() as patch:
@@ -91,8 +106,11 @@ def test_the_pages_are_installed():
 
 
 def test_every_page_that_is_referred_to_exists():
-    own = {match for page in PAGES for match in
-           re.findall(r"(spikedeblur[a-z-]*) ?\((\d)\)", plain(page))}
+    own = {
+        match
+        for page in PAGES
+        for match in re.findall(r"(spikedeblur[a-z-]*) ?\((\d)\)", plain(page))
+    }
     assert len(own) > len(COMMANDS)
     assert all((MAN / f"{name}.{section}").exists() for name, section in own)
 
@@ -100,21 +118,40 @@ def test_every_page_that_is_referred_to_exists():
 @needs_man
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_man_reads_it_without_a_warning(page):
-    done = subprocess.run(["man", "--warnings", "--local-file", str(page)], text=True,
-                          capture_output=True, check=True,
-                          env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "80"})
+    done = subprocess.run(
+        ["man", "--warnings", "--local-file", str(page)],
+        text=True,
+        capture_output=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "80"},
+    )
     assert done.stderr == "" and page.stem in done.stdout
 
 
 @needs_man
 def test_any_text_is_shown_as_it_is(tmp_path):
     """Characters that roff would take for its own: a lost one changes what a page says."""
-    texts = [r"C:\path\name", ".SH a dot first", "'quote first", "a-b --c", r"\fBno font",
-             "5\u00d75", "`tick` ~home ^caret \"double\""]
+    texts = [
+        r"C:\path\name",
+        ".SH a dot first",
+        "'quote first",
+        "a-b --c",
+        r"\fBno font",
+        "5\u00d75",
+        '`tick` ~home ^caret "double"',
+    ]
     page = tmp_path / "t.1"
-    page.write_text(".TH T 1\n.SH NAME\nt \\- t\n.SH TEXT\n"
-                    + "".join(f".PP\n{escape(text)}\n" for text in texts), encoding="utf-8")
-    shown = subprocess.run(["man", "--local-file", str(page)], capture_output=True, text=True,
-                           check=True, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}).stdout
+    page.write_text(
+        ".TH T 1\n.SH NAME\nt \\- t\n.SH TEXT\n"
+        + "".join(f".PP\n{escape(text)}\n" for text in texts),
+        encoding="utf-8",
+    )
+    shown = subprocess.run(
+        ["man", "--local-file", str(page)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+    ).stdout
     lines = [line.strip() for line in shown.splitlines()]
     assert [text for text in texts if text not in lines] == []

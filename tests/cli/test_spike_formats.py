@@ -48,17 +48,46 @@ def written(request, recording, tmp_path):
 def test_voxelize(written, recording, tmp_path):
     path, options = written
     for spikes, out, how in ((path, "a.npy", options), (recording.spikes, "b.npy", [])):
-        assert main(["voxelize", str(spikes), *how, "--video", str(recording.blurry),
-                     "-o", str(tmp_path / out)]) == 0
+        assert (
+            main(
+                [
+                    "voxelize",
+                    str(spikes),
+                    *how,
+                    "--video",
+                    str(recording.blurry),
+                    "-o",
+                    str(tmp_path / out),
+                ]
+            )
+            == 0
+        )
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
 
 
 def test_deblur(written, recording, tmp_path):
     path, options = written
     for spikes, out, how in ((path, "a.mkv", options), (recording.spikes, "b.mkv", [])):
-        assert main(["deblur", str(recording.blurry), "--spikes", str(spikes), *how, "--method",
-                     "sdm", "--codec", "ffv1", "--progress", "none", "-o",
-                     str(tmp_path / out)]) == 0
+        assert (
+            main(
+                [
+                    "deblur",
+                    str(recording.blurry),
+                    "--spikes",
+                    str(spikes),
+                    *how,
+                    "--method",
+                    "sdm",
+                    "--codec",
+                    "ffv1",
+                    "--progress",
+                    "none",
+                    "-o",
+                    str(tmp_path / out),
+                ]
+            )
+            == 0
+        )
     assert (tmp_path / "a.mkv").read_bytes()[-1000:] == (tmp_path / "b.mkv").read_bytes()[-1000:]
 
 

@@ -9,17 +9,42 @@ import pytest
 
 from spikedeblur.cli.tables import print_results
 
-FIGURES = {"psnr": 21.125, "ssim": 0.5, "psnr_y": 23.25, "ssim_y": 0.75, "temporal": 0.0625,
-           "seconds_per_frame": 1.5, "seconds_per_frame_min": 1.25, "seconds_per_frame_max": 1.75,
-           "first_frame_seconds": 3.5, "peak_rss_mb": 123.0}
+FIGURES = {
+    "psnr": 21.125,
+    "ssim": 0.5,
+    "psnr_y": 23.25,
+    "ssim_y": 0.75,
+    "temporal": 0.0625,
+    "seconds_per_frame": 1.5,
+    "seconds_per_frame_min": 1.25,
+    "seconds_per_frame_max": 1.75,
+    "first_frame_seconds": 3.5,
+    "peak_rss_mb": 123.0,
+}
 ROWS = [{"case": "sample", "method": method, **FIGURES} for method in ("blurry", "sdm:0.125")]
-HEADINGS = ["PSNR dB", "SSIM", "PSNR Y", "SSIM Y", "temporal", "s/frame", "min", "max", "first s",
-            "peak MB"]
+HEADINGS = [
+    "PSNR dB",
+    "SSIM",
+    "PSNR Y",
+    "SSIM Y",
+    "temporal",
+    "s/frame",
+    "min",
+    "max",
+    "first s",
+    "peak MB",
+]
 
 
-@pytest.mark.parametrize(("width", "left_out"), [
-    (200, []), (100, ["min", "max"]), (80, ["PSNR Y", "SSIM Y", "min", "max", "first s"]),
-    (40, ["PSNR Y", "SSIM Y", "temporal", "min", "max", "first s"])])
+@pytest.mark.parametrize(
+    ("width", "left_out"),
+    [
+        (200, []),
+        (100, ["min", "max"]),
+        (80, ["PSNR Y", "SSIM Y", "min", "max", "first s"]),
+        (40, ["PSNR Y", "SSIM Y", "temporal", "min", "max", "first s"]),
+    ],
+)
 def test_a_table_has_the_columns_a_terminal_has_room_for(width, left_out, monkeypatch, capsys):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", str(width))
@@ -32,7 +57,8 @@ def test_a_table_has_the_columns_a_terminal_has_room_for(width, left_out, monkey
     for heading in HEADINGS:
         assert (heading in lines[1]) is (heading not in left_out)
     assert re.findall(r"[a-zA-Z ]+?(?=,| \()", note.partition(":")[2]) == [
-        f" {heading}" for heading in left_out]
+        f" {heading}" for heading in left_out
+    ]
 
 
 def test_a_file_gets_all_of_it(capsys, monkeypatch):

@@ -31,12 +31,20 @@ def simulated(root: Path) -> None:
     """Two sequences of three frames, as `simulate` makes them of photographs."""
     photos = photo_folder(root.parent / "photos")
     for seed, name in enumerate(("train/one", "val/two")):
-        simulate(photos, root / name, Settings(frames=3, size=(32, 24), rate_hz=Fraction(2000),
-                                               seed=seed))
+        simulate(
+            photos,
+            root / name,
+            Settings(frames=3, size=(32, 24), rate_hz=Fraction(2000), seed=seed),
+        )
 
 
-TREES = {"simulate": simulated, "folders": trees.in_folders, "spk-gopro": trees.spk_gopro,
-         "spk-x4k": trees.spk_x4k, "s-sdm": trees.s_sdm}
+TREES = {
+    "simulate": simulated,
+    "folders": trees.in_folders,
+    "spk-gopro": trees.spk_gopro,
+    "spk-x4k": trees.spk_x4k,
+    "s-sdm": trees.s_sdm,
+}
 
 
 @pytest.fixture
@@ -54,8 +62,25 @@ def test_the_layouts_offered_are_those_there_are():
 def test_every_layout_is_trained_on(layout, config, tmp_path):
     TREES[layout](tmp_path / "set")
     run = tmp_path / "run"
-    assert main(["train", str(config), "--data", str(tmp_path / "set"), "--layout", layout,
-                 "-o", str(run), "--set", "TRAIN.STEPS=2", "--set", "TRAIN.VAL_EVERY=2"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                str(config),
+                "--data",
+                str(tmp_path / "set"),
+                "--layout",
+                layout,
+                "-o",
+                str(run),
+                "--set",
+                "TRAIN.STEPS=2",
+                "--set",
+                "TRAIN.VAL_EVERY=2",
+            ]
+        )
+        == 0
+    )
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2] and "psnr" in lines[1]
     assert (run / "best.safetensors").is_file()
@@ -63,23 +88,52 @@ def test_every_layout_is_trained_on(layout, config, tmp_path):
 
 def test_the_wrong_layout_finds_nothing(config, tmp_path, capsys):
     trees.s_sdm(tmp_path / "set")
-    assert main(["train", str(config), "--data", str(tmp_path / "set"), "--layout", "spk-x4k",
-                 "-o", str(tmp_path / "run")]) == 1
+    assert (
+        main(
+            [
+                "train",
+                str(config),
+                "--data",
+                str(tmp_path / "set"),
+                "--layout",
+                "spk-x4k",
+                "-o",
+                str(tmp_path / "run"),
+            ]
+        )
+        == 1
+    )
     assert "layouts tried: spk-x4k" in capsys.readouterr().err
 
 
 def test_training_starts_from_an_official_checkpoint_as_vrt_itself(tmp_path):
     """Beside the published network's weights the spike branch changes nothing, to the last bit."""
     checkpoint, vrt = official_checkpoint(tmp_path / "official.pth")
-    tree = {"DATA": {"K": 4, "CLIP_LEN": 2, "CROP_SIZE": 64},
-            "MODEL": {"CHANNELS_PER_SCALE": [16] * 4, "VRT": vrt},
-            "TRAIN": {**SMALLEST["TRAIN"], "STEPS": 1, "VAL_CLIPS": 1}}
+    tree = {
+        "DATA": {"K": 4, "CLIP_LEN": 2, "CROP_SIZE": 64},
+        "MODEL": {"CHANNELS_PER_SCALE": [16] * 4, "VRT": vrt},
+        "TRAIN": {**SMALLEST["TRAIN"], "STEPS": 1, "VAL_CLIPS": 1},
+    }
     config = tmp_path / "tiny.yaml"
     config.write_text(yaml.safe_dump(tree))
     trees.in_folders(tmp_path / "set")
-    assert main(["train", str(config), "--init", str(checkpoint), "-o", str(tmp_path / "run"),
-                 "--photos", str(photo_folder(tmp_path / "photos")),
-                 "--val", str(tmp_path / "set")]) == 0
+    assert (
+        main(
+            [
+                "train",
+                str(config),
+                "--init",
+                str(checkpoint),
+                "-o",
+                str(tmp_path / "run"),
+                "--photos",
+                str(photo_folder(tmp_path / "photos")),
+                "--val",
+                str(tmp_path / "set"),
+            ]
+        )
+        == 0
+    )
     started = build_model(load_config(config)).eval()
     first = read_state(tmp_path / "run" / "state" / "step-000000000.pt")
     started.load_state_dict(first["learner"]["model"])
@@ -93,12 +147,21 @@ def test_training_starts_from_an_official_checkpoint_as_vrt_itself(tmp_path):
 def official_checkpoint(path):
     """The reference network's weights in the official form, and the section that describes it."""
     said = json.loads((FIXTURES / "tiny_vrt.json").read_text())["config"]
-    keys = ("depths", "embed_dims", "num_heads", "window_size", "indep_reconsts",
-            "deformable_groups")
+    keys = (
+        "depths",
+        "embed_dims",
+        "num_heads",
+        "window_size",
+        "indep_reconsts",
+        "deformable_groups",
+    )
     vrt = VRT(**said)
     with np.load(FIXTURES / "tiny_vrt.npz") as stored:
-        weights = {name[2:]: torch.from_numpy(stored[name].astype(np.float32))
-                   for name in stored.files if name.startswith("w/")}
+        weights = {
+            name[2:]: torch.from_numpy(stored[name].astype(np.float32))
+            for name in stored.files
+            if name.startswith("w/")
+        }
     vrt.load_state_dict({**vrt.state_dict(), **weights})
     torch.save({"params": vrt.state_dict()}, path)
     return path, {key.upper(): said[key] for key in keys}

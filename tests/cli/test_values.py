@@ -21,9 +21,18 @@ from spikedeblur.cli.values import (
 from spikedeblur.errors import UsageError
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("0.1", Fraction(1, 10)), ("-2.5", Fraction(-5, 2)), ("1/3", Fraction(1, 3)), ("7", 7),
-    ("1e-3", Fraction(1, 1000)), (" .5 ", Fraction(1, 2)), ("3.", 3)])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.1", Fraction(1, 10)),
+        ("-2.5", Fraction(-5, 2)),
+        ("1/3", Fraction(1, 3)),
+        ("7", 7),
+        ("1e-3", Fraction(1, 1000)),
+        (" .5 ", Fraction(1, 2)),
+        ("3.", 3),
+    ],
+)
 def test_seconds_are_exact(text, value):
     assert parse_seconds(text) == value
 
@@ -40,8 +49,10 @@ def test_rates_are_above_zero(text):
         parse_positive(text)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [
-    ("90", 90), ("90.5", Fraction(181, 2)), ("1:30", 90), ("01:02:03.25", Fraction(14893, 4))])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90.5", Fraction(181, 2)), ("1:30", 90), ("01:02:03.25", Fraction(14893, 4))],
+)
 def test_times(text, seconds):
     assert parse_time_point(text).on_clock(Fraction(30)) == seconds
 
@@ -60,8 +71,12 @@ def test_other_texts_are_no_times(text):
 def test_tiles_and_pairs():
     assert parse_tile("auto") is None and parse_tile("256") == 256
     assert parse_pair("x264-params=a=b") == ("x264-params", "a=b")
-    for parse, text in ((parse_tile, "12"), (parse_tile, "big"), (parse_pair, "a"),
-                        (parse_pair, "=a")):
+    for parse, text in (
+        (parse_tile, "12"),
+        (parse_tile, "big"),
+        (parse_pair, "a"),
+        (parse_pair, "=a"),
+    ):
         with pytest.raises(UsageError):
             parse(text)
 

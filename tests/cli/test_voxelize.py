@@ -37,8 +37,19 @@ def grids_in(path) -> np.ndarray:
 
 class TestSeveral:
     def test_each_becomes_a_file(self, two, recording):
-        assert voxelize(two / "a.dat", two / "b.dat", "--video", recording.blurry, "--bins", 4,
-                        "--output-dir", two / "out") == 0
+        assert (
+            voxelize(
+                two / "a.dat",
+                two / "b.dat",
+                "--video",
+                recording.blurry,
+                "--bins",
+                4,
+                "--output-dir",
+                two / "out",
+            )
+            == 0
+        )
         a, b = (grids_in(two / "out" / f"{name}.tif") for name in "ab")
         assert a.shape == (7, 4, HEIGHT // 2, WIDTH // 2) and a.any()
         np.testing.assert_array_equal(a, b[:, :, ::-1])
@@ -49,11 +60,15 @@ class TestSeveral:
         assert (two / "b.tif").is_file() and not (two / "a.tif").exists()
         assert "1 of 2 recordings failed" in capsys.readouterr().err
 
-    @pytest.mark.parametrize(("args", "message"), [
-        (["-o", "x.tif"], "one output for several"),
-        (["--preview", "x.png"], "one preview for 2 recordings"),
-        (["--video", "v", "--video", "v", "--video", "v"], "3 videos for 2 recordings"),
-        (["--video", "v", "--frames-per-second", "5"], "give one of --video")])
+    @pytest.mark.parametrize(
+        ("args", "message"),
+        [
+            (["-o", "x.tif"], "one output for several"),
+            (["--preview", "x.png"], "one preview for 2 recordings"),
+            (["--video", "v", "--video", "v", "--video", "v"], "3 videos for 2 recordings"),
+            (["--video", "v", "--frames-per-second", "5"], "give one of --video"),
+        ],
+    )
     def test_what_does_not_pair(self, two, capsys, args, message):
         rate = [] if "--video" in args else ["--frames-per-second", RATE]
         assert voxelize(two / "a.dat", two / "b.dat", *rate, *args) == 2
@@ -68,8 +83,9 @@ class TestPreview:
     @pytest.mark.parametrize("suffix", [".tif", ".npy", ".npz"])
     def test_a_film_of_all_frames(self, two, recording, suffix):
         film, out = two / "a.mp4", two / f"a{suffix}"
-        assert voxelize(two / "a.dat", "--video", recording.blurry, "--preview", film,
-                        "-o", out) == 0
+        assert (
+            voxelize(two / "a.dat", "--video", recording.blurry, "--preview", film, "-o", out) == 0
+        )
         with open_video(film) as reader:
             assert reader.info.average_rate == RATE
             frames = [frame.rgb for frame in reader]
@@ -79,16 +95,24 @@ class TestPreview:
             assert np.abs(frame.astype(int) - picture_of_grid(grid)).mean() < 4
 
     def test_a_picture_for_each(self, two):
-        assert voxelize(two / "a.dat", two / "b.dat", "--frames-per-second", RATE,
-                        "--preview", two / "{stem}.png") == 0
+        assert (
+            voxelize(
+                two / "a.dat",
+                two / "b.dat",
+                "--frames-per-second",
+                RATE,
+                "--preview",
+                two / "{stem}.png",
+            )
+            == 0
+        )
         a, b = (read_image(two / f"{name}.png") for name in "ab")
         np.testing.assert_array_equal(a, picture_of_grid(grids_in(two / "a.tif")[3]))
         np.testing.assert_allclose(a.astype(int), b[::-1], atol=1)
 
     def test_a_failure_leaves_nothing(self, two, capsys):
         (two / "a.tif").write_text("precious")
-        assert voxelize(two / "a.dat", "--frames-per-second", RATE, "--preview",
-                        two / "a.mp4") == 1
+        assert voxelize(two / "a.dat", "--frames-per-second", RATE, "--preview", two / "a.mp4") == 1
         assert (two / "a.tif").read_text() == "precious" and not (two / "a.mp4").exists()
 
 
@@ -101,8 +125,26 @@ class TestRig:
 
     def deblurred(self, folder, recording, spikes):
         out = folder / "out.mkv"
-        assert main(["deblur", str(recording.blurry), "--spikes", str(spikes), "--method", "sdm",
-                     "--codec", "ffv1", "--progress", "none", "-y", "-o", str(out)]) == 0
+        assert (
+            main(
+                [
+                    "deblur",
+                    str(recording.blurry),
+                    "--spikes",
+                    str(spikes),
+                    "--method",
+                    "sdm",
+                    "--codec",
+                    "ffv1",
+                    "--progress",
+                    "none",
+                    "-y",
+                    "-o",
+                    str(out),
+                ]
+            )
+            == 0
+        )
         with open_video(out) as reader:
             return np.stack([frame.rgb for frame in reader])
 
@@ -112,8 +154,9 @@ class TestRig:
         self.said(two, rig)
         out = two / f"grids{suffix}"
         assert voxelize(two / "a.dat", "--video", recording.blurry, "-o", out) == 0
-        np.testing.assert_array_equal(self.deblurred(two, recording, out),
-                                      self.deblurred(two, recording, two / "a.dat"))
+        np.testing.assert_array_equal(
+            self.deblurred(two, recording, out), self.deblurred(two, recording, two / "a.dat")
+        )
 
     def test_info_tells_it(self, two, capsys):
         self.said(two, self.HOMOGRAPHY)

@@ -17,8 +17,14 @@ def tables_of_hypothesis() -> None:
     """All characters, and the numbers that the modules name: made when the first is drawn, for
     which hypothesis takes 200 MB, and kept in .hypothesis.
     """
-    @settings(max_examples=2, phases=[Phase.generate], database=None, deadline=None,
-              suppress_health_check=list(HealthCheck))
+
+    @settings(
+        max_examples=2,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(st.lists(st.integers() | st.text(), min_size=300))
     def draw(_drawn: list[int | str]) -> None:
         pass

@@ -21,5 +21,10 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 0))
 
 def fuzzed(default: int = 2000) -> Callable[[Any], Any]:
     """Settings of a fuzzing test; `default` examples, unless the environment wants so many."""
-    return settings(max_examples=EXAMPLES or default, deadline=None, database=None,
-                    derandomize=not EXAMPLES, suppress_health_check=list(HealthCheck))
+    return settings(
+        max_examples=EXAMPLES or default,
+        deadline=None,
+        database=None,
+        derandomize=not EXAMPLES,
+        suppress_health_check=list(HealthCheck),
+    )

@@ -12,10 +12,26 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 # Numbers at which counts, lengths and offsets go wrong, as they stand in files.
-LIMITS = sorted({struct.pack(form, number & (1 << 8 * struct.calcsize(form)) - 1)
-                 for form in ("<B", "<H", ">H", "<I", ">I", "<Q", ">Q")
-                 for number in (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31,
-                                2**32 - 1, 2**63 - 1, 2**64 - 1)})
+LIMITS = sorted(
+    {
+        struct.pack(form, number & (1 << 8 * struct.calcsize(form)) - 1)
+        for form in ("<B", "<H", ">H", "<I", ">I", "<Q", ">Q")
+        for number in (
+            0,
+            1,
+            0x7F,
+            0x80,
+            0xFF,
+            0x7FFF,
+            0xFFFF,
+            2**31 - 1,
+            2**31,
+            2**32 - 1,
+            2**63 - 1,
+            2**64 - 1,
+        )
+    }
+)
 CHANGE = struct.Struct("<BHI")  # what to do, how much of it, where
 CHANGES = st.binary(min_size=CHANGE.size, max_size=6 * CHANGE.size)
 
@@ -37,15 +53,15 @@ def spoilt(whole: bytes, changes: bytes) -> bytes:
                 content[at] ^= 1 << much % 8
             case 1:
                 limit = LIMITS[much % len(LIMITS)]
-                content[at:at + len(limit)] = limit
+                content[at : at + len(limit)] = limit
             case 2:
                 del content[at:]
             case 3:
-                del content[at:at + 1 + much % 64]
+                del content[at : at + 1 + much % 64]
             case 4:
-                content[at:at] = content[at:at + 1 + much % 256]
+                content[at:at] = content[at : at + 1 + much % 256]
             case 5:
-                content[at:at] = changes[start:start + 1 + much % 32]
+                content[at:at] = changes[start : start + 1 + much % 32]
     return bytes(content)
 
 

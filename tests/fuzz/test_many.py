@@ -17,11 +17,17 @@ FOLDER = Path(__file__).parent
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.skipif(EXAMPLES > 0, reason="FUZZ_EXAMPLES says how many")
-@pytest.mark.parametrize("module", sorted(
-    path.name for path in FOLDER.glob("test_*.py") if path.name != Path(__file__).name))
+@pytest.mark.parametrize(
+    "module",
+    sorted(path.name for path in FOLDER.glob("test_*.py") if path.name != Path(__file__).name),
+)
 def test_many_examples(module: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-o", "timeout=0", str(FOLDER / module)], check=False,
-        capture_output=True, text=True, cwd=FOLDER.parents[1],
-        env={**os.environ, "FUZZ_EXAMPLES": str(MANY)})
+        [sys.executable, "-m", "pytest", "-o", "timeout=0", str(FOLDER / module)],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=FOLDER.parents[1],
+        env={**os.environ, "FUZZ_EXAMPLES": str(MANY)},
+    )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]

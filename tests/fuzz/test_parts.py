@@ -25,23 +25,48 @@ from tests.integration.killing import Job, assert_same_video, make_job
 
 # What JSON can say and no program wants to hear, as it stands in the file.
 TEXTS = [
-    "[" * 5000 + "]" * 5000, '{"a":' * 300 + "1" + "}" * 300, "9" * 5000, "-" + "9" * 400,
-    "1e999", "-1e999", "NaN", "Infinity", '"\\ud800"', '"\\u0000"', '"%00"', f'"{"x" * 99_999}"',
-    '"/dev/zero"', '"/etc/passwd"', '"../../../x"', '"%2e%2e/x.mkv"', '"/proc/self/mem"',
-    '"%d.png"', '"pipe:0"', '{"stats": "evil"}', '{"x264-params": "pass=1:stats=evil"}',
-    '{"flags": "+pass1"}', "[{}]"]
+    "[" * 5000 + "]" * 5000,
+    '{"a":' * 300 + "1" + "}" * 300,
+    "9" * 5000,
+    "-" + "9" * 400,
+    "1e999",
+    "-1e999",
+    "NaN",
+    "Infinity",
+    '"\\ud800"',
+    '"\\u0000"',
+    '"%00"',
+    f'"{"x" * 99_999}"',
+    '"/dev/zero"',
+    '"/etc/passwd"',
+    '"../../../x"',
+    '"%2e%2e/x.mkv"',
+    '"/proc/self/mem"',
+    '"%d.png"',
+    '"pipe:0"',
+    '{"stats": "evil"}',
+    '{"x264-params": "pass=1:stats=evil"}',
+    '{"flags": "+pass1"}',
+    "[{}]",
+]
 MARKS = {f"text {number}": text for number, text in enumerate(TEXTS)}
 VALUES = st.one_of(
-    st.sampled_from([*MARKS]), st.none(), st.booleans(), st.integers(-3, 9),
-    st.sampled_from([2**31, 2**63, 10**30, -2**62, 1.5, "", "x", "1/0", "-1", "../../x", "ffv1",
-                     "side"]),
+    st.sampled_from([*MARKS]),
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 9),
+    st.sampled_from(
+        [2**31, 2**63, 10**30, -(2**62), 1.5, "", "x", "1/0", "-1", "../../x", "ffv1", "side"]
+    ),
     st.lists(st.integers(-9, 9), max_size=3),
-    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2))
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
 
 
 @pytest.fixture(scope="module")
 def unjoined(tmp_path_factory) -> Job:
     """A job whose parts are complete; its output is beside, as `expected.mkv`."""
+
     def stopped(*_arguments: object, **_options: object) -> None:
         raise InUseError("another process joins - wait")
 
@@ -70,7 +95,10 @@ def joined(unjoined: Job, folder: Path, name: str, content: bytes) -> Path | Non
     except SpikedeblurError as error:
         check_message(error)
     assert {path.name for path in folder.iterdir()} <= {
-        parts.output.name, parts.folder.name, "out_compare.mkv"}
+        parts.output.name,
+        parts.folder.name,
+        "out_compare.mkv",
+    }
     return parts.output if parts.output.exists() else None
 
 

@@ -23,12 +23,16 @@ from tests.hostile import check_message
 from tests.recordings import frame_at
 
 SIDES = st.integers(1, 20) | st.sampled_from(
-    [0, -1, 250, 400, 1000, 1 << 13, 1 << 14, 2**31 - 1, 2**31, 2**63, 10**30])
+    [0, -1, 250, 400, 1000, 1 << 13, 1 << 14, 2**31 - 1, 2**31, 2**63, 10**30]
+)
 NUMBERS = st.one_of(
-    st.integers(-10**6, 10**6), st.floats(), st.fractions(-100, 100, max_denominator=10**6),
-    st.sampled_from([0, 1e-300, 5e-324, 1e300, 10**400, -10**400, Fraction(1, 10**400)]))
+    st.integers(-(10**6), 10**6),
+    st.floats(),
+    st.fractions(-100, 100, max_denominator=10**6),
+    st.sampled_from([0, 1e-300, 5e-324, 1e300, 10**400, -(10**400), Fraction(1, 10**400)]),
+)
 ORDERS = st.sampled_from(["little", "big"]) | st.text(max_size=4)
-BOUNDS = st.none() | st.integers(-40, 40) | st.sampled_from([2**63, -2**63, 10**30])
+BOUNDS = st.none() | st.integers(-40, 40) | st.sampled_from([2**63, -(2**63), 10**30])
 BLURRY = frame_at(0, np.zeros((2, 2, 3), np.uint8))
 
 
@@ -37,23 +41,44 @@ def meant(content: bytes, width: int, height: int, flip: bool, order: str) -> li
     size = (width * height + 7) // 8
     planes = []
     for start in range(0, len(content), size):
-        bits = [byte >> (bit if order == "little" else 7 - bit) & 1
-                for byte in content[start:start + size] for bit in range(8)]
-        plane = np.array(bits[:width * height], bool).reshape(height, width)
+        bits = [
+            byte >> (bit if order == "little" else 7 - bit) & 1
+            for byte in content[start : start + size]
+            for bit in range(8)
+        ]
+        plane = np.array(bits[: width * height], bool).reshape(height, width)
         planes.append(plane[::-1] if flip else plane)
     return planes
 
 
 @fuzzed(1500)
-@given(st.binary(max_size=120), SIDES, SIDES, NUMBERS, st.booleans(), ORDERS, NUMBERS, BOUNDS,
-       BOUNDS)
-def test_geometries(tmp_path: Path, content: bytes, width: int, height: int, rate: Any, flip: bool,
-                    order: str, offset: Any, first: int | None, last: int | None) -> None:
+@given(
+    st.binary(max_size=120), SIDES, SIDES, NUMBERS, st.booleans(), ORDERS, NUMBERS, BOUNDS, BOUNDS
+)
+def test_geometries(
+    tmp_path: Path,
+    content: bytes,
+    width: int,
+    height: int,
+    rate: Any,
+    flip: bool,
+    order: str,
+    offset: Any,
+    first: int | None,
+    last: int | None,
+) -> None:
     path = tmp_path / "s.dat"
     write(path, content)
     try:
-        with SpikeStream.open(path, width=width, height=height, rate_hz=rate, flip=flip,
-                              bit_order=order, offset_s=offset) as stream:
+        with SpikeStream.open(
+            path,
+            width=width,
+            height=height,
+            rate_hz=rate,
+            flip=flip,
+            bit_order=order,
+            offset_s=offset,
+        ) as stream:
             planes = stream[first:last]
             assert repr(stream)
     except SpikedeblurError as error:
@@ -65,26 +90,47 @@ def test_geometries(tmp_path: Path, content: bytes, width: int, height: int, rat
 
 
 # Plain numbers, for those are the quickest to draw; and most of them such as may be.
-PARTS = st.integers(1, 40) | st.integers(-30, 30) | st.integers(-10**9, 10**9)
+PARTS = st.integers(1, 40) | st.integers(-30, 30) | st.integers(-(10**9), 10**9)
 DIVISORS = st.sampled_from([1, 3, 30, 1000, 1001, 90_000, 10**9])
 RATES = st.integers(1, 3000) | st.sampled_from([0, -1, 10**9, 10**10])
 SIZES = st.tuples(st.integers(1, 8), st.integers(1, 8))
 
 
 @fuzzed(500)
-@given(st.binary(min_size=1, max_size=8), st.integers(1, 6), SIZES | st.none(), RATES,
-       st.none() | st.tuples(PARTS, st.booleans()), st.none() | PARTS, PARTS, PARTS, DIVISORS,
-       st.integers(1, 9))
-def test_exposures(tmp_path: Path, part: bytes, repeats: int, size: tuple[int, int] | None,
-                   rate: int, shutter: tuple[int, bool] | None, offset: int | None,
-                   time: int, interval: int, divisor: int, bins: int) -> None:
+@given(
+    st.binary(min_size=1, max_size=8),
+    st.integers(1, 6),
+    SIZES | st.none(),
+    RATES,
+    st.none() | st.tuples(PARTS, st.booleans()),
+    st.none() | PARTS,
+    PARTS,
+    PARTS,
+    DIVISORS,
+    st.integers(1, 9),
+)
+def test_exposures(
+    tmp_path: Path,
+    part: bytes,
+    repeats: int,
+    size: tuple[int, int] | None,
+    rate: int,
+    shutter: tuple[int, bool] | None,
+    offset: int | None,
+    time: int,
+    interval: int,
+    divisor: int,
+    bins: int,
+) -> None:
     """Whatever the clocks say: no more is counted than there is."""
     path, content = tmp_path / "s.dat", part * 24 * repeats
     write(path, content)
     options = SpikeOptions(
-        size=size, rate_hz=Fraction(rate),
+        size=size,
+        rate_hz=Fraction(rate),
         exposure=None if shutter is None else Exposure(Fraction(shutter[0], divisor), shutter[1]),
-        offset_s=None if offset is None else Fraction(offset, divisor))
+        offset_s=None if offset is None else Fraction(offset, divisor),
+    )
     shown, lasting = Fraction(time, divisor), Fraction(interval, divisor)
     frame = VideoFrame(0, time, Fraction(1, divisor), 1, lasting, np.zeros((2, 2, 3), np.uint8))
     try:
@@ -116,19 +162,55 @@ homography = [1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0]
 """
 KEYS = [line.split()[0] for line in WHOLE.splitlines()]
 VALUES = st.one_of(
-    st.integers(), st.floats(), st.booleans(),
-    st.sampled_from(["", "'little'", '"""', "'''", "inf", "nan", "-nan", "0x" + "f" * 9000,
-                     "9" * 9000, "1e400", "1e-400", "5e-324", "[" * 5000, "{" * 5000, "[[]]", "{}",
-                     "1979-05-27T07:32:00Z", "07:32:00.999999999999", "9999-99-99", '"\\u0000"',
-                     '"\\ud800"', '"\x1b[2J"', "[1,2,3,4,5,6,7,8,9]", "[0,0,0,0,0,0,0,0,0]",
-                     f"[{'1e300,' * 9}]", f"[{'1e-300,' * 9}]", "[1,0,0,0,1,0,0,0,inf]",
-                     f"[{'9' * 400},0,0,0,1,0,0,0,1]", "true", "True", "# x", "\\", "\ufeff"]),
-    st.text(max_size=8)).map(str)
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.sampled_from(
+        [
+            "",
+            "'little'",
+            '"""',
+            "'''",
+            "inf",
+            "nan",
+            "-nan",
+            "0x" + "f" * 9000,
+            "9" * 9000,
+            "1e400",
+            "1e-400",
+            "5e-324",
+            "[" * 5000,
+            "{" * 5000,
+            "[[]]",
+            "{}",
+            "1979-05-27T07:32:00Z",
+            "07:32:00.999999999999",
+            "9999-99-99",
+            '"\\u0000"',
+            '"\\ud800"',
+            '"\x1b[2J"',
+            "[1,2,3,4,5,6,7,8,9]",
+            "[0,0,0,0,0,0,0,0,0]",
+            f"[{'1e300,' * 9}]",
+            f"[{'1e-300,' * 9}]",
+            "[1,0,0,0,1,0,0,0,inf]",
+            f"[{'9' * 400},0,0,0,1,0,0,0,1]",
+            "true",
+            "True",
+            "# x",
+            "\\",
+            "\ufeff",
+        ]
+    ),
+    st.text(max_size=8),
+).map(str)
 LINES = st.one_of(
     st.sampled_from(WHOLE.splitlines()),
     st.builds("{} = {}".format, st.sampled_from(KEYS) | st.text(max_size=8), VALUES),
     st.builds("[{}]".format, st.sampled_from(KEYS) | st.text(max_size=4)),
-    st.builds("{}.{} = 1".format, st.sampled_from(KEYS), st.sampled_from(KEYS)), VALUES)
+    st.builds("{}.{} = 1".format, st.sampled_from(KEYS), st.sampled_from(KEYS)),
+    VALUES,
+)
 
 
 @st.composite
@@ -169,5 +251,9 @@ def test_sidecars(tmp_path: Path, content: bytes) -> None:
 def test_the_whole_sidecar_is_one(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(WHOLE)
     (tmp_path / "s.dat").write_bytes(bytes(30))
-    assert resolve_spike_source(tmp_path / "s.dat", SpikeOptions(),
-                                find_sidecar(tmp_path / "s.dat")).height == 6
+    assert (
+        resolve_spike_source(
+            tmp_path / "s.dat", SpikeOptions(), find_sidecar(tmp_path / "s.dat")
+        ).height
+        == 6
+    )

@@ -43,8 +43,10 @@ def small_clip(path: Path, codec: str) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize(("suffix", "codec"), [
-    (".mp4", "libx264"), (".mkv", "ffv1"), (".avi", "mpeg4"), (".ts", "mpeg2video")])
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [(".mp4", "libx264"), (".mkv", "ffv1"), (".avi", "mpeg4"), (".ts", "mpeg2video")],
+)
 def test_containers(tmp_path: Path, suffix: str, codec: str) -> None:
     path = tmp_path / f"v{suffix}"
     whole = small_clip(path, codec)
@@ -80,8 +82,10 @@ def test_what_stands_beside_the_pictures(tmp_path: Path) -> None:
     def check(changes: bytes) -> None:
         write(path, spoilt(whole, changes))
         try:
-            with (open_video(path, max_pixels=1 << 20) as reader,
-                  create_video(copy, reader.info, codec="ffv1", overwrite=True) as writer):
+            with (
+                open_video(path, max_pixels=1 << 20) as reader,
+                create_video(copy, reader.info, codec="ffv1", overwrite=True) as writer,
+            ):
                 for frame in reader:
                     writer.write(frame)
             assert writer.frames <= MANY

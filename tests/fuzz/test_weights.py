@@ -31,8 +31,7 @@ def header_end(whole: bytes) -> int:
 
 @fuzzed(1500)
 @given(CHANGES, st.sampled_from([True, True, True, False]))
-def test_safetensors(tiny_weights: Path, tmp_path: Path, changes: bytes,
-                     in_header: bool) -> None:
+def test_safetensors(tiny_weights: Path, tmp_path: Path, changes: bytes, in_header: bool) -> None:
     whole = tiny_weights.read_bytes()
     end = header_end(whole) if in_header else len(whole)
     path = tmp_path / "w.safetensors"
@@ -43,11 +42,14 @@ def test_safetensors(tiny_weights: Path, tmp_path: Path, changes: bytes,
         check_message(error)
 
 
-NUMBERS = st.integers(-2, 12) | st.sampled_from([2**31, 10**12, -10**12, 2**63, 2**64])
+NUMBERS = st.integers(-2, 12) | st.sampled_from([2**31, 10**12, -(10**12), 2**63, 2**64])
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=12) | st.dictionaries(st.text(max_size=4), inner,
-                                                                 max_size=3), max_leaves=12)
+    lambda inner: (
+        st.lists(inner, max_size=12) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
 
 
 def places(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -65,8 +67,9 @@ PLACES = places(load_config("small").model_dump(mode="json"))
 
 @fuzzed(100)
 @given(st.dictionaries(st.sampled_from(PLACES), VALUES, min_size=1, max_size=3))
-def test_configurations_beside_the_tensors(tiny_weights: Path, tmp_path: Path,
-                                           changes: dict[tuple[str, ...], Any]) -> None:
+def test_configurations_beside_the_tensors(
+    tiny_weights: Path, tmp_path: Path, changes: dict[tuple[str, ...], Any]
+) -> None:
     whole = tiny_weights.read_bytes()
     end = header_end(whole)
     head = json.loads(whole[8:end])
@@ -88,8 +91,12 @@ def test_configurations_beside_the_tensors(tiny_weights: Path, tmp_path: Path,
 
 
 def pickled(legacy: bool) -> bytes:
-    state = {"conv.weight": torch.ones(2, 3), "conv.bias": torch.ones(2, dtype=torch.float16),
-             "index": torch.arange(5), "p": torch.nn.Parameter(torch.ones(1))}
+    state = {
+        "conv.weight": torch.ones(2, 3),
+        "conv.bias": torch.ones(2, dtype=torch.float16),
+        "index": torch.arange(5),
+        "p": torch.nn.Parameter(torch.ones(1)),
+    }
     buffer = io.BytesIO()
     torch.save({"params": state}, buffer, _use_new_zipfile_serialization=not legacy)
     return buffer.getvalue()

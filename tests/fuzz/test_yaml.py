@@ -31,15 +31,59 @@ LOSS: {PERCEPTUAL_WEIGHTS_FILE: null}
 """
 KEYS = [key for key in WHOLE.replace("-", " ").replace(":", " ").split() if key.isupper()]
 SCALARS = st.one_of(
-    st.sampled_from(["null", "~", "true", "yes", ".nan", ".inf", "-.inf", "1e400",
-                     "0x" + "f" * 5000, "9" * 5000, "010", "0o8", "0b2", "1:2:3", "2001-99-99",
-                     "2001-01-01 25:61:61", "!!int x", "!!int ''", "!!bool x", "!!float x",
-                     "!!timestamp x", "!!binary x",
-                     "!!set {a}", "!!omap [a]", "!!pairs [a]", "!!python/name:os.system", "!!x y",
-                     "<<", "=", "*a", "&a [*a]", "&a {b: *a}", "{<<: *a}", "? ", "|", ">",
-                     "%YAML 9", "---", "...", "\t", "\x00", "\x1b[2J", "\ufeff", "\u2028",
-                     "[" * 20]),
-    st.integers().map(str), st.floats().map(str), st.text(string.printable, max_size=12))
+    st.sampled_from(
+        [
+            "null",
+            "~",
+            "true",
+            "yes",
+            ".nan",
+            ".inf",
+            "-.inf",
+            "1e400",
+            "0x" + "f" * 5000,
+            "9" * 5000,
+            "010",
+            "0o8",
+            "0b2",
+            "1:2:3",
+            "2001-99-99",
+            "2001-01-01 25:61:61",
+            "!!int x",
+            "!!int ''",
+            "!!bool x",
+            "!!float x",
+            "!!timestamp x",
+            "!!binary x",
+            "!!set {a}",
+            "!!omap [a]",
+            "!!pairs [a]",
+            "!!python/name:os.system",
+            "!!x y",
+            "<<",
+            "=",
+            "*a",
+            "&a [*a]",
+            "&a {b: *a}",
+            "{<<: *a}",
+            "? ",
+            "|",
+            ">",
+            "%YAML 9",
+            "---",
+            "...",
+            "\t",
+            "\x00",
+            "\x1b[2J",
+            "\ufeff",
+            "\u2028",
+            "[" * 20,
+        ]
+    ),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.text(string.printable, max_size=12),
+)
 
 
 @st.composite
@@ -82,8 +126,11 @@ def test_spoilt_configurations(changes: bytes) -> None:
 
 
 @fuzzed(700)
-@given(st.sampled_from(KEYS) | st.text(max_size=8), st.lists(st.sampled_from(KEYS), max_size=3),
-       SCALARS)
+@given(
+    st.sampled_from(KEYS) | st.text(max_size=8),
+    st.lists(st.sampled_from(KEYS), max_size=3),
+    SCALARS,
+)
 @example("K", ["DATA"], "2001-99-99")
 @example("DATA", [], "\x0c")
 @example("\nDATA", [], "1")

@@ -20,7 +20,7 @@ def light_at(tick: int) -> np.ndarray:
     """A slope, brighter on the right, and a block that moves down it."""
     light = np.linspace(0.1, 0.5, WIDTH) * np.ones((HEIGHT, 1))
     top = tick * (HEIGHT - 6) // TICKS
-    light[top:top + 6, 12:18] = 0.8
+    light[top : top + 6, 12:18] = 0.8
     return light
 
 
@@ -43,8 +43,10 @@ def test_a_picture_is_of_its_instant(stream, method, tick):
     assert picture.shape == (HEIGHT, WIDTH, 3) and picture.dtype == np.uint8
     assert (picture[..., 0] == picture[..., 2]).all()
     for other in {40, 200, 360} - {tick}:
-        own, foreign = (np.corrcoef(picture[..., 0].ravel(), light_at(each).ravel() ** (1 / 2.2))
-                        for each in (tick, other))
+        own, foreign = (
+            np.corrcoef(picture[..., 0].ravel(), light_at(each).ravel() ** (1 / 2.2))
+            for each in (tick, other)
+        )
         assert own[0, 1] > 0.85 and own[0, 1] > foreign[0, 1] + 0.1
 
 

@@ -41,10 +41,28 @@ class Job:
 
         The preset has no macroblock tree, by which libx264 encodes some sizes now so, now so.
         """
-        return main([*["-q"] * quiet, "deblur", str(self.video), "--spikes", str(self.spikes),
-                     "--method", "tfi", "--segment", str(SEGMENT), "--preset", "ultrafast",
-                     "--crf", "30", "--progress", "none", "-o", str(output or self.output),
-                     *options])
+        return main(
+            [
+                *["-q"] * quiet,
+                "deblur",
+                str(self.video),
+                "--spikes",
+                str(self.spikes),
+                "--method",
+                "tfi",
+                "--segment",
+                str(SEGMENT),
+                "--preset",
+                "ultrafast",
+                "--crf",
+                "30",
+                "--progress",
+                "none",
+                "-o",
+                str(output or self.output),
+                *options,
+            ]
+        )
 
     def copy(self, folder: Path) -> Job:
         """The same in another folder."""
@@ -56,13 +74,20 @@ def make_job(folder: Path, suffix: str, frames: int = FRAMES) -> Job:
     """64x48 pixels at 25 frames a second, with sound, subtitles and chapters."""
     folder.mkdir(parents=True)
     movie = suffix == ".mp4"
-    clip = Clip(suffix=suffix, size=(64, 48), audio=True, subtitles=1, chapters=True,
-                time_base=Fraction(1, 12800 if movie else 1000),
-                times=tuple(number * (512 if movie else 40) for number in range(frames)))
+    clip = Clip(
+        suffix=suffix,
+        size=(64, 48),
+        audio=True,
+        subtitles=1,
+        chapters=True,
+        time_base=Fraction(1, 12800 if movie else 1000),
+        times=tuple(number * (512 if movie else 40) for number in range(frames)),
+    )
     planes = np.random.default_rng(1).random((frames * TICKS, 24, 32)) < 0.3
     write_dat(folder / "spikes.dat", [planes])
-    write_sidecar(folder / "spikes.toml", Sidecar(width=32, height=24,
-                                                  rate_hz=Fraction(RATE * TICKS)))
+    write_sidecar(
+        folder / "spikes.toml", Sidecar(width=32, height=24, rate_hz=Fraction(RATE * TICKS))
+    )
     return Job(make_clip(folder, clip), folder / "spikes.dat")
 
 

@@ -93,7 +93,10 @@ def test_an_hour_of_video_needs_no_more_memory_than_its_first_minutes(tmp_path):
     tally = Deblurrer(identity).run(
         tmp_path / "hour.mkv",
         VoxelExposures(SameGrid(np.ones((32, 12, 16), np.float32), HOUR)),
-        tmp_path / "out.mkv", on_frame=note, preset="ultrafast")
+        tmp_path / "out.mkv",
+        on_frame=note,
+        preset="ultrafast",
+    )
     assert time.process_time() - began < 300
     assert (tally.read, tally.written) == (HOUR, HOUR)
     slope = np.polyfit(done[10:], resident[10:], 1)[0]
@@ -122,9 +125,14 @@ def test_ten_gigabytes_of_spikes_need_the_memory_of_a_few(tmp_path):
         path = tmp_path / f"{ticks}.dat"
         with path.open("wb") as file:
             file.truncate(ticks * 12_500)
-        done = subprocess.run([sys.executable, "-c", MEASURE, str(path)], check=True, text=True,
-                              capture_output=True, cwd=tmp_path,
-                              env={**os.environ, "PYTHONPATH": str(PACKAGE_PARENT)})
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURE, str(path)],
+            check=True,
+            text=True,
+            capture_output=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(PACKAGE_PARENT)},
+        )
         peaks.append(float(done.stdout))
     assert peaks[1] < 1.02 * peaks[0] + 1
 
@@ -153,20 +161,25 @@ def shipped() -> torch.nn.Module:
     return load_model()
 
 
-def scene(height: int, width: int, frames: int, speed: int, noise: float, seed: int = 0
-          ) -> tuple[np.ndarray, np.ndarray]:
+def scene(
+    height: int, width: int, frames: int, speed: int, noise: float, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """A textured wall that slides by `speed` pixels a frame, as frames (T, H, W, 3) uint8 of
     averaged light and as voxel grids (T, 32, H/2, W/2) of Poisson counts."""
     rng = np.random.default_rng(seed)
     wall = np.zeros((height, width + speed * (frames + 1), 3))
     for cell in (2, 5, 13, 34):
         coarse = rng.random((height // cell + 1, wall.shape[1] // cell + 1, 3))
-        wall += coarse.repeat(cell, 0).repeat(cell, 1)[:height, :wall.shape[1]] / 4
+        wall += coarse.repeat(cell, 0).repeat(cell, 1)[:height, : wall.shape[1]] / 4
     rgb = np.empty((frames, height, width, 3), np.uint8)
     counts = np.empty((frames, 32, height // 2, width // 2), np.float32)
     for frame in range(frames):
-        views = np.stack([wall[:, left:left + width] for left in
-                          (frame * speed + k * speed // 32 for k in range(32))])
+        views = np.stack(
+            [
+                wall[:, left : left + width]
+                for left in (frame * speed + k * speed // 32 for k in range(32))
+            ]
+        )
         rgb[frame] = np.clip(rng.normal(views.mean(0) * 255, noise), 0, 255)
         grey = views.mean(-1).reshape(32, height // 2, 2, width // 2, 2).mean((2, 4))
         counts[frame] = rng.poisson(4 * grey)
@@ -179,13 +192,18 @@ def test_no_seam_shows_between_tiles(shipped):
     tiled_steps, whole_steps, seams = [], [], []
     for seed in range(3):
         rgb, counts = scene(160, 224, 5, 6, 2.0, seed)
-        whole, = TiledModel(shipped, tile=224, overlap=32)(rgb, SpikePlanes(counts))
+        (whole,) = TiledModel(shipped, tile=224, overlap=32)(rgb, SpikePlanes(counts))
         model = TiledModel(shipped, tile=96, overlap=32)
-        tiled, = model(rgb, SpikePlanes(counts))
+        (tiled,) = model(rgb, SpikePlanes(counts))
         tiled_steps.append(np.abs(np.diff(tiled, axis=-1)).mean((0, 1, 2)))
         whole_steps.append(np.abs(np.diff(whole, axis=-1)).mean((0, 1, 2)))
-        seams = sorted({edge - 1 for tile, weight in model.grid(160, 224, 96)
-                        for edge in blended(tile, weight)})
+        seams = sorted(
+            {
+                edge - 1
+                for tile, weight in model.grid(160, 224, 96)
+                for edge in blended(tile, weight)
+            }
+        )
     ratio = np.mean(tiled_steps, axis=0) / np.mean(whole_steps, axis=0)
     inside = np.delete(ratio, seams).mean()
     assert len(seams) > 2 and ratio[seams].mean() < 1.02 * inside, (ratio[seams], inside)
@@ -203,8 +221,9 @@ def test_nothing_flickers_at_the_borders_of_windows(shipped):
     torch.set_num_threads(1)
     rgb, counts = scene(64, 64, 35, 0, 4.0)
     frames = (frame_at(index, picture) for index, picture in enumerate(rgb))
-    sharp: list[VideoFrame] = list(Deblurrer(shipped, window=5, stride=3).frames(
-        frames, VoxelExposures(counts)))
+    sharp: list[VideoFrame] = list(
+        Deblurrer(shipped, window=5, stride=3).frames(frames, VoxelExposures(counts))
+    )
     pictures = np.stack([frame.rgb for frame in sharp]).astype(float)
     change = np.abs(np.diff(pictures, axis=0)).mean((1, 2, 3))
     number = np.arange(len(change))

@@ -16,8 +16,7 @@ from tests.integration.killing import Job, assert_same_video, make_job, outcome_
 OLD = b"precious" * 20_000
 
 
-@pytest.fixture(scope="module", params=[
-    ".mp4", pytest.param(".mkv", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[".mp4", pytest.param(".mkv", marks=pytest.mark.slow)])
 def whole(request, tmp_path_factory) -> Job:
     """A job whose output is there."""
     job = make_job(tmp_path_factory.mktemp("whole") / "job", request.param)
@@ -35,6 +34,7 @@ def job(whole, tmp_path) -> Job:
 
 def limited(job: Job, size: int, *options: str) -> tuple[int, str]:
     """Run where no file may have more than `size` bytes."""
+
     def run() -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
         return job.deblur("-y", *options)
@@ -42,8 +42,7 @@ def limited(job: Job, size: int, *options: str) -> tuple[int, str]:
     return outcome_in_child(run)
 
 
-@pytest.mark.parametrize("size", [
-    pytest.param(0, marks=pytest.mark.slow), 300, 1500])
+@pytest.mark.parametrize("size", [pytest.param(0, marks=pytest.mark.slow), 300, 1500])
 def test_a_limit_that_no_segment_fits_into(job, size):
     """Which file is the first to be too large depends on the format."""
     status, said = limited(job, size)
@@ -69,8 +68,11 @@ def small_disk(tmp_path) -> Iterator[Path]:
     """A file system of 1 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)],
-                           capture_output=True, check=False)
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
     if mount.returncode:
         pytest.skip("file systems cannot be mounted here")
     yield folder
@@ -78,12 +80,17 @@ def small_disk(tmp_path) -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root mounts disks")
-@pytest.mark.parametrize("left", [
-    pytest.param(0, marks=pytest.mark.slow), 6_000, pytest.param(20_000, marks=pytest.mark.slow),
-    28_000])
+@pytest.mark.parametrize(
+    "left",
+    [
+        pytest.param(0, marks=pytest.mark.slow),
+        6_000,
+        pytest.param(20_000, marks=pytest.mark.slow),
+        28_000,
+    ],
+)
 def test_a_full_disk(whole, small_disk, left):
-    """With as many bytes left as no segment needs, as some do, and as all do but not their whole.
-    """
+    """Bytes are left for no segment, for some of them, or for all but not for the whole."""
     job = Job(whole.video, whole.spikes)
     output = small_disk / whole.output.name
     ballast = small_disk / "ballast"

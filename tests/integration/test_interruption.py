@@ -16,14 +16,7 @@ import pytest
 from spikedeblur.cli.main import main
 from spikedeblur.cli.progress import Progress
 from spikedeblur.output.parts import Parts
-from tests.integration.killing import (
-    FRAMES,
-    SEGMENT,
-    Job,
-    assert_same_video,
-    in_child,
-    make_job,
-)
+from tests.integration.killing import FRAMES, SEGMENT, Job, assert_same_video, in_child, make_job
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +86,22 @@ def interrupted(job: Job, *options: str, output: Path | None = None) -> None:
     assert Parts(output or job.output).numbers()
 
 
-OPTIONS = [["--slowmo", "2", "--slowmo-timing", "stretch", "--compare", "side"],
-           ["--start", "5f", "--end", "1.2"]]
-MORE_OPTIONS = [["--slowmo", "3"], ["--method", "sdm"], ["--no-audio", "--no-subtitles"],
-                ["--compare", "split"], ["--pix-fmt", "yuv444p", "-e", "tune=grain"]]
+OPTIONS = [
+    ["--slowmo", "2", "--slowmo-timing", "stretch", "--compare", "side"],
+    ["--start", "5f", "--end", "1.2"],
+]
+MORE_OPTIONS = [
+    ["--slowmo", "3"],
+    ["--method", "sdm"],
+    ["--no-audio", "--no-subtitles"],
+    ["--compare", "split"],
+    ["--pix-fmt", "yuv444p", "-e", "tune=grain"],
+]
 
 
-@pytest.mark.parametrize("options", [*OPTIONS, *(
-    pytest.param(each, marks=pytest.mark.slow) for each in MORE_OPTIONS)])
+@pytest.mark.parametrize(
+    "options", [*OPTIONS, *(pytest.param(each, marks=pytest.mark.slow) for each in MORE_OPTIONS)]
+)
 def test_options_make_no_difference(job, tmp_path, options):
     once = tmp_path / "once.mp4"
     assert job.deblur(*options, output=once) == 0
@@ -108,8 +109,7 @@ def test_options_make_no_difference(job, tmp_path, options):
     assert job.deblur(*options, "--resume") == 0
     assert_same_video(once, job.output)
     if "--compare" in options:
-        assert_same_video(tmp_path / "once_compare.mp4",
-                          job.output.with_name("out_compare.mp4"))
+        assert_same_video(tmp_path / "once_compare.mp4", job.output.with_name("out_compare.mp4"))
 
 
 def test_images_that_are_there_are_kept(job, tmp_path, monkeypatch):
@@ -123,21 +123,36 @@ def test_images_that_are_there_are_kept(job, tmp_path, monkeypatch):
     assert list(output.glob("*.png")) == []
     written: list[str] = []
     write = images.write_image
-    monkeypatch.setattr(images, "write_image",
-                        lambda path, rgb: (written.append(path.name), write(path, rgb)))
+    monkeypatch.setattr(
+        images, "write_image", lambda path, rgb: (written.append(path.name), write(path, rgb))
+    )
     assert job.deblur("--resume", output=output / "%03d.png") == 0
     assert written == [f"{number + 1:03}.png" for number in range(2 * SEGMENT, FRAMES)]
     assert sorted(path.name for path in output.iterdir()) == sorted(
-        path.name for path in once.iterdir())
+        path.name for path in once.iterdir()
+    )
     for path in once.iterdir():
         assert path.read_bytes() == (output / path.name).read_bytes()
 
 
 def test_weights_go_on_with_their_tiles(recording, tmp_path, tiny_weights, capsys):
     def deblur(output: Path, *options: str) -> int:
-        return main(["-q", "deblur", str(recording.blurry), "--spikes", str(recording.spikes),
-                     "--weights", str(tiny_weights), "--segment", "3", "-o", str(output),
-                     *options])
+        return main(
+            [
+                "-q",
+                "deblur",
+                str(recording.blurry),
+                "--spikes",
+                str(recording.spikes),
+                "--weights",
+                str(tiny_weights),
+                "--segment",
+                "3",
+                "-o",
+                str(output),
+                *options,
+            ]
+        )
 
     assert deblur(tmp_path / "once.mkv") == 0
     with signals_at((2, signal.SIGINT)):
@@ -176,9 +191,25 @@ def test_names_that_are_no_unicode(job, capsys):
 def test_a_batch_goes_on_with_the_video_it_was_at(job, tmp_path, capsys):
     second = job.video.with_name("second.mp4")
     shutil.copy(job.video, second)
-    command = ["deblur", str(job.video), str(second), "--spikes", str(job.spikes), "--spikes",
-               str(job.spikes), "--method", "tfi", "--segment", str(SEGMENT), "--output-dir",
-               str(tmp_path / "out"), "--progress", "none", "--preset", "ultrafast"]
+    command = [
+        "deblur",
+        str(job.video),
+        str(second),
+        "--spikes",
+        str(job.spikes),
+        "--spikes",
+        str(job.spikes),
+        "--method",
+        "tfi",
+        "--segment",
+        str(SEGMENT),
+        "--output-dir",
+        str(tmp_path / "out"),
+        "--progress",
+        "none",
+        "--preset",
+        "ultrafast",
+    ]
     advance, counts = Progress.advance_to, []
 
     def advance_to(self, frames, total):
@@ -194,8 +225,9 @@ def test_a_batch_goes_on_with_the_video_it_was_at(job, tmp_path, capsys):
     assert main([*command, "--resume"]) == 0
     assert "clip_deblurred.mp4 exists: nothing to do" in capsys.readouterr().err
     assert (tmp_path / "out" / "clip_deblurred.mp4").stat().st_mtime_ns == first.st_mtime_ns
-    assert_same_video(tmp_path / "out" / "clip_deblurred.mp4",
-                      tmp_path / "out" / "second_deblurred.mp4")
+    assert_same_video(
+        tmp_path / "out" / "clip_deblurred.mp4", tmp_path / "out" / "second_deblurred.mp4"
+    )
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
@@ -214,12 +246,19 @@ def half_done(whole, tmp_path_factory) -> Job:
     return job
 
 
-@pytest.mark.parametrize("options,named", [
-    (["--crf", "31"], "crf (30.0 before, now 31.0)"),
-    (["--method", "tfp"], "method ('tfi' before, now 'tfp')"),
-    (["--segment", "8"], "segment (7 before, now 8)"), (["--start", "1f"], "start"),
-    (["--slowmo", "2"], "slowmo (1 before, now 2)"), (["--offset", "0.001"], "offset"),
-    (["-e", "tune=film"], "encoder options"), (["--compare", "split"], "compare")])
+@pytest.mark.parametrize(
+    "options,named",
+    [
+        (["--crf", "31"], "crf (30.0 before, now 31.0)"),
+        (["--method", "tfp"], "method ('tfi' before, now 'tfp')"),
+        (["--segment", "8"], "segment (7 before, now 8)"),
+        (["--start", "1f"], "start"),
+        (["--slowmo", "2"], "slowmo (1 before, now 2)"),
+        (["--offset", "0.001"], "offset"),
+        (["-e", "tune=film"], "encoder options"),
+        (["--compare", "split"], "compare"),
+    ],
+)
 def test_other_settings_are_refused_by_name(half_done, capsys, options, named):
     assert half_done.deblur("--resume", *options) == 2
     error = capsys.readouterr().err
@@ -309,7 +348,12 @@ def test_damaged_segments_are_made_again(whole, job, capsys):
     assert job.deblur("--resume", quiet=False) == 0
     said = capsys.readouterr().err
     assert [f"segment {number} in" in said for number in range(5)] == [
-        False, True, True, True, False]
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
     assert_same_video(whole.output, job.output)
 
 

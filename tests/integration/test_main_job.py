@@ -24,20 +24,33 @@ PACKAGE_PARENT = Path(spikedeblur.__file__).resolve().parents[1]
 
 def run(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_PARENT)}
-    return subprocess.run([*COMMAND, *map(str, args)], capture_output=True, text=True, cwd=cwd,
-                          env=environment)
+    return subprocess.run(
+        [*COMMAND, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=environment
+    )
 
 
 def test_a_video_and_its_spikes_become_a_sharp_video(recording, tmp_path, tiny_weights):
     for path in recording.folder.iterdir():
         shutil.copy(path, tmp_path)
-    done = run("deblur", "blurry.mkv", "--spikes", "spikes.dat", "--weights", tiny_weights,
-               "--json", "--threads", 1, cwd=tmp_path)
+    done = run(
+        "deblur",
+        "blurry.mkv",
+        "--spikes",
+        "spikes.dat",
+        "--weights",
+        tiny_weights,
+        "--json",
+        "--threads",
+        1,
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
     assert (summary["event"], summary["frames"]) == ("done", recording.frames)
-    with open_video(tmp_path / "blurry_deblurred.mkv") as sharp, \
-            open_video(recording.blurry) as blurry:
+    with (
+        open_video(tmp_path / "blurry_deblurred.mkv") as sharp,
+        open_video(recording.blurry) as blurry,
+    ):
         assert [frame.time for frame in sharp] == [frame.time for frame in blurry]
 
 
@@ -60,17 +73,25 @@ def test_from_pipe_to_pipe(recording, tmp_path, suffix):
     video = recording.blurry
     if suffix == ".mp4":
         video = tmp_path / "blurry.mp4"
-        with open_video(recording.blurry) as reader, \
-                create_video(video, reader.info, codec="libx264rgb", crf=0) as writer:
+        with (
+            open_video(recording.blurry) as reader,
+            create_video(video, reader.info, codec="libx264rgb", crf=0) as writer,
+        ):
             for frame in reader:
                 writer.write(frame)
     arguments = ["--spikes", recording.spikes, "--method", "sdm"]
-    assert run("deblur", video, *arguments, "-o", tmp_path / "file.mkv", cwd=tmp_path
-               ).returncode == 0
+    assert (
+        run("deblur", video, *arguments, "-o", tmp_path / "file.mkv", cwd=tmp_path).returncode == 0
+    )
     with video.open("rb") as source, (tmp_path / "pipe.mkv").open("wb") as target:
-        done = subprocess.run([*COMMAND, "deblur", "-", *map(str, arguments)], stdin=source,
-                              stdout=target, stderr=subprocess.PIPE, cwd=tmp_path,
-                              env={**os.environ, "PYTHONPATH": str(PACKAGE_PARENT)})
+        done = subprocess.run(
+            [*COMMAND, "deblur", "-", *map(str, arguments)],
+            stdin=source,
+            stdout=target,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(PACKAGE_PARENT)},
+        )
     assert done.returncode == 0 and b"7 frames" in done.stderr, done.stderr
     with open_video(tmp_path / "file.mkv") as one, open_video(tmp_path / "pipe.mkv") as other:
         for frame, piped in zip(one, other, strict=True):
@@ -93,9 +114,24 @@ def test_a_long_video_needs_the_memory_of_a_short_one(tmp_path, tiny_weights, me
     peaks = []
     for frames in (200, 2000):
         write_noise(tmp_path, frames)
-        done = run("deblur", f"{frames}.mkv", "--spikes", f"{frames}.dat", "--spike-size", "24x16",
-                   "--spike-rate", 20 * RATE, "--method", method, "--weights", tiny_weights,
-                   "--json", "--threads", 1, cwd=tmp_path)
+        done = run(
+            "deblur",
+            f"{frames}.mkv",
+            "--spikes",
+            f"{frames}.dat",
+            "--spike-size",
+            "24x16",
+            "--spike-rate",
+            20 * RATE,
+            "--method",
+            method,
+            "--weights",
+            tiny_weights,
+            "--json",
+            "--threads",
+            1,
+            cwd=tmp_path,
+        )
         assert done.returncode == 0, done.stderr
         peaks.append(json.loads(done.stdout.splitlines()[-1])["peak_rss_mb"])
     assert peaks[1] < 1.05 * peaks[0]

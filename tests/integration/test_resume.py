@@ -59,8 +59,12 @@ def resumed(job: Job, whole: Job, *options: str) -> None:
 
     def look(path: Path, *arguments: object, **keywords: object) -> None:
         if path.name.endswith(".old"):
-            seen.update({int(each.stem): (each.stat().st_ino, each.stat().st_mtime_ns)
-                         for each in path.glob("[0-9]*.json")})
+            seen.update(
+                {
+                    int(each.stem): (each.stat().st_ino, each.stat().st_mtime_ns)
+                    for each in path.glob("[0-9]*.json")
+                }
+            )
         keep(path, *arguments, **keywords)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -71,7 +75,8 @@ def resumed(job: Job, whole: Job, *options: str) -> None:
         assert sorted(seen) == list(range(-(-FRAMES // SEGMENT)))
     assert_same_video(whole.output, job.output)
     assert sorted(path.name for path in job.video.parent.iterdir()) == sorted(
-        path.name for path in whole.video.parent.iterdir())
+        path.name for path in whole.video.parent.iterdir()
+    )
 
 
 def test_the_output_has_what_the_input_has(whole):
@@ -99,8 +104,18 @@ def test_killed_at_many_moments(whole, seconds, tmp_path, seed):
     killed_at_random(whole, seconds, tmp_path, seed)
 
 
-STEPS = [(os, "fsync"), (os, "replace"), (os, "unlink"), (os, "mkdir"), (os, "rmdir"),
-         (os, "link"), (Path, "unlink"), (Path, "mkdir"), (Path, "touch"), (Path, "write_bytes")]
+STEPS = [
+    (os, "fsync"),
+    (os, "replace"),
+    (os, "unlink"),
+    (os, "mkdir"),
+    (os, "rmdir"),
+    (os, "link"),
+    (Path, "unlink"),
+    (Path, "mkdir"),
+    (Path, "touch"),
+    (Path, "write_bytes"),
+]
 
 
 def killed_at_step(job: Job, number: int) -> bool:
@@ -114,6 +129,7 @@ def killed_at_step(job: Job, number: int) -> bool:
                 os.kill(os.getpid(), signal.SIGKILL)
             left[0] -= 1
             return call(*arguments, **keywords)
+
         return step
 
     def run() -> int:

@@ -64,8 +64,14 @@ def in_shards(whole: Job, output: Path, count: int, segment: int) -> None:
     for index in reversed(range(count)):  # the end of the video first
         if is_finished(output):  # there are fewer segments than shards
             continue
-        Deblurrer(mixing).run(whole.video, whole.spikes, output, codec="ffv1", segment=segment,
-                              shard=Shard(index + 1, count))
+        Deblurrer(mixing).run(
+            whole.video,
+            whole.spikes,
+            output,
+            codec="ffv1",
+            segment=segment,
+            shard=Shard(index + 1, count),
+        )
     assert_same_video(whole.output, output)
     assert not Parts(output).folder.exists()
 
@@ -79,8 +85,9 @@ def test_shards_make_what_one_process_makes(whole, tmp_path, opened, count, segm
 
 @pytest.mark.slow
 @pytest.mark.parametrize("whole", [LONG], indirect=True)
-@pytest.mark.parametrize("count,segment", [
-    (count, segment) for count in (1, 2, 3, 5) for segment in (7, 64, 512)])
+@pytest.mark.parametrize(
+    "count,segment", [(count, segment) for count in (1, 2, 3, 5) for segment in (7, 64, 512)]
+)
 def test_any_number_of_shards_and_length_of_segments(whole, tmp_path, opened, count, segment):
     in_shards(whole, tmp_path / "out.mkv", count, segment)
     assert len(opened) == len(set(opened)) == -(-LONG // segment)
@@ -90,20 +97,47 @@ def test_any_number_of_shards_and_length_of_segments(whole, tmp_path, opened, co
 def test_every_segment_belongs_to_one_shard(count, expected, further):
     """Whether the length of the video is known, is estimated too low, or not at all."""
     for estimate in (expected, None):
-        owners = Counter(number for index in range(count) for number in itertools.takewhile(
-            lambda number: number < expected + further,
-            Shard(index + 1, count).segments(estimate)))
+        owners = Counter(
+            number
+            for index in range(count)
+            for number in itertools.takewhile(
+                lambda number: number < expected + further,
+                Shard(index + 1, count).segments(estimate),
+            )
+        )
         assert owners == dict.fromkeys(range(expected + further), 1)
 
 
-@pytest.mark.parametrize("environment,shard,launcher", [
-    ({}, "1/1", ""), ({"RANK": "2", "WORLD_SIZE": "4"}, "3/4", "torchrun"),
-    ({"RANK": "0", "WORLD_SIZE": "1"}, "1/1", ""), ({"RANK": "x", "WORLD_SIZE": "4"}, "1/1", ""),
-    ({"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_COUNT": "3", "SLURM_ARRAY_TASK_MIN": "5",
-      "SLURM_ARRAY_TASK_STEP": "1"}, "3/3", "Slurm"),
-    ({"SLURM_ARRAY_TASK_ID": "6", "SLURM_ARRAY_TASK_COUNT": "4", "SLURM_ARRAY_TASK_MIN": "0",
-      "SLURM_ARRAY_TASK_STEP": "2"}, "4/4", "Slurm"),
-    ({"SLURM_ARRAY_TASK_ID": "6", "SLURM_ARRAY_TASK_COUNT": "1"}, "1/1", "")])
+@pytest.mark.parametrize(
+    "environment,shard,launcher",
+    [
+        ({}, "1/1", ""),
+        ({"RANK": "2", "WORLD_SIZE": "4"}, "3/4", "torchrun"),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, "1/1", ""),
+        ({"RANK": "x", "WORLD_SIZE": "4"}, "1/1", ""),
+        (
+            {
+                "SLURM_ARRAY_TASK_ID": "7",
+                "SLURM_ARRAY_TASK_COUNT": "3",
+                "SLURM_ARRAY_TASK_MIN": "5",
+                "SLURM_ARRAY_TASK_STEP": "1",
+            },
+            "3/3",
+            "Slurm",
+        ),
+        (
+            {
+                "SLURM_ARRAY_TASK_ID": "6",
+                "SLURM_ARRAY_TASK_COUNT": "4",
+                "SLURM_ARRAY_TASK_MIN": "0",
+                "SLURM_ARRAY_TASK_STEP": "2",
+            },
+            "4/4",
+            "Slurm",
+        ),
+        ({"SLURM_ARRAY_TASK_ID": "6", "SLURM_ARRAY_TASK_COUNT": "1"}, "1/1", ""),
+    ],
+)
 def test_launchers_are_recognised(environment, shard, launcher):
     found, by = shard_of_environment(environment)
     assert (str(found), by) == (shard, launcher)
@@ -175,37 +209,78 @@ def test_torchrun_itself(done, tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr",
-         "127.0.0.1", "--master-port", str(port), "-m", "spikedeblur", "deblur", str(job.video),
-         "--spikes", str(job.spikes), "--method", "tfi", "--segment", "7", "--preset", "ultrafast",
-         "--crf", "30", "-o", str(job.output)],
-        check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=300)
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc-per-node",
+            "2",
+            "--master-addr",
+            "127.0.0.1",
+            "--master-port",
+            str(port),
+            "-m",
+            "spikedeblur",
+            "deblur",
+            str(job.video),
+            "--spikes",
+            str(job.spikes),
+            "--method",
+            "tfi",
+            "--segment",
+            "7",
+            "--preset",
+            "ultrafast",
+            "--crf",
+            "30",
+            "-o",
+            str(job.output),
+        ],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=300,
+    )
     assert_same_video(done.output, job.output)
 
 
 @pytest.mark.slow
 def test_the_array_job_of_the_page(tmp_path, monkeypatch):
     """The script as it stands there, in a shell, with two tasks one after the other."""
-    script = next(block.text for block in blocks(ROOT / "docs" / "cluster.md")
-                  if "--array=0-15" in block.text)
+    script = next(
+        block.text for block in blocks(ROOT / "docs" / "cluster.md") if "--array=0-15" in block.text
+    )
     lay_out(tmp_path)
     for name, line in (("srun", '"$@"'), ("spikedeblur", f'{sys.executable} -m spikedeblur "$@"')):
         (tmp_path / name).write_text(f"#!/bin/bash\nexec {line}\n")
         (tmp_path / name).chmod(0o755)
     for task in ("1", "0"):
-        subprocess.run(["bash", "-eu"], input=script, text=True, check=True, cwd=tmp_path, env={
-            **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT),
-            "SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": "2",
-            "SLURM_ARRAY_TASK_MIN": "0", "SPIKEDEBLUR_DEBLUR_METHOD": "tfi",
-            "SPIKEDEBLUR_DEBLUR_SEGMENT": "2"})
+        subprocess.run(
+            ["bash", "-eu"],
+            input=script,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PATH": f"{tmp_path}:{os.environ['PATH']}",
+                "PYTHONPATH": str(ROOT),
+                "SLURM_ARRAY_TASK_ID": task,
+                "SLURM_ARRAY_TASK_COUNT": "2",
+                "SLURM_ARRAY_TASK_MIN": "0",
+                "SPIKEDEBLUR_DEBLUR_METHOD": "tfi",
+                "SPIKEDEBLUR_DEBLUR_SEGMENT": "2",
+            },
+        )
         assert (tmp_path / "sharp.mp4").exists() == (task == "0")
     assert [frame.time for frame in frames_of(tmp_path / "sharp.mp4")] == [
-        frame.time for frame in frames_of(tmp_path / "input.mp4")]
+        frame.time for frame in frames_of(tmp_path / "input.mp4")
+    ]
 
 
 @pytest.fixture(scope="module")
 def all_done(done, tmp_path_factory) -> Job:
     """A job whose shards are all done, the last one stopped before it joined them."""
+
     def stopped(*_arguments, **_options):
         raise InUseError("another process joins - wait")
 
@@ -240,8 +315,7 @@ def test_join_puts_together_what_is_there(done, unjoined, moved, capsys):
     assert "is not the video" in capsys.readouterr().err
     assert main(["join", str(parts), "--video", str(moved), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["event"], told["frames"], told["output"]) == ("done", FRAMES,
-                                                               str(unjoined.output))
+    assert (told["event"], told["frames"], told["output"]) == ("done", FRAMES, str(unjoined.output))
     assert_same_video(done.output, unjoined.output)
     assert not parts.exists()
 

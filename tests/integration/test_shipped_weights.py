@@ -20,8 +20,14 @@ from spikedeblur.voxel import voxelize
 
 pytestmark = pytest.mark.slow
 
-USUAL = Recording(SIZE, (SIZE[0] // 2, SIZE[1] // 2), fps=Fraction(30), exposure=Fraction(3, 4),
-                  threshold=1.0, seed=5)
+USUAL = Recording(
+    SIZE,
+    (SIZE[0] // 2, SIZE[1] // 2),
+    fps=Fraction(30),
+    exposure=Fraction(3, 4),
+    threshold=1.0,
+    seed=5,
+)
 SCENES = 3
 
 
@@ -66,15 +72,17 @@ def scene(seed: int) -> Scene:
 
 
 @cache
-def filmed(seed: int, recording: Recording = USUAL, still: bool = False,
-           shuffled: bool = False) -> Filmed:
+def filmed(
+    seed: int, recording: Recording = USUAL, still: bool = False, shuffled: bool = False
+) -> Filmed:
     """A scene through both cameras; `still`: as it stands at the first frame's middle; `shuffled`:
     the ticks of each exposure in any order.
     """
     order = np.random.default_rng(seed)
     view: Scene | Frozen = Frozen(scene(seed)) if still else scene(seed)
-    opens, closes = (float(bound * recording.ticks_per_frame)
-                     for bound in map(Fraction, recording.shutter(0)))
+    opens, closes = (
+        float(bound * recording.ticks_per_frame) for bound in map(Fraction, recording.shutter(0))
+    )
     blurry, sharp, voxels = [], [], []
     for frame in Recorder(view, recording).record(range(FRAMES)):
         spikes = np.concatenate(list(frame.spikes))
@@ -82,8 +90,10 @@ def filmed(seed: int, recording: Recording = USUAL, still: bool = False,
         sharp.append(frame.sharp)
         ticks = spikes[round(opens) : round(closes)]
         voxels.append(voxelize(order.permutation(ticks) if shuffled else ticks))
-    rgb, truth = (torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)[None] / 255
-                  for frames in (blurry, sharp))
+    rgb, truth = (
+        torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)[None] / 255
+        for frames in (blurry, sharp)
+    )
     return Filmed(rgb, truth, torch.from_numpy(np.stack(voxels))[None])
 
 

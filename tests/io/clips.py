@@ -15,8 +15,16 @@ from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
 # Six patches, not too saturated for any matrix in any range; RGB in [0, 1].
-PATCHES = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.75, 0.25, 0.25], [0.25, 0.7, 0.3],
-                    [0.2, 0.3, 0.8], [0.5, 0.5, 0.5]])
+PATCHES = np.array(
+    [
+        [0.0, 0.0, 0.0],
+        [1.0, 1.0, 1.0],
+        [0.75, 0.25, 0.25],
+        [0.25, 0.7, 0.3],
+        [0.2, 0.3, 0.8],
+        [0.5, 0.5, 0.5],
+    ]
+)
 LUMA = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 
 
@@ -54,8 +62,11 @@ def patch_image(index: int, size: tuple[int, int]) -> np.ndarray:
 
 def patch_centres(size: tuple[int, int]) -> list[tuple[int, int]]:
     """(row, column) of the middle of every patch."""
-    return [(size[1] * (2 * row + 1) // 4, size[0] * (2 * column + 1) // 6)
-            for row in range(2) for column in range(3)]
+    return [
+        (size[1] * (2 * row + 1) // 4, size[0] * (2 * column + 1) // 6)
+        for row in range(2)
+        for column in range(3)
+    ]
 
 
 def yuv_planes(rgb: np.ndarray, matrix: int, full: bool, depth: int) -> list[np.ndarray]:
@@ -64,7 +75,7 @@ def yuv_planes(rgb: np.ndarray, matrix: int, full: bool, depth: int) -> list[np.
     luma = kr * rgb[..., 0] + (1 - kr - kb) * rgb[..., 1] + kb * rgb[..., 2]
     blue = (rgb[..., 2] - luma) / (2 - 2 * kb)
     red = (rgb[..., 0] - luma) / (2 - 2 * kr)
-    top, unit = 2 ** depth - 1, 2 ** (depth - 8)
+    top, unit = 2**depth - 1, 2 ** (depth - 8)
     if full:
         codes = [luma * top, blue * top + 128 * unit, red * top + 128 * unit]
     else:
@@ -79,13 +90,15 @@ def picture(clip: Clip, index: int) -> av.VideoFrame:
     rgb = patch_image(index, clip.size)
     if frame.format.is_rgb:
         return av.VideoFrame.from_ndarray(np.round(rgb * 255).astype(np.uint8)).reformat(
-            format=clip.pix_fmt)
-    for plane, codes in zip(frame.planes, yuv_planes(rgb, clip.matrix, clip.full, depth),
-                            strict=True):
+            format=clip.pix_fmt
+        )
+    for plane, codes in zip(
+        frame.planes, yuv_planes(rgb, clip.matrix, clip.full, depth), strict=True
+    ):
         down, across = -(-clip.size[1] // plane.height), -(-clip.size[0] // plane.width)
         dtype = np.uint8 if depth == 8 else np.uint16
         rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)
-        rows[:, :plane.width] = codes[::down, ::across]
+        rows[:, : plane.width] = codes[::down, ::across]
     return frame
 
 
@@ -109,13 +122,22 @@ def make_clip(folder: Path, clip: Clip, name: str = "clip") -> Path:
         if clip.rotation:
             video.set_display_rotation(clip.rotation)
         sound = _add_sound(output, clip.language) if clip.audio else None
-        texts = [_add_text(output, movie, language)
-                 for language in ("eng", "deu")[:clip.subtitles]]
+        texts = [
+            _add_text(output, movie, language) for language in ("eng", "deu")[: clip.subtitles]
+        ]
         if clip.chapters:
-            output.set_chapters([
-                {"id": number, "start": number * 100, "end": number * 100 + 100,
-                 "time_base": Fraction(1, 1000), "metadata": {"title": f"part {number}"}}
-                for number in range(2)])
+            output.set_chapters(
+                [
+                    {
+                        "id": number,
+                        "start": number * 100,
+                        "end": number * 100 + 100,
+                        "time_base": Fraction(1, 1000),
+                        "metadata": {"title": f"part {number}"},
+                    }
+                    for number in range(2)
+                ]
+            )
         if clip.attachment:
             output.add_attachment("note.txt", "text/plain", b"attached bytes")
         _encode(output, video, clip)
@@ -149,19 +171,31 @@ def packets_of(path: Path) -> dict[int, list[tuple[bytes, Fraction, Fraction]]]:
             if packet.size:
                 base = packet.time_base
                 found.setdefault(packet.stream.index, []).append(
-                    (bytes(packet), packet.pts * base, packet.duration * base))
+                    (bytes(packet), packet.pts * base, packet.duration * base)
+                )
     return found
 
 
 def _options(clip: Clip) -> dict[str, str]:
-    lossless = {"libx264": {"qp": "0"}, "libx264rgb": {"qp": "0"}, "ffv1": {"g": "1"},
-                "libx265": {"x265-params": "log-level=error:lossless=1"}}
+    lossless = {
+        "libx264": {"qp": "0"},
+        "libx264rgb": {"qp": "0"},
+        "ffv1": {"g": "1"},
+        "libx265": {"x265-params": "log-level=error:lossless=1"},
+    }
     return {**lossless.get(clip.codec, {}), **clip.options}
 
 
 def _encode(output: av.container.OutputContainer, video: av.VideoStream, clip: Clip) -> None:
-    durations = dict(zip(clip.times, np.diff((*clip.times, 2 * clip.times[-1] - clip.times[-2]))
-                         if len(clip.times) > 1 else [512], strict=True))
+    durations = dict(
+        zip(
+            clip.times,
+            np.diff((*clip.times, 2 * clip.times[-1] - clip.times[-2]))
+            if len(clip.times) > 1
+            else [512],
+            strict=True,
+        )
+    )
     packets = []
     for index, pts in enumerate(clip.times):
         frame = picture(clip, index)
@@ -204,8 +238,9 @@ def _add_text(output: av.container.OutputContainer, movie: bool, language: str) 
     return stream
 
 
-def _write_text(output: av.container.OutputContainer, stream: av.stream.Stream,
-                movie: bool) -> None:
+def _write_text(
+    output: av.container.OutputContainer, stream: av.stream.Stream, movie: bool
+) -> None:
     for number in range(2):
         text = f"line {number} of {stream.metadata['language']}".encode()
         packet = av.Packet(len(text).to_bytes(2, "big") + text if movie else text)

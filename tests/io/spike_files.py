@@ -15,8 +15,12 @@ def pack(rows: np.ndarray, bit_order: str) -> bytes:
     flat = rows.reshape(len(rows), -1).astype(int)
     flat = np.pad(flat, ((0, 0), (0, -flat.shape[1] % 8))).reshape(len(rows), -1, 8)
     weights = 2 ** np.arange(8)
-    return (flat * (weights if bit_order == "little" else weights[::-1])).sum(-1).astype(
-        np.uint8).tobytes()
+    return (
+        (flat * (weights if bit_order == "little" else weights[::-1]))
+        .sum(-1)
+        .astype(np.uint8)
+        .tobytes()
+    )
 
 
 def plain(planes: np.ndarray, *, flip: bool = True, bit_order: str = "little") -> bytes:
@@ -42,7 +46,7 @@ def sps100(planes: np.ndarray, *, flip: bool = False, bit_order: str = "little")
         channels = np.repeat([half, 2 + half], 500)
         words = lines | channels << 10
         header = (words[:, None] >> np.arange(12)) & 1
-        parts.append(rows[:, :, 500 * half:500 * (half + 1)])
+        parts.append(rows[:, :, 500 * half : 500 * (half + 1)])
         parts.append(np.broadcast_to(header, (len(rows), 1000, 12)))
     return pack(np.concatenate(parts, axis=2), bit_order)
 
@@ -64,8 +68,9 @@ SMALL = planes_of(40, 9, 12)
 ARRAYS = [".npy", ".npz", ".packed.npz", ".h5"]
 
 
-def saved(folder: Path, suffix: str, spikes: np.ndarray, name: str = "spk",
-          **others: np.ndarray) -> Path:
+def saved(
+    folder: Path, suffix: str, spikes: np.ndarray, name: str = "spk", **others: np.ndarray
+) -> Path:
     """An array file of `spikes` under `name`, and others where the format holds several."""
     path = folder / f"s{suffix}"
     if suffix == ".npy":

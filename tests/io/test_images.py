@@ -19,8 +19,11 @@ from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
 def noise(dtype: type, count: int = 3) -> np.ndarray:
     """(count, 21, 33, 3) of every value."""
-    return np.random.default_rng(1).integers(0, np.iinfo(dtype).max + 1,
-                                             (count, 21, 33, 3)).astype(dtype)
+    return (
+        np.random.default_rng(1)
+        .integers(0, np.iinfo(dtype).max + 1, (count, 21, 33, 3))
+        .astype(dtype)
+    )
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -31,27 +34,40 @@ def png(pixels: np.ndarray) -> bytes:
     rows = b"".join(b"\0" + row.astype(pixels.dtype.newbyteorder(">")).tobytes() for row in pixels)
 
     def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(
-            ">I", zlib.crc32(name + data))
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows))
-            + chunk(b"IEND", b""))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_images_of_every_kind_are_read(suffix: str, channels: int, dtype: type,
-                                       tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1,
-                                               (11, 17, channels)).astype(dtype)
+def test_images_of_every_kind_are_read(
+    suffix: str, channels: int, dtype: type, tmp_path: Path
+) -> None:
+    pixels = (
+        np.random.default_rng(0)
+        .integers(0, np.iinfo(dtype).max + 1, (11, 17, channels))
+        .astype(dtype)
+    )
     path = tmp_path / f"x{suffix}"
     if suffix == ".png":
         path.write_bytes(png(pixels))
     else:
-        tifffile.imwrite(path, pixels, photometric="rgb" if channels > 2 else "minisblack",
-                         **({"planarconfig": "contig"} if channels > 1 else {}))
+        tifffile.imwrite(
+            path,
+            pixels,
+            photometric="rgb" if channels > 2 else "minisblack",
+            **({"planarconfig": "contig"} if channels > 1 else {}),
+        )
     expected = pixels[..., :3] if channels > 2 else np.repeat(pixels[..., :1], 3, axis=2)
     np.testing.assert_array_equal(read_image(path), expected)
 
@@ -63,8 +79,10 @@ def test_a_sequence_comes_back_exactly(suffix: str, dtype: type, tmp_path: Path)
     for number, image in enumerate(images):
         write_image(tmp_path / f"{number + 7:04d}{suffix}", image)
     (tmp_path / "out").mkdir()
-    with (open_video(tmp_path / f"%04d{suffix}", rate=Fraction(30)) as reader,
-          create_video(tmp_path / "out" / f"%03d{suffix}", reader.info) as writer):
+    with (
+        open_video(tmp_path / f"%04d{suffix}", rate=Fraction(30)) as reader,
+        create_video(tmp_path / "out" / f"%03d{suffix}", reader.info) as writer,
+    ):
         assert reader.info.frame_count_estimate == 3
         for frame in reader:
             assert frame.time == Fraction(frame.index, 30) and frame.interval == Fraction(1, 30)
@@ -84,8 +102,9 @@ def test_a_tiff_is_what_tifffile_reads(tmp_path: Path) -> None:
 def test_start_and_end_choose_images_by_time(tmp_path: Path) -> None:
     for number, image in enumerate(noise(np.uint8, 5)):
         write_image(tmp_path / f"{number}.png", image)
-    with open_video(tmp_path / "%d.png", rate=Fraction(10), start=Fraction(1, 10),
-                    end=Fraction(3, 10)) as reader:
+    with open_video(
+        tmp_path / "%d.png", rate=Fraction(10), start=Fraction(1, 10), end=Fraction(3, 10)
+    ) as reader:
         assert [frame.pts for frame in reader] == [1, 2]
 
 
@@ -135,8 +154,10 @@ def test_a_sequence_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         writer.write(frame)
     with pytest.raises(OutputError, match="-y"):
         create_video(out / "%d.png", info)
-    with (pytest.raises(UsageError, match="several frames"),
-          create_video(out / "one.png", info) as writer):
+    with (
+        pytest.raises(UsageError, match="several frames"),
+        create_video(out / "one.png", info) as writer,
+    ):
         writer.write(frame)
         writer.write(frame)
 
@@ -146,9 +167,15 @@ def _one(folder: Path) -> Path:
     return folder / "one.png"
 
 
-@pytest.mark.parametrize(("pattern", "name"), [
-    ("%03d%s.png", "001%s.png"), ("%d%%%n.tif", "1%%%n.tif"), ("a%0d%d.png", "a1%d.png"),
-    ("%0999999999d.png", "%0999999999d.png")])
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("%03d%s.png", "001%s.png"),
+        ("%d%%%n.tif", "1%%%n.tif"),
+        ("a%0d%d.png", "a1%d.png"),
+        ("%0999999999d.png", "%0999999999d.png"),
+    ],
+)
 def test_percent_signs_in_names_are_no_programs(pattern: str, name: str, tmp_path: Path) -> None:
     info = VideoInfo.synthetic(33, 21, 25)
     with create_video(tmp_path / pattern, info) as writer:

@@ -43,8 +43,13 @@ while done < 30:
 
 
 def start(script: str, argument: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", script, str(argument)], text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(argument)],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 def test_another_process_is_refused_and_the_holder_named(tmp_path: Path) -> None:
@@ -52,8 +57,10 @@ def test_another_process_is_refused_and_the_holder_named(tmp_path: Path) -> None
     try:
         assert holder.stdout is not None
         pid = int(holder.stdout.readline())
-        with (pytest.raises(OutputError, match=rf"the folder x is in use .*\(pid {pid} on .*\) - "),
-              exclusive(tmp_path / ".lock", "the folder x")):
+        with (
+            pytest.raises(OutputError, match=rf"the folder x is in use .*\(pid {pid} on .*\) - "),
+            exclusive(tmp_path / ".lock", "the folder x"),
+        ):
             pass
         # Killed, while a process that it forked lives on.
         os.kill(pid, signal.SIGKILL)
@@ -80,13 +87,16 @@ def test_the_lock_ends_with_the_block_also_by_an_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with (pytest.raises(OutputError, match=r"cannot write .*none"),
-          exclusive(tmp_path / "none" / ".lock", "it")):
+    with (
+        pytest.raises(OutputError, match=r"cannot write .*none"),
+        exclusive(tmp_path / "none" / ".lock", "it"),
+    ):
         pass
 
 
 def test_file_systems_without_locks_are_used_with_a_warning(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 

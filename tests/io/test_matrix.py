@@ -16,11 +16,23 @@ from spikedeblur.pipeline import Deblurrer
 from tests.io.clips import Clip, make_clip
 from tests.io.comparison import check, probe
 
-TIMES = {"constant": tuple(range(0, 7 * 512, 512)), "variable": (0, 400, 1200, 1600, 3000, 3500,
-                                                                 5000)}
-MATRIX = list(itertools.product(
-    (".mp4", ".mov", ".mkv"), TIMES, (0, 19211), (0, 90, 180), (8, 10),
-    ("601", "709", "untagged"), ("limited", "full"), ("even", "odd"), range(1, 8)))
+TIMES = {
+    "constant": tuple(range(0, 7 * 512, 512)),
+    "variable": (0, 400, 1200, 1600, 3000, 3500, 5000),
+}
+MATRIX = list(
+    itertools.product(
+        (".mp4", ".mov", ".mkv"),
+        TIMES,
+        (0, 19211),
+        (0, 90, 180),
+        (8, 10),
+        ("601", "709", "untagged"),
+        ("limited", "full"),
+        ("even", "odd"),
+        range(1, 8),
+    )
+)
 A_FEW = MATRIX[::347]
 
 
@@ -36,12 +48,19 @@ def clip_of(case: tuple) -> Clip:
     full = span == "full"
     code = {"601": 6, "709": 1, "untagged": 2}[matrix]
     return Clip(
-        suffix=suffix, times=tuple(offset + time for time in TIMES[rate][:count]),
-        rotation=rotation, codec="libx264" if depth == 8 or parity == "odd" else "libx265",
+        suffix=suffix,
+        times=tuple(offset + time for time in TIMES[rate][:count]),
+        rotation=rotation,
+        codec="libx264" if depth == 8 or parity == "odd" else "libx265",
         pix_fmt=("yuv444p" if parity == "odd" else "yuv420p") + ("10le" if depth == 10 else ""),
-        size=(99, 67) if parity == "odd" else (96, 64), full=full, matrix=1 if code == 1 else 6,
-        tags=(code, 2 if full else (0 if code == 2 else 1), code, code), audio=True, subtitles=2,
-        chapters=True)
+        size=(99, 67) if parity == "odd" else (96, 64),
+        full=full,
+        matrix=1 if code == 1 else 6,
+        tags=(code, 2 if full else (0 if code == 2 else 1), code, code),
+        audio=True,
+        subtitles=2,
+        chapters=True,
+    )
 
 
 def deblurred(case: tuple, folder: Path, caplog: pytest.LogCaptureFixture) -> tuple[Path, Path]:

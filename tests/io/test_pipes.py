@@ -29,13 +29,21 @@ print(writer.warnings, file=sys.stderr)
 def pass_on(source: Path, **options) -> subprocess.CompletedProcess[bytes]:
     """Write a video to the standard output of a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(Path(spikedeblur.__file__).parents[1])}
-    return subprocess.run([sys.executable, "-c", PASS_ON, str(source)], env=environment,
-                          stderr=subprocess.PIPE, **options)
+    return subprocess.run(
+        [sys.executable, "-c", PASS_ON, str(source)],
+        env=environment,
+        stderr=subprocess.PIPE,
+        **options,
+    )
 
 
 def test_what_comes_out_of_a_pipe_is_the_video(tmp_path):
-    source = make_clip(tmp_path, Clip(suffix=".mkv", codec="ffv1", pix_fmt="bgr0", audio=True,
-                                      subtitles=2, tags=(0, 2, 2, 2)))
+    source = make_clip(
+        tmp_path,
+        Clip(
+            suffix=".mkv", codec="ffv1", pix_fmt="bgr0", audio=True, subtitles=2, tags=(0, 2, 2, 2)
+        ),
+    )
     done = pass_on(source, stdout=subprocess.PIPE)
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == b"[]"
@@ -47,8 +55,9 @@ def test_what_comes_out_of_a_pipe_is_the_video(tmp_path):
 
 
 def test_a_pipe_that_nobody_reads_is_a_broken_pipe(tmp_path):
-    source = make_clip(tmp_path, Clip(size=(640, 480), codec="ffv1", pix_fmt="yuv420p",
-                                      suffix=".mkv"))
+    source = make_clip(
+        tmp_path, Clip(size=(640, 480), codec="ffv1", pix_fmt="yuv420p", suffix=".mkv")
+    )
     read, write = os.pipe()
     os.close(read)
     done = pass_on(source, stdout=write)

@@ -15,8 +15,10 @@ CLIP = {"audio": True, "subtitles": 1, "chapters": True}
 
 def slowed(source, target, timing, factor=3):
     slow_motion = SlowMotion(factor, timing)
-    with open_video(source) as reader, \
-            VideoSinks(target, reader.info, slow_motion=slow_motion) as sinks:
+    with (
+        open_video(source) as reader,
+        VideoSinks(target, reader.info, slow_motion=slow_motion) as sinks,
+    ):
         for blurry in reader:
             for frame in slow_motion.frames(blurry, [blurry.rgb] * factor):
                 sinks.write(blurry, frame)
@@ -25,8 +27,10 @@ def slowed(source, target, timing, factor=3):
 
 def chapters_of(path):
     with av.open(str(path)) as container:
-        return [(each["start"] * each["time_base"], each["end"] * each["time_base"])
-                for each in container.chapters()]
+        return [
+            (each["start"] * each["time_base"], each["end"] * each["time_base"])
+            for each in container.chapters()
+        ]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -39,9 +43,13 @@ def test_stretched(tmp_path, suffix):
     assert chapters_of(target) == [(3 * start, 3 * stop) for start, stop in chapters_of(source)]
     with av.open(str(target)) as container:
         assert [stream.type for stream in container.streams if stream.type != "data"] == [
-            "video", "subtitle"]
-    texts = [[packet for packet in packets_of(path).popitem()[1] if len(packet[0]) > 2]
-             for path in (source, target)]
+            "video",
+            "subtitle",
+        ]
+    texts = [
+        [packet for packet in packets_of(path).popitem()[1] if len(packet[0]) > 2]
+        for path in (source, target)
+    ]
     assert len(texts[0]) == 2
     assert texts[1] == [(text, 3 * begin, 3 * length) for text, begin, length in texts[0]]
 
@@ -52,4 +60,5 @@ def test_kept(tmp_path):
     assert packets_of(target) == packets_of(source)
     assert chapters_of(target) == chapters_of(source)
     assert [frame.time for frame in frames_of(target)[::3]] == [
-        frame.time for frame in frames_of(source)]
+        frame.time for frame in frames_of(source)
+    ]

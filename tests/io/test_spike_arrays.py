@@ -46,7 +46,8 @@ class TestArrays:
             file["camera/spikes"] = SMALL
         for key in (None, "camera/spikes", "/camera/spikes"):
             np.testing.assert_array_equal(
-                SpikeStream.open(tmp_path / "s.h5", key=key, **RATE)[:], SMALL)
+                SpikeStream.open(tmp_path / "s.h5", key=key, **RATE)[:], SMALL
+            )
 
     def test_chunks_beyond_memory_are_not_read(self, tmp_path):
         h5py = pytest.importorskip("h5py")
@@ -68,14 +69,18 @@ class TestArrays:
         with pytest.raises(InputError, match=r"more than 0 and 1 \(255 seen at tick 7\)"):
             stream[3:9]
 
-    @pytest.mark.parametrize(("values", "message"), [
-        (SMALL.astype(np.complex64), "complex64 values"),
-        (SMALL.astype("U1"), "<U1 values"),
-        (SMALL.astype(object), "object values"),
-        (SMALL[0], r"shape \(9, 12\) seen"),
-        (SMALL[:0], r"shape \(0, 9, 12\) seen"),
-        (np.asfortranarray(SMALL), "column order"),
-        (np.where(SMALL, np.nan, 0), "more than 0 and 1 .nan seen")])
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            (SMALL.astype(np.complex64), "complex64 values"),
+            (SMALL.astype("U1"), "<U1 values"),
+            (SMALL.astype(object), "object values"),
+            (SMALL[0], r"shape \(9, 12\) seen"),
+            (SMALL[:0], r"shape \(0, 9, 12\) seen"),
+            (np.asfortranarray(SMALL), "column order"),
+            (np.where(SMALL, np.nan, 0), "more than 0 and 1 .nan seen"),
+        ],
+    )
     def test_wrong_arrays(self, tmp_path, values, message):
         path = tmp_path / "s.npy"
         np.save(path, values)
@@ -86,7 +91,7 @@ class TestArrays:
     def test_cut_files(self, tmp_path, suffix):
         path = saved(tmp_path, suffix, planes_of(40, 60, 80))
         content = path.read_bytes()
-        path.write_bytes(content[:len(content) // 2])
+        path.write_bytes(content[: len(content) // 2])
         with pytest.raises(InputError, match=r"s\S* is damaged") as raised:
             SpikeStream.open(path, **RATE)[:]
         assert "\n" not in str(raised.value)
@@ -94,8 +99,10 @@ class TestArrays:
     def test_one_byte_more_or_less(self, tmp_path):
         path = saved(tmp_path, ".npy", SMALL)
         content = path.read_bytes()
-        for changed, message in ((content + b"\0", "1 bytes follow its array"),
-                                 (content[:-1], "1 bytes are missing from its array")):
+        for changed, message in (
+            (content + b"\0", "1 bytes follow its array"),
+            (content[:-1], "1 bytes are missing from its array"),
+        ):
             path.write_bytes(changed)
             with pytest.raises(InputError, match=message):
                 SpikeStream.open(path, **RATE)
@@ -130,8 +137,9 @@ class TestArrays:
         source = resolve_spike_source(path, SpikeOptions(rate_hz=Fraction(5)))
         assert (source.width, source.height, source.flip) == (12, 9, False)
         assert source.open().shape == (40, 9, 12)
-        lasting = resolve_spike_source(path, SpikeOptions(), duration_s=Fraction(40, 1000),
-                                       interval_s=Fraction(1, 1000))
+        lasting = resolve_spike_source(
+            path, SpikeOptions(), duration_s=Fraction(40, 1000), interval_s=Fraction(1, 1000)
+        )
         assert lasting.rate_hz == 1000
 
     def test_voxel_grids_are_not_taken_for_spikes(self, tmp_path):

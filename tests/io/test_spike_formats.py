@@ -30,14 +30,27 @@ LARGE = planes_of(3, 1000, 1000)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from([plain, sps10]), st.integers(1, 40), st.integers(1, 7), st.integers(1, 5),
-       st.booleans(), st.sampled_from(["little", "big"]))
+@given(
+    st.sampled_from([plain, sps10]),
+    st.integers(1, 40),
+    st.integers(1, 7),
+    st.integers(1, 5),
+    st.booleans(),
+    st.sampled_from(["little", "big"]),
+)
 def test_packed_planes(tmp_path_factory, write, width, height, ticks, flip, bit_order):
     path = tmp_path_factory.mktemp("dat") / "s.dat"
     planes = planes_of(ticks, height, width, seed=width)
     path.write_bytes(write(planes, flip=flip, bit_order=bit_order))
-    with SpikeStream.open(path, width=width, height=height, layout=write.__name__, flip=flip,
-                          bit_order=bit_order, **RATE) as stream:
+    with SpikeStream.open(
+        path,
+        width=width,
+        height=height,
+        layout=write.__name__,
+        flip=flip,
+        bit_order=bit_order,
+        **RATE,
+    ) as stream:
         assert stream.shape == planes.shape
         np.testing.assert_array_equal(stream[:], planes)
 
@@ -56,7 +69,7 @@ class TestSps100:
     @pytest.mark.parametrize(("lead", "tail"), [(16, 0), (127_984, 48), (64_000, 64_000)])
     def test_a_file_that_begins_and_ends_within_a_plane(self, tmp_path, lead, tail):
         content = sps100(LARGE)
-        (tmp_path / "s.dat").write_bytes(content[128_000 - lead:][:lead + 128_000 + tail])
+        (tmp_path / "s.dat").write_bytes(content[128_000 - lead :][: lead + 128_000 + tail])
         stream = self.read(tmp_path / "s.dat")
         np.testing.assert_array_equal(stream[:], LARGE[1:2])
 
@@ -85,11 +98,15 @@ class TestSps100:
         with pytest.raises(InputError, match="loses its step at tick 6"):
             self.read(tmp_path / "t.dat")[2:7]
 
-    @pytest.mark.parametrize(("content", "message"), [
-        (sps100(LARGE[:2])[:-1], "16 at a time .15 bytes more seen"),
-        (sps100(LARGE[:2]) + b"\0", "16 at a time .1 bytes more seen"),
-        (bytes(256_000), "no plane of an sps100 begins"),
-        (sps100(LARGE[:1])[:-16], "no plane of an sps100 begins")])
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (sps100(LARGE[:2])[:-1], "16 at a time .15 bytes more seen"),
+            (sps100(LARGE[:2]) + b"\0", "16 at a time .1 bytes more seen"),
+            (bytes(256_000), "no plane of an sps100 begins"),
+            (sps100(LARGE[:1])[:-16], "no plane of an sps100 begins"),
+        ],
+    )
     def test_malformed(self, tmp_path, content, message):
         (tmp_path / "s.dat").write_bytes(content)
         with pytest.raises(InputError, match=message):
@@ -108,8 +125,9 @@ class TestFolder:
             assert stream.ticks == 40
             for window in (slice(None), slice(9, 12), slice(10, 35), slice(39, 40), slice(12, 12)):
                 np.testing.assert_array_equal(stream[window], SMALL[window])
-            np.testing.assert_array_equal(voxelize(stream, 8, Fraction(5, 3), 33),
-                                          voxelize(SMALL, 8, Fraction(5, 3), 33))
+            np.testing.assert_array_equal(
+                voxelize(stream, 8, Fraction(5, 3), 33), voxelize(SMALL, 8, Fraction(5, 3), 33)
+            )
 
     def test_a_file_that_is_no_whole_planes_is_named(self, tmp_path):
         write_folder(tmp_path / "s", SMALL, [20, 20])
@@ -190,7 +208,7 @@ def test_memory_stays_bounded(tmp_path, suffix):
         path.write_bytes(plain(planes))
     with SpikeStream.open(path, width=64, height=64, **RATE) as stream:
         tracemalloc.start()
-        total = sum(int(stream[tick:tick + 20].sum()) for tick in range(0, 600, 20))
+        total = sum(int(stream[tick : tick + 20].sum()) for tick in range(0, 600, 20))
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert total == planes.sum()

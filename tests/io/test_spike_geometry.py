@@ -17,7 +17,7 @@ def scene(height: int, width: int, ticks: int, seed: int = 0) -> np.ndarray:
     light = np.clip((windows.mean((-1, -2)) - 0.5) * 4 + 0.35, 0.02, 0.9)
     charge, planes = rng.random((height, width)), []
     for tick in range(ticks):
-        charge += light[:, tick // 8:][:, :width]
+        charge += light[:, tick // 8 :][:, :width]
         fired = charge >= 1
         charge -= fired
         planes.append(fired)
@@ -35,8 +35,10 @@ def test_any_size_is_found(tmp_path, width, height):
 def test_pixels_without_a_picture_have_no_width(tmp_path):
     rng = np.random.default_rng(0)
     charge, light = rng.random((48, 72)), rng.uniform(0.1, 0.6, (48, 72))
-    planes = [np.floor(charge + (tick + 1) * light) > np.floor(charge + tick * light)
-              for tick in range(160)]
+    planes = [
+        np.floor(charge + (tick + 1) * light) > np.floor(charge + tick * light)
+        for tick in range(160)
+    ]
     (tmp_path / "s.dat").write_bytes(plain(np.array(planes)))
     assert likely_plane(tmp_path / "s.dat") is None
 
@@ -57,8 +59,9 @@ def test_a_cut_file_still_shows_it(tmp_path, change):
     assert "of another plane follow" in found.reason
 
 
-@pytest.mark.parametrize("content", [bytes(60_000), b"\xff" * 60_000, bytes(3),
-                                     np.random.default_rng(0).bytes(60_000)])
+@pytest.mark.parametrize(
+    "content", [bytes(60_000), b"\xff" * 60_000, bytes(3), np.random.default_rng(0).bytes(60_000)]
+)
 def test_what_is_no_recording_is_not_taken_for_one(tmp_path, content):
     (tmp_path / "s.dat").write_bytes(content)
     assert likely_plane(tmp_path / "s.dat") is None

@@ -104,7 +104,6 @@ def test_writing_is_refused_or_whole(tmp_path):
         write_voxels(tmp_path / "v.mat", GRIDS, GRIDS.shape)
 
 
-
 @pytest.mark.parametrize(
     ("array", "message"),
     [

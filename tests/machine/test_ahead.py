@@ -71,6 +71,7 @@ class TestReading:
 
     def test_it_works_while_the_reader_is_busy(self):
         """Twenty times 5 ms here and 5 ms there take little more than 100 ms together."""
+
         def slow() -> Iterator[int]:
             for number in range(20):
                 time.sleep(0.005)
@@ -84,8 +85,7 @@ class TestReading:
 
     def test_an_error_comes_after_what_was_read_before_it(self):
         error, seen = ValueError("damaged"), []
-        with pytest.raises(ValueError) as caught, \
-                ReadAhead(Source(5, error).items()) as items:
+        with pytest.raises(ValueError) as caught, ReadAhead(Source(5, error).items()) as items:
             for item in items:
                 seen.append(item)
         assert caught.value is error and seen == [0, 1, 2, 3, 4]

@@ -53,24 +53,33 @@ def copies(monkeypatch: pytest.MonkeyPatch, log: list[str]) -> Copies:
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: computing)
     monkeypatch.setattr(torch, "empty", lambda shape, dtype, pin_memory: empty(shape, dtype=dtype))
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
-    monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: log.append(
-        f"memory is kept for {stream.name}"))
+    monkeypatch.setattr(
+        torch.Tensor,
+        "record_stream",
+        lambda tensor, stream: log.append(f"memory is kept for {stream.name}"),
+    )
     made = Copies(CPU)
     made._to, made._back = Stream("to", log), Stream("back", log)  # type: ignore[assignment]
     return made
 
 
 def test_what_comes_does_not_wait_for_the_network_and_the_network_waits_for_it(
-        copies: Copies, log: list[str]) -> None:
+    copies: Copies, log: list[str]
+) -> None:
     array = np.arange(6, dtype=np.float32)
-    there, = copies.ahead(lambda: [copies.put(array)])
+    (there,) = copies.ahead(lambda: [copies.put(array)])
     np.testing.assert_array_equal(there.numpy(), array)
-    assert log == ["on to", "on computing", "computing waits for to",
-                   "memory is kept for computing"]
+    assert log == [
+        "on to",
+        "on computing",
+        "computing waits for to",
+        "memory is kept for computing",
+    ]
 
 
 def test_what_goes_back_waits_for_the_network_and_the_host_for_it_only_when_it_is_used(
-        copies: Copies, log: list[str]) -> None:
+    copies: Copies, log: list[str]
+) -> None:
     result = copies.get(torch.arange(5))
     assert log == ["back waits for computing", "on back", "on computing", "memory is kept for back"]
     np.testing.assert_array_equal(result(), np.arange(5))
@@ -79,5 +88,5 @@ def test_what_goes_back_waits_for_the_network_and_the_host_for_it_only_when_it_i
 
 def test_without_cuda_copies_are_plain() -> None:
     copies, array = Copies(CPU), np.arange(4.0)
-    there, = copies.ahead(lambda: [copies.put(array)])
+    (there,) = copies.ahead(lambda: [copies.put(array)])
     np.testing.assert_array_equal(copies.get(there * 2)(), array * 2)

@@ -24,7 +24,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc")
 def test_memory_kept_for_reuse_is_not_asked_for_again():
     def pages(*args):
-        return int(subprocess.run([sys.executable, "-c", PAGES_OF_NEW_ARRAYS, *args], text=True,
-                                  capture_output=True, check=True).stdout)
+        return int(
+            subprocess.run(
+                [sys.executable, "-c", PAGES_OF_NEW_ARRAYS, *args],
+                text=True,
+                capture_output=True,
+                check=True,
+            ).stdout
+        )
 
     assert pages("keep") < 10 < pages()

@@ -15,8 +15,11 @@ from spikedeblur.models.vrt.conv import ConvGroup
 from spikedeblur.models.vrt_spike import build_model
 
 CPU = torch.device("cpu")
-SHALLOW = ["MODEL.CHANNELS_PER_SCALE=[8,8,8,8]", f"MODEL.VRT.EMBED_DIMS={[8] * 11}",
-           f"MODEL.VRT.DEPTHS={[1] * 11}"]
+SHALLOW = [
+    "MODEL.CHANNELS_PER_SCALE=[8,8,8,8]",
+    f"MODEL.VRT.EMBED_DIMS={[8] * 11}",
+    f"MODEL.VRT.DEPTHS={[1] * 11}",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +34,9 @@ def test_every_repeated_block_is_compiled_and_no_name_changes(monkeypatch):
     model = build_model(load_config("small", SHALLOW))
     names = list(model.state_dict())
     compile_blocks(model, CPU)
-    compiled = {type(module) for module in model.modules()
-                if module._compiled_call_impl is not None}
+    compiled = {
+        type(module) for module in model.modules() if module._compiled_call_impl is not None
+    }
     assert compiled == set(BLOCKS)
     assert list(model.state_dict()) == names
 
@@ -57,5 +61,6 @@ def test_a_compiled_block_computes_the_same():
     for network, out in ((plain, expected), (compiled, found)):
         out.square().sum().backward()
         assert network[0].conv1.weight.grad is not None
-    torch.testing.assert_close(compiled[0].conv1.weight.grad, plain[0].conv1.weight.grad,
-                               atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(
+        compiled[0].conv1.weight.grad, plain[0].conv1.weight.grad, atol=1e-3, rtol=1e-3
+    )

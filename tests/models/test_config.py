@@ -7,12 +7,7 @@ import pytest
 import yaml
 
 from spikedeblur.errors import ConfigError
-from spikedeblur.models.config import (
-    config_from_dict,
-    config_to_yaml,
-    load_config,
-    packaged_names,
-)
+from spikedeblur.models.config import config_from_dict, config_to_yaml, load_config, packaged_names
 
 
 def test_packaged_configurations_read_back_equal():
@@ -82,8 +77,15 @@ DOCUMENTS = Path(__file__).parents[2]
 KEY = re.compile(r"\b(?:DATA|MODEL|TRAIN|LOSS|LOG)(?:\.[A-Z][A-Z_]+)+")
 
 
-@pytest.mark.parametrize("path", [*sorted(DOCUMENTS.glob("docs/*.md")), DOCUMENTS / "README.md",
-                                  *sorted(DOCUMENTS.glob("man/*.in"))], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [
+        *sorted(DOCUMENTS.glob("docs/*.md")),
+        DOCUMENTS / "README.md",
+        *sorted(DOCUMENTS.glob("man/*.in")),
+    ],
+    ids=lambda path: path.name,
+)
 def test_every_key_that_a_document_names_is_known(path):
     for key in KEY.findall(path.read_text(encoding="utf-8").replace("\\-", "-")):
         section = load_config("small")

@@ -48,9 +48,15 @@ class LiveBytes(TorchDispatchMode):
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
-    config = load_config("small", [
-        "MODEL.VRT.WINDOW_SIZE=[6,4,4]", f"MODEL.VRT.DEPTHS={[1] * 11}",
-        f"MODEL.SPIKE_TSA.CHUNK_SIZE={SIDE // 8}", f"MODEL.FUSE.CHUNK_SIZE={SIDE // 8}"])
+    config = load_config(
+        "small",
+        [
+            "MODEL.VRT.WINDOW_SIZE=[6,4,4]",
+            f"MODEL.VRT.DEPTHS={[1] * 11}",
+            f"MODEL.SPIKE_TSA.CHUNK_SIZE={SIDE // 8}",
+            f"MODEL.FUSE.CHUNK_SIZE={SIDE // 8}",
+        ],
+    )
     return build_model(config).eval()
 
 

@@ -59,8 +59,11 @@ def test_only_the_time_code_tells_before_from_after(timed):
 
 
 @given(
-    height=st.integers(1, 90), width=st.integers(1, 90), batch=st.integers(1, 4),
-    tokens=st.integers(1, 5000), side=st.integers(1, 64),
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
+    batch=st.integers(1, 4),
+    tokens=st.integers(1, 5000),
+    side=st.integers(1, 64),
     shape=st.sampled_from(["square", "wide", "tall"]),
 )
 @settings(max_examples=60, deadline=None)

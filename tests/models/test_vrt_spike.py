@@ -96,8 +96,14 @@ def test_untrained_fusion_leaves_vrt_alone_bit_for_bit(name):
 @pytest.mark.parametrize("name", ["small", "vrt_gopro"])
 @pytest.mark.parametrize(
     ("height", "width", "frames", "plane"),
-    [(1, 1, 1, (1, 1)), (3, 40, 2, (2, 20)), (16, 16, 1, (16, 16)),
-     (33, 47, 2, (17, 20)), (50, 21, 3, (7, 40)), (40, 64, 6, (80, 128))],
+    [
+        (1, 1, 1, (1, 1)),
+        (3, 40, 2, (2, 20)),
+        (16, 16, 1, (16, 16)),
+        (33, 47, 2, (17, 20)),
+        (50, 21, 3, (7, 40)),
+        (40, 64, 6, (80, 128)),
+    ],
 )
 def test_any_size_and_length_runs(name, height, width, frames, plane):
     model = shaken(tiny(name))
@@ -129,8 +135,13 @@ def test_checkpointed_gradients_equal_plain_ones():
     rgb, voxels = clip(frames=3, height=32, width=32)
     gradients = []
     for on in ("true", "false"):
-        model = shaken(tiny("vrt_gopro", f"MODEL.VRT.USE_CHECKPOINT_ATTN={on}",
-                            f"MODEL.VRT.USE_CHECKPOINT_FFN={on}")).train()
+        model = shaken(
+            tiny(
+                "vrt_gopro",
+                f"MODEL.VRT.USE_CHECKPOINT_ATTN={on}",
+                f"MODEL.VRT.USE_CHECKPOINT_FFN={on}",
+            )
+        ).train()
         model(rgb, voxels).square().mean().backward()
         gradients.append([p.grad for p in model.parameters()])
     for one, other in zip(*gradients, strict=True):

@@ -22,22 +22,32 @@ def mixing(rgb, voxels, target_time):
 
 def restored(restorer, selection, frames):
     """Place -> pictures of the wanted frames, and how many frames were needed for them."""
-    exposed = [expose(each.frame, None, each.sequence, each.wanted)
-               for each in selection.of(frames)]
-    return {each.exposed.frame.index: each.pictures for each in restorer.restore(exposed)
-            if each.exposed.wanted}, len(exposed)
+    exposed = [
+        expose(each.frame, None, each.sequence, each.wanted) for each in selection.of(frames)
+    ]
+    return {
+        each.exposed.frame.index: each.pictures
+        for each in restorer.restore(exposed)
+        if each.exposed.wanted
+    }, len(exposed)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(1, 14), min_size=1, max_size=4), st.integers(1, 6),
-       st.integers(1, 9), st.data())
+@given(
+    st.lists(st.integers(1, 14), min_size=1, max_size=4),
+    st.integers(1, 6),
+    st.integers(1, 9),
+    st.data(),
+)
 def test_some_segments_come_out_as_from_the_whole(shots, window, length, data):
     stride = data.draw(st.integers(1, window))
     count = sum(shots)
     starts = np.repeat(np.cumsum([0, *shots[:-1]]), shots)
     rng = np.random.default_rng(count)
-    frames = [(frame_at(place, rng.integers(0, 256, (4, 4, 3)).astype(np.uint8)), int(shot))
-              for place, shot in enumerate(starts)]
+    frames = [
+        (frame_at(place, rng.integers(0, 256, (4, 4, 3)).astype(np.uint8)), int(shot))
+        for place, shot in enumerate(starts)
+    ]
     numbers = data.draw(st.sets(st.integers(0, count // length + 2)))
     segments = [range(number * length, (number + 1) * length) for number in sorted(numbers)]
     restorer = NetRestorer(TiledModel(mixing, tile=32), window=window, stride=stride)

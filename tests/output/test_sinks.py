@@ -60,8 +60,9 @@ def test_writers_go_when_they_are_done_with(recording, tmp_path):
     gc.collect()
     gc.disable()
     try:
-        Deblurrer(method="sdm").run(recording.blurry, recording.spikes, tmp_path / "out.mkv",
-                                    segment=2, compare="side")
+        Deblurrer(method="sdm").run(
+            recording.blurry, recording.spikes, tmp_path / "out.mkv", segment=2, compare="side"
+        )
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
         left = {type(each).__name__ for each in gc.garbage}

@@ -65,8 +65,11 @@ class Page(HTMLParser):
             self.rows[-1][self._field] = self.rows[-1].get(self._field, "") + data
 
     def all(self, tag: str, **attributes: str) -> list[dict[str, str]]:
-        return [found for name, found in self.elements if name == tag
-                and all(found.get(key) == value for key, value in attributes.items())]
+        return [
+            found
+            for name, found in self.elements
+            if name == tag and all(found.get(key) == value for key, value in attributes.items())
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +79,24 @@ def made(tmp_path_factory, recording) -> tuple[str, dict]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPIKEDEBLUR_BENCHMARK_ISOLATE", "0")
         printed: list[dict] = []
-        patch.setattr("spikedeblur.cli.console.Console.json",
-                      lambda console, value: printed.append(json.loads(json.dumps(value))))
-        assert main(["benchmark", str(recording.folder), "--methods", "blurry,sdm,tfp:0.5",
-                     "--json", "--html", str(page)]) == 0
+        patch.setattr(
+            "spikedeblur.cli.console.Console.json",
+            lambda console, value: printed.append(json.loads(json.dumps(value))),
+        )
+        assert (
+            main(
+                [
+                    "benchmark",
+                    str(recording.folder),
+                    "--methods",
+                    "blurry,sdm,tfp:0.5",
+                    "--json",
+                    "--html",
+                    str(page),
+                ]
+            )
+            == 0
+        )
     return page.read_text(encoding="utf-8"), printed[0]
 
 
@@ -97,17 +114,31 @@ def test_it_refers_to_nothing_outside(made):
 
 def test_its_figures_are_those_of_the_json(made):
     text, found = made
-    digits = {"psnr": 2, "ssim": 4, "psnr_y": 2, "ssim_y": 4, "temporal": 4,
-              "seconds_per_frame": 3, "seconds_per_frame_min": 3, "seconds_per_frame_max": 3,
-              "frames_per_second": 2, "first_frame_seconds": 2, "load_seconds": 2,
-              "warm_up_seconds": 2, "peak_rss_mb": 0, "peak_growth_mb": 0, "frames": 0, "runs": 0}
+    digits = {
+        "psnr": 2,
+        "ssim": 4,
+        "psnr_y": 2,
+        "ssim_y": 4,
+        "temporal": 4,
+        "seconds_per_frame": 3,
+        "seconds_per_frame_min": 3,
+        "seconds_per_frame_max": 3,
+        "frames_per_second": 2,
+        "first_frame_seconds": 2,
+        "load_seconds": 2,
+        "warm_up_seconds": 2,
+        "peak_rss_mb": 0,
+        "peak_growth_mb": 0,
+        "frames": 0,
+        "runs": 0,
+    }
     shown = [row for row in Page(text).rows if row]
     assert len(shown) == 2 * len(found["cases"]) == 6
     assert {field for row in shown for field in row} == {"case", "method", *digits}
     for cells, row in zip(shown, found["cases"] * 2, strict=True):
         assert (cells["case"], cells["method"]) == (row["case"], row["method"])
         for field in digits.keys() & cells.keys():
-            rounding = 0.5001 * 10.0**-digits[field]
+            rounding = 0.5001 * 10.0 ** -digits[field]
             assert float(cells[field]) == pytest.approx(row[field], abs=rounding)
     data = re.search(r'<script type="application/json" id="benchmark">(.*?)</script>', text)[1]
     assert json.loads(data) == found
@@ -120,7 +151,8 @@ def test_every_method_has_a_picture_to_flip_and_a_point(made):
     assert [image["alt"] for image in page.all("img") if image["alt"] in names] == names
     assert len(page.all("input", type="radio")) == len(page.all("label")) == len(names)
     assert {label["for"] for label in page.all("label")} == {
-        radio["id"] for radio in page.all("input")}
+        radio["id"] for radio in page.all("input")
+    }
     assert len(page.all("circle", **{"class": "point"})) == 2
     assert all(f"{row['method']}  {row['psnr']:.2f}" in page.texts for row in found["cases"][1:])
 
@@ -157,8 +189,13 @@ def test_the_crop_lies_where_the_error_is():
 def test_only_so_many_cases_have_pictures(recording, monkeypatch):
     monkeypatch.setattr("spikedeblur.report.gallery.MOST_CASES", 1)
     case = Case.of_folder(recording.folder)
-    gallery = Gallery([case, Case("other", "", case.blurry, case.spikes, case.sharp),
-                       Case("untrue", "", case.blurry, case.spikes, None)])
+    gallery = Gallery(
+        [
+            case,
+            Case("other", "", case.blurry, case.spikes, case.sharp),
+            Case("untrue", "", case.blurry, case.spikes, None),
+        ]
+    )
     assert [shots.case.name for shots in gallery.shots] == [case.name] and gallery.left_out == 1
 
 
@@ -176,8 +213,9 @@ def test_a_frame_without_spikes_has_no_picture_of_them(recording, tmp_path):
     for name in ("spikes.dat", "spikes.toml"):
         shutil.copy(recording.folder / name, tmp_path)
     (tmp_path / "spikes.dat").write_bytes(recording.spikes.read_bytes()[:ticks])
-    [shots] = Gallery([Case("a", "", recording.blurry, tmp_path / "spikes.dat", recording.sharp)]
-                      ).shots
+    [shots] = Gallery(
+        [Case("a", "", recording.blurry, tmp_path / "spikes.dat", recording.sharp)]
+    ).shots
     assert shots.frame > 0 and list(shots.crops) == ["blurry", "sharp"]
 
 
@@ -193,17 +231,37 @@ def test_names_cannot_break_the_page(made):
 
 def test_speed_over_size(tmp_path, monkeypatch):
     monkeypatch.setenv("SPIKEDEBLUR_BENCHMARK_ISOLATE", "0")
-    assert main(["benchmark", "--speed", "--methods", "sdm", "--size", "64x48", "--size", "32x32",
-                 "--repeats", "1", "--html", str(tmp_path / "page.html")]) == 0
+    assert (
+        main(
+            [
+                "benchmark",
+                "--speed",
+                "--methods",
+                "sdm",
+                "--size",
+                "64x48",
+                "--size",
+                "32x32",
+                "--repeats",
+                "1",
+                "--html",
+                str(tmp_path / "page.html"),
+            ]
+        )
+        == 0
+    )
     page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert len(page.all("polyline")) == 1 and len(page.all("circle")) == 2
     assert page.all("img") == []
 
 
 def test_settings_that_differ_have_names_and_colours_of_their_own():
-    rows = [{"method": "blurry"}, {"method": "sdm", "threads": 1}, {"method": "net", "threads": 1,
-            "precision": "fp32", "tile": 64}, {"method": "net", "threads": 1, "precision": "bf16",
-                                               "tile": 64}]
+    rows = [
+        {"method": "blurry"},
+        {"method": "sdm", "threads": 1},
+        {"method": "net", "threads": 1, "precision": "fp32", "tile": 64},
+        {"method": "net", "threads": 1, "precision": "bf16", "tile": 64},
+    ]
     names = Names.of(rows)
     assert [names.label(row) for row in rows] == ["blurry", "sdm", "net, fp32", "net, bf16"]
     assert len({names.colour(row) for row in rows}) == 4
@@ -220,11 +278,23 @@ def test_a_page_that_is_there_is_kept(tmp_path, recording, capsys):
 def screenshot(text: str, folder: Path) -> np.ndarray:
     """The page as a browser without a network shows it, (H, W, 3)."""
     (folder / "page.html").write_text(text, encoding="utf-8")
-    subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-                    "--host-resolver-rules=MAP * ~NOTFOUND", "--window-size=1000,2000",
-                    f"--user-data-dir={folder / 'profile'}",
-                    f"--screenshot={folder / 'page.png'}", (folder / "page.html").as_uri()],
-                   check=True, capture_output=True, timeout=240)
+    subprocess.run(
+        [
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--window-size=1000,2000",
+            f"--user-data-dir={folder / 'profile'}",
+            f"--screenshot={folder / 'page.png'}",
+            (folder / "page.html").as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=240,
+    )
     return read_image(folder / "page.png")
 
 
@@ -234,8 +304,10 @@ def likeness(seen: np.ndarray, picture: np.ndarray) -> float:
     cell = 900 / width
     across = (50 + (np.arange(width) + 0.5) * cell).astype(int)
     down = ((np.arange(height) + 0.5) * cell).astype(int)
-    return max(float((seen[top + down][:, across] == picture).all(axis=-1).mean())
-               for top in range(len(seen) - down[-1]))
+    return max(
+        float((seen[top + down][:, across] == picture).all(axis=-1).mean())
+        for top in range(len(seen) - down[-1])
+    )
 
 
 @pytest.mark.slow
@@ -248,7 +320,7 @@ def test_a_browser_shows_plots_and_pictures_and_flips_them(made, recording, tmp_
         (tmp_path / "crop.png").write_bytes(base64.b64decode(images[name].partition(",")[2]))
         pictures[name] = read_image(tmp_path / "crop.png")
     seen = screenshot(text, tmp_path)
-    colour = [int(COLOURS[0][place:place + 2], 16) for place in (1, 3, 5)]
+    colour = [int(COLOURS[0][place : place + 2], 16) for place in (1, 3, 5)]
     assert (seen == colour).all(axis=-1).sum() > 150  # the point, the dot, the line
     assert likeness(seen, pictures["blurry"]) > 0.9
     last = text.replace(" checked", "").replace('id="flip-0-4"', 'id="flip-0-4" checked')

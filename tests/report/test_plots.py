@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from spikedeblur.report.plots import Axis, Line, Point, lines, quality_against_speed
 
-POINTS = [Point("sdm", "#111111", 0.01, 0.01, 0.02, 25.0),
-          Point("<net>", "#222222", 1.0, 0.9, 1.5, 28.0),
-          Point("b", "#333333", 0.1, 0.1, 0.1, 28.0)]
+POINTS = [
+    Point("sdm", "#111111", 0.01, 0.01, 0.02, 25.0),
+    Point("<net>", "#222222", 1.0, 0.9, 1.5, 28.0),
+    Point("b", "#333333", 0.1, 0.1, 0.1, 28.0),
+]
 
 
 def circles(svg: str) -> dict[str, tuple[float, float]]:
@@ -36,8 +38,9 @@ def test_ticks_are_round_and_inside(low, ratio, logarithmic):
     assert 2 <= len(ticks) <= 14
     assert all(axis.low <= tick <= axis.high for tick in ticks)
     if logarithmic:
-        assert all(len(f"{tick:.6e}".split("e")[0].rstrip("0.").replace(".", "")) <= 2
-                   for tick in ticks)
+        assert all(
+            len(f"{tick:.6e}".split("e")[0].rstrip("0.").replace(".", "")) <= 2 for tick in ticks
+        )
     assert sorted(ticks) == ticks
 
 
@@ -45,7 +48,8 @@ def test_points_stand_at_their_speed_and_quality():
     svg = quality_against_speed(POINTS, baseline=22.0)
     places = circles(svg)
     (slow, high), (middle, same), (fast, low) = (
-        places[colour] for colour in ("#222222", "#333333", "#111111"))
+        places[colour] for colour in ("#222222", "#333333", "#111111")
+    )
     assert fast < middle < slow and middle - fast == pytest.approx(slow - middle, abs=0.3)
     assert high == same < low  # pixels count downwards
     assert "blurry 22.00" in svg and "&lt;net&gt;  28.00" in svg and "<net>" not in svg
@@ -55,11 +59,15 @@ def test_points_stand_at_their_speed_and_quality():
 
 def test_names_do_not_lie_on_one_another():
     """Nor on a point: letters of 7 by 10 pixels here, points of 6 pixels around their middle."""
-    crowd = [Point(f"sdm:{number}", "#1", seconds, seconds, seconds, 30 - number / 1000)
-             for number, seconds in enumerate([1.0, 1.0, 1.05, 1.4, 1.45, 1.0, 9.0])]
+    crowd = [
+        Point(f"sdm:{number}", "#1", seconds, seconds, seconds, 30 - number / 1000)
+        for number, seconds in enumerate([1.0, 1.0, 1.05, 1.4, 1.45, 1.0, 9.0])
+    ]
     svg = quality_against_speed([*crowd, Point("last", "#1", 0.5, 0.5, 0.5, 20.0)], None)
-    covered = [(float(x) - 6, float(x) + 6, float(y) - 6, float(y) + 6)
-               for x, y in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', svg)]
+    covered = [
+        (float(x) - 6, float(x) + 6, float(y) - 6, float(y) + 6)
+        for x, y in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', svg)
+    ]
     names = re.findall(r'class="name" x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)">(.*?)<', svg)
     for x, y, anchor, words in names:
         left = float(x) - 7 * len(words) * (anchor == "end")
@@ -67,8 +75,13 @@ def test_names_do_not_lie_on_one_another():
     assert len(covered) == 2 * (len(crowd) + 1)
     for one, other in combinations(covered, 2):
         both_points = max(covered.index(one), covered.index(other)) <= len(crowd)
-        assert (both_points or one[1] <= other[0] or other[1] <= one[0]
-                or one[3] <= other[2] or other[3] <= one[2])
+        assert (
+            both_points
+            or one[1] <= other[0]
+            or other[1] <= one[0]
+            or one[3] <= other[2]
+            or other[3] <= one[2]
+        )
     assert all(box[0] >= 0 and box[1] <= 640 for box in covered)
 
 

@@ -31,11 +31,26 @@ def two_processes(root: Path, *settings: str) -> subprocess.Popen[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     return subprocess.Popen(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-         "--master-addr", "127.0.0.1", "--master-port", str(port), str(SCRIPT), str(root),
-         *settings],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc-per-node",
+            "2",
+            "--master-addr",
+            "127.0.0.1",
+            "--master-port",
+            str(port),
+            str(SCRIPT),
+            str(root),
+            *settings,
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 def finish(job: subprocess.Popen[str], timeout_s: float = 500) -> tuple[int, str]:
@@ -58,7 +73,8 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("shared_out", [False, True], ids=["DDP", "FSDP"])
 def test_two_processes_train_as_one_with_twice_the_batch(
-        shared_out: bool, one: Path, tmp_path: Path) -> None:
+    shared_out: bool, one: Path, tmp_path: Path
+) -> None:
     status, said = finish(two_processes(tmp_path, *PLAIN, *(["FSDP=true"] if shared_out else [])))
     assert status == 0, said
     # Adam divides by the gradient's size, so rounding shows in weights whose gradient is nothing;
@@ -70,8 +86,10 @@ def test_two_processes_train_as_one_with_twice_the_batch(
     for name in ("psnr", "ssim", "blurry_psnr"):
         assert column(tmp_path, name) == pytest.approx(column(one, name))
     # Whole weights in the file, whichever way they were kept.
-    written, expected = load_file(tmp_path / "last.safetensors"), load_file(
-        one / "last.safetensors")
+    written, expected = (
+        load_file(tmp_path / "last.safetensors"),
+        load_file(one / "last.safetensors"),
+    )
     for name, weight in expected.items():
         torch.testing.assert_close(written[name], weight, rtol=1e-3, atol=1e-3)
     with pytest.raises(InputError, match=r"another number of processes \(2, now 1\)"):
@@ -93,7 +111,8 @@ def column(root: Path, name: str) -> list[float]:
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [(), ("FSDP=true", "ACCUMULATION=2")], ids=["DDP", "FSDP"])
 def test_a_job_that_lost_a_process_resumes_bit_for_bit(
-        settings: tuple[str, ...], tmp_path: Path) -> None:
+    settings: tuple[str, ...], tmp_path: Path
+) -> None:
     assert finish(two_processes(tmp_path / "whole", *settings))[0] == 0
     job = two_processes(tmp_path / "cut", *settings)
     assert job.stdout is not None
@@ -111,8 +130,14 @@ def test_a_job_that_lost_a_process_resumes_bit_for_bit(
 @pytest.mark.parametrize("world_size", [1, 2, 3, 8])
 @pytest.mark.parametrize("accumulation", [1, 3])
 def test_processes_share_each_step_without_gap_or_repeat(
-        world_size: int, accumulation: int) -> None:
+    world_size: int, accumulation: int
+) -> None:
     plans = [BatchPlan(2, accumulation, rank, world_size) for rank in range(world_size)]
-    seen = [position for step in range(4) for part in range(accumulation)
-            for plan in plans for position in plan.positions(step, part)]
+    seen = [
+        position
+        for step in range(4)
+        for part in range(accumulation)
+        for plan in plans
+        for position in plan.positions(step, part)
+    ]
     assert seen == list(range(4 * accumulation * world_size * 2))

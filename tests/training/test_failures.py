@@ -56,7 +56,8 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_it_moves_a_weight(tmp_pat
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_missing_file_is_named_and_what_was_learnt_is_kept(
-        workers: int, tmp_path: Path, uninterrupted: dict[str, str]) -> None:
+    workers: int, tmp_path: Path, uninterrupted: dict[str, str]
+) -> None:
     with pytest.raises(InputError, match=r"^a frame is missing \(blur/0004.png\)"):
         run(tmp_path, clips=BrokenClips(5, missing=True), WORKERS=workers)
     assert saved_states(tmp_path / "state")[0].name == "step-000000004.pt"
@@ -89,7 +90,8 @@ def disk_with_room_for(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("room", [1000, 300_000], ids=["none for a line", "none for a state"])
 def test_a_full_disk_leaves_the_states_intact_and_the_run_goes_on_later(
-        room: int, tmp_path: Path, uninterrupted: dict[str, str]) -> None:
+    room: int, tmp_path: Path, uninterrupted: dict[str, str]
+) -> None:
     full = disk_with_room_for(room)
 
     def report(event: Event) -> None:
@@ -108,7 +110,8 @@ def test_a_full_disk_leaves_the_states_intact_and_the_run_goes_on_later(
 
 
 def test_a_damaged_state_is_passed_over_with_a_warning(
-        tmp_path: Path, uninterrupted: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, uninterrupted: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
     run(tmp_path, STEPS=8)
     newest, before = saved_states(tmp_path / "state")
     flip_bit(newest)
@@ -184,8 +187,12 @@ with exclusive(Path(sys.argv[1]), "it"):
 def test_a_folder_in_use_is_refused_and_its_user_named(resume: bool, tmp_path: Path) -> None:
     root = tmp_path / "run"
     root.mkdir()
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(root / ".lock")], text=True,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(root / ".lock")],
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "locked\n"
         with pytest.raises(OutputError, match=rf"folder {root} is in use .*pid {other.pid} on"):
@@ -196,7 +203,8 @@ def test_a_folder_in_use_is_refused_and_its_user_named(resume: bool, tmp_path: P
 
 
 def test_resuming_nothing_starts_the_run(
-        tmp_path: Path, caplog: pytest.LogCaptureFixture, uninterrupted: dict[str, str]) -> None:
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, uninterrupted: dict[str, str]
+) -> None:
     run(tmp_path, resume=True)
     assert "no state to resume" in caplog.text
     assert outcome(tmp_path) == uninterrupted
@@ -208,6 +216,7 @@ def test_weights_are_not_shared_out_in_fp16(tmp_path: Path) -> None:
 
 
 def test_one_process_shares_nothing_out_and_says_so(
-        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     run(tmp_path, FSDP=True, STEPS=1)
     assert "no effect on one process" in caplog.text

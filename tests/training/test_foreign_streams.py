@@ -22,8 +22,11 @@ TRUE_TICK, WINDOW = 150, 9
 def streams(tmp_path_factory):
     """The spike files of the package; skipped where it cannot be had."""
     folder = tmp_path_factory.mktemp("spikezoo")
-    fetched = subprocess.run([sys.executable, "-m", "pip", "download", "--no-deps", "-q", PACKAGE,
-                              "-d", str(folder)], capture_output=True, check=False)
+    fetched = subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--no-deps", "-q", PACKAGE, "-d", str(folder)],
+        capture_output=True,
+        check=False,
+    )
     wheels = list(folder.glob("*.whl"))
     if fetched.returncode or not wheels:
         pytest.skip(f"{PACKAGE} cannot be downloaded")
@@ -54,7 +57,7 @@ def evenly_spread(planes):
 def likeness(rates, tick, truth):
     """Correlation of the mean rate around a tick (TFP) with the true picture."""
     first = tick - WINDOW // 2
-    return np.corrcoef(rates[first:first + WINDOW].mean(axis=0).ravel(), truth.ravel())[0, 1]
+    return np.corrcoef(rates[first : first + WINDOW].mean(axis=0).ravel(), truth.ravel())[0, 1]
 
 
 @pytest.mark.slow
@@ -64,7 +67,7 @@ def test_the_rate_around_the_true_tick_is_the_true_picture(streams):
         truth = read_photo(path.parents[1] / "gt" / f"{path.stem}.png")[..., 1] / 255
         with SpikeStream.open(path, width=400, height=250, rate_hz=20000) as stream:
             assert len(stream) == 301
-            rates = evenly_spread(stream[:len(stream)])
+            rates = evenly_spread(stream[: len(stream)])
         found = {tick: likeness(rates, tick, truth) for tick in range(130, 171, 5)}
         assert max(found, key=found.__getitem__) == TRUE_TICK
         assert found[TRUE_TICK] > 0.98

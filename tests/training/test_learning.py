@@ -54,11 +54,22 @@ def lowered(root: Path, clips: ClipSource) -> float:
 
 @pytest.mark.parametrize("shuffled", [False, True], ids=["true target", "shuffled target"])
 def test_the_loss_falls_on_unseen_clips_only_with_the_true_target(
-        shuffled: bool, tmp_path: Path) -> None:
+    shuffled: bool, tmp_path: Path
+) -> None:
     clips: ClipSource = NoiseClips(1, count=40)
-    run(tmp_path, clips=ShuffledTargets(clips) if shuffled else clips, STEPS=60, BATCH_SIZE=2,
-        LR=1e-2, EMA_DECAY=0.98, WARMUP_STEPS=10, dropout=0, SAVE_EVERY=1000, VAL_EVERY=1000,
-        LOG_EVERY=1000)
+    run(
+        tmp_path,
+        clips=ShuffledTargets(clips) if shuffled else clips,
+        STEPS=60,
+        BATCH_SIZE=2,
+        LR=1e-2,
+        EMA_DECAY=0.98,
+        WARMUP_STEPS=10,
+        dropout=0,
+        SAVE_EVERY=1000,
+        VAL_EVERY=1000,
+        LOG_EVERY=1000,
+    )
     fraction = lowered(tmp_path, NoiseClips(99, count=6))
     print(fraction)
     assert fraction > 1 if shuffled else fraction < LOWERED_TO
@@ -82,21 +93,51 @@ def painting(seed: int) -> np.ndarray:
 @pytest.mark.parametrize("shuffled", [False, True], ids=["true target", "shuffled target"])
 def test_200_steps_of_small_lower_the_loss_on_photos(shuffled: bool, tmp_path: Path) -> None:
     photos = [write_png(tmp_path / f"{number}.png", painting(number)) for number in range(8)]
-    config = load_config("small", ["TRAIN.STEPS=200", "TRAIN.WARMUP_STEPS=20", "TRAIN.LR=1.0e-3",
-                                   "DATA.CROP_SIZE=64", "DATA.CLIP_LEN=3", "TRAIN.EMA_DECAY=0.98",
-                                   "TRAIN.VAL_CLIPS=1"])
+    config = load_config(
+        "small",
+        [
+            "TRAIN.STEPS=200",
+            "TRAIN.WARMUP_STEPS=20",
+            "TRAIN.LR=1.0e-3",
+            "DATA.CROP_SIZE=64",
+            "DATA.CLIP_LEN=3",
+            "TRAIN.EMA_DECAY=0.98",
+            "TRAIN.VAL_CLIPS=1",
+        ],
+    )
 
     def clips(seed: int, length: int, photos: list[Path]) -> PhotoClips:
         # Clean, well aligned spikes: what is there to learn can be learnt in 200 steps.
-        moving = Conditions(blur_px=(8.0, 20.0), still=0.0, ticks=(200.0, 400.0), rate=(0.3, 0.6),
-                            ratios=(1.0,), ratio_shares=(1.0,), misaligned=0.0, centred=1.0)
-        return PhotoClips(photos, crop=64, clip_len=3, bins=32, seed=seed, length=length,
-                          group=length, conditions=moving, bad_spikes=0.0)
+        moving = Conditions(
+            blur_px=(8.0, 20.0),
+            still=0.0,
+            ticks=(200.0, 400.0),
+            rate=(0.3, 0.6),
+            ratios=(1.0,),
+            ratio_shares=(1.0,),
+            misaligned=0.0,
+            centred=1.0,
+        )
+        return PhotoClips(
+            photos,
+            crop=64,
+            clip_len=3,
+            bins=32,
+            seed=seed,
+            length=length,
+            group=length,
+            conditions=moving,
+            bad_spikes=0.0,
+        )
 
     learnt = clips(1, 2, photos[:6])
-    train(config,
-          lambda: (ShuffledTargets(learnt) if shuffled else learnt, clips(2, 1, photos[6:])),
-          output=tmp_path / "run", device="cpu", report=lambda event: None)
+    train(
+        config,
+        lambda: (ShuffledTargets(learnt) if shuffled else learnt, clips(2, 1, photos[6:])),
+        output=tmp_path / "run",
+        device="cpu",
+        report=lambda event: None,
+    )
     fraction = lowered(tmp_path / "run", clips(99, 8, photos[6:]))
     print(fraction)
     assert fraction > 1 if shuffled else fraction < 0.9

@@ -16,8 +16,18 @@ from spikedeblur.models.config import LossConfig
 from spikedeblur.training.losses import RestorationLoss, charbonnier
 
 # Channels of VGG16's convolutions by their place in torchvision's `features`.
-VGG16 = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256),
-         14: (256, 256), 17: (256, 512), 19: (512, 512), 21: (512, 512)}
+VGG16 = {
+    0: (3, 64),
+    2: (64, 64),
+    5: (64, 128),
+    7: (128, 128),
+    10: (128, 256),
+    12: (256, 256),
+    14: (256, 256),
+    17: (256, 512),
+    19: (512, 512),
+    21: (512, 512),
+}
 POOLED_BEFORE = (5, 10, 17)
 BLOCK_ENDS = (2, 7, 14, 21)
 
@@ -45,8 +55,10 @@ def test_a_decibel_in_any_clip_counts_alike() -> None:
         better = errors.clone()
         better[clip] *= 10 ** (-1 / 20)
         pictures = sharp[clip], sharp[clip] + errors[clip], sharp[clip] + better[clip]
-        before, after = (float(peak_signal_noise_ratio(each, pictures[0], data_range=1.0))
-                         for each in pictures[1:])
+        before, after = (
+            float(peak_signal_noise_ratio(each, pictures[0], data_range=1.0))
+            for each in pictures[1:]
+        )
         assert after - before == pytest.approx(1, abs=1e-3)
         gain = plain - float(loss(sharp + better, sharp))
         assert gain == pytest.approx(0.023 / 2, rel=0.02)
@@ -63,7 +75,8 @@ def vgg_weights() -> dict[str, Tensor]:
     for place, (narrow, wide) in VGG16.items():
         scale = (2 / (9 * narrow)) ** 0.5
         weights[f"features.{place}.weight"] = scale * torch.randn(
-            wide, narrow, 3, 3, generator=generator)
+            wide, narrow, 3, 3, generator=generator
+        )
         weights[f"features.{place}.bias"] = torch.zeros(wide)
     return weights
 
@@ -75,8 +88,9 @@ def features(image: Tensor, weights: dict[str, Tensor]) -> list[Tensor]:
     for place in VGG16:
         if place in POOLED_BEFORE:
             x = functional.max_pool2d(x, 2)
-        x = functional.conv2d(x, weights[f"features.{place}.weight"],
-                              weights[f"features.{place}.bias"], padding=1).relu()
+        x = functional.conv2d(
+            x, weights[f"features.{place}.weight"], weights[f"features.{place}.bias"], padding=1
+        ).relu()
         if place in BLOCK_ENDS:
             ends.append(x)
     return ends
@@ -93,10 +107,17 @@ def test_perceptual_distance_is_that_of_the_users_vgg16(suffix: str, tmp_path: P
     loss = RestorationLoss(LossConfig(PERCEPTUAL_WEIGHT=0.5, PERCEPTUAL_WEIGHTS_FILE=str(path)))
     video = torch.rand(2, 1, 2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     restored, sharp = nn.Parameter(video[0]), video[1]
-    expected = sum(
-        (a - b).abs().mean() for a, b in zip(features(restored.flatten(0, 1), weights),
-                                             features(sharp.flatten(0, 1), weights), strict=True)
-    ) / 4
+    expected = (
+        sum(
+            (a - b).abs().mean()
+            for a, b in zip(
+                features(restored.flatten(0, 1), weights),
+                features(sharp.flatten(0, 1), weights),
+                strict=True,
+            )
+        )
+        / 4
+    )
     value = loss(restored, sharp) - charbonnier(restored, sharp, 1e-3)
     torch.testing.assert_close(value, 0.5 * expected, rtol=1e-4, atol=1e-6)
     value.backward()
@@ -105,8 +126,11 @@ def test_perceptual_distance_is_that_of_the_users_vgg16(suffix: str, tmp_path: P
 
 
 def test_weights_that_are_not_vgg16_are_refused(tmp_path: Path) -> None:
-    for name, content in (("missing.pth", None), ("noise.pth", b"no weights"),
-                          ("noise.safetensors", b"no weights")):
+    for name, content in (
+        ("missing.pth", None),
+        ("noise.pth", b"no weights"),
+        ("noise.safetensors", b"no weights"),
+    ):
         if content is not None:
             (tmp_path / name).write_bytes(content)
         settings = LossConfig(PERCEPTUAL_WEIGHT=1, PERCEPTUAL_WEIGHTS_FILE=str(tmp_path / name))
@@ -114,5 +138,8 @@ def test_weights_that_are_not_vgg16_are_refused(tmp_path: Path) -> None:
             RestorationLoss(settings)
     save_file({"features.0.weight": torch.zeros(32, 3, 3, 3)}, tmp_path / "other.safetensors")
     with pytest.raises(WeightsError, match=r"features\.0\.weight"):
-        RestorationLoss(LossConfig(PERCEPTUAL_WEIGHT=1,
-                                   PERCEPTUAL_WEIGHTS_FILE=str(tmp_path / "other.safetensors")))
+        RestorationLoss(
+            LossConfig(
+                PERCEPTUAL_WEIGHT=1, PERCEPTUAL_WEIGHTS_FILE=str(tmp_path / "other.safetensors")
+            )
+        )

@@ -52,13 +52,19 @@ def killed_at(moment: Event) -> Report:
     return report
 
 
-@pytest.mark.parametrize("moment", [
-    StepDone(2, 8, 0.0),  # when nothing but the start was saved
-    StepDone(4, 8, 0.0),  # before its record and its validation
-    Saved(6), StepDone(8, 8, 0.0),
-], ids=str)
+@pytest.mark.parametrize(
+    "moment",
+    [
+        StepDone(2, 8, 0.0),  # when nothing but the start was saved
+        StepDone(4, 8, 0.0),  # before its record and its validation
+        Saved(6),
+        StepDone(8, 8, 0.0),
+    ],
+    ids=str,
+)
 def test_a_killed_run_resumes_bit_for_bit(
-        moment: Event, tmp_path: Path, uninterrupted: dict[str, str]) -> None:
+    moment: Event, tmp_path: Path, uninterrupted: dict[str, str]
+) -> None:
     with pytest.raises(Killed):
         run(tmp_path, report=killed_at(moment))
     run(tmp_path, resume=True)
@@ -66,7 +72,8 @@ def test_a_killed_run_resumes_bit_for_bit(
 
 
 def test_worker_processes_do_not_change_the_run(
-        tmp_path: Path, uninterrupted: dict[str, str]) -> None:
+    tmp_path: Path, uninterrupted: dict[str, str]
+) -> None:
     with pytest.raises(Killed):
         run(tmp_path, WORKERS=2, report=killed_at(StepDone(5, 8, 0.0)))
     run(tmp_path, resume=True, WORKERS=1)
@@ -82,12 +89,18 @@ def test_accumulation_resumes_within_an_epoch(tmp_path: Path) -> None:
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("number", "moment"), [
-    (signal.SIGTERM, StepDone(5, 8, 0.0)), (signal.SIGINT, StepDone(5, 8, 0.0)),
-    (signal.SIGTERM, Validated(2, 3)),
-], ids=str)
-def test_a_signal_saves_first(number: signal.Signals, moment: Event, tmp_path: Path,
-                              uninterrupted: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGTERM, StepDone(5, 8, 0.0)),
+        (signal.SIGINT, StepDone(5, 8, 0.0)),
+        (signal.SIGTERM, Validated(2, 3)),
+    ],
+    ids=str,
+)
+def test_a_signal_saves_first(
+    number: signal.Signals, moment: Event, tmp_path: Path, uninterrupted: dict[str, str]
+) -> None:
     saved: list[int] = []
 
     def report(event: Event) -> None:
@@ -111,8 +124,7 @@ def test_a_signal_saves_first(number: signal.Signals, moment: Event, tmp_path: P
     assert outcome(tmp_path) == uninterrupted
 
 
-def test_a_second_signal_does_not_wait(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_signal_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interruption, "SAME_SIGNAL_S", 0.0)
     steps: list[int] = []
 
@@ -134,8 +146,13 @@ def kill_and_resume_until_done(root: Path, kills: int, seed: int) -> int:
     happened = 0
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     for attempt in range(kills + 1):
-        process = subprocess.Popen([sys.executable, str(SCRIPT), str(root)], env=environment,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), str(root)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         assert process.stdout is not None
         if attempt < kills:
             for _ in range(chance.randint(1, 14)):
@@ -171,13 +188,28 @@ def threads(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("threads")
 def test_the_shipped_network_resumes_bit_for_bit(tmp_path: Path) -> None:
-    config = load_config("small", ["TRAIN.STEPS=5", "TRAIN.SAVE_EVERY=2", "TRAIN.VAL_EVERY=5",
-                                   "TRAIN.VAL_CLIPS=1", "DATA.CROP_SIZE=48", "DATA.CLIP_LEN=3"])
+    config = load_config(
+        "small",
+        [
+            "TRAIN.STEPS=5",
+            "TRAIN.SAVE_EVERY=2",
+            "TRAIN.VAL_EVERY=5",
+            "TRAIN.VAL_CLIPS=1",
+            "DATA.CROP_SIZE=48",
+            "DATA.CLIP_LEN=3",
+        ],
+    )
     photos = photo_folder(tmp_path / "photos")
 
     def train(name: str, resume: bool = False, report: Report = lambda event: None) -> None:
-        run_training(config, photos=photos, output=tmp_path / name, resume=resume, device="cpu",
-                     report=report)
+        run_training(
+            config,
+            photos=photos,
+            output=tmp_path / name,
+            resume=resume,
+            device="cpu",
+            report=report,
+        )
 
     train("whole")
     with pytest.raises(Killed):

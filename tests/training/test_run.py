@@ -27,11 +27,15 @@ def test_a_run_from_photos_leaves_its_files_and_reports(tmp_path: Path) -> None:
     photos = photo_folder(tmp_path / "photos")
     config = tiny_config(STEPS=3, LOG_EVERY=2, VAL_EVERY=3, SAVE_EVERY=2, WORKERS=1)
     events: list[Event] = []
-    run_training(config, photos=photos, output=tmp_path / "run", device="cpu",
-                 report=events.append)
+    run_training(config, photos=photos, output=tmp_path / "run", device="cpu", report=events.append)
     folder = tmp_path / "run"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "best.safetensors", "config.yaml", "last.safetensors", "metrics.jsonl", "state"]
+        "best.safetensors",
+        "config.yaml",
+        "last.safetensors",
+        "metrics.jsonl",
+        "state",
+    ]
     assert load_config(folder / "config.yaml") == config
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 3]
@@ -42,7 +46,9 @@ def test_a_run_from_photos_leaves_its_files_and_reports(tmp_path: Path) -> None:
     assert [event.step for event in events if isinstance(event, Saved)] == [0, 2, 3]
     assert [event.as_json() for event in events if isinstance(event, Record)] == lines
     assert [event for event in events if isinstance(event, Validated)] == [
-        Validated(1, 2), Validated(2, 2)]
+        Validated(1, 2),
+        Validated(2, 2),
+    ]
     for name in ("best", "last"):
         assert load_model(folder / f"{name}.safetensors").config == config
 
@@ -66,8 +72,14 @@ def test_the_best_weights_are_those_of_the_best_validation(tmp_path: Path) -> No
 def test_one_source_of_clips_has_to_be_named(tmp_path: Path) -> None:
     for photos, data in ((None, None), (tmp_path, tmp_path)):
         with pytest.raises(UsageError, match="--photos"):
-            run_training(tiny_config(), photos=photos, data=data, output=tmp_path / "run",
-                         device="cpu", report=lambda event: None)
+            run_training(
+                tiny_config(),
+                photos=photos,
+                data=data,
+                output=tmp_path / "run",
+                device="cpu",
+                report=lambda event: None,
+            )
     assert not (tmp_path / "run").exists()
 
 
@@ -105,7 +117,8 @@ def test_init_of_a_model_without_spikes_leaves_the_spike_parts_fresh(tmp_path: P
 
 
 def test_tensorboard_gets_what_metrics_jsonl_gets(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written: list[tuple[str, int]] = []
 
     class SummaryWriter:

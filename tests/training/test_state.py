@@ -25,8 +25,14 @@ CPU = torch.device("cpu")
 
 
 def draw() -> tuple[float, ...]:
-    return (float(torch.rand(())), float(torch.randn(())), random.random(), random.gauss(0, 1),
-            float(np.random.rand()), float(np.random.standard_normal()))
+    return (
+        float(torch.rand(())),
+        float(torch.randn(())),
+        random.random(),
+        random.gauss(0, 1),
+        float(np.random.rand()),
+        float(np.random.standard_normal()),
+    )
 
 
 def test_random_numbers_go_on_where_they_were_also_through_a_file(tmp_path: Path) -> None:
@@ -50,8 +56,10 @@ def test_ranks_and_seeds_draw_differently() -> None:
 def test_the_last_two_are_kept_and_the_newest_is_read(tmp_path: Path) -> None:
     for step in (0, 9, 10, 100):
         write_state(tmp_path, step, {"step": step})
-    assert [path.name for path in saved_states(tmp_path)] == ["step-000000100.pt",
-                                                              "step-000000010.pt"]
+    assert [path.name for path in saved_states(tmp_path)] == [
+        "step-000000100.pt",
+        "step-000000010.pt",
+    ]
     state = newest_state(tmp_path)
     assert state is not None and state["step"] == 100
 
@@ -66,13 +74,14 @@ def test_every_single_flipped_byte_is_noticed(tmp_path: Path) -> None:
     path = saved_states(tmp_path)[0]
     whole = path.read_bytes()
     for place in range(0, len(whole), 37):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1:])
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         with pytest.raises(InputError, match="damaged"):
             read_state(path)
 
 
 def test_a_state_that_cannot_be_written_leaves_the_others(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_state(tmp_path, 1, {"step": 1})
 
     def fail(*_args: object) -> None:

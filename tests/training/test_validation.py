@@ -26,8 +26,9 @@ def test_every_clip_is_measured_by_one_process(clips: int, processes: int) -> No
 def test_psnr_of_a_known_error() -> None:
     sharp = torch.full((2, 3, 8, 8), 0.5)
     restored = sharp + torch.tensor([0.1, 0.01]).view(2, 1, 1, 1)
-    torch.testing.assert_close(frame_psnr(restored, sharp), torch.tensor([20.0, 40.0]),
-                               rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        frame_psnr(restored, sharp), torch.tensor([20.0, 40.0]), rtol=1e-4, atol=0
+    )
     assert float(frame_psnr(sharp, sharp)[0]) == 100
 
 
@@ -45,8 +46,12 @@ def ssim_by_hand(first: np.ndarray, second: np.ndarray) -> float:
     spread_a, spread_b = mean(first**2) - a**2, mean(second**2) - b**2
     joint = mean(first * second) - a * b
     c1, c2 = 0.01**2, 0.03**2
-    return float((((2 * a * b + c1) * (2 * joint + c2))
-                  / ((a**2 + b**2 + c1) * (spread_a + spread_b + c2))).mean())
+    return float(
+        (
+            ((2 * a * b + c1) * (2 * joint + c2))
+            / ((a**2 + b**2 + c1) * (spread_a + spread_b + c2))
+        ).mean()
+    )
 
 
 def test_ssim_by_its_definition() -> None:
@@ -67,7 +72,8 @@ def test_means_are_over_frames_of_clamped_output() -> None:
         return batch["blurry"] * 3 - 1
 
     quality = Validator(clips, World(torch.device("cpu")), workers=0).measure(
-        model, lambda done, total: steps.append((done, total)))
+        model, lambda done, total: steps.append((done, total))
+    )
     restored, blurry = [], []
     for index in range(3):
         clip = {key: value.numpy().astype(np.float64) for key, value in clips[index].items()}

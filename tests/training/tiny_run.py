@@ -22,14 +22,33 @@ from spikedeblur.training.state import newest_state
 SMALLEST: dict[str, Any] = {
     "DATA": {"K": 4, "CLIP_LEN": 2, "CROP_SIZE": 16},
     "MODEL": {
-        "STEM": 2, "TARGET_TIME": True, "CHANNELS_PER_SCALE": [4, 4, 4, 4], "FUSE": {"HEADS": 2},
+        "STEM": 2,
+        "TARGET_TIME": True,
+        "CHANNELS_PER_SCALE": [4, 4, 4, 4],
+        "FUSE": {"HEADS": 2},
         "PRIOR": {"WINDOWS": [1, 2], "SMOOTHINGS": [0.0]},
-        "VRT": {"EMBED_DIMS": [4] * 11, "DEPTHS": [1] * 11, "NUM_HEADS": [1] * 11,
-                "WINDOW_SIZE": [2, 4, 4], "MUL_ATTN_RATIO": 0.0, "PA_FRAMES": 0,
-                "BLOCKS": ["conv"] * 8, "ZERO_INIT": True},
+        "VRT": {
+            "EMBED_DIMS": [4] * 11,
+            "DEPTHS": [1] * 11,
+            "NUM_HEADS": [1] * 11,
+            "WINDOW_SIZE": [2, 4, 4],
+            "MUL_ATTN_RATIO": 0.0,
+            "PA_FRAMES": 0,
+            "BLOCKS": ["conv"] * 8,
+            "ZERO_INIT": True,
+        },
     },
-    "TRAIN": {"STEPS": 8, "BATCH_SIZE": 1, "LR": 1e-3, "WARMUP_STEPS": 2, "SAVE_EVERY": 3,
-              "VAL_EVERY": 4, "LOG_EVERY": 1, "VAL_CLIPS": 2, "WORKERS": 0},
+    "TRAIN": {
+        "STEPS": 8,
+        "BATCH_SIZE": 1,
+        "LR": 1e-3,
+        "WARMUP_STEPS": 2,
+        "SAVE_EVERY": 3,
+        "VAL_EVERY": 4,
+        "LOG_EVERY": 1,
+        "VAL_CLIPS": 2,
+        "WORKERS": 0,
+    },
 }
 
 
@@ -67,12 +86,24 @@ class NoiseClips:
         }
 
 
-def run(root: Path, *, resume: bool = False, report: Report = lambda event: None,
-        clips: Any = None, config: Config | None = None, **train_keys: Any) -> None:
+def run(
+    root: Path,
+    *,
+    resume: bool = False,
+    report: Report = lambda event: None,
+    clips: Any = None,
+    config: Config | None = None,
+    **train_keys: Any,
+) -> None:
     """Train the network above in `root`, on the CPU."""
-    train(config or tiny_config(**train_keys),
-          lambda: (clips or NoiseClips(1), NoiseClips(2, count=3)),
-          output=root, resume=resume, device="cpu", report=report)
+    train(
+        config or tiny_config(**train_keys),
+        lambda: (clips or NoiseClips(1), NoiseClips(2, count=3)),
+        output=root,
+        resume=resume,
+        device="cpu",
+        report=report,
+    )
 
 
 def outcome(root: Path) -> dict[str, str]:
@@ -93,6 +124,7 @@ def outcome(root: Path) -> dict[str, str]:
 
 def digest(thing: Any) -> str:
     """SHA-256 over nested dictionaries, sequences, tensors and numbers."""
+
     def flat(thing: Any) -> Iterator[bytes]:
         if isinstance(thing, Tensor):
             yield str((thing.dtype, tuple(thing.shape))).encode() + thing.numpy().tobytes()

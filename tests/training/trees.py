@@ -42,7 +42,8 @@ def in_folders(root: Path, frames: int = 4) -> None:
 def spk_gopro(root: Path, extra: int = 0) -> None:
     """A training sequence of 7 and a test sequence of 11 frames' blur; `extra` ticks each side."""
     for number, (split, name, ticks) in enumerate(
-            (("train", "GOPR0372_07_00", 56), ("test", "GOPR0384_11_00", 88))):
+        (("train", "GOPR0372_07_00", 56), ("test", "GOPR0384_11_00", 88))
+    ):
         for frame in range(3):
             seed = 100 * number + frame
             folder = root / "GOPRO_Large" / split / name

@@ -12,8 +12,14 @@ from av.stream import AttachmentStream, Disposition, Stream
 
 from spikedeblur.io.ffmpeg.containers import codec_name, open_input
 
-_PICTURE_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp",
-                  "gif": "image/gif", "webp": "image/webp", "tiff": "image/tiff"}
+_PICTURE_TYPES = {
+    "png": "image/png",
+    "mjpeg": "image/jpeg",
+    "bmp": "image/bmp",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "tiff": "image/tiff",
+}
 _SUFFIXES = {"image/jpeg": "jpg"}
 
 
@@ -28,8 +34,11 @@ def attach(stream: Stream, source: Path, output: OutputContainer) -> str | None:
     if isinstance(stream, AttachmentStream):
         if output.format.name != "matroska":
             return f"the attachment {stream.name} is not kept: use .mkv"
-        output.add_attachment(stream.name or f"attachment{stream.index}",
-                              stream.mimetype or "application/octet-stream", stream.data)
+        output.add_attachment(
+            stream.name or f"attachment{stream.index}",
+            stream.mimetype or "application/octet-stream",
+            stream.data,
+        )
         return None
     codec = codec_name(stream)
     kind = stream.metadata.get("mimetype") or _PICTURE_TYPES.get(codec, f"image/{codec}")

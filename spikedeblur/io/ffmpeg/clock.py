@@ -42,8 +42,9 @@ class FrameClock:
         self.time_base = 1 / self._rate if self.counting else Fraction(stream.time_base or 1)
         self._grid = None
         if not self.counting and stream.start_time is not None:
-            self._grid = RateGrid.rounded(self._rate, self.time_base,
-                                          stream.start_time * self.time_base)
+            self._grid = RateGrid.rounded(
+                self._rate, self.time_base, stream.start_time * self.time_base
+            )
         self._track_end = None
         if container.startswith("mov") and stream.duration is not None:
             self._track_end = (stream.start_time or 0) + stream.duration
@@ -52,8 +53,10 @@ class FrameClock:
         self._previous_step: int | None = None
         self._counts: dict[str, int] = {}
         if self.counting:
-            self.warnings.append(f"the file has no frame times: frames are counted at "
-                                 f"{float(self._rate):g} per second")
+            self.warnings.append(
+                f"the file has no frame times: frames are counted at "
+                f"{float(self._rate):g} per second"
+            )
 
     def pts(self, frame: av.VideoFrame) -> int:
         """The time of the next frame shown; a time that does not increase is moved, and counted."""
@@ -99,8 +102,9 @@ class FrameClock:
             return (following - pts) * self.time_base
         return (duration or self._step()) * self.time_base
 
-    def exact(self, pts: int, following: int | None, interval: Fraction
-              ) -> tuple[Fraction | None, Fraction | None]:
+    def exact(
+        self, pts: int, following: int | None, interval: Fraction
+    ) -> tuple[Fraction | None, Fraction | None]:
         """(time, interval) of a frame before the container rounded them; None if it did not."""
         if self._grid is None:
             return None, None

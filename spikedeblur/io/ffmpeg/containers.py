@@ -27,13 +27,35 @@ _DEMUXERS = (
 MATROSKA = frozenset({"matroska", "webm"})
 MOVIE = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v"})
 # Container formats whose times lie on a grid of their own.
-TIME_GRIDS = {"matroska": Fraction(1, 1000), "webm": Fraction(1, 1000), "flv": Fraction(1, 1000),
-              "mpegts": Fraction(1, 90_000), "mpeg": Fraction(1, 90_000), "gif": Fraction(1, 100)}
+TIME_GRIDS = {
+    "matroska": Fraction(1, 1000),
+    "webm": Fraction(1, 1000),
+    "flv": Fraction(1, 1000),
+    "mpegts": Fraction(1, 90_000),
+    "mpeg": Fraction(1, 90_000),
+    "gif": Fraction(1, 100),
+}
 _CANDIDATES = (("matroska", ".mkv"), ("mp4", ".mp4"), ("mov", ".mov"), ("avi", ".avi"))
 # These muxers write headers for any codec, but what is beside the ones they know is lost.
 _TAKE_ANYTHING = {
-    "mpegts": frozenset({"h264", "hevc", "mpeg2video", "aac", "ac3", "eac3", "mp2", "mp3", "dts",
-                         "truehd", "opus", "dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle"}),
+    "mpegts": frozenset(
+        {
+            "h264",
+            "hevc",
+            "mpeg2video",
+            "aac",
+            "ac3",
+            "eac3",
+            "mp2",
+            "mp3",
+            "dts",
+            "truehd",
+            "opus",
+            "dvb_subtitle",
+            "dvb_teletext",
+            "hdmv_pgs_subtitle",
+        }
+    ),
     "mpeg": frozenset({"mpeg1video", "mpeg2video", "ac3", "mp2", "mp3", "dts", "dvd_subtitle"}),
 }
 # Formats without times: frames follow each other at one rate.
@@ -61,22 +83,35 @@ def open_input(path: Path, max_pixels: int | None = None) -> InputContainer:
     Raises `InputError` when it is missing, a folder, a pipe, or in no video format that is known.
     """
     if path.is_dir():
-        raise InputError(f"{path} is a folder, not a video - name a file, or an image sequence "
-                         "such as folder/%05d.png")
+        raise InputError(
+            f"{path} is a folder, not a video - name a file, or an image sequence "
+            "such as folder/%05d.png"
+        )
     if not path.exists() and "%" in path.name:
-        raise InputError(f"there is no file {path}, and only PNG and TIFF are read as image "
-                         "sequences - convert the images, or make a video of them")
+        raise InputError(
+            f"there is no file {path}, and only PNG and TIFF are read as image "
+            "sequences - convert the images, or make a video of them"
+        )
     if not path.exists():
         raise InputError(f"there is no file {path} - check the name")
     if not path.is_file():
         raise InputError(f"{path} is a pipe or a device - give - to read standard input")
     try:
-        return av.open(f"file:{path.resolve()}", "r", metadata_errors="surrogateescape", options={
-            "protocol_whitelist": "file", "format_whitelist": _DEMUXERS,
-            **decoder_options(max_pixels)})
+        return av.open(
+            f"file:{path.resolve()}",
+            "r",
+            metadata_errors="surrogateescape",
+            options={
+                "protocol_whitelist": "file",
+                "format_whitelist": _DEMUXERS,
+                **decoder_options(max_pixels),
+            },
+        )
     except av.FFmpegError as error:
-        raise InputError(f"cannot read {path} as a video ({reason(error)}) - the file may be "
-                         "truncated, damaged, or no video") from error
+        raise InputError(
+            f"cannot read {path} as a video ({reason(error)}) - the file may be "
+            "truncated, damaged, or no video"
+        ) from error
     except OSError as error:
         raise InputError(f"cannot read {path} ({reason(error)}) - check its permissions") from error
 
@@ -120,15 +155,26 @@ def container_of(path: Path) -> str:
     """The name of the container format that the suffix of `path` stands for."""
     suffix = path.suffix.lower()
     # FFmpeg's m4v is a raw stream; what is so called is iTunes' MP4.
-    known = {".mkv": "matroska", ".m4v": "ipod", ".ts": "mpegts", ".m2ts": "mpegts",
-             ".mts": "mpegts", ".ogv": "ogg", ".mpg": "mpeg", ".y4m": "yuv4mpegpipe",
-             ".264": "h264", ".265": "hevc"}
+    known = {
+        ".mkv": "matroska",
+        ".m4v": "ipod",
+        ".ts": "mpegts",
+        ".m2ts": "mpegts",
+        ".mts": "mpegts",
+        ".ogv": "ogg",
+        ".mpg": "mpeg",
+        ".y4m": "yuv4mpegpipe",
+        ".264": "h264",
+        ".265": "hevc",
+    }
     if suffix in known:
         return known[suffix]
     with suppress(ValueError):
         return av.format.ContainerFormat(suffix.lstrip("."), "w").name
-    raise UsageError(f"no video format is known by the suffix '{path.suffix}' ({path}) - use .mkv, "
-                     ".mp4, .mov or .webm")
+    raise UsageError(
+        f"no video format is known by the suffix '{path.suffix}' ({path}) - use .mkv, "
+        ".mp4, .mov or .webm"
+    )
 
 
 def can_hold(stream: Stream, container: str) -> bool:
@@ -149,6 +195,7 @@ def can_hold(stream: Stream, container: str) -> bool:
 
 def container_advice(stream: Stream) -> str:
     """Which kind of file holds a stream as it is."""
-    better = next((suffix for container, suffix in _CANDIDATES if can_hold(stream, container)),
-                  None)
+    better = next(
+        (suffix for container, suffix in _CANDIDATES if can_hold(stream, container)), None
+    )
     return f"use {better}" if better else "no format that is written here can hold it"

@@ -53,8 +53,10 @@ class Decoder:
         frame = next(self.frames, None)
         if frame is None:
             self._refuse_unknown_size()
-            raise InputError(f"no frame of the video can be decoded ({self.path}) - check that it "
-                             "plays; the file may be truncated")
+            raise InputError(
+                f"no frame of the video can be decoded ({self.path}) - check that it "
+                "plays; the file may be truncated"
+            )
         self.check_size(frame.width, frame.height)
         return frame
 
@@ -66,12 +68,16 @@ class Decoder:
         """Count one damaged packet or frame; raise `InputError` when that is one too many."""
         self.damaged += 1
         if self._strict:
-            raise InputError(f"the video is damaged ({self.path}: {what}) - repair or copy it "
-                             "again, or leave out --strict")
+            raise InputError(
+                f"the video is damaged ({self.path}: {what}) - repair or copy it "
+                "again, or leave out --strict"
+            )
         if in_a_row > MAX_DAMAGED_IN_A_ROW:
             self._refuse_unknown_size()
-            raise InputError(f"{in_a_row} damaged packets in a row ({self.path}: {what}) - the "
-                             "file is too damaged to go on")
+            raise InputError(
+                f"{in_a_row} damaged packets in a row ({self.path}: {what}) - the "
+                "file is too damaged to go on"
+            )
 
     def _open(self) -> None:
         """Open the file at its beginning, with a fresh decoder, and forget what was counted."""
@@ -94,8 +100,10 @@ class Decoder:
     def _refuse_unknown_size(self) -> None:
         """Say why there may be no frames, where that is a reason."""
         if self._size_unknown():
-            raise InputError(f"the frames have more than {self._max_pixels} pixels, or cannot be "
-                             f"decoded ({self.path}) - give --max-pixels, or check that it plays")
+            raise InputError(
+                f"the frames have more than {self._max_pixels} pixels, or cannot be "
+                f"decoded ({self.path}) - give --max-pixels, or check that it plays"
+            )
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         packets = self.container.demux(self.stream)

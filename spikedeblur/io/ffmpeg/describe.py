@@ -25,8 +25,13 @@ from spikedeblur.io.ffmpeg.side_data import side_data
 from spikedeblur.io.video_info import StreamSummary, VideoInfo
 
 
-def describe(decoder: Decoder, first: av.VideoFrame, start: Fraction | None, end: Fraction | None,
-             colorspace: str | None) -> VideoInfo:
+def describe(
+    decoder: Decoder,
+    first: av.VideoFrame,
+    start: Fraction | None,
+    end: Fraction | None,
+    colorspace: str | None,
+) -> VideoInfo:
     """What is known of a video once its first frame is decoded. See `VideoInfo`."""
     container, stream, clock = decoder.container, decoder.stream, decoder.clock
     layout = PixelLayout.of(first.format.name)
@@ -34,19 +39,32 @@ def describe(decoder: Decoder, first: av.VideoFrame, start: Fraction | None, end
     rate = rate_of(stream)
     duration = clock.length(container)
     return VideoInfo(
-        width=first.width, height=first.height, time_base=clock.time_base, average_rate=rate,
-        pix_fmt=layout.name, path=decoder.path.resolve(), container=container.format.name,
+        width=first.width,
+        height=first.height,
+        time_base=clock.time_base,
+        average_rate=rate,
+        pix_fmt=layout.name,
+        path=decoder.path.resolve(),
+        container=container.format.name,
         codec=stream.codec_context.name,
         lossless=stream.codec.lossless and not stream.codec.lossy,
-        video_index=stream.index, disposition=int(stream.disposition), duration=duration,
-        start=start, end=end,
+        video_index=stream.index,
+        disposition=int(stream.disposition),
+        duration=duration,
+        start=start,
+        end=end,
         frame_count_estimate=_estimate(stream.frames, duration, rate, start, end),
-        colour=tags, matrix=matrix_of(tags, first.height, colorspace),
-        full_range=_is_full_range(layout, tags), hdr=HdrMetadata.of(first),
-        display_matrix=_display_matrix(first), rotation=first.rotation,
+        colour=tags,
+        matrix=matrix_of(tags, first.height, colorspace),
+        full_range=_is_full_range(layout, tags),
+        hdr=HdrMetadata.of(first),
+        display_matrix=_display_matrix(first),
+        rotation=first.rotation,
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
         streams=tuple(summarise(each) for each in container.streams),
-        metadata=dict(container.metadata), stream_metadata=dict(stream.metadata))
+        metadata=dict(container.metadata),
+        stream_metadata=dict(stream.metadata),
+    )
 
 
 def assumptions(info: VideoInfo, first: av.VideoFrame, colorspace: str | None) -> list[str]:
@@ -54,17 +72,22 @@ def assumptions(info: VideoInfo, first: av.VideoFrame, colorspace: str | None) -
     layout = PixelLayout.of(info.pix_fmt)
     warnings = []
     if info.colour.hdr:
-        warnings.append(f"the video is HDR ({info.colour.hdr}): it is processed in code values, "
-                        "its tags are kept")
+        warnings.append(
+            f"the video is HDR ({info.colour.hdr}): it is processed in code values, "
+            "its tags are kept"
+        )
     for name in dynamic_metadata(first):
         warnings.append(f"{name} metadata, which changes from frame to frame, is not kept")
     unknown = info.colour.matrix not in LUMA_WEIGHTS and info.colour.matrix != UNSPECIFIED
     if layout.family == "yuv" and unknown and colorspace is None:
-        warnings.append(f"colour {matrix_name(info.colour.matrix)} is not supported: it is treated "
-                        f"as {info.matrix_name}")
+        warnings.append(
+            f"colour {matrix_name(info.colour.matrix)} is not supported: it is treated "
+            f"as {info.matrix_name}"
+        )
     # VP8 and VP9 keep it beside the pictures, where their decoders do not look.
-    beside = "1" in {value for key, value in info.stream_metadata.items()
-                     if key.lower() == "alpha_mode"}
+    beside = "1" in {
+        value for key, value in info.stream_metadata.items() if key.lower() == "alpha_mode"
+    }
     if (layout.alpha and info.codec != "gif") or beside:
         warnings.append(f"transparency ({info.codec if beside else layout.name}) is not kept")
     if first.interlaced_frame:
@@ -74,18 +97,28 @@ def assumptions(info: VideoInfo, first: av.VideoFrame, colorspace: str | None) -
 
 def summarise(stream: Stream) -> StreamSummary:
     """One line about a stream."""
-    return StreamSummary(stream.index, stream.type, codec_name(stream),
-                         stream.metadata.get("language"), stream.metadata.get("title"))
+    return StreamSummary(
+        stream.index,
+        stream.type,
+        codec_name(stream),
+        stream.metadata.get("language"),
+        stream.metadata.get("title"),
+    )
 
 
 def _tags(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColourTags:
     """The frame's tags, and the container's where the frame has none."""
+
     def read(name: str, unspecified: int) -> int:
         value = int(getattr(frame, name))
         return value if value != unspecified else int(getattr(context, name))
 
-    return ColourTags(read("colorspace", UNSPECIFIED), read("color_range", 0),
-                      read("color_primaries", UNSPECIFIED), read("color_trc", UNSPECIFIED))
+    return ColourTags(
+        read("colorspace", UNSPECIFIED),
+        read("color_range", 0),
+        read("color_primaries", UNSPECIFIED),
+        read("color_trc", UNSPECIFIED),
+    )
 
 
 def _is_full_range(layout: PixelLayout, tags: ColourTags) -> bool:
@@ -95,8 +128,13 @@ def _is_full_range(layout: PixelLayout, tags: ColourTags) -> bool:
     return layout.family == "gray" if tags.range == 0 else tags.range == FULL
 
 
-def _estimate(counted: int, duration: Fraction | None, rate: Fraction, start: Fraction | None,
-              end: Fraction | None) -> int | None:
+def _estimate(
+    counted: int,
+    duration: Fraction | None,
+    rate: Fraction,
+    start: Fraction | None,
+    end: Fraction | None,
+) -> int | None:
     """How many frames will come: the header's count, or time x rate for a part or without one."""
     if start is None and end is None and counted > 0:
         return counted

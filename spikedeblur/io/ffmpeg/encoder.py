@@ -35,8 +35,16 @@ class VideoEncoder:
     Raises `UsageError` for what the encoder or the format refuses.
     """
 
-    def __init__(self, output: OutputContainer, container: str, path: Path, source: VideoInfo,
-                 choice: EncoderChoice, size: tuple[int, int], time_base: Fraction) -> None:
+    def __init__(
+        self,
+        output: OutputContainer,
+        container: str,
+        path: Path,
+        source: VideoInfo,
+        choice: EncoderChoice,
+        size: tuple[int, int],
+        time_base: Fraction,
+    ) -> None:
         self.path = path
         self.warnings = list(choice.warnings)
         self.time_base = time_base
@@ -92,11 +100,14 @@ class VideoEncoder:
     def _add_stream(self, output: OutputContainer, choice: EncoderChoice) -> av.VideoStream:
         container = self._container
         try:
-            stream = cast(av.VideoStream, output.add_stream(
-                choice.codec, rate=self._info.average_rate))
+            stream = cast(
+                av.VideoStream, output.add_stream(choice.codec, rate=self._info.average_rate)
+            )
         except ValueError:
-            raise UsageError(f"the format {container} cannot hold {choice.codec} "
-                             f"({self.path.name}) - use .mkv, or another --codec") from None
+            raise UsageError(
+                f"the format {container} cannot hold {choice.codec} "
+                f"({self.path.name}) - use .mkv, or another --codec"
+            ) from None
         context = stream.codec_context
         context.width, context.height = self._size
         context.pix_fmt = choice.pix_fmt
@@ -109,8 +120,7 @@ class VideoEncoder:
             context.sample_aspect_ratio = self._info.sample_aspect_ratio
         if choice.codec == "libx265" and output.format.name in MOVIE:
             context.codec_tag = "hvc1"  # the only tag Apple's players take
-        stream.metadata.update(
-            lasting_metadata(self._info.stream_metadata, output.format.name))
+        stream.metadata.update(lasting_metadata(self._info.stream_metadata, output.format.name))
         stream.disposition = Disposition(self._info.disposition)
         if self._info.display_matrix is not None:
             stream.set_display_matrix(self._info.display_matrix)
@@ -150,11 +160,15 @@ class VideoEncoder:
         if pts != ticks or (self._grid and (frame.time / self._grid).denominator != 1):
             self._note_inexact()
         if pts < 0:
-            raise OutputError(f"a frame at {float(frame.time):.3f} s, before the clock's zero, "
-                              f"cannot be written ({self.path}) - give --start 0")
+            raise OutputError(
+                f"a frame at {float(frame.time):.3f} s, before the clock's zero, "
+                f"cannot be written ({self.path}) - give --start 0"
+            )
         if self._last_pts is not None and pts <= self._last_pts:
-            raise OutputError(f"two frames fall on the same time, {float(frame.time):.6f} s "
-                              f"({self.path}) - use .mp4 or .mkv")
+            raise OutputError(
+                f"two frames fall on the same time, {float(frame.time):.6f} s "
+                f"({self.path}) - use .mp4 or .mkv"
+            )
         self._last_pts = pts
         return pts
 
@@ -168,5 +182,7 @@ class VideoEncoder:
             grid = self._grid or self.time_base
             name = self.stream.codec_context.name
             culprit = name if name in _CONSTANT_RATE_CODECS else self._container
-            self.warnings.append(f"frame times are rounded to {float(grid) * 1000:g} ms by "
-                                 f"{culprit}: .mp4 and .mov keep them exactly")
+            self.warnings.append(
+                f"frame times are rounded to {float(grid) * 1000:g} ms by "
+                f"{culprit}: .mp4 and .mov keep them exactly"
+            )

@@ -20,13 +20,23 @@ from spikedeblur.io.ffmpeg.scheduling import ordinary_priority
 from spikedeblur.io.video_info import VideoInfo
 
 # Visually lossless on each encoder's own scale: detail is what the program makes.
-_DEFAULT_CRF = {"libx264": 16, "libx264rgb": 16, "libx265": 16, "libvpx-vp9": 20, "libvpx": 10,
-                "libsvtav1": 20}
+_DEFAULT_CRF = {
+    "libx264": 16,
+    "libx264rgb": 16,
+    "libx265": 16,
+    "libvpx-vp9": 20,
+    "libvpx": 10,
+    "libsvtav1": 20,
+}
 # Codes of 10 bits are four times finer: to keep flat colours within 4 of them takes this.
 _DEEP_CRF = {"libx264": 10, "libx265": 8, "libsvtav1": 10}
 _DEEP_CHROMA = "cbqpoffs=-4:crqpoffs=-4"
-_DEFAULT_PRESET = {"libx264": "medium", "libx264rgb": "medium", "libx265": "medium",
-                   "libsvtav1": "6"}
+_DEFAULT_PRESET = {
+    "libx264": "medium",
+    "libx264rgb": "medium",
+    "libx265": "medium",
+    "libsvtav1": "6",
+}
 # FFV1 can be put into MP4 too, but no player expects it there.
 _LOSSLESS_HOMES = frozenset({"matroska", "avi", "nut"})
 # These refuse frames whose size is not a multiple of the chroma subsampling.
@@ -36,14 +46,27 @@ _X265_MIN_WIDTH = 64
 # Encoders without --crf would aim at 200 kbit/s; they get the finest quantiser that they use well.
 _LAMBDA = 118  # FF_QP2LAMBDA
 _FINE = {"flags": "+qscale", "global_quality": str(2 * _LAMBDA)}
-_FINE_ENCODERS = ("mpeg4", "mpeg2video", "mpeg1video", "msmpeg4", "msmpeg4v2", "wmv1", "wmv2",
-                  "flv", "h263p", "mjpeg")
+_FINE_ENCODERS = (
+    "mpeg4",
+    "mpeg2video",
+    "mpeg1video",
+    "msmpeg4",
+    "msmpeg4v2",
+    "wmv1",
+    "wmv2",
+    "flv",
+    "h263p",
+    "mjpeg",
+)
 # NVENC has a quality of its own that it calls cq, for a bitrate of any height.
 _NVENC = {"rc": "vbr", "cq": "16", "b": "0"}
 # Every FFV1 frame stands alone, so that a damaged one cannot spoil those after it. VP8 takes its
 # crf for the best that a bitrate allows; this one allows any.
-_FIXED_OPTIONS = {"ffv1": {"g": "1", "level": "3", "slicecrc": "1"},
-                  "libvpx-vp9": {"row-mt": "1", "cpu-used": "2"}, "libvpx": {"b": "1000000000"}}
+_FIXED_OPTIONS = {
+    "ffv1": {"g": "1", "level": "3", "slicecrc": "1"},
+    "libvpx-vp9": {"row-mt": "1", "cpu-used": "2"},
+    "libvpx": {"b": "1000000000"},
+}
 # Formats whose muxers do not list the codecs they hold.
 _UNLISTED = {"mpegts": {"libx264", "libx265"}, "mpeg": {"mpeg2video"}}
 
@@ -69,8 +92,13 @@ class EncoderChoice:
     warnings: tuple[str, ...]
 
 
-def choose_encoder(settings: EncoderSettings, info: VideoInfo, size: tuple[int, int],
-                   container: str, held: set[str]) -> EncoderChoice:
+def choose_encoder(
+    settings: EncoderSettings,
+    info: VideoInfo,
+    size: tuple[int, int],
+    container: str,
+    held: set[str],
+) -> EncoderChoice:
     """Choose for video like `info` at `size` (width, height), in a format that can hold `held`.
 
     Raises `UsageError` for a codec, pixel format or option that does not exist or does not fit.
@@ -79,21 +107,29 @@ def choose_encoder(settings: EncoderSettings, info: VideoInfo, size: tuple[int, 
     codec = settings.codec or _default_codec(info, size[0], container, held)
     encoder = _encoder(codec)
     if encoder.name == "libx265" and size[0] < _X265_MIN_WIDTH:
-        raise UsageError(f"libx265 fails on frames narrower than {_X265_MIN_WIDTH} pixels (got "
-                         f"{size[0]}) - choose libx264 or ffv1")
+        raise UsageError(
+            f"libx265 fails on frames narrower than {_X265_MIN_WIDTH} pixels (got "
+            f"{size[0]}) - choose libx264 or ffv1"
+        )
     if info.lossless and settings.codec is None and not encoder.lossless:
-        warnings.append(f"the input is lossless, the output is not ({encoder.name}): .mkv can hold "
-                        "it without loss")
+        warnings.append(
+            f"the input is lossless, the output is not ({encoder.name}): .mkv can hold "
+            "it without loss"
+        )
     if encoder.name == "libx264rgb" and settings.codec is None:
-        warnings.append("the output is RGB like the input, which few players show: --codec libx264 "
-                        "--pix-fmt yuv420p makes one for all players")
+        warnings.append(
+            "the output is RGB like the input, which few players show: --codec libx264 "
+            "--pix-fmt yuv420p makes one for all players"
+        )
     # Those of hardware, such as cuda, have no components: such frames are not in memory.
     supported = [pixel.name for pixel in encoder.video_formats or () if pixel.components]
     pix_fmt = _pixel_format(settings.pix_fmt, info, size, encoder.name, supported, warnings)
     options = _options(settings, encoder, PixelLayout.of(pix_fmt), info.hdr)
     if info.hdr is not None and info.hdr.parameters(encoder.name) is None:
-        warnings.append(f"the mastering display and light levels are not kept by {encoder.name}: "
-                        "--codec libx265 keeps them")
+        warnings.append(
+            f"the mastering display and light levels are not kept by {encoder.name}: "
+            "--codec libx265 keeps them"
+        )
     return EncoderChoice(encoder.name, pix_fmt, options, tuple(warnings))
 
 
@@ -112,8 +148,9 @@ def _default_codec(info: VideoInfo, width: int, container: str, held: set[str]) 
     for name in ("libx265" if deep else plain, plain, "libx265", "libtheora", "mpeg2video"):
         if name in held and name in av.codecs_available:
             return name
-    raise UsageError(f"no encoder is known for the format {container} - name one by --codec, or "
-                     "use .mkv or .mp4")
+    raise UsageError(
+        f"no encoder is known for the format {container} - name one by --codec, or use .mkv or .mp4"
+    )
 
 
 def _encoder(name: str) -> av.Codec:
@@ -123,8 +160,9 @@ def _encoder(name: str) -> av.Codec:
         known = sorted(each for each in av.codecs_available if _is_video_encoder(each))
         raise UsageError(f"there is no video encoder '{name}'{_nearest(name, known)}") from None
     if encoder.type != "video":
-        raise UsageError(f"'{name}' encodes {encoder.type}, not video - choose libx264, libx265, "
-                         "ffv1, ...")
+        raise UsageError(
+            f"'{name}' encodes {encoder.type}, not video - choose libx264, libx265, ffv1, ..."
+        )
     return encoder
 
 
@@ -141,34 +179,47 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f" - the nearest are {', '.join(close)}" if close else " - see ffmpeg's documentation"
 
 
-def _pixel_format(wanted: str, info: VideoInfo, size: tuple[int, int], codec: str,
-                  supported: list[str], warnings: list[str]) -> str:
+def _pixel_format(
+    wanted: str,
+    info: VideoInfo,
+    size: tuple[int, int],
+    codec: str,
+    supported: list[str],
+    warnings: list[str],
+) -> str:
     source = PixelLayout.of(info.pix_fmt)
     if wanted != "auto":
         if wanted not in supported:
-            raise UsageError(f"{codec} cannot encode the pixel format '{wanted}'"
-                             + _nearest(wanted, supported))
+            raise UsageError(
+                f"{codec} cannot encode the pixel format '{wanted}'" + _nearest(wanted, supported)
+            )
         if not _fits(PixelLayout.of(wanted), codec, size):
-            raise UsageError(f"{codec} needs an even size for {wanted} (got {size[0]}x{size[1]}) - "
-                             "choose yuv444p, or --codec ffv1")
+            raise UsageError(
+                f"{codec} needs an even size for {wanted} (got {size[0]}x{size[1]}) - "
+                "choose yuv444p, or --codec ffv1"
+            )
         chosen = PixelLayout.of(wanted)
     else:
         layouts = [PixelLayout.of(name) for name in supported]
         usable = [each for each in layouts if not each.alpha and _fits(each, codec, size)]
         if not usable:
-            raise UsageError(f"{codec} has no pixel format for {size[0]}x{size[1]} - choose "
-                             "another --codec")
+            raise UsageError(
+                f"{codec} has no pixel format for {size[0]}x{size[1]} - choose another --codec"
+            )
         chosen = min(usable, key=lambda each: _loss(source, each))
         odd = size[0] % source.chroma_x or size[1] % source.chroma_y
         if odd and (chosen.chroma_x, chosen.chroma_y) < (source.chroma_x, source.chroma_y):
-            warnings.append(f"{codec} cannot hold {source.name} at the odd size "
-                            f"{size[0]}x{size[1]}: {chosen.name} is written")
+            warnings.append(
+                f"{codec} cannot hold {source.name} at the odd size "
+                f"{size[0]}x{size[1]}: {chosen.name} is written"
+            )
     if chosen.depth < source.depth:
         warnings.append(f"{source.depth} bits are reduced to {chosen.depth} ({chosen.name})")
         if info.colour.hdr:
             warnings.append(f"HDR ({info.colour.hdr}) in {chosen.depth} bits shows banding")
     if source.family != "gray" and (
-            chosen.chroma_x > source.chroma_x or chosen.chroma_y > source.chroma_y):
+        chosen.chroma_x > source.chroma_x or chosen.chroma_y > source.chroma_y
+    ):
         warnings.append(f"colour resolution is reduced from {source.name} to {chosen.name}")
     return chosen.name
 
@@ -193,14 +244,22 @@ def _loss(source: PixelLayout, other: PixelLayout) -> tuple[int, ...]:
     down = other.chroma_y - (2 if gray else source.chroma_y)
     lost_chroma = max(across, 0) + max(down, 0)
     spare_chroma = abs(across) + abs(down)
-    return (other.family != source.family, other.family == "gray",
-            max(source.depth - other.depth, 0), lost_chroma, max(other.depth - source.depth, 0),
-            spare_chroma, other.full_range != source.full_range, other.name != source.name,
-            not other.name.startswith(("yuv", "gray", "gbr")))
+    return (
+        other.family != source.family,
+        other.family == "gray",
+        max(source.depth - other.depth, 0),
+        lost_chroma,
+        max(other.depth - source.depth, 0),
+        spare_chroma,
+        other.full_range != source.full_range,
+        other.name != source.name,
+        not other.name.startswith(("yuv", "gray", "gbr")),
+    )
 
 
-def _options(settings: EncoderSettings, encoder: av.Codec, layout: PixelLayout,
-             hdr: HdrMetadata | None) -> dict[str, str]:
+def _options(
+    settings: EncoderSettings, encoder: av.Codec, layout: PixelLayout, hdr: HdrMetadata | None
+) -> dict[str, str]:
     """The options to give the encoder: the caller's, checked, over our own defaults."""
     known = _known_options(encoder.name)
     deep = layout.depth > 8
@@ -211,11 +270,14 @@ def _options(settings: EncoderSettings, encoder: av.Codec, layout: PixelLayout,
         options.update(_FINE)
     if encoder.name.endswith("_nvenc") and not {"b", "cq", "qp", "rc"} & set(given):
         options.update(_NVENC)
-    for name, value, table in (("crf", settings.crf, default_crf),
-                               ("preset", settings.preset, _DEFAULT_PRESET)):
+    for name, value, table in (
+        ("crf", settings.crf, default_crf),
+        ("preset", settings.preset, _DEFAULT_PRESET),
+    ):
         if value is not None and name not in known:
-            raise UsageError(f"{encoder.name} has no {name} - leave --{name} out, or choose "
-                             "libx264 or libx265")
+            raise UsageError(
+                f"{encoder.name} has no {name} - leave --{name} out, or choose libx264 or libx265"
+            )
         if value is not None:
             options[name] = f"{value:g}" if isinstance(value, float) else str(value)
         elif name in known and encoder.name in table and not {"qp", "b", "lossless"} & set(given):
@@ -253,5 +315,7 @@ def open_encoder(context: CodecContext, choice: EncoderChoice) -> None:
             context.open()
     except (av.FFmpegError, ValueError) as error:
         said = "; ".join(" ".join(text.split()) for _, _, text in errors) or str(error)
-        raise UsageError(f"the encoder {choice.codec} refuses these settings ({said}) - check "
-                         "--crf, --preset, --pix-fmt and -e") from error
+        raise UsageError(
+            f"the encoder {choice.codec} refuses these settings ({said}) - check "
+            "--crf, --preset, --pix-fmt and -e"
+        ) from error

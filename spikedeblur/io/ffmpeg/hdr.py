@@ -16,13 +16,19 @@ import numpy as np
 from spikedeblur.io.ffmpeg.side_data import side_data
 
 # What changes from frame to frame, and would be wrong beside new pictures: none of it is kept.
-_DYNAMIC = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision",
-            "DOVI_RPU_BUFFER": "Dolby Vision", "DYNAMIC_HDR_VIVID": "HDR Vivid"}
+_DYNAMIC = {
+    "DYNAMIC_HDR_PLUS": "HDR10+",
+    "DOVI_METADATA": "Dolby Vision",
+    "DOVI_RPU_BUFFER": "Dolby Vision",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid",
+}
 # The encoders' names for the option with their own parameters, and for the two in it.
-_PARAMETERS = {"libx264": ("x264-params", "mastering-display", "cll"),
-               "libx264rgb": ("x264-params", "mastering-display", "cll"),
-               "libx265": ("x265-params", "master-display", "max-cll"),
-               "libsvtav1": ("svtav1-params", "mastering-display", "content-light")}
+_PARAMETERS = {
+    "libx264": ("x264-params", "mastering-display", "cll"),
+    "libx264rgb": ("x264-params", "mastering-display", "cll"),
+    "libx265": ("x265-params", "master-display", "max-cll"),
+    "libsvtav1": ("svtav1-params", "mastering-display", "content-light"),
+}
 # Units that H.265 counts in, per unit of the colour plane and per cd/m2; SVT-AV1 takes decimals.
 _CHROMATICITY, _LUMINANCE = 50_000, 10_000
 
@@ -41,10 +47,14 @@ class HdrMetadata:
     @classmethod
     def of(cls, frame: av.VideoFrame) -> HdrMetadata | None:
         """What comes with a decoded frame; None for nothing."""
-        display, light = _integers(frame, "MASTERING_DISPLAY_METADATA"), _integers(
-            frame, "CONTENT_LIGHT_LEVEL")
-        found = cls(_display(display) if len(display) == 22 else None,
-                    (light[0], light[1]) if len(light) == 2 else None)
+        display, light = (
+            _integers(frame, "MASTERING_DISPLAY_METADATA"),
+            _integers(frame, "CONTENT_LIGHT_LEVEL"),
+        )
+        found = cls(
+            _display(display) if len(display) == 22 else None,
+            (light[0], light[1]) if len(light) == 2 else None,
+        )
         return None if found == cls() else found
 
     def parameters(self, encoder: str) -> tuple[str, str] | None:

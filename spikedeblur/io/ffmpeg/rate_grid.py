@@ -34,8 +34,9 @@ class RateGrid:
             return None
         return cls(rate, tick, start)
 
-    def span(self, time: Fraction, following: Fraction | None, interval: Fraction
-             ) -> tuple[Fraction, Fraction]:
+    def span(
+        self, time: Fraction, following: Fraction | None, interval: Fraction
+    ) -> tuple[Fraction, Fraction]:
         """(time, interval) of a frame, as exactly as they are known; all in seconds.
 
         following: the time stamp of the next frame, None for the last. interval: until then, as

@@ -25,10 +25,17 @@ class VideoReader:
     to repair; `warnings` says what was assumed. Both are complete when the iteration has ended.
     """
 
-    def __init__(self, path: Path | str, *, start: Fraction | None = None,
-                 end: Fraction | None = None, strict: bool = False,
-                 max_pixels: int | None = None, colorspace: str | None = None,
-                 threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        strict: bool = False,
+        max_pixels: int | None = None,
+        colorspace: str | None = None,
+        threads: int = 1,
+    ) -> None:
         _check_arguments(start, end, colorspace)
         self.path = Path(path)
         self._start, self._end = start, end
@@ -45,9 +52,17 @@ class VideoReader:
         self._frames = self._read(first)
 
     @classmethod
-    def open(cls, path: Path | str, *, start: Fraction | None = None, end: Fraction | None = None,
-             strict: bool = False, max_pixels: int | None = None,
-             colorspace: str | None = None, threads: int = 1) -> VideoReader:
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        strict: bool = False,
+        max_pixels: int | None = None,
+        colorspace: str | None = None,
+        threads: int = 1,
+    ) -> VideoReader:
         """Open a video file and decode its first frame.
 
         `start` and `end` (seconds on the video's clock) choose the frames with
@@ -55,8 +70,15 @@ class VideoReader:
         `colorspace` (bt601, bt709, bt2020, ...) overrides the matrix of the tags.
         Raises `InputError` for what is not a readable video, `UsageError` for bad arguments.
         """
-        return cls(path, start=start, end=end, strict=strict, max_pixels=max_pixels,
-                   colorspace=colorspace, threads=threads)
+        return cls(
+            path,
+            start=start,
+            end=end,
+            strict=strict,
+            max_pixels=max_pixels,
+            colorspace=colorspace,
+            threads=threads,
+        )
 
     @property
     def damaged(self) -> int:
@@ -66,8 +88,12 @@ class VideoReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def __iter__(self) -> Iterator[VideoFrame]:
@@ -93,13 +119,20 @@ class VideoReader:
             duration = self._clock.duration(decoded)
             interval = self._clock.interval(pts, following, duration)
             last_end = time + interval
-            yield VideoFrame(index, pts, self._clock.time_base, duration, interval,
-                             self._to_rgb(decoded),
-                             *self._clock.exact(pts, following, interval))
+            yield VideoFrame(
+                index,
+                pts,
+                self._clock.time_base,
+                duration,
+                interval,
+                self._to_rgb(decoded),
+                *self._clock.exact(pts, following, interval),
+            )
             index += 1
         if index == 0:
-            raise InputError(f"no frame lies between --start and --end ({self.path}) - "
-                             f"{self._extent()}")
+            raise InputError(
+                f"no frame lies between --start and --end ({self.path}) - {self._extent()}"
+            )
         self._finish(last_end)
 
     def _timed(self, first: av.VideoFrame) -> Iterator[tuple[av.VideoFrame, int, int | None]]:
@@ -116,18 +149,24 @@ class VideoReader:
         info = self.info
         if (frame.width, frame.height) != (info.width, info.height):
             self._decoder.check_size(frame.width, frame.height)
-            raise InputError(f"the frame size changes from {info.width}x{info.height} to "
-                             f"{frame.width}x{frame.height} ({self.path}) - split the video there")
+            raise InputError(
+                f"the frame size changes from {info.width}x{info.height} to "
+                f"{frame.width}x{frame.height} ({self.path}) - split the video there"
+            )
         if frame.format.name != info.pix_fmt:
             old, new = PixelLayout.of(info.pix_fmt), PixelLayout.of(frame.format.name)
             if (old.family, old.depth) != (new.family, new.depth):
-                raise InputError(f"the pixel format changes from {old.name} to {new.name} "
-                                 f"({self.path}) - split the video there")
+                raise InputError(
+                    f"the pixel format changes from {old.name} to {new.name} "
+                    f"({self.path}) - split the video there"
+                )
         try:
             return self._converter.to_rgb(frame)
         except av.FFmpegError as error:
-            raise InputError(f"the pixel format {frame.format.name} cannot be read ({self.path}) - "
-                             "convert the video to 8 to 16 bits first") from error
+            raise InputError(
+                f"the pixel format {frame.format.name} cannot be read ({self.path}) - "
+                "convert the video to 8 to 16 bits first"
+            ) from error
 
     def _extent(self) -> str:
         if self.info.duration is None:
@@ -140,14 +179,18 @@ class VideoReader:
         missing = self._clock.missing_at_end(last_end)
         if self._end is None and missing is not None:
             self._decoder.count_damage("it ends early")
-            self.warnings.append(f"the video ends {float(missing):.2f} s before the length in its "
-                                 "header: the file may be truncated")
+            self.warnings.append(
+                f"the video ends {float(missing):.2f} s before the length in its "
+                "header: the file may be truncated"
+            )
 
 
 def _check_arguments(start: Fraction | None, end: Fraction | None, colorspace: str | None) -> None:
     if start is not None and end is not None and end <= start:
-        raise UsageError(f"--end ({float(end):g} s) is not after --start ({float(start):g} s) - "
-                         "give a later one")
+        raise UsageError(
+            f"--end ({float(end):g} s) is not after --start ({float(start):g} s) - give a later one"
+        )
     if colorspace is not None and colorspace not in MATRIX_CODES:
-        raise UsageError(f"unknown colour matrix ({colorspace}) - choose one of "
-                         + ", ".join(MATRIX_CODES))
+        raise UsageError(
+            f"unknown colour matrix ({colorspace}) - choose one of " + ", ".join(MATRIX_CODES)
+        )

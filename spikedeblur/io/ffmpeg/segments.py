@@ -41,26 +41,44 @@ class SegmentWriter:
     last frame ends, counted in the time base of `whole`.
     """
 
-    def __init__(self, path: Path, whole: Path, source: VideoInfo, *, codec: str | None = None,
-                 crf: float | None = None, preset: str | None = None, pix_fmt: str = "auto",
-                 encoder_options: Mapping[str, str] | None = None, width: int | None = None,
-                 height: int | None = None, time_base: Fraction | None = None,
-                 **_beside: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        whole: Path,
+        source: VideoInfo,
+        *,
+        codec: str | None = None,
+        crf: float | None = None,
+        preset: str | None = None,
+        pix_fmt: str = "auto",
+        encoder_options: Mapping[str, str] | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        time_base: Fraction | None = None,
+        **_beside: Any,
+    ) -> None:
         self.path = path
         self.times: list[int] = []
         self.end = 0
         size = width or source.width, height or source.height
         container = container_of(whole)
-        choice = choose_encoder(EncoderSettings(codec, crf, preset, pix_fmt, encoder_options),
-                                source, size, container, codecs_held(container))
+        choice = choose_encoder(
+            EncoderSettings(codec, crf, preset, pix_fmt, encoder_options),
+            source,
+            size,
+            container,
+            codecs_held(container),
+        )
         form = segment_format(choice.codec)
         if form is None:
-            raise UsageError(f"{choice.codec} cannot be written in segments ({whole}) - choose "
-                             "another --codec")
+            raise UsageError(
+                f"{choice.codec} cannot be written in segments ({whole}) - choose another --codec"
+            )
         with ExitStack() as stack:
             self._output = stack.enter_context(open_output(path, form, overwrite=True))
-            self._encoder = VideoEncoder(self._output, container, whole, source, choice, size,
-                                         time_base or source.time_base)
+            self._encoder = VideoEncoder(
+                self._output, container, whole, source, choice, size, time_base or source.time_base
+            )
             self._output.start_encoding()
             self._stack = stack.pop_all()
 
@@ -77,8 +95,12 @@ class SegmentWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if error is not None:
             self._stack.__exit__(kind, error, trace)
             return
@@ -110,8 +132,9 @@ def delay_of(times: Sequence[int]) -> int:
     return max((shown - pts for shown, pts in zip(sorted(times), times, strict=True)), default=0)
 
 
-def timed_packets(path: Path, times: Sequence[int], end: int, delay: int,
-                  time_base: Fraction) -> Iterator[Packet]:
+def timed_packets(
+    path: Path, times: Sequence[int], end: int, delay: int, time_base: Fraction
+) -> Iterator[Packet]:
     """The packets of a segment at the times they have in the whole.
 
     delay: the largest of all segments; dts is the time that is due in the order of display, less
@@ -129,8 +152,10 @@ def timed_packets(path: Path, times: Sequence[int], end: int, delay: int,
                 yield packet
             found += 1
     if found != len(times):
-        raise InputError(f"the segment {path} holds {found} frames in place of {len(times)} - "
-                         "remove it, then give --resume")
+        raise InputError(
+            f"the segment {path} holds {found} frames in place of {len(times)} - "
+            "remove it, then give --resume"
+        )
 
 
 def _packets(container: av.container.InputContainer, path: Path) -> Iterator[Packet]:
@@ -138,5 +163,6 @@ def _packets(container: av.container.InputContainer, path: Path) -> Iterator[Pac
     try:
         yield from (packet for packet in container.demux(video=0) if packet.size)
     except av.FFmpegError as error:
-        raise InputError(f"the segment {path} is damaged ({error}) - remove it, then give --resume"
-                         ) from error
+        raise InputError(
+            f"the segment {path} is damaged ({error}) - remove it, then give --resume"
+        ) from error

@@ -35,8 +35,14 @@ class StreamCopier:
     cannot. `warnings` says what the output's format cannot hold, and which can.
     """
 
-    def __init__(self, info: VideoInfo, output: OutputContainer, *, audio: bool = True,
-                 subtitles: bool = True) -> None:
+    def __init__(
+        self,
+        info: VideoInfo,
+        output: OutputContainer,
+        *,
+        audio: bool = True,
+        subtitles: bool = True,
+    ) -> None:
         self.warnings: list[str] = []
         self._info = info
         self._output = output
@@ -55,8 +61,9 @@ class StreamCopier:
             return
         output.metadata.update(lasting_metadata(self._source.metadata, output.format.name))
         self._copy_chapters()
-        dropped = {kind for kind, wanted in (("audio", audio), ("subtitle", subtitles))
-                   if not wanted}
+        dropped = {
+            kind for kind, wanted in (("audio", audio), ("subtitle", subtitles)) if not wanted
+        }
         for stream in self._source.streams:
             if stream.index != info.video_index and stream.type not in dropped:
                 self._add(stream)
@@ -64,8 +71,12 @@ class StreamCopier:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._source is not None:
             self._source.close()
 
@@ -81,7 +92,8 @@ class StreamCopier:
     def has_defaults(self) -> bool:
         """Whether the source says which of its streams are played by default."""
         return self._source is not None and any(
-            stream.disposition & Disposition.default for stream in self._source.streams)
+            stream.disposition & Disposition.default for stream in self._source.streams
+        )
 
     @property
     def _is_hidden_before_zero(self) -> bool:
@@ -115,8 +127,10 @@ class StreamCopier:
                 continue
             if self._zero_is_first and begin is not None and begin < 0:
                 if end is None or end > 0 or not self._is_hidden_before_zero:
-                    self._warn_once("sound before the clock's zero is left out: "
-                                    f"{self._output.format.name} has no place")
+                    self._warn_once(
+                        "sound before the clock's zero is left out: "
+                        f"{self._output.format.name} has no place"
+                    )
                 continue
             if time is not None and begin is not None and begin * self._slower > time:
                 self._pending = packet
@@ -173,8 +187,10 @@ class StreamCopier:
         if _is_redundant(stream, bool(self._chapters)):
             return
         if stream.type == "audio" and self._slower > 1:
-            self.warnings.append(f"the audio stream {stream.index} is left out, for it cannot last "
-                                 f"{self._slower} times as long: --slowmo-timing keep keeps it")
+            self.warnings.append(
+                f"the audio stream {stream.index} is left out, for it cannot last "
+                f"{self._slower} times as long: --slowmo-timing keep keeps it"
+            )
             return
         name = self._output.format.name
         if is_attachment(stream, self._output):
@@ -188,17 +204,21 @@ class StreamCopier:
         if (form := text_form(stream, name)) is not None:
             self._rewrite(stream, form)
             return
-        self.warnings.append(f"the {stream.type} stream {stream.index} ({codec_name(stream)}) is "
-                             f"not kept in {name}: {container_advice(stream)}")
+        self.warnings.append(
+            f"the {stream.type} stream {stream.index} ({codec_name(stream)}) is "
+            f"not kept in {name}: {container_advice(stream)}"
+        )
 
     def _rewrite(self, stream: Stream, form: str) -> None:
         """Keep the text of subtitles in a format that cannot hold them as they are."""
         rewriter = SubtitleRewriter(stream, self._output, form)
         self._rewriters[stream.index] = rewriter
         self._take_as(rewriter.target, stream)
-        self.warnings.append(f"the subtitle stream {stream.index} ({codec_name(stream)}) becomes "
-                             f"{form}, which may lose styling: {container_advice(stream)} "
-                             "to keep all")
+        self.warnings.append(
+            f"the subtitle stream {stream.index} ({codec_name(stream)}) becomes "
+            f"{form}, which may lose styling: {container_advice(stream)} "
+            "to keep all"
+        )
 
     def _take_as(self, target: Stream, stream: Stream) -> None:
         """Let `target` be what `stream` is: its language, title and marks."""
@@ -207,8 +227,10 @@ class StreamCopier:
         target.disposition = Disposition(stream.disposition)
         marks = Disposition(stream.disposition) & ~Disposition.default
         if marks and stream.type != "video" and name not in MATROSKA | {"mp4"}:
-            self.warnings.append(f"{name} has no mark for what stream {stream.index} is "
-                                 f"({marks.name}): use .mkv or .mp4")
+            self.warnings.append(
+                f"{name} has no mark for what stream {stream.index} is "
+                f"({marks.name}): use .mkv or .mp4"
+            )
         self._targets[stream.index] = target
 
     def _warn_once(self, text: str) -> None:
@@ -218,9 +240,14 @@ class StreamCopier:
     def _copy_chapters(self) -> None:
         """Keep the chapters that overlap the part that is read."""
         assert self._source is not None
-        self._chapters = [chapter for chapter in self._source.chapters() if self._overlaps(
-            chapter["start"] * Fraction(chapter["time_base"] or 1),
-            chapter["end"] * Fraction(chapter["time_base"] or 1))]
+        self._chapters = [
+            chapter
+            for chapter in self._source.chapters()
+            if self._overlaps(
+                chapter["start"] * Fraction(chapter["time_base"] or 1),
+                chapter["end"] * Fraction(chapter["time_base"] or 1),
+            )
+        ]
         if not self._chapters:
             return
         name = self._output.format.name
@@ -247,8 +274,12 @@ def _is_redundant(stream: Stream, chapters: bool) -> bool:
 def _is_filler(packet: Packet) -> bool:
     """Whether this is the empty text MP4 has between subtitles; its muxer puts in its own."""
     context = packet.stream.codec_context
-    return (packet.size == 2 and context is not None and context.name == "mov_text"
-            and bytes(packet) == b"\0\0")
+    return (
+        packet.size == 2
+        and context is not None
+        and context.name == "mov_text"
+        and bytes(packet) == b"\0\0"
+    )
 
 
 def _slow_down(packet: Packet, slower: int) -> None:

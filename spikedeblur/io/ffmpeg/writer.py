@@ -38,11 +38,23 @@ class VideoWriter:
     `-` is standard output: Matroska, written as it is made.
     """
 
-    def __init__(self, path: Path | str, source: VideoInfo, *, codec: str | None = None,
-                 crf: float | None = None, preset: str | None = None, pix_fmt: str = "auto",
-                 encoder_options: Mapping[str, str] | None = None, audio: bool = True,
-                 subtitles: bool = True, width: int | None = None, height: int | None = None,
-                 time_base: Fraction | None = None, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        source: VideoInfo,
+        *,
+        codec: str | None = None,
+        crf: float | None = None,
+        preset: str | None = None,
+        pix_fmt: str = "auto",
+        encoder_options: Mapping[str, str] | None = None,
+        audio: bool = True,
+        subtitles: bool = True,
+        width: int | None = None,
+        height: int | None = None,
+        time_base: Fraction | None = None,
+        overwrite: bool = False,
+    ) -> None:
         """Open the encoder for video like `source`.
 
         `width`, `height` and `time_base` replace those of `source`; the other arguments are the
@@ -63,10 +75,13 @@ class VideoWriter:
         _refuse_input(self.path, source.path)
         with ExitStack() as stack:
             choice = choose_encoder(
-                EncoderSettings(codec, crf, preset, pix_fmt, encoder_options), source, self._size,
-                self._container, codecs_held(self._container))
-            self._output = stack.enter_context(
-                open_output(self.path, self._container, overwrite))
+                EncoderSettings(codec, crf, preset, pix_fmt, encoder_options),
+                source,
+                self._size,
+                self._container,
+                codecs_held(self._container),
+            )
+            self._output = stack.enter_context(open_output(self.path, self._container, overwrite))
             self._open(choice, audio, subtitles, stack)
             self._stack = stack.pop_all()
 
@@ -81,8 +96,12 @@ class VideoWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._closed:
             return
         self._closed = True
@@ -130,12 +149,19 @@ class VideoWriter:
         """The encoder's, see `VideoEncoder`."""
         return self._encoder.header
 
-    def _open(self, choice: EncoderChoice, audio: bool, subtitles: bool,
-              stack: ExitStack) -> None:
-        self._encoder = VideoEncoder(self._output, self._container, self.path, self._info,
-                                     choice, self._size, self._time_base)
+    def _open(self, choice: EncoderChoice, audio: bool, subtitles: bool, stack: ExitStack) -> None:
+        self._encoder = VideoEncoder(
+            self._output,
+            self._container,
+            self.path,
+            self._info,
+            choice,
+            self._size,
+            self._time_base,
+        )
         self._copier = stack.enter_context(
-            StreamCopier(self._info, self._output, audio=audio, subtitles=subtitles))
+            StreamCopier(self._info, self._output, audio=audio, subtitles=subtitles)
+        )
         if self._container in MOVIE:
             self._output.container_options.update(self._movie_options())
         if self._container in MATROSKA and self._copier.has_defaults:

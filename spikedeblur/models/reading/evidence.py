@@ -15,11 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spikedeblur.models.photometry import (
-    COUNT_VARIANCE,
-    NEIGHBOURHOOD,
-    gaussian_blur,
-)
+from spikedeblur.models.photometry import COUNT_VARIANCE, NEIGHBOURHOOD, gaussian_blur
 from spikedeblur.models.planes import resize
 
 DARKEST, BRIGHTEST = 0.01, 0.8  # linear light between which a frame's encoding can be trusted
@@ -47,10 +43,12 @@ class Sightings:
     @classmethod
     def of(cls, linear_BThw: Tensor, count_BThw: Tensor) -> Sightings:
         """Linear luminance of the frames (`luminance`), and the spikes of their exposures."""
-        clear = ((count_BThw > FEWEST_SPIKES) & (linear_BThw > DARKEST)
-                 & (linear_BThw < BRIGHTEST))
-        return cls(linear_BThw.clamp(min=DARKEST).log(),
-                   count_BThw.clamp(min=FEWEST_SPIKES).log(), clear.to(linear_BThw))
+        clear = (count_BThw > FEWEST_SPIKES) & (linear_BThw > DARKEST) & (linear_BThw < BRIGHTEST)
+        return cls(
+            linear_BThw.clamp(min=DARKEST).log(),
+            count_BThw.clamp(min=FEWEST_SPIKES).log(),
+            clear.to(linear_BThw),
+        )
 
     def slope(self) -> tuple[Tensor, Tensor]:
         """Least-squares slope of count over luminance, and the variance of luminance: (B,) each."""

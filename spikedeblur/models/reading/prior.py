@@ -73,8 +73,9 @@ def blended_change(changes_NMhw: Tensor, counts_N1hw: Tensor, lengths: Tensor) -
     return (weight * changes_NMhw).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True)
 
 
-def blended_rate(steadied_NKhw: Tensor, counts_N1hw: Tensor, windows: Tensor,
-                 target_time_N: Tensor) -> tuple[Tensor, Tensor]:
+def blended_rate(
+    steadied_NKhw: Tensor, counts_N1hw: Tensor, windows: Tensor, target_time_N: Tensor
+) -> tuple[Tensor, Tensor]:
     """Light of the exposure and how much more or less of it falls around the target time.
 
     Both (N, 1, h, w) in spikes per exposure. `steadied` is each bin's light, `counts` the spikes
@@ -88,8 +89,9 @@ def blended_rate(steadied_NKhw: Tensor, counts_N1hw: Tensor, windows: Tensor,
     return total, blended_change(windowed - total, counts_N1hw, lengths)
 
 
-def sdm_ratio(charge: Charge, windows: Tensor, target_time_N: Tensor,
-              recounted: Tensor | float = 1.0) -> Tensor:
+def sdm_ratio(
+    charge: Charge, windows: Tensor, target_time_N: Tensor, recounted: Tensor | float = 1.0
+) -> Tensor:
     """Sharp over blurry (N, 1, h, w) by spikes alone.
 
     `recounted` is what recentring the blurry frame did to its counts (`Recentring.of_frames`).
@@ -113,16 +115,19 @@ class Told:
 
     def of(self, frames: slice) -> Told:
         """What is told of some of the frames."""
-        return Told(self.log_ratios[frames],
-                    None if self.linearity is None else self.linearity[frames],
-                    None if self.doubt is None else self.doubt[frames])
+        return Told(
+            self.log_ratios[frames],
+            None if self.linearity is None else self.linearity[frames],
+            None if self.doubt is None else self.doubt[frames],
+        )
 
     def on_plane(self, size: Sequence[int]) -> Told:
         """The same, resized to (H, W); the blend, which has little noise, by a sharper kernel."""
         blend = resize(self.log_ratios[:, :1], size, up="bicubic")
         ratios = torch.cat([blend, resize(self.log_ratios[:, 1:], size)], dim=1)
-        return replace(self, log_ratios=ratios,
-                       doubt=None if self.doubt is None else resize(self.doubt, size))
+        return replace(
+            self, log_ratios=ratios, doubt=None if self.doubt is None else resize(self.doubt, size)
+        )
 
     def clues(self, size: Sequence[int]) -> list[Tensor]:
         """What is told beside the ratios, as planes (N, 1, *size)."""
@@ -163,8 +168,9 @@ class SpikePrior(nn.Module):
             doubt(seen) if self.config.TELL_DOUBT else None,
         )
 
-    def forward(self, charge: Charge, target_time_N: Tensor,
-                recounted: Tensor | float = 1.0) -> Tensor:
+    def forward(
+        self, charge: Charge, target_time_N: Tensor, recounted: Tensor | float = 1.0
+    ) -> Tensor:
         """Charge of N exposures, target times (N,) -> log ratios (N, M, h, w), clamped.
 
         `recounted` is what recentring the blurry frame did to its counts (`Recentring.of_frames`).

@@ -37,15 +37,23 @@ class Reading:
 
     def of(self, frames: slice) -> Reading:
         """Of some of the frames."""
-        return Reading(self.frames[frames],
-                       None if self.counts is None else self.counts[frames],
-                       None if self.told is None else self.told.of(frames),
-                       None if self.recentred is None else self.recentred.of(frames))
+        return Reading(
+            self.frames[frames],
+            None if self.counts is None else self.counts[frames],
+            None if self.told is None else self.told.of(frames),
+            None if self.recentred is None else self.recentred.of(frames),
+        )
 
 
 def read(
-    rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_time_N: Tensor, *, size: tuple[int, int],
-    net_size: Sequence[int], coarsest: int, prior: SpikePrior | None,
+    rgb_BT3HW: Tensor,
+    voxels_BTKhw: Tensor,
+    target_time_N: Tensor,
+    *,
+    size: tuple[int, int],
+    net_size: Sequence[int],
+    coarsest: int,
+    prior: SpikePrior | None,
 ) -> tuple[Reading, Tensor]:
     """Read the spikes of padded frames sRGB in [0, 1], of which `size` (H, W) is not padding.
 
@@ -74,18 +82,26 @@ def read(
         recentred = recentring.of_frames(rgb[part], exponent_N[part])
         there = recentred.frames()
         log_ratios = prior(charge, target, recentred.recounted(there, rgb[part]))
-        return (count, resize(relative_rates(recentring(light)), net_size), log_ratios,
-                there, recentred.followed, recentred.trust)
+        return (
+            count,
+            resize(relative_rates(recentring(light)), net_size),
+            log_ratios,
+            there,
+            recentred.followed,
+            recentred.trust,
+        )
 
     with torch.autocast(rgb.device.type, enabled=False):
         total = place(voxels.sum(dim=1, keepdim=True).float())
         plane = (total.shape[-2], total.shape[-1])
-        light, = by_pieces(lambda part: (luminance(rgb[part], plane),), len(rgb), (height, width))
+        (light,) = by_pieces(lambda part: (luminance(rgb[part], plane),), len(rgb), (height, width))
         light, total = (each.view(clips, frames, *plane) for each in (light, total))
         rows, columns = (max(1, size[0] * plane[0] // height), max(1, size[1] * plane[1] // width))
         unpadded = Sightings.of(light[..., :rows, :columns], total[..., :rows, :columns])
-        shift_N2, exponent_N = (each.repeat_interleave(frames, dim=0)
-                                for each in (misplacement(unpadded), unpadded.exponent()))
+        shift_N2, exponent_N = (
+            each.repeat_interleave(frames, dim=0)
+            for each in (misplacement(unpadded), unpadded.exponent())
+        )
         counts, rates, *rest = by_pieces(piece, len(rgb), (height, width))
         if prior is None:
             return Reading(rgb, counts), rates

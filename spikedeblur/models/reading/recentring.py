@@ -90,8 +90,9 @@ class Recentred:
 
     def of(self, frames: slice) -> Recentred:
         """Some of the frames."""
-        return Recentred(self.unmoved[frames], self.followed[frames], self.trust[frames],
-                         self.exponent[frames])
+        return Recentred(
+            self.unmoved[frames], self.followed[frames], self.trust[frames], self.exponent[frames]
+        )
 
     def frames(self) -> Tensor:
         """The frames as they stand at the target, as far as the motion is trusted: (N, 3, H, W)."""
@@ -147,8 +148,16 @@ def motion(light_NKhw: Tensor, time_N: Tensor, reach_N: Tensor) -> Tensor:
     def pooled(one: Tensor, other: Tensor) -> Tensor:
         return (weight * one * other).sum(dim=1, keepdim=True)
 
-    products = torch.cat([pooled(right, right), pooled(right, down), pooled(down, down),
-                          pooled(right, later), pooled(down, later)], dim=1)
+    products = torch.cat(
+        [
+            pooled(right, right),
+            pooled(right, down),
+            pooled(down, down),
+            pooled(right, later),
+            pooled(down, later),
+        ],
+        dim=1,
+    )
     xx, xy, yy, xt, yt = gaussian_blur(products, POOLING).split(1, dim=1)
     flattest = FLATTEST * weight.sum(dim=1, keepdim=True)
     xx, yy = xx + flattest, yy + flattest

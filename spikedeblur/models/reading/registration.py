@@ -49,8 +49,9 @@ def misplacement(seen: Sightings) -> Tensor:
     return torch.where(real[:, None], shift, torch.zeros_like(shift))
 
 
-def _least_squares(luminance_N1hw: Tensor, count_N1hw: Tensor, clear_N1hw: Tensor,
-                   clips: int) -> tuple[Tensor, Tensor]:
+def _least_squares(
+    luminance_N1hw: Tensor, count_N1hw: Tensor, clear_N1hw: Tensor, clips: int
+) -> tuple[Tensor, Tensor]:
     """One step towards the shift (B, 2), and what luminance without it leaves of the count (B,)."""
     right, down = slope(luminance_N1hw, -1), slope(luminance_N1hw, -2)
     terms = torch.stack([torch.ones_like(right), luminance_N1hw, right, down], dim=-1)

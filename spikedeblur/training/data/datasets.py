@@ -37,10 +37,19 @@ class PhotoClips(Dataset[dict[str, torch.Tensor]]):
     order); their target is the noise-free blurry picture, so that nothing is learnt to be invented.
     """
 
-    def __init__(self, photos: Path | str | Iterable[Path | str], *, crop: int | tuple[int, int],
-                 clip_len: int, bins: int, seed: int, length: int,
-                 conditions: Conditions | None = None, bad_spikes: float = 0.1,
-                 group: int = 1) -> None:
+    def __init__(
+        self,
+        photos: Path | str | Iterable[Path | str],
+        *,
+        crop: int | tuple[int, int],
+        clip_len: int,
+        bins: int,
+        seed: int,
+        length: int,
+        conditions: Conditions | None = None,
+        bad_spikes: float = 0.1,
+        group: int = 1,
+    ) -> None:
         self.photos = PhotoLibrary(photos)
         self.size = (crop, crop) if isinstance(crop, int) else crop
         self.clip_len, self.bins, self.seed, self.length = clip_len, bins, seed, length
@@ -63,8 +72,15 @@ class PhotoClips(Dataset[dict[str, torch.Tensor]]):
     def clip(self, index: int, purpose: int = CLIP) -> Clip:
         """Clip `index` with good spikes; another `purpose` gives another clip of its shape."""
         rng = stream(self.seed, self.epoch, index, purpose)
-        return random_clip(self.photos, rng, size=self.size, clip_len=self.clip_len,
-                           bins=self.bins, ratio=self.ratio(index), conditions=self.conditions)
+        return random_clip(
+            self.photos,
+            rng,
+            size=self.size,
+            clip_len=self.clip_len,
+            bins=self.bins,
+            ratio=self.ratio(index),
+            conditions=self.conditions,
+        )
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         if not 0 <= index < self.length:
@@ -73,10 +89,16 @@ class PhotoClips(Dataset[dict[str, torch.Tensor]]):
         sharp, voxels = clip.sharp, clip.voxels
         rng = stream(self.seed, self.epoch, index, SPOILING)
         if rng.random() < self.bad_spikes:
-            sharp, voxels = clip.clean, spoiled(
-                voxels, rng, lambda: self.clip(index, OTHER_SCENE).voxels)
-        return {"blurry": clip.blurry, "sharp": sharp, "voxels": voxels,
-                "target_time": torch.tensor(clip.target_time, dtype=torch.float32)}
+            sharp, voxels = (
+                clip.clean,
+                spoiled(voxels, rng, lambda: self.clip(index, OTHER_SCENE).voxels),
+            )
+        return {
+            "blurry": clip.blurry,
+            "sharp": sharp,
+            "voxels": voxels,
+            "target_time": torch.tensor(clip.target_time, dtype=torch.float32),
+        }
 
 
 Clips = PhotoClips | RecordedClips
@@ -85,27 +107,51 @@ Clips = PhotoClips | RecordedClips
 def photo_clips(config: Config, photos: list[Path]) -> PhotoClips:
     """Training clips synthesised from `photos`; an epoch is one batch, see `PhotoClips`."""
     batch = config.TRAIN.BATCH_SIZE
-    return PhotoClips(photos, crop=config.DATA.CROP_SIZE, clip_len=config.DATA.CLIP_LEN,
-                      bins=config.DATA.K, seed=config.TRAIN.SEED, length=batch, group=batch)
+    return PhotoClips(
+        photos,
+        crop=config.DATA.CROP_SIZE,
+        clip_len=config.DATA.CLIP_LEN,
+        bins=config.DATA.K,
+        seed=config.TRAIN.SEED,
+        length=batch,
+        group=batch,
+    )
 
 
 def validation_clips(config: Config, photos: list[Path]) -> PhotoClips:
     """A fixed set of clips with good spikes, the same whatever the run's seed."""
-    return PhotoClips(photos, crop=2 * config.DATA.CROP_SIZE, clip_len=config.DATA.CLIP_LEN,
-                      bins=config.DATA.K, seed=VALIDATION_SEED, length=config.TRAIN.VAL_CLIPS,
-                      conditions=Conditions(blur_px=(4.0, 40.0), still=0.0), bad_spikes=0.0)
+    return PhotoClips(
+        photos,
+        crop=2 * config.DATA.CROP_SIZE,
+        clip_len=config.DATA.CLIP_LEN,
+        bins=config.DATA.K,
+        seed=VALIDATION_SEED,
+        length=config.TRAIN.VAL_CLIPS,
+        conditions=Conditions(blur_px=(4.0, 40.0), still=0.0),
+        bad_spikes=0.0,
+    )
 
 
 def recorded_clips(config: Config, sequences: list[RecordedSequence]) -> RecordedClips:
     """Training clips cut out of `sequences`."""
-    return RecordedClips(sequences, crop=config.DATA.CROP_SIZE, clip_len=config.DATA.CLIP_LEN,
-                         bins=config.DATA.K, seed=config.TRAIN.SEED)
+    return RecordedClips(
+        sequences,
+        crop=config.DATA.CROP_SIZE,
+        clip_len=config.DATA.CLIP_LEN,
+        bins=config.DATA.K,
+        seed=config.TRAIN.SEED,
+    )
 
 
 def recorded_validation(config: Config, sequences: list[RecordedSequence]) -> RecordedClips:
     """Whole frames, some of every part of `sequences`."""
-    return RecordedClips(sequences, crop=None, clip_len=config.DATA.CLIP_LEN, bins=config.DATA.K,
-                         length=config.TRAIN.VAL_CLIPS)
+    return RecordedClips(
+        sequences,
+        crop=None,
+        clip_len=config.DATA.CLIP_LEN,
+        bins=config.DATA.K,
+        length=config.TRAIN.VAL_CLIPS,
+    )
 
 
 def holds_photos(folder: Path) -> bool:
@@ -113,9 +159,14 @@ def holds_photos(folder: Path) -> bool:
     return folder.is_dir() and any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
 
 
-def training_and_validation(config: Config, *, photos: Path | None, data: Path | None,
-                            layout: str | None = None, val: Path | None = None,
-                            ) -> tuple[Clips, Clips]:
+def training_and_validation(
+    config: Config,
+    *,
+    photos: Path | None,
+    data: Path | None,
+    layout: str | None = None,
+    val: Path | None = None,
+) -> tuple[Clips, Clips]:
     """The clips of a training run, and those on which it is measured.
 
     From `photos`, or recorded in `data`, whose `layout` is seen from its folders unless named;
@@ -128,12 +179,12 @@ def training_and_validation(config: Config, *, photos: Path | None, data: Path |
     if data is not None and photos is None:
         training, validation = training_sequences(data, val, layout)
         return recorded_clips(config, training), recorded_validation(config, validation)
-    raise UsageError("training wants one source of clips (both or none given) - "
-                     "give either --photos or --data")
+    raise UsageError(
+        "training wants one source of clips (both or none given) - give either --photos or --data"
+    )
 
 
-def from_photos(config: Config, photos: Path,
-                val: Path | None) -> tuple[Clips, Clips]:
+def from_photos(config: Config, photos: Path, val: Path | None) -> tuple[Clips, Clips]:
     """Clips made of `photos`; validation clips of `val`, or of photographs kept out."""
     seen = find_photos(photos)
     if val is None:

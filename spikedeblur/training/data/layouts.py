@@ -75,8 +75,10 @@ def ticks_in(path: Path, plane: Sidecar) -> int:
     """Whole ticks in a spike file. Raises `InputError` when the plane does not divide it."""
     size, of_tick = existing(path).stat().st_size, plane_bytes(plane)
     if size == 0 or size % of_tick:
-        raise InputError(f"the spike file is not of {plane.width}x{plane.height} pixels ({path}, "
-                         f"{size} bytes) - copy it again, or give its size in a sidecar")
+        raise InputError(
+            f"the spike file is not of {plane.width}x{plane.height} pixels ({path}, "
+            f"{size} bytes) - copy it again, or give its size in a sidecar"
+        )
     return size // of_tick
 
 
@@ -85,30 +87,43 @@ def centred(path: Path, plane: Sidecar, ticks: int | None) -> tuple[Fraction, Fr
     held = ticks_in(path, plane)
     wanted = held if ticks is None else ticks
     if held < wanted:
-        raise InputError(f"the spike file is too short ({path}, {held} ticks of {wanted}) - "
-                         "copy it again")
+        raise InputError(
+            f"the spike file is too short ({path}, {held} ticks of {wanted}) - copy it again"
+        )
     start = Fraction(held - wanted, 2)
     return start, start + wanted
 
 
-def frames_with_files(pictures: Iterable[Path], sharp: Path, spikes: Path, plane: Sidecar,
-                      ticks: int | None) -> tuple[FrameFiles, ...]:
+def frames_with_files(
+    pictures: Iterable[Path], sharp: Path, spikes: Path, plane: Sidecar, ticks: int | None
+) -> tuple[FrameFiles, ...]:
     """Frames whose spikes are in a file each, called like the picture."""
-    return tuple(FrameFiles(picture, same_stem(sharp, picture.stem),
-                            spikes / f"{picture.stem}.dat",
-                            *centred(spikes / f"{picture.stem}.dat", plane, ticks))
-                 for picture in pictures)
+    return tuple(
+        FrameFiles(
+            picture,
+            same_stem(sharp, picture.stem),
+            spikes / f"{picture.stem}.dat",
+            *centred(spikes / f"{picture.stem}.dat", plane, ticks),
+        )
+        for picture in pictures
+    )
 
 
 def simulated(root: Path) -> Splits:
     """What `simulate` writes, in a folder per sequence."""
-    def sequences(folder: Path) -> list[RecordedSequence]:
-        return [VideoSequence(case.name, video_in(case, "blurry"), video_in(case, "sharp"),
-                              spikes)
-                for case in folders_in(folder) if (spikes := recording_in(case)) is not None]
 
-    splits = {split: sequences(root / name) for name, split in SPLIT_NAMES.items()
-              if folders_in(root / name)}
+    def sequences(folder: Path) -> list[RecordedSequence]:
+        return [
+            VideoSequence(case.name, video_in(case, "blurry"), video_in(case, "sharp"), spikes)
+            for case in folders_in(folder)
+            if (spikes := recording_in(case)) is not None
+        ]
+
+    splits = {
+        split: sequences(root / name)
+        for name, split in SPLIT_NAMES.items()
+        if folders_in(root / name)
+    }
     return splits or {TRAINING: sequences(root)}
 
 
@@ -143,8 +158,10 @@ def described_plane(folder: Path, root: Path, spikes: Path) -> Sidecar:
     fitting = fitting_sizes(existing(spikes).stat().st_size)
     if len(fitting) != 1:
         sizes = ", ".join(f"{width}x{height}" for width, height in fitting) or "none"
-        raise InputError(f"the spike size is not clear ({spikes}; known cameras that fit: {sizes})"
-                         f" - write width and height into {root / 'spike.toml'}")
+        raise InputError(
+            f"the spike size is not clear ({spikes}; known cameras that fit: {sizes})"
+            f" - write width and height into {root / 'spike.toml'}"
+        )
     return Sidecar(width=fitting[0][0], height=fitting[0][1])
 
 
@@ -159,8 +176,9 @@ def spk_gopro(root: Path) -> Splits:
                 continue
             spikes = root / "GOPRO_Large_spike_seq" / name / folder.name / "spike"
             plane = plane_of(pictures[0], 2)
-            frames = frames_with_files(pictures, folder / "sharp", spikes, plane,
-                                       INTERPOLATED * int(number[1]))
+            frames = frames_with_files(
+                pictures, folder / "sharp", spikes, plane, INTERPOLATED * int(number[1])
+            )
             splits.setdefault(split, []).append(PictureSequence(folder.name, frames, plane))
     return splits
 
@@ -178,11 +196,17 @@ def spk_x4k(root: Path) -> Splits:
             if not pictures or name not in SPLIT_NAMES:
                 continue
             plane = plane_of(pictures[0], 2)
-            frames = covered_frames(pictures, root / f"{name}_fullRGB" / inside, spikes,
-                                    ticks_in(spikes, plane), int(ticks))
+            frames = covered_frames(
+                pictures,
+                root / f"{name}_fullRGB" / inside,
+                spikes,
+                ticks_in(spikes, plane),
+                int(ticks),
+            )
             if frames:
                 splits.setdefault(SPLIT_NAMES[name], []).append(
-                    PictureSequence(str(inside), frames, plane, exposures_apart(frames)))
+                    PictureSequence(str(inside), frames, plane, exposures_apart(frames))
+                )
     return splits
 
 
@@ -194,15 +218,23 @@ def middle_tick(stem: str) -> int:
     return int(match[1]) * 4 + (0 if match[2] is None else int(match[2]) + 1)
 
 
-def covered_frames(pictures: Iterable[Path], sharp: Path, spikes: Path, held: int,
-                   ticks: int) -> tuple[FrameFiles, ...]:
+def covered_frames(
+    pictures: Iterable[Path], sharp: Path, spikes: Path, held: int, ticks: int
+) -> tuple[FrameFiles, ...]:
     """The frames whose exposure of `ticks` about the middle lies within the stream."""
     frames = []
     for picture in pictures:
         start = middle_tick(picture.stem) - ticks // 2
         if start >= 0 and start + ticks <= held:
-            frames.append(FrameFiles(picture, same_stem(sharp, picture.stem), spikes,
-                                     Fraction(start), Fraction(start + ticks)))
+            frames.append(
+                FrameFiles(
+                    picture,
+                    same_stem(sharp, picture.stem),
+                    spikes,
+                    Fraction(start),
+                    Fraction(start + ticks),
+                )
+            )
     return tuple(frames)
 
 
@@ -224,14 +256,18 @@ def s_sdm(root: Path) -> Splits:
             if not pictures:
                 continue
             plane = plane_of(pictures[0], divisor)
-            frames = frames_with_files(pictures, root / name / "sharp_data" / folder.name, spikes,
-                                       plane, SSDM_EXPOSURE)
+            frames = frames_with_files(
+                pictures, root / name / "sharp_data" / folder.name, spikes, plane, SSDM_EXPOSURE
+            )
             splits.setdefault(split, []).append(PictureSequence(folder.name, frames, plane))
     return splits
 
 
 LAYOUTS: dict[str, Callable[[Path], Splits]] = {
-    "simulate": simulated, "folders": in_folders, "spk-gopro": spk_gopro, "spk-x4k": spk_x4k,
+    "simulate": simulated,
+    "folders": in_folders,
+    "spk-gopro": spk_gopro,
+    "spk-x4k": spk_x4k,
     "s-sdm": s_sdm,
 }
 
@@ -250,6 +286,7 @@ def find_sequences(root: Path, layout: str | None = None) -> Splits:
         splits = {split: found for split, found in LAYOUTS[name](root).items() if found}
         if splits:
             return splits
-    raise InputError(f"no sequences under {root} (layouts tried: {layout or ', '.join(LAYOUTS)}) - "
-                     "see the manual page for the trees that are known")
-
+    raise InputError(
+        f"no sequences under {root} (layouts tried: {layout or ', '.join(LAYOUTS)}) - "
+        "see the manual page for the trees that are known"
+    )

@@ -16,8 +16,9 @@ def stream(*key: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
 
 
-def spoiled(voxels: torch.Tensor, rng: np.random.Generator,
-            other: Callable[[], torch.Tensor]) -> torch.Tensor:
+def spoiled(
+    voxels: torch.Tensor, rng: np.random.Generator, other: Callable[[], torch.Tensor]
+) -> torch.Tensor:
     """Counts (T, K, Hs, Ws) that tell nothing about the clip of `voxels`.
 
     None at all (half of the time), those that `other` returns, of another scene, or its own in

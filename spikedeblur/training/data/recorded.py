@@ -34,12 +34,16 @@ def clip_places(sequences: Sequence[RecordedSequence], clip_len: int) -> list[Cl
     for sequence in sequences:
         step = max(1, min(sequence.step, (len(sequence) - 1) // max(1, clip_len - 1)))
         reach = (clip_len - 1) * step + 1
-        places += [ClipPlace(sequence, range(first, first + reach, step))
-                   for first in range(len(sequence) - reach + 1)]
+        places += [
+            ClipPlace(sequence, range(first, first + reach, step))
+            for first in range(len(sequence) - reach + 1)
+        ]
     if not places:
         longest = max((len(sequence) for sequence in sequences), default=0)
-        raise InputError(f"no sequence is long enough (the longest has {longest} frames) - "
-                         f"set DATA.CLIP_LEN below {clip_len}")
+        raise InputError(
+            f"no sequence is long enough (the longest has {longest} frames) - "
+            f"set DATA.CLIP_LEN below {clip_len}"
+        )
     return places
 
 
@@ -60,9 +64,17 @@ class RecordedClips(Dataset[dict[str, torch.Tensor]]):
     A share `bad_spikes` gets spikes that tell nothing, and the blurry frames as target.
     """
 
-    def __init__(self, sequences: Sequence[RecordedSequence], *, crop: int | None, clip_len: int,
-                 bins: int, seed: int = 0, length: int | None = None,
-                 bad_spikes: float = 0.1) -> None:
+    def __init__(
+        self,
+        sequences: Sequence[RecordedSequence],
+        *,
+        crop: int | None,
+        clip_len: int,
+        bins: int,
+        seed: int = 0,
+        length: int | None = None,
+        bad_spikes: float = 0.1,
+    ) -> None:
         places = clip_places(sequences, clip_len)
         self.places = places if length is None else spread(places, length)
         self.crop, self.bins, self.seed, self.bad_spikes = crop, bins, seed, bad_spikes
@@ -86,8 +98,9 @@ class RecordedClips(Dataset[dict[str, torch.Tensor]]):
             if rng.random() < self.bad_spikes:
                 other = (index + 1 + int(rng.integers(len(self.places)))) % len(self.places)
                 clip["sharp"] = clip["blurry"]
-                clip["voxels"] = spoiled(clip["voxels"], rng,
-                                         lambda: self.cut(self.whole(other), rng)["voxels"])
+                clip["voxels"] = spoiled(
+                    clip["voxels"], rng, lambda: self.cut(self.whole(other), rng)["voxels"]
+                )
         for name in ("blurry", "sharp"):  # cut first: whole frames as floats are a lot to write
             clip[name] = clip[name].float() / 255
         return clip
@@ -101,21 +114,28 @@ class RecordedClips(Dataset[dict[str, torch.Tensor]]):
         frames = list(place.sequence.read(place.numbers, self.bins))
         shapes = {picture.shape for frame in frames for picture in (frame.blurry, frame.sharp)}
         if len(shapes) > 1:
-            raise InputError(f"pictures of different sizes in {place.sequence.name} "
-                             f"({sorted(shapes)} seen) - repair the set")
-        return {"blurry": pictures([frame.blurry for frame in frames]),
-                "sharp": pictures([frame.sharp for frame in frames]),
-                "voxels": torch.from_numpy(np.stack([frame.counts for frame in frames])),
-                "target_time": torch.tensor(0.0)}
+            raise InputError(
+                f"pictures of different sizes in {place.sequence.name} "
+                f"({sorted(shapes)} seen) - repair the set"
+            )
+        return {
+            "blurry": pictures([frame.blurry for frame in frames]),
+            "sharp": pictures([frame.sharp for frame in frames]),
+            "voxels": torch.from_numpy(np.stack([frame.counts for frame in frames])),
+            "target_time": torch.tensor(0.0),
+        }
 
-    def cut(self, clip: dict[str, torch.Tensor],
-            rng: np.random.Generator) -> dict[str, torch.Tensor]:
+    def cut(
+        self, clip: dict[str, torch.Tensor], rng: np.random.Generator
+    ) -> dict[str, torch.Tensor]:
         """A random square of a clip, whole spike pixels from the edge, mirrored at random."""
         assert self.crop is not None
         size, plane = clip["blurry"].shape[2:], clip["voxels"].shape[2:]
         if min(size) < self.crop:
-            raise InputError(f"frames of {size[1]}x{size[0]} are smaller than the crop - "
-                             f"set DATA.CROP_SIZE to at most {min(size) // 16 * 16}")
+            raise InputError(
+                f"frames of {size[1]}x{size[0]} are smaller than the crop - "
+                f"set DATA.CROP_SIZE to at most {min(size) // 16 * 16}"
+            )
         parts, spikes = [], []
         for pixels, spike_pixels in zip(size, plane, strict=True):
             kept = max(1, round(self.crop * spike_pixels / pixels))
@@ -124,9 +144,11 @@ class RecordedClips(Dataset[dict[str, torch.Tensor]]):
             parts.append(slice(start, start + self.crop))
             spikes.append(slice(first, first + kept))
         mirrored = [axis for axis in (2, 3) if rng.random() < 0.5]
-        cut = {"blurry": clip["blurry"][..., parts[0], parts[1]].flip(mirrored),
-               "sharp": clip["sharp"][..., parts[0], parts[1]].flip(mirrored),
-               "voxels": clip["voxels"][..., spikes[0], spikes[1]].flip(mirrored)}
+        cut = {
+            "blurry": clip["blurry"][..., parts[0], parts[1]].flip(mirrored),
+            "sharp": clip["sharp"][..., parts[0], parts[1]].flip(mirrored),
+            "voxels": clip["voxels"][..., spikes[0], spikes[1]].flip(mirrored),
+        }
         return {**cut, "voxels": self.stackable(cut["voxels"]), "target_time": clip["target_time"]}
 
     def stackable(self, voxels: torch.Tensor) -> torch.Tensor:
@@ -136,7 +158,8 @@ class RecordedClips(Dataset[dict[str, torch.Tensor]]):
         if voxels.shape[2:] == (rows, columns):
             return voxels
         return area_weights(rows, voxels.shape[2]) @ (
-            voxels @ area_weights(columns, voxels.shape[3]).T)
+            voxels @ area_weights(columns, voxels.shape[3]).T
+        )
 
     def ratio(self) -> tuple[float, float]:
         """Spike pixels per frame pixel of the first sequence, down and across."""
@@ -152,8 +175,9 @@ def pictures(frames: list[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
 
 
-def training_sequences(data: Path, val: Path | None, layout: str | None = None,
-                       ) -> tuple[list[RecordedSequence], list[RecordedSequence]]:
+def training_sequences(
+    data: Path, val: Path | None, layout: str | None = None
+) -> tuple[list[RecordedSequence], list[RecordedSequence]]:
     """The sequences to train on and those to validate on.
 
     `layout` is that of `data`. Validated is on those of `val`, else on the validation part of
@@ -167,8 +191,10 @@ def training_sequences(data: Path, val: Path | None, layout: str | None = None,
         validation = training[::10]
         training = [sequence for number, sequence in enumerate(training) if number % 10]
     if not training:
-        raise InputError(f"no sequence to train on is left in {data} - add sequences, "
-                         "or name others for validation with --val")
+        raise InputError(
+            f"no sequence to train on is left in {data} - add sequences, "
+            "or name others for validation with --val"
+        )
     refuse_shared(training, validation)
     return training, validation
 
@@ -184,5 +210,7 @@ def refuse_shared(training: list[RecordedSequence], validation: list[RecordedSeq
     seen = {mark: sequence.name for sequence in training for mark in sequence.marks()}
     for sequence in validation:
         for mark in sequence.marks() & seen.keys():
-            raise InputError(f"the training sequence {seen[mark]} is validated on, too (as "
-                             f"{sequence.name}) - take it out of one of the two")
+            raise InputError(
+                f"the training sequence {seen[mark]} is validated on, too (as "
+                f"{sequence.name}) - take it out of one of the two"
+            )

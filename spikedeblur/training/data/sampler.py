@@ -113,10 +113,13 @@ def collate(clips: Sequence[dict[str, Any] | SpikedeblurError]) -> Batch | Spike
     for clip in clips:
         if isinstance(clip, SpikedeblurError):
             return clip
-    return default_collate([
-        {key: clip[key] for key in CLIP_KEYS if key in clip and clip[key] is not None}
-        for clip in clips if not isinstance(clip, SpikedeblurError)
-    ])
+    return default_collate(
+        [
+            {key: clip[key] for key in CLIP_KEYS if key in clip and clip[key] is not None}
+            for clip in clips
+            if not isinstance(clip, SpikedeblurError)
+        ]
+    )
 
 
 def ignore_signals(_worker: int) -> None:
@@ -125,12 +128,20 @@ def ignore_signals(_worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def clip_loader(clips: Dataset[Any], batches: PlannedBatches | list[list[int]], workers: int,
-                pin_memory: bool = False) -> DataLoader[Any]:
+def clip_loader(
+    clips: Dataset[Any],
+    batches: PlannedBatches | list[list[int]],
+    workers: int,
+    pin_memory: bool = False,
+) -> DataLoader[Any]:
     """Return a loader of `batches` in order, made ahead by `workers` processes (0: on demand)."""
     return DataLoader(
-        clips, batch_sampler=batches, num_workers=workers, collate_fn=collate,
-        worker_init_fn=ignore_signals if workers else None, pin_memory=pin_memory,
+        clips,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=collate,
+        worker_init_fn=ignore_signals if workers else None,
+        pin_memory=pin_memory,
         # A generator of its own: DataLoader would otherwise draw from the run's random numbers.
         generator=torch.Generator(),
     )
@@ -146,5 +157,7 @@ def batches_of(loader: DataLoader[Any]) -> Iterator[Batch]:
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
-        raise SpikedeblurError(f"a data worker process died ({str(error).splitlines()[0]}) - "
-                               "free memory or /dev/shm, or set TRAIN.WORKERS=0") from error
+        raise SpikedeblurError(
+            f"a data worker process died ({str(error).splitlines()[0]}) - "
+            "free memory or /dev/shm, or set TRAIN.WORKERS=0"
+        ) from error

@@ -129,11 +129,15 @@ class VideoSequence:
         said = read_sidecar(existing(sidecar_path(self.spikes)))
         sized = is_array_file(self.spikes) or said.width is not None
         if not sized or said.rate_hz is None:
-            raise InputError(f"the sidecar of {self.spikes} lacks the spike size or rate - "
-                             "add width, height and rate_hz")
+            raise InputError(
+                f"the sidecar of {self.spikes} lacks the spike size or rate - "
+                "add width, height and rate_hz"
+            )
         if said.homography is not None or said.scale is not None:
-            raise InputError(f"training wants spikes over the whole frame ({self.spikes} has a "
-                             "homography or a scale) - leave this sequence out")
+            raise InputError(
+                f"training wants spikes over the whole frame ({self.spikes} has a "
+                "homography or a scale) - leave this sequence out"
+            )
         return said
 
     @cached_property
@@ -149,13 +153,16 @@ class VideoSequence:
     def read(self, numbers: range, bins: int) -> Iterator[RecordedFrame]:
         # From half an interval early: containers round times, and no other frame is so near.
         start = (numbers.start - Fraction(1, 2)) / self._length[1]
-        with (open_video(existing(self.blurry), start=max(start, Fraction(0))) as blurry,
-              open_video(existing(self.sharp), start=max(start, Fraction(0))) as sharp,
-              open_stream(self.spikes, self.sidecar) as stream):
+        with (
+            open_video(existing(self.blurry), start=max(start, Fraction(0))) as blurry,
+            open_video(existing(self.sharp), start=max(start, Fraction(0))) as sharp,
+            open_stream(self.spikes, self.sidecar) as stream,
+        ):
             both = zip(self._taken(blurry, numbers), self._taken(sharp, numbers), strict=True)
             for seen, wanted in both:
-                yield RecordedFrame(eight_bits(seen.rgb), eight_bits(wanted.rgb),
-                                    self._counts(stream, seen, bins))
+                yield RecordedFrame(
+                    eight_bits(seen.rgb), eight_bits(wanted.rgb), self._counts(stream, seen, bins)
+                )
 
     def _taken(self, video: Reader, numbers: range) -> Iterator[VideoFrame]:
         """Every `numbers.step`-th frame of a video opened at the first of them."""
@@ -165,14 +172,21 @@ class VideoSequence:
             taken += 1
             yield frame
         if taken < len(numbers):
-            raise InputError(f"the video ends before frame {numbers[-1]} ({self.blurry.parent}) - "
-                             "write the sequence again")
+            raise InputError(
+                f"the video ends before frame {numbers[-1]} ({self.blurry.parent}) - "
+                "write the sequence again"
+            )
 
     def _counts(self, stream: SpikeStream, frame: VideoFrame, bins: int) -> np.ndarray:
         said, (time, shown) = self.sidecar, frame.span
-        interval = exposure_interval(time, shown, said.exposure_s or shown,
-                                     said.offset_s or Fraction(0), stream.rate_hz,
-                                     said.exposure_start_s)
+        interval = exposure_interval(
+            time,
+            shown,
+            said.exposure_s or shown,
+            said.offset_s or Fraction(0),
+            stream.rate_hz,
+            said.exposure_start_s,
+        )
         return voxelize(stream, bins, interval.start, interval.stop)
 
     def marks(self) -> set[str]:
@@ -187,7 +201,14 @@ def eight_bits(rgb: np.ndarray) -> np.ndarray:
 
 def open_stream(path: Path, said: Sidecar) -> SpikeStream:
     """The spikes of a file, read as its sidecar says; a rate is needed for nothing but seconds."""
-    return SpikeStream.open(path, width=said.width, height=said.height,
-                            rate_hz=said.rate_hz or Fraction(1),
-                            flip=said.flip, bit_order=said.bit_order or "little",
-                            layout=said.layout or "plain", key=said.key, crop=said.crop)
+    return SpikeStream.open(
+        path,
+        width=said.width,
+        height=said.height,
+        rate_hz=said.rate_hz or Fraction(1),
+        flip=said.flip,
+        bit_order=said.bit_order or "little",
+        layout=said.layout or "plain",
+        key=said.key,
+        crop=said.crop,
+    )

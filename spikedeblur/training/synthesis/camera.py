@@ -83,8 +83,9 @@ def instants_needed(distance: float) -> int:
 
 
 @torch.no_grad()
-def expose(view: View, start: float, stop: float, target: float, instants: int,
-           plane: SpikePlane) -> Exposure:
+def expose(
+    view: View, start: float, stop: float, target: float, instants: int, plane: SpikePlane
+) -> Exposure:
     """Add up the light of the exposure from `start` to `stop`, and look once at `target`.
 
     Times are in frame intervals. The exposure is cut into `instants` equal parts, each standing
@@ -94,10 +95,10 @@ def expose(view: View, start: float, stop: float, target: float, instants: int,
     group = max(1, GROUP_PIXELS // (view.size[0] * view.size[1]))
     total, grey = torch.zeros(3, *view.size), []
     for first in range(0, instants, group):
-        part = times[first:first + group]
+        part = times[first : first + group]
         last = first + group >= instants
         light = view.render(np.append(part, target) if last else part)
-        instant, light = light[-1], light[:len(part)]
+        instant, light = light[-1], light[: len(part)]
         total += light.sum(dim=0)
         grey.append(plane.project(light))
     return Exposure(total / instants, instant.clone(), torch.cat(grey))
@@ -123,8 +124,9 @@ class VideoCamera:
     chroma_halved: bool = False
     quantiser: float = 0.0
 
-    def develop(self, light: torch.Tensor, gamma_space: bool,
-                rng: np.random.Generator) -> torch.Tensor:
+    def develop(
+        self, light: torch.Tensor, gamma_space: bool, rng: np.random.Generator
+    ) -> torch.Tensor:
         """Light (T, 3, H, W) -> what the file holds: sRGB of 8 bits as float32 in [0, 1]."""
         linear = srgb_to_linear(light.numpy()) if gamma_space else light.numpy()
         if self.shot or self.read:
@@ -152,11 +154,12 @@ def halve_chroma(picture: np.ndarray) -> np.ndarray:
 def quantise_blocks(picture: np.ndarray, step: float) -> np.ndarray:
     """Round the cosine transform of 8x8 blocks of (T, 3, H, W), high frequencies more coarsely."""
     count, channels, height, width = picture.shape
-    padded = np.pad(picture, ((0, 0), (0, 0), (0, -height % BLOCK), (0, -width % BLOCK)),
-                    mode="edge")
+    padded = np.pad(
+        picture, ((0, 0), (0, 0), (0, -height % BLOCK), (0, -width % BLOCK)), mode="edge"
+    )
     frequency = np.arange(BLOCK)
     cosine = np.cos(np.pi / BLOCK * np.outer(frequency, np.arange(BLOCK) + 0.5))
-    cosine = (cosine * np.where(frequency == 0, 1, 2 ** 0.5)[:, None] / BLOCK**0.5)
+    cosine = cosine * np.where(frequency == 0, 1, 2**0.5)[:, None] / BLOCK**0.5
     cosine = cosine.astype(np.float32)
     blocks = padded.reshape(count, channels, padded.shape[2] // BLOCK, BLOCK, -1, BLOCK)
     blocks = blocks.transpose(0, 1, 2, 4, 3, 5)

@@ -96,9 +96,16 @@ def spike_size(size: tuple[int, int], ratio: float) -> tuple[int, int]:
     return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
 
 
-def random_clip(photos: PhotoLibrary, rng: np.random.Generator, *, size: tuple[int, int],
-                clip_len: int, bins: int, ratio: float,
-                conditions: Conditions | None = None) -> Clip:
+def random_clip(
+    photos: PhotoLibrary,
+    rng: np.random.Generator,
+    *,
+    size: tuple[int, int],
+    clip_len: int,
+    bins: int,
+    ratio: float,
+    conditions: Conditions | None = None,
+) -> Clip:
     """Draw a clip of `clip_len` frames of `size` (H, W), spikes at `ratio` of it, in `bins` bins.
 
     The clip is a function of the photographs and the state of `rng` alone.
@@ -108,23 +115,41 @@ def random_clip(photos: PhotoLibrary, rng: np.random.Generator, *, size: tuple[i
     middles = np.arange(clip_len) + 0.5
     starts, stops = middles - length / 2, middles + length / 2
     tone = random_tone(rng, bool(rng.random() < conditions.gamma_space), conditions.exposure_stops)
-    scene = random_scene(lambda: random_view(photos.pick(rng), rng), rng, size=size,
-                         starts=starts, stops=stops, blur_px=conditions.blur_px,
-                         still=conditions.still, objects=conditions.objects,
-                         scales=conditions.photo_scale, tone=tone)
+    scene = random_scene(
+        lambda: random_view(photos.pick(rng), rng),
+        rng,
+        size=size,
+        starts=starts,
+        stops=stops,
+        blur_px=conditions.blur_px,
+        still=conditions.still,
+        objects=conditions.objects,
+        scales=conditions.photo_scale,
+        tone=tone,
+    )
     target = 0.0 if rng.random() < conditions.centred else random_target(rng)
     off = bool(rng.random() < conditions.misaligned)
     plane = random_plane(rng, size, ratio, off)
-    exposures = [expose(scene, start, stop, start + (0.5 + target) * (stop - start),
-                        instants_needed(distance), plane)
-                 for start, stop, distance in
-                 zip(starts, stops, scene.slide(starts, stops), strict=True)]
+    exposures = [
+        expose(
+            scene,
+            start,
+            stop,
+            start + (0.5 + target) * (stop - start),
+            instants_needed(distance),
+            plane,
+        )
+        for start, stop, distance in zip(starts, stops, scene.slide(starts, stops), strict=True)
+    ]
     mean = torch.stack([exposure.mean for exposure in exposures])
     instant = torch.stack([exposure.instant for exposure in exposures])
-    return Clip(blurry=random_camera(rng, conditions, tone).develop(mean, tone.gamma_space, rng),
-                clean=encoded(mean, tone.gamma_space), sharp=encoded(instant, tone.gamma_space),
-                voxels=clip_voxels(rng, exposures, length, bins, off, conditions),
-                target_time=target)
+    return Clip(
+        blurry=random_camera(rng, conditions, tone).develop(mean, tone.gamma_space, rng),
+        clean=encoded(mean, tone.gamma_space),
+        sharp=encoded(instant, tone.gamma_space),
+        voxels=clip_voxels(rng, exposures, length, bins, off, conditions),
+        target_time=target,
+    )
 
 
 def random_target(rng: np.random.Generator) -> float:
@@ -132,36 +157,48 @@ def random_target(rng: np.random.Generator) -> float:
     return float(0.5 * np.sqrt(rng.random()) * rng.choice([-1, 1]))
 
 
-def random_plane(rng: np.random.Generator, size: tuple[int, int], ratio: float,
-                 off: bool) -> SpikePlane:
+def random_plane(
+    rng: np.random.Generator, size: tuple[int, int], ratio: float, off: bool
+) -> SpikePlane:
     """A spike plane over the whole frame, seeing colours a little differently; or a bit `off`."""
     weights = np.array(LUMINANCE_WEIGHTS) * np.exp(rng.normal(0, 0.15, 3))
     shift = rng.uniform(-1, 1, 2) if off else np.zeros(2)
-    rows, columns = (area_weights(outputs, inputs, float(amount)) for outputs, inputs, amount
-                     in zip(spike_size(size, ratio), size, shift, strict=True))
-    return SpikePlane(torch.from_numpy((weights / weights.sum()).astype(np.float32)),
-                      rows, columns)
+    rows, columns = (
+        area_weights(outputs, inputs, float(amount))
+        for outputs, inputs, amount in zip(spike_size(size, ratio), size, shift, strict=True)
+    )
+    return SpikePlane(torch.from_numpy((weights / weights.sum()).astype(np.float32)), rows, columns)
 
 
 def random_camera(rng: np.random.Generator, conditions: Conditions, tone: Tone) -> VideoCamera:
     """Noise from none to a small sensor's in the dark; for some clips a codec's losses."""
     spread = rng.uniform(*conditions.noise) if rng.random() < 0.8 else 0.0
     compressed = rng.random() < conditions.compressed
-    return VideoCamera(shot=spread**2 / 0.2, read=spread * rng.uniform(0, 0.3),
-                       chroma_halved=bool(compressed or rng.random() < 0.1),
-                       quantiser=rng.uniform(1, 8) if compressed else 0.0)
+    return VideoCamera(
+        shot=spread**2 / 0.2,
+        read=spread * rng.uniform(0, 0.3),
+        chroma_halved=bool(compressed or rng.random() < 0.1),
+        quantiser=rng.uniform(1, 8) if compressed else 0.0,
+    )
 
 
-def clip_voxels(rng: np.random.Generator, exposures: list[Exposure], length: float, bins: int,
-                off: bool, conditions: Conditions) -> torch.Tensor:
+def clip_voxels(
+    rng: np.random.Generator,
+    exposures: list[Exposure],
+    length: float,
+    bins: int,
+    off: bool,
+    conditions: Conditions,
+) -> torch.Tensor:
     """Spike counts (T, bins, Hs, Ws) of exposures `length` frame intervals long.
 
     The charge that a pixel is left with goes on to the next frame; between exposures, where
     nothing was rendered, the light is taken to be the mean of those before and after.
     """
     usual = rng.random() < conditions.usual and len(conditions.usual_ticks) > 0
-    ticks = (float(rng.choice(conditions.usual_ticks)) if usual
-             else log_uniform(rng, conditions.ticks))
+    ticks = (
+        float(rng.choice(conditions.usual_ticks)) if usual else log_uniform(rng, conditions.ticks)
+    )
     begin = 0.0 if usual else float(rng.random())
     late = rng.uniform(-0.03, 0.03) * ticks if off else 0.0
     sensor = sensor_for(rng, exposures, ticks, conditions)
@@ -173,22 +210,36 @@ def clip_voxels(rng: np.random.Generator, exposures: list[Exposure], length: flo
         if number:
             around = torch.stack([exposures[number - 1].grey[-1], exposure.grey[0]])
             charge = (charge + pause * sensor.rates(around).mean(dim=0)).frac()
-        counts, charge = bin_counts(sensor, exposure.grey, bins=bins, start=begin,
-                                    stop=begin + ticks, late=late, phase=charge, random=random)
+        counts, charge = bin_counts(
+            sensor,
+            exposure.grey,
+            bins=bins,
+            start=begin,
+            stop=begin + ticks,
+            late=late,
+            phase=charge,
+            random=random,
+        )
         voxels.append(counts)
         begin = (begin + ticks / length) % 1 if not usual else 0.0
     return torch.stack(voxels)
 
 
-def sensor_for(rng: np.random.Generator, exposures: list[Exposure], ticks: float,
-               conditions: Conditions) -> SpikeSensor:
+def sensor_for(
+    rng: np.random.Generator, exposures: list[Exposure], ticks: float, conditions: Conditions
+) -> SpikeSensor:
     """A sensor whose threshold gives these exposures a mean rate from `conditions.rate`."""
     mean = float(torch.stack([exposure.grey.mean() for exposure in exposures]).mean())
     lowest, highest = conditions.rate
     enough = min(conditions.fewest_spikes / ticks, highest)
     rate = max(log_uniform(rng, (lowest, highest)), enough)
     size = exposures[0].grey.shape[1], exposures[0].grey.shape[2]
-    return random_sensor(rng, size, rate / max(mean, 1e-4), fixed_pattern=rng.uniform(0.01, 0.08),
-                         dark=rng.uniform(0, 0.02) * rate,
-                         jitter=rng.uniform(0.02, 0.3) if rng.random() < 0.5 else 0.0,
-                         stuck=rng.uniform(0, 0.003) if rng.random() < 0.3 else 0.0)
+    return random_sensor(
+        rng,
+        size,
+        rate / max(mean, 1e-4),
+        fixed_pattern=rng.uniform(0.01, 0.08),
+        dark=rng.uniform(0, 0.02) * rate,
+        jitter=rng.uniform(0.02, 0.3) if rng.random() < 0.5 else 0.0,
+        stuck=rng.uniform(0, 0.003) if rng.random() < 0.3 else 0.0,
+    )

@@ -42,15 +42,21 @@ class Tone:
         return np.asarray(light, dtype=np.float32)
 
 
-def random_tone(rng: np.random.Generator, gamma_space: bool,
-                exposure_stops: tuple[float, float]) -> Tone:
+def random_tone(
+    rng: np.random.Generator, gamma_space: bool, exposure_stops: tuple[float, float]
+) -> Tone:
     """Dark to bright, contrasty to flat, with a colour cast."""
     gains = 2 ** (rng.uniform(*exposure_stops) + rng.uniform(-0.35, 0.35, 3))
     return Tone(float(np.exp(rng.uniform(np.log(0.75), np.log(1.35)))), gains, gamma_space)
 
 
-def textured(photo: np.ndarray, corner: tuple[float, float], extent: tuple[float, float],
-             scale: float, tone: Tone) -> tuple[torch.Tensor, tuple[float, float], float]:
+def textured(
+    photo: np.ndarray,
+    corner: tuple[float, float],
+    extent: tuple[float, float],
+    scale: float,
+    tone: Tone,
+) -> tuple[torch.Tensor, tuple[float, float], float]:
     """Cut a region out of a photograph (H, W, 3) uint8 and turn it into light.
 
     The region has its upper left at `corner` (x, y) and measures `extent` (width, height) photo
@@ -80,8 +86,9 @@ def random_view(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return photo[..., rng.permutation(3)] if rng.random() < 0.3 else photo
 
 
-def seen_extent(motion: PlaneMotion, times: np.ndarray,
-                size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def seen_extent(
+    motion: PlaneMotion, times: np.ndarray, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Least and largest plane coordinates (x, y) that the frame shows at `times`."""
     points = frame_points(size)
     seen = motion.matrices(times) @ np.concatenate([points.T, np.ones((1, len(points)))])
@@ -89,8 +96,9 @@ def seen_extent(motion: PlaneMotion, times: np.ndarray,
     return where.min(axis=(0, 2)) - 2, where.max(axis=(0, 2)) + 2
 
 
-def richest_corner(photo: np.ndarray, rng: np.random.Generator, extent: np.ndarray,
-                   candidates: int = 3) -> np.ndarray:
+def richest_corner(
+    photo: np.ndarray, rng: np.random.Generator, extent: np.ndarray, candidates: int = 3
+) -> np.ndarray:
     """Where (x, y) to cut `extent` (width, height) out of a photograph.
 
     Of a few random places the one with most detail: skies and walls teach little. A region larger
@@ -108,9 +116,15 @@ def richest_corner(photo: np.ndarray, rng: np.random.Generator, extent: np.ndarr
     return corners[int(np.argmax([detail(corner) for corner in corners]))]
 
 
-def random_ground(photo: np.ndarray, rng: np.random.Generator, motion: PlaneMotion, tone: Tone,
-                  size: tuple[int, int], times: np.ndarray,
-                  scales: tuple[float, float]) -> Layer:
+def random_ground(
+    photo: np.ndarray,
+    rng: np.random.Generator,
+    motion: PlaneMotion,
+    tone: Tone,
+    size: tuple[int, int],
+    times: np.ndarray,
+    scales: tuple[float, float],
+) -> Layer:
     """A region of the photograph, large enough for what `motion` shows at `times`, behind all."""
     scale = float(rng.uniform(*scales))
     low, high = seen_extent(motion, times, size)
@@ -121,8 +135,9 @@ def random_ground(photo: np.ndarray, rng: np.random.Generator, motion: PlaneMoti
     return Layer(texture, (float(at[0]), float(at[1])), density, motion)
 
 
-def object_colours(photo: np.ndarray, rng: np.random.Generator, tone: Tone, side: int,
-                   ground: Layer) -> torch.Tensor:
+def object_colours(
+    photo: np.ndarray, rng: np.random.Generator, tone: Tone, side: int, ground: Layer
+) -> torch.Tensor:
     """The light (3, side, side) of an object: cut from a photograph, or plain."""
     room = np.array(photo.shape[1::-1]) - side
     if rng.random() < 0.45 or room.min() <= 0:
@@ -148,16 +163,31 @@ def plain_colours(rng: np.random.Generator, tone: Tone, side: int, ground: Layer
     return tone.encoded(np.multiply.outer(colour, 1 + rng.uniform(0, 0.6) * slope))
 
 
-def random_object(photo: np.ndarray, rng: np.random.Generator, tone: Tone, ground: Layer,
-                  size: tuple[int, int], blur_px: float, starts: np.ndarray,
-                  stops: np.ndarray) -> Layer:
+def random_object(
+    photo: np.ndarray,
+    rng: np.random.Generator,
+    tone: Tone,
+    ground: Layer,
+    size: tuple[int, int],
+    blur_px: float,
+    starts: np.ndarray,
+    stops: np.ndarray,
+) -> Layer:
     """An object somewhere in the frame, on a way of its own that blurs it by `blur_px`."""
     height, width = size
     radius = float(np.exp(rng.uniform(np.log(6), np.log(max(8.0, min(size) * 0.6)))))
     anchor = (float(rng.uniform(-0.5, 0.5) * width), float(rng.uniform(-0.5, 0.5) * height))
     points = np.array(anchor) + radius * np.array([[-0.7, 0], [0.7, 0], [0, -0.7], [0, 0.7]])
-    motion = random_motion(rng, blur_px=blur_px, reach=radius, starts=starts, stops=stops,
-                           points=points, anchor=anchor, camera=False)
+    motion = random_motion(
+        rng,
+        blur_px=blur_px,
+        reach=radius,
+        starts=starts,
+        stops=stops,
+        points=points,
+        anchor=anchor,
+        camera=False,
+    )
     alpha = torch.from_numpy(random_mask(rng, radius, DENSITY))
     side = alpha.shape[0]
     colours = object_colours(photo, rng, tone, side, ground)
@@ -165,24 +195,37 @@ def random_object(photo: np.ndarray, rng: np.random.Generator, tone: Tone, groun
     return Layer(texture, (-side / DENSITY / 2, -side / DENSITY / 2), DENSITY, motion)
 
 
-def random_scene(pick: Callable[[], np.ndarray], rng: np.random.Generator, *,
-                 size: tuple[int, int], starts: np.ndarray, stops: np.ndarray,
-                 blur_px: tuple[float, float], still: float, objects: tuple[int, int],
-                 scales: tuple[float, float], tone: Tone) -> Scene:
+def random_scene(
+    pick: Callable[[], np.ndarray],
+    rng: np.random.Generator,
+    *,
+    size: tuple[int, int],
+    starts: np.ndarray,
+    stops: np.ndarray,
+    blur_px: tuple[float, float],
+    still: float,
+    objects: tuple[int, int],
+    scales: tuple[float, float],
+    tone: Tone,
+) -> Scene:
     """A moving ground with moving objects, seen during the exposures `starts` to `stops` (T,).
 
     `pick` draws a photograph (H, W, 3). `blur_px` is the range of blur lengths of an exposure,
     drawn evenly in their logarithm for each layer; a share `still` of all scenes does not move.
     """
+
     def blur() -> float:
         return 0.0 if at_rest else float(np.exp(rng.uniform(*np.log(blur_px))))
 
     at_rest = bool(rng.random() < still)
     reach = float(np.hypot(*size)) / 2
-    camera = random_motion(rng, blur_px=blur(), reach=reach, starts=starts, stops=stops,
-                           points=frame_points(size))
+    camera = random_motion(
+        rng, blur_px=blur(), reach=reach, starts=starts, stops=stops, points=frame_points(size)
+    )
     times = np.linspace(starts[0], stops[-1], 16 * len(starts))
     ground = random_ground(pick(), rng, camera, tone, size, times, scales)
-    moving = [random_object(pick(), rng, tone, ground, size, blur(), starts, stops)
-              for _ in range(int(rng.integers(objects[0], objects[1] + 1)))]
+    moving = [
+        random_object(pick(), rng, tone, ground, size, blur(), starts, stops)
+        for _ in range(int(rng.integers(objects[0], objects[1] + 1)))
+    ]
     return Scene((ground, *moving), size)

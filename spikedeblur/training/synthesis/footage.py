@@ -24,8 +24,9 @@ def sampled(picture: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
     height, width = picture.shape[-2:]
     x = (torch.arange(width) + 0.5 + flow[:, 0]) * (2 / width) - 1
     y = (torch.arange(height)[:, None] + 0.5 + flow[:, 1]) * (2 / height) - 1
-    return F.grid_sample(picture, torch.stack([x, y], dim=-1), padding_mode="border",
-                         align_corners=False)
+    return F.grid_sample(
+        picture, torch.stack([x, y], dim=-1), padding_mode="border", align_corners=False
+    )
 
 
 def box(picture: torch.Tensor) -> torch.Tensor:
@@ -41,8 +42,16 @@ def refined(flow: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> to
     slope_x = (across[..., 2:] - across[..., :-2]) / 2
     slope_y = (down[:, :, 2:] - down[:, :, :-2]) / 2
     change = first - moved
-    products = torch.cat([slope_x * slope_x, slope_x * slope_y, slope_y * slope_y,
-                          slope_x * change, slope_y * change], dim=1)
+    products = torch.cat(
+        [
+            slope_x * slope_x,
+            slope_x * slope_y,
+            slope_y * slope_y,
+            slope_x * change,
+            slope_y * change,
+        ],
+        dim=1,
+    )
     xx, xy, yy, xt, yt = box(products).unbind(1)
     xx, yy = xx + FLOW_DAMPING, yy + FLOW_DAMPING
     determinant = xx * yy - xy * xy
@@ -102,8 +111,13 @@ class Footage:
     With `gamma_space`, light stays sRGB-encoded (see `Tone`).
     """
 
-    def __init__(self, frames: Iterator[np.ndarray], per_interval: float, size: tuple[int, int],
-                 gamma_space: bool = False) -> None:
+    def __init__(
+        self,
+        frames: Iterator[np.ndarray],
+        per_interval: float,
+        size: tuple[int, int],
+        gamma_space: bool = False,
+    ) -> None:
         self.size = size
         self._frames, self._per_interval, self._gamma_space = frames, per_interval, gamma_space
         self._held: dict[int, torch.Tensor] = {}
@@ -146,7 +160,7 @@ class Footage:
         shape = min(rows / height, columns / width)
         kept = round(height * shape), round(width * shape)
         top, left = (rows - kept[0]) // 2, (columns - kept[1]) // 2
-        values = frame[top:top + kept[0], left:left + kept[1]].astype(np.float32) / 255
+        values = frame[top : top + kept[0], left : left + kept[1]].astype(np.float32) / 255
         light = torch.from_numpy(values if self._gamma_space else srgb_to_linear(values))
         light = light.permute(2, 0, 1)
         return area_weights(height, kept[0]) @ (light @ area_weights(width, kept[1]).T)
@@ -160,14 +174,21 @@ class Footage:
     def render(self, times: np.ndarray) -> torch.Tensor:
         """The light that falls on the frame at each of `times` (N,): (N, 3, H, W) float32."""
         places = np.asarray(times) * self._per_interval
-        return torch.stack([self._interval(int(np.floor(place))).at(float(place % 1))
-                            for place in places])
+        return torch.stack(
+            [self._interval(int(np.floor(place))).at(float(place % 1)) for place in places]
+        )
 
     @torch.no_grad()
     def slide(self, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
         """How far (F,), in pixels, all but the fastest 2 % of the picture move at most."""
-        return np.array([self._way(start, stop) for start, stop in
-                         zip(starts * self._per_interval, stops * self._per_interval, strict=True)])
+        return np.array(
+            [
+                self._way(start, stop)
+                for start, stop in zip(
+                    starts * self._per_interval, stops * self._per_interval, strict=True
+                )
+            ]
+        )
 
     def _way(self, start: float, stop: float) -> float:
         """How far it moves from `start` to `stop`, in source frames."""

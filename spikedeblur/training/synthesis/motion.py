@@ -75,8 +75,9 @@ class PlaneMotion:
         return replace(self, amplitudes=amplitudes)
 
 
-def slide(motion: PlaneMotion, starts: np.ndarray, stops: np.ndarray,
-          points: np.ndarray) -> np.ndarray:
+def slide(
+    motion: PlaneMotion, starts: np.ndarray, stops: np.ndarray, points: np.ndarray
+) -> np.ndarray:
     """How far the plane slides past frame `points` (P, 2) from `starts` (F,) to `stops`: (F, P)."""
     fractions = np.linspace(0, 1, PATH_STEPS + 1)
     times = starts[:, None] + (stops - starts)[:, None] * fractions
@@ -86,9 +87,17 @@ def slide(motion: PlaneMotion, starts: np.ndarray, stops: np.ndarray,
     return np.linalg.norm(np.diff(path, axis=1), axis=2).sum(axis=1)
 
 
-def random_motion(rng: np.random.Generator, *, blur_px: float, reach: float, starts: np.ndarray,
-                  stops: np.ndarray, points: np.ndarray, anchor: tuple[float, float] = (0.0, 0.0),
-                  camera: bool = True) -> PlaneMotion:
+def random_motion(
+    rng: np.random.Generator,
+    *,
+    blur_px: float,
+    reach: float,
+    starts: np.ndarray,
+    stops: np.ndarray,
+    points: np.ndarray,
+    anchor: tuple[float, float] = (0.0, 0.0),
+    camera: bool = True,
+) -> PlaneMotion:
     """A path that slides `blur_px` pixels past `points` in an exposure, on average.
 
     From a steady pan to a hand's shake, which bends within an exposure: shake is a handful of
@@ -98,16 +107,25 @@ def random_motion(rng: np.random.Generator, *, blur_px: float, reach: float, sta
     exposure = float(np.mean(stops - starts))
     count = int(rng.integers(3, 7))
     frequencies = np.exp(rng.uniform(np.log(0.1), np.log(rng.uniform(0.4, 2) / exposure), count))
-    weights = np.array([1, 1, rng.choice([0, 0.3, 1]), rng.choice([0, 0.5]),
-                        *rng.choice([0, 0.15], 2)])
+    weights = np.array(
+        [1, 1, rng.choice([0, 0.3, 1]), rng.choice([0, 0.5]), *rng.choice([0, 0.15], 2)]
+    )
     speeds = rng.standard_normal((count, 6)) * weights
     amplitudes = speeds * frequencies[:, None] ** -rng.uniform(0.8, 1.6) / (2 * np.pi)
     direction = rng.uniform(0, 2 * np.pi)
     drift = np.zeros(6)
     drift[:2] = pan * np.array([np.cos(direction), np.sin(direction)])
     drift[ROTATION] = pan * weights[ROTATION] * rng.normal(0, 0.4)
-    motion = PlaneMotion(drift, amplitudes, frequencies, rng.uniform(0, 2 * np.pi, (count, 6)),
-                         reach, float(starts[0] + stops[-1]) / 2, anchor, camera)
+    motion = PlaneMotion(
+        drift,
+        amplitudes,
+        frequencies,
+        rng.uniform(0, 2 * np.pi, (count, 6)),
+        reach,
+        float(starts[0] + stops[-1]) / 2,
+        anchor,
+        camera,
+    )
     if blur_px == 0:
         return motion.scaled(0.0)
     # Tilt is not linear in its size, so a gentle path is measured and then stretched.

@@ -32,8 +32,10 @@ def find_photos(source: Path | str | Iterable[Path | str]) -> list[Path]:
         inside = sorted(item.rglob("*")) if item.is_dir() else [item]
         found += [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
     if not found:
-        raise InputError(f"no photographs in {', '.join(map(str, named)) or 'an empty list'} - "
-                         "give a folder with .jpg or .png files")
+        raise InputError(
+            f"no photographs in {', '.join(map(str, named)) or 'an empty list'} - "
+            "give a folder with .jpg or .png files"
+        )
     return found
 
 
@@ -43,8 +45,10 @@ def held_out(photos: list[Path]) -> tuple[list[Path], list[Path]]:
     Raises `InputError` when there are not two.
     """
     if len(photos) < 2:
-        raise InputError(f"one photograph is too few ({photos[0]}) - one is needed to train on "
-                         "and another to validate on")
+        raise InputError(
+            f"one photograph is too few ({photos[0]}) - one is needed to train on "
+            "and another to validate on"
+        )
     validation = photos[::10]
     return [photo for photo in photos if photo not in set(validation)], validation
 
@@ -61,15 +65,17 @@ def read_photo(path: Path, longest_side: int = LONGEST_SIDE) -> np.ndarray:
         width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
         return frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
-        raise InputError(f"cannot read the photograph {path} ({reason(error)}) - "
-                         "remove or replace the file") from error
+        raise InputError(
+            f"cannot read the photograph {path} ({reason(error)}) - remove or replace the file"
+        ) from error
 
 
 class PhotoLibrary:
     """Photographs by number, decoded on first use; the least used leave when memory is spent."""
 
-    def __init__(self, source: Path | str | Iterable[Path | str],
-                 cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, source: Path | str | Iterable[Path | str], cache_bytes: int = CACHE_BYTES
+    ) -> None:
         self.paths = find_photos(source)
         self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
         self._cache_bytes = cache_bytes

@@ -50,23 +50,43 @@ class Protocol:
         ticks = int(rng.choice(self.ticks))
         rate = Fraction(20_000)
         width, height = (round(side * self.ratio) for side in SIZE)
-        return Recording(SIZE, (width, height), rate / ticks, rate,
-                         self.exposure[int(rng.integers(len(self.exposure)))],
-                         float(rng.choice(self.threshold)), self.gamma_space, seed)
+        return Recording(
+            SIZE,
+            (width, height),
+            rate / ticks,
+            rate,
+            self.exposure[int(rng.integers(len(self.exposure)))],
+            float(rng.choice(self.threshold)),
+            self.gamma_space,
+            seed,
+        )
 
 
 PROTOCOLS = (
-    Protocol("hybrid-20khz", (333, 400, 667), (Fraction(1, 2), Fraction(3, 4), Fraction(1)),
-             Fraction(1, 2), (0.5, 1.0, 2.0), gamma_space=False),
-    Protocol("spk-gopro", (56, 64, 72, 80, 88), (Fraction(1),), Fraction(1, 2), (2.0,),
-             gamma_space=True),
+    Protocol(
+        "hybrid-20khz",
+        (333, 400, 667),
+        (Fraction(1, 2), Fraction(3, 4), Fraction(1)),
+        Fraction(1, 2),
+        (0.5, 1.0, 2.0),
+        gamma_space=False,
+    ),
+    Protocol(
+        "spk-gopro", (56, 64, 72, 80, 88), (Fraction(1),), Fraction(1, 2), (2.0,), gamma_space=True
+    ),
     Protocol("s-sdm", (137,), (Fraction(97, 137),), Fraction(1, 4), (2.0,), gamma_space=True),
 )
 
 
-def record_validation_set(photos: Sequence[Path], folder: Path, clips: int, *,
-                          protocols: Sequence[Protocol] = PROTOCOLS, overwrite: bool = False,
-                          progress: Callable[[int], None] = lambda cases: None) -> list[Path]:
+def record_validation_set(
+    photos: Sequence[Path],
+    folder: Path,
+    clips: int,
+    *,
+    protocols: Sequence[Protocol] = PROTOCOLS,
+    overwrite: bool = False,
+    progress: Callable[[int], None] = lambda cases: None,
+) -> list[Path]:
     """Record `clips` cases of each protocol into `folder`/PROTOCOL/NN; returns the case folders.
 
     A case is a function of the photographs, the protocol and its number. Each is blurred so that
@@ -80,15 +100,21 @@ def record_validation_set(photos: Sequence[Path], folder: Path, clips: int, *,
         for number in range(clips):
             case = folder / protocol.name / f"{number:02d}"
             recording, scene = suitable_scene(library, protocol, [SEED, place, number])
-            write_recording(Recorder(scene, recording).record(range(FRAMES)), recording, case,
-                            overwrite, lambda frames: None)
+            write_recording(
+                Recorder(scene, recording).record(range(FRAMES)),
+                recording,
+                case,
+                overwrite,
+                lambda frames: None,
+            )
             cases.append(case)
             progress(len(cases))
     return cases
 
 
-def suitable_scene(library: PhotoLibrary, protocol: Protocol,
-                   key: list[int]) -> tuple[Recording, Scene]:
+def suitable_scene(
+    library: PhotoLibrary, protocol: Protocol, key: list[int]
+) -> tuple[Recording, Scene]:
     """The first scene drawn whose middle frame is blurred as much as it should be."""
     for draw in range(MOST_DRAWS):
         rng = np.random.default_rng([*key, draw])
@@ -96,17 +122,29 @@ def suitable_scene(library: PhotoLibrary, protocol: Protocol,
         scene = moving_scene(library, recording, rng)
         if BLURRY_DB[0] <= blurry_psnr(scene, recording) <= BLURRY_DB[1]:
             return recording, scene
-    raise InputError(f"none of {MOST_DRAWS} scenes is blurred to {BLURRY_DB[0]:g} to "
-                     f"{BLURRY_DB[1]:g} dB - give photographs with more detail")
+    raise InputError(
+        f"none of {MOST_DRAWS} scenes is blurred to {BLURRY_DB[0]:g} to "
+        f"{BLURRY_DB[1]:g} dB - give photographs with more detail"
+    )
 
 
 def moving_scene(library: PhotoLibrary, recording: Recording, rng: np.random.Generator) -> Scene:
     """A photograph behind a few objects, all moving."""
-    starts, stops = (np.array(times) for times in
-                     zip(*map(recording.shutter, range(FRAMES)), strict=True))
-    return random_scene(lambda: library.pick(rng), rng, size=recording.size[::-1], starts=starts,
-                        stops=stops, blur_px=BLUR_PX, still=0.0, objects=(0, 3), scales=(0.5, 1.0),
-                        tone=Tone(1.0, np.ones(3), recording.gamma_space))
+    starts, stops = (
+        np.array(times) for times in zip(*map(recording.shutter, range(FRAMES)), strict=True)
+    )
+    return random_scene(
+        lambda: library.pick(rng),
+        rng,
+        size=recording.size[::-1],
+        starts=starts,
+        stops=stops,
+        blur_px=BLUR_PX,
+        still=0.0,
+        objects=(0, 3),
+        scales=(0.5, 1.0),
+        tone=Tone(1.0, np.ones(3), recording.gamma_space),
+    )
 
 
 def blurry_psnr(scene: Scene, recording: Recording) -> float:

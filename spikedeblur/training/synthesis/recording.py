@@ -52,16 +52,23 @@ class Recording:
 
     def __post_init__(self) -> None:
         numbers: dict[str, Fraction | float] = {
-            "width": self.size[0], "height": self.size[1], "frame rate": self.fps,
-            "spike width": self.spike_size[0], "spike height": self.spike_size[1],
-            "spike rate": self.rate_hz, "exposure": self.exposure, "threshold": self.threshold,
+            "width": self.size[0],
+            "height": self.size[1],
+            "frame rate": self.fps,
+            "spike width": self.spike_size[0],
+            "spike height": self.spike_size[1],
+            "spike rate": self.rate_hz,
+            "exposure": self.exposure,
+            "threshold": self.threshold,
         }
         for name, value in numbers.items():
             if not value > 0:
                 raise UsageError(f"the {name} must be above zero ({value} seen) - give another")
         if self.exposure > 1:
-            raise UsageError(f"the exposure is longer than the frame interval "
-                             f"({float(self.exposure):g}x seen) - give at most 1x")
+            raise UsageError(
+                f"the exposure is longer than the frame interval "
+                f"({float(self.exposure):g}x seen) - give at most 1x"
+            )
 
     @property
     def ticks_per_frame(self) -> Fraction:
@@ -77,14 +84,24 @@ class Recording:
         """The spike camera's pixels over the video's."""
         width, height = self.size
         columns, rows = self.spike_size
-        return SpikePlane(torch.tensor(LUMINANCE_WEIGHTS), area_weights(rows, height),
-                          area_weights(columns, width))
+        return SpikePlane(
+            torch.tensor(LUMINANCE_WEIGHTS),
+            area_weights(rows, height),
+            area_weights(columns, width),
+        )
 
     def spike_sensor(self) -> SpikeSensor:
         """A sensor like the real ones: pixels 5 % apart, dark current, a few broken ones."""
         rng = np.random.default_rng([self.seed, 1])
-        return random_sensor(rng, self.spike_size[::-1], 1 / self.threshold, fixed_pattern=0.05,
-                             dark=0.002, jitter=0.05, stuck=2e-4)
+        return random_sensor(
+            rng,
+            self.spike_size[::-1],
+            1 / self.threshold,
+            fixed_pattern=0.05,
+            dark=0.002,
+            jitter=0.05,
+            stuck=2e-4,
+        )
 
 
 @dataclass(frozen=True)
@@ -111,8 +128,10 @@ class IntervalLight:
         if earlier is None:
             return self
         needed = earlier.edges[1:] > self.edges[0].floor()
-        return IntervalLight(torch.cat([earlier.grey[needed], self.grey]),
-                             torch.cat([earlier.edges[:-1][needed], self.edges]))
+        return IntervalLight(
+            torch.cat([earlier.grey[needed], self.grey]),
+            torch.cat([earlier.edges[:-1][needed], self.edges]),
+        )
 
 
 class Recorder:
@@ -133,8 +152,9 @@ class Recorder:
             mean, instant, light = self.expose(frame)
             blurry = self.camera.develop(mean[None], self.recording.gamma_space, self._noise)
             sharp = encoded(instant[None], self.recording.gamma_space)
-            yield Recorded(as_bytes(blurry), as_bytes(sharp),
-                           self.fire(frame, light.after(earlier)))
+            yield Recorded(
+                as_bytes(blurry), as_bytes(sharp), self.fire(frame, light.after(earlier))
+            )
             earlier = light
 
     def expose(self, frame: int) -> tuple[torch.Tensor, torch.Tensor, IntervalLight]:
@@ -151,17 +171,18 @@ class Recorder:
         pieces = [before, (exposure.grey, opens, closes), after]
         edges = [even_edges(len(grey), start, stop)[:-1] for grey, start, stop in pieces]
         edges.append(torch.tensor([frame + 1.0], dtype=torch.float64))
-        light = IntervalLight(torch.cat([grey for grey, _, _ in pieces]),
-                              torch.cat(edges) * float(self.recording.ticks_per_frame))
+        light = IntervalLight(
+            torch.cat([grey for grey, _, _ in pieces]),
+            torch.cat(edges) * float(self.recording.ticks_per_frame),
+        )
         return exposure.mean, exposure.instant, light
 
-    def glimpse(self, start: float, stop: float,
-                count: int) -> tuple[torch.Tensor, float, float]:
+    def glimpse(self, start: float, stop: float, count: int) -> tuple[torch.Tensor, float, float]:
         """What the spike camera sees from `start` to `stop` while the shutter is closed."""
         if stop <= start:
             return torch.zeros(0, *self._charge.shape), start, stop
         times = start + (stop - start) * (np.arange(count) + 0.5) / count
-        grey = [self.plane.project(self.view.render(times[at:at + 1])) for at in range(count)]
+        grey = [self.plane.project(self.view.render(times[at : at + 1])) for at in range(count)]
         return torch.cat(grey), start, stop
 
     def fire(self, frame: int, light: IntervalLight) -> Iterator[np.ndarray]:
@@ -171,12 +192,16 @@ class Recorder:
         step = max(1, BLOCK_PIXELS // self._charge.numel())
         for start in range(first, last, step):
             block, self._charge = stepped_spikes(
-                self.sensor, light.grey, light.edges, ticks=range(start, min(start + step, last)),
-                phase=self._charge, random=self._random)
+                self.sensor,
+                light.grey,
+                light.edges,
+                ticks=range(start, min(start + step, last)),
+                phase=self._charge,
+                random=self._random,
+            )
             yield block.numpy()
 
 
 def as_bytes(picture: torch.Tensor) -> np.ndarray:
     """A picture (1, 3, H, W) in [0, 1] -> (H, W, 3) uint8."""
     return (picture[0].permute(1, 2, 0) * 255).round().byte().contiguous().numpy()
-

@@ -41,12 +41,15 @@ class Layer:
         seen = np.linalg.inv(self.motion.matrices(times)) @ corners
         points = seen[:, :2] / seen[:, 2:] + np.array([[width], [height]]) / 2
         low, high = np.floor(points.min(axis=(0, 2))), np.ceil(points.max(axis=(0, 2)))
-        (x0, x1), (y0, y1) = (np.clip([low[axis], high[axis]], 0, limit).astype(int).tolist()
-                              for axis, limit in ((0, width), (1, height)))
+        (x0, x1), (y0, y1) = (
+            np.clip([low[axis], high[axis]], 0, limit).astype(int).tolist()
+            for axis, limit in ((0, width), (1, height))
+        )
         return y0, y1, x0, x1
 
-    def sampled(self, times: np.ndarray, size: tuple[int, int],
-                part: tuple[int, int, int, int]) -> torch.Tensor:
+    def sampled(
+        self, times: np.ndarray, size: tuple[int, int], part: tuple[int, int, int, int]
+    ) -> torch.Tensor:
         """The texture as it stands at `times` in the `part` of the frame: (N, C, h, w)."""
         top, bottom, left, right = part
         grid = self._grid(times, size, part)
@@ -57,14 +60,20 @@ class Layer:
         channels = self.texture.shape[0]
         return seen.view(channels, len(times), bottom - top, right - left).transpose(0, 1)
 
-    def _grid(self, times: np.ndarray, size: tuple[int, int],
-              part: tuple[int, int, int, int]) -> torch.Tensor:
+    def _grid(
+        self, times: np.ndarray, size: tuple[int, int], part: tuple[int, int, int, int]
+    ) -> torch.Tensor:
         """Sampling positions (N, h, w, 2) for grid_sample, -1 and 1 being the texture's edges."""
         (height, width), (top, bottom, left, right) = size, part
         rows, columns = self.texture.shape[1:]
         scale_x, scale_y = 2 * self.density / columns, 2 * self.density / rows
-        to_texture = np.array([[scale_x, 0, -1 - scale_x * self.corner[0]],
-                               [0, scale_y, -1 - scale_y * self.corner[1]], [0, 0, 1]])
+        to_texture = np.array(
+            [
+                [scale_x, 0, -1 - scale_x * self.corner[0]],
+                [0, scale_y, -1 - scale_y * self.corner[1]],
+                [0, 0, 1],
+            ]
+        )
         matrices = torch.from_numpy(to_texture @ self.motion.matrices(times))
         x = torch.arange(left, right, dtype=torch.float64) + (0.5 - width / 2)
         y = torch.arange(top, bottom, dtype=torch.float64) + (0.5 - height / 2)
@@ -112,11 +121,20 @@ class Scene:
         return longest
 
 
-def frame_points(size: tuple[int, int],
-                 part: tuple[int, int, int, int] | None = None) -> np.ndarray:
+def frame_points(
+    size: tuple[int, int], part: tuple[int, int, int, int] | None = None
+) -> np.ndarray:
     """Corners and centre (5, 2) of the frame, or of a `part` of it, in frame coordinates."""
     height, width = size
     top, bottom, left, right = part or (0, height, 0, width)
-    points = np.array([[left, top], [right, top], [left, bottom], [right, bottom],
-                       [(left + right) / 2, (top + bottom) / 2]], dtype=np.float64)
+    points = np.array(
+        [
+            [left, top],
+            [right, top],
+            [left, bottom],
+            [right, bottom],
+            [(left + right) / 2, (top + bottom) / 2],
+        ],
+        dtype=np.float64,
+    )
     return points - np.array([width, height]) / 2

@@ -31,8 +31,9 @@ class SpikeSensor:
         rates = (light * self.gain + self.dark).clamp_(0, 1)
         return torch.where(self.stuck.isnan(), rates, self.stuck)
 
-    def disturbed(self, charge: torch.Tensor, ticks: torch.Tensor,
-                  random: torch.Generator) -> torch.Tensor:
+    def disturbed(
+        self, charge: torch.Tensor, ticks: torch.Tensor, random: torch.Generator
+    ) -> torch.Tensor:
         """The charge (E, Hs, Ws) gathered by `ticks` (E,), as thresholds that jitter count it.
 
         The errors of successive spikes add up. No pixel gains or loses more than it may in the
@@ -66,9 +67,17 @@ def even_edges(bins: int, start: float, stop: float) -> torch.Tensor:
     return start + (stop - start) * torch.arange(bins + 1, dtype=torch.float64) / bins
 
 
-def bin_counts(sensor: SpikeSensor, light: torch.Tensor, *, bins: int, start: float, stop: float,
-               phase: torch.Tensor, random: torch.Generator, late: float = 0.0,
-               ) -> tuple[torch.Tensor, torch.Tensor]:
+def bin_counts(
+    sensor: SpikeSensor,
+    light: torch.Tensor,
+    *,
+    bins: int,
+    start: float,
+    stop: float,
+    phase: torch.Tensor,
+    random: torch.Generator,
+    late: float = 0.0,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Count the spikes of an exposure in `bins` without stepping through its ticks.
 
     `light` (M, H, W) falls in M equal parts of the exposure, from `start` in [0, 1) to `stop`
@@ -83,16 +92,22 @@ def bin_counts(sensor: SpikeSensor, light: torch.Tensor, *, bins: int, start: fl
     charge = charge_until(sensor.rates(light), even_edges(len(light), start, stop) + late, ticks)
     charge = sensor.disturbed(charge, ticks, random) + phase
     fired = charge.floor()
-    before, after = places[:bins + 1], places[bins + 1:]
+    before, after = places[: bins + 1], places[bins + 1 :]
     share = (edges - whole).to(charge.dtype)[:, None, None]
     counts = torch.lerp(fired[before], fired[after], share)
     left = torch.lerp(charge[before[-1]], charge[after[-1]], share[-1])
     return counts.diff(dim=0).float(), left.frac()
 
 
-def stepped_spikes(sensor: SpikeSensor, light: torch.Tensor, edges: torch.Tensor, *,
-                   ticks: range, phase: torch.Tensor, random: torch.Generator,
-                   ) -> tuple[torch.Tensor, torch.Tensor]:
+def stepped_spikes(
+    sensor: SpikeSensor,
+    light: torch.Tensor,
+    edges: torch.Tensor,
+    *,
+    ticks: range,
+    phase: torch.Tensor,
+    random: torch.Generator,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The spikes (n, H, W) bool of n `ticks`, and the charge (H, W) that is left after them.
 
     `light` (M, H, W) holds between `edges` (M + 1,) in ticks.
@@ -103,9 +118,16 @@ def stepped_spikes(sensor: SpikeSensor, light: torch.Tensor, edges: torch.Tensor
     return charge.floor().diff(dim=0) > 0, charge[-1].frac()
 
 
-def random_sensor(rng: np.random.Generator, size: tuple[int, int], gain: float, *,
-                  fixed_pattern: float, dark: float, jitter: float,
-                  stuck: float) -> SpikeSensor:
+def random_sensor(
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    gain: float,
+    *,
+    fixed_pattern: float,
+    dark: float,
+    jitter: float,
+    stuck: float,
+) -> SpikeSensor:
     """A sensor of `size` (Hs, Ws) with pixels that differ, a share `stuck` of them dead or hot."""
     pattern = 1 + fixed_pattern * rng.standard_normal(size, dtype=np.float32)
     broken = rng.random(size, dtype=np.float32)
@@ -113,5 +135,9 @@ def random_sensor(rng: np.random.Generator, size: tuple[int, int], gain: float, 
     state[broken < stuck] = 0
     state[broken < stuck / 2] = 1
     offset = dark * rng.random(size, dtype=np.float32)
-    return SpikeSensor(torch.from_numpy(gain * pattern.clip(0.2, 1.8)), torch.from_numpy(offset),
-                       torch.from_numpy(state), jitter)
+    return SpikeSensor(
+        torch.from_numpy(gain * pattern.clip(0.2, 1.8)),
+        torch.from_numpy(offset),
+        torch.from_numpy(state),
+        jitter,
+    )

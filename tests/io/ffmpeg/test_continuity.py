@@ -17,8 +17,7 @@ from tests.io.clips import Clip, frames_of, make_clip, packets_of, pass_through
 
 @pytest.mark.parametrize("after", [".mp4", ".mkv"])
 def test_recordings_joined_byte_by_byte_go_on(after: str, tmp_path: Path) -> None:
-    once = make_clip(tmp_path, Clip(suffix=".ts", audio=True, times=tuple(
-        range(0, 10 * 512, 512))))
+    once = make_clip(tmp_path, Clip(suffix=".ts", audio=True, times=tuple(range(0, 10 * 512, 512))))
     twice, target = tmp_path / "twice.ts", tmp_path / f"x{after}"
     twice.write_bytes(2 * once.read_bytes())
     warnings, _ = pass_through(twice, target)
@@ -28,8 +27,8 @@ def test_recordings_joined_byte_by_byte_go_on(after: str, tmp_path: Path) -> Non
     first = alone[0].time
     for number, frame in enumerate(joined):
         assert abs(frame.time - first - Fraction(number, 25)) <= Fraction(1, 1000)
-    sound, = packets_of(target).values()
-    one, = packets_of(once).values()
+    (sound,) = packets_of(target).values()
+    (one,) = packets_of(once).values()
     for (data, *_), (old, *_) in zip(sound, 2 * one, strict=True):
         assert old.endswith(data)  # without the header that MPEG-TS needs before each
     steps = [after - before for (_, before, _), (_, after, _) in pairwise(sound)]
@@ -49,11 +48,21 @@ def test_disorder_is_no_new_beginning() -> None:
     assert line.restarts == 1
 
 
-@pytest.mark.parametrize("average,highest,rate", [
-    (60000, 25, 25), (25, 25, 25), (Fraction(30000, 1001), 30, Fraction(30000, 1001)),
-    (12, 30, 12), (None, 24, 24), (50, None, 50), (None, None, 25)])
+@pytest.mark.parametrize(
+    "average,highest,rate",
+    [
+        (60000, 25, 25),
+        (25, 25, 25),
+        (Fraction(30000, 1001), 30, Fraction(30000, 1001)),
+        (12, 30, 12),
+        (None, 24, 24),
+        (50, None, 50),
+        (None, None, 25),
+    ],
+)
 def test_an_average_above_the_highest_rate_is_not_believed(
-        average: Fraction | None, highest: Fraction | None, rate: Fraction) -> None:
+    average: Fraction | None, highest: Fraction | None, rate: Fraction
+) -> None:
     """As FFmpeg says of DV: 60,000 frames a second on average, 25 at most."""
     stream = SimpleNamespace(average_rate=average, guessed_rate=highest)
     assert rate_of(stream) == rate  # type: ignore[arg-type]
@@ -62,8 +71,16 @@ def test_an_average_above_the_highest_rate_is_not_believed(
 @pytest.mark.parametrize("codec,suffix", [("mpeg1video", ".m1v"), ("mpeg2video", ".m2v")])
 def test_raw_mpeg_streams_are_counted(codec: str, suffix: str, tmp_path: Path) -> None:
     """Their demuxer gives times to some packets only, and those of the wrong frames."""
-    source = make_clip(tmp_path, Clip(suffix=suffix, codec=codec, time_base=Fraction(1, 25),
-                                      times=tuple(range(9)), options={"bf": "2"}))
+    source = make_clip(
+        tmp_path,
+        Clip(
+            suffix=suffix,
+            codec=codec,
+            time_base=Fraction(1, 25),
+            times=tuple(range(9)),
+            options={"bf": "2"},
+        ),
+    )
     with open_video(source) as reader:
         assert [frame.time for frame in reader] == [Fraction(number, 25) for number in range(9)]
         assert any("25 per second" in warning for warning in reader.warnings)

@@ -40,10 +40,22 @@ def psnr_of(path: Path, codec: str | None, **options: object) -> tuple[float, li
     return 10 * np.log10(255**2 / error), writer.warnings
 
 
-@pytest.mark.parametrize("codec,suffix", [
-    ("mpeg4", ".avi"), ("mpeg2video", ".mkv"), ("mpeg1video", ".mkv"), ("mjpeg", ".avi"),
-    ("msmpeg4", ".avi"), ("wmv2", ".avi"), ("flv", ".flv"), ("libvpx", ".webm"),
-    ("libx264", ".mkv"), (None, ".mpg"), (None, ".mxf")])
+@pytest.mark.parametrize(
+    "codec,suffix",
+    [
+        ("mpeg4", ".avi"),
+        ("mpeg2video", ".mkv"),
+        ("mpeg1video", ".mkv"),
+        ("mjpeg", ".avi"),
+        ("msmpeg4", ".avi"),
+        ("wmv2", ".avi"),
+        ("flv", ".flv"),
+        ("libvpx", ".webm"),
+        ("libx264", ".mkv"),
+        (None, ".mpg"),
+        (None, ".mxf"),
+    ],
+)
 def test_no_encoder_starves(codec: str | None, suffix: str, tmp_path: Path) -> None:
     """Left to themselves, those without --crf aim at 200 kbit/s: 22 dB here."""
     psnr, _ = psnr_of(tmp_path / f"x{suffix}", codec)
@@ -59,7 +71,8 @@ def test_an_animated_gif_says_what_it_does_to_colours(tmp_path: Path) -> None:
     psnr, warnings = psnr_of(tmp_path / "x.gif", None)
     assert psnr > 18 and warnings == ["8 bits are reduced to 3 (rgb8)"]
     assert [frame.time for frame in frames_of(tmp_path / "x.gif")] == [
-        Fraction(number, 25) for number in range(6)]
+        Fraction(number, 25) for number in range(6)
+    ]
 
 
 @pytest.mark.parametrize("codec", ["h264_nvenc", "hevc_nvenc", "hevc_qsv", "h264_amf"])
@@ -74,6 +87,7 @@ def test_encoders_of_hardware_take_frames_from_memory(codec: str, pix_fmt: str) 
     deep = PixelLayout.of(choice.pix_fmt).depth > 8
     assert deep == (pix_fmt == "yuv420p10le") or any("reduced" in each for each in choice.warnings)
     assert choice.options.get("b") == ("0" if "nvenc" in codec else None)
-    given = choose_encoder(EncoderSettings(codec, options={"b": "5000000"}), info, (640, 360),
-                           "mp4", {codec})
+    given = choose_encoder(
+        EncoderSettings(codec, options={"b": "5000000"}), info, (640, 360), "mp4", {codec}
+    )
     assert given.options == {"b": "5000000"}

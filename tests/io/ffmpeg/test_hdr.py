@@ -15,10 +15,32 @@ from tests.io.clips import Clip, make_clip, pass_through
 # A P3 display of 0.005 to 1000 cd/m2, in the units of H.265: 0.00002, and 0.0001 cd/m2.
 DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
 MEANT = HdrMetadata(
-    tuple(Fraction(text) for text in ("0.68", "0.32", "0.265", "0.69", "0.15", "0.06", "0.3127",
-                                      "0.329", "0.005", "1000")), (1200, 350))
-HDR10 = Clip(codec="libx265", pix_fmt="yuv420p10le", matrix=9, tags=(9, 1, 9, 16), options={
-    "x265-params": f"log-level=error:lossless=1:master-display={DISPLAY}:max-cll=1200,350"})
+    tuple(
+        Fraction(text)
+        for text in (
+            "0.68",
+            "0.32",
+            "0.265",
+            "0.69",
+            "0.15",
+            "0.06",
+            "0.3127",
+            "0.329",
+            "0.005",
+            "1000",
+        )
+    ),
+    (1200, 350),
+)
+HDR10 = Clip(
+    codec="libx265",
+    pix_fmt="yuv420p10le",
+    matrix=9,
+    tags=(9, 1, 9, 16),
+    options={
+        "x265-params": f"log-level=error:lossless=1:master-display={DISPLAY}:max-cll=1200,350"
+    },
+)
 
 
 def metadata_of(path: Path) -> HdrMetadata | None:
@@ -31,8 +53,10 @@ def test_it_is_read_as_the_standard_writes_it(tmp_path: Path) -> None:
     assert metadata_of(make_clip(tmp_path, Clip(), "plain")) is None
 
 
-@pytest.mark.parametrize("codec,suffix", [
-    (None, ".mp4"), (None, ".mkv"), (None, ".mov"), ("libx264", ".mp4"), ("libsvtav1", ".mkv")])
+@pytest.mark.parametrize(
+    "codec,suffix",
+    [(None, ".mp4"), (None, ".mkv"), (None, ".mov"), ("libx264", ".mp4"), ("libsvtav1", ".mkv")],
+)
 def test_it_is_kept(codec: str | None, suffix: str, tmp_path: Path) -> None:
     target = tmp_path / f"out{suffix}"
     warnings, _ = pass_through(make_clip(tmp_path, HDR10), target, codec=codec)
@@ -46,15 +70,22 @@ def test_it_is_kept(codec: str | None, suffix: str, tmp_path: Path) -> None:
 
 
 def test_one_of_the_two_alone_is_kept(tmp_path: Path) -> None:
-    clip = Clip(codec="libx265", pix_fmt="yuv420p10le", tags=(9, 1, 9, 16),
-                options={"x265-params": "log-level=error:max-cll=1200,350"})
+    clip = Clip(
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        tags=(9, 1, 9, 16),
+        options={"x265-params": "log-level=error:max-cll=1200,350"},
+    )
     pass_through(make_clip(tmp_path, clip), tmp_path / "out.mp4")
     assert metadata_of(tmp_path / "out.mp4") == HdrMetadata(None, (1200, 350))
 
 
 def test_the_callers_parameters_stay(tmp_path: Path) -> None:
-    pass_through(make_clip(tmp_path, HDR10), tmp_path / "out.mp4",
-                 encoder_options={"x265-params": "max-cll=7,5"})
+    pass_through(
+        make_clip(tmp_path, HDR10),
+        tmp_path / "out.mp4",
+        encoder_options={"x265-params": "max-cll=7,5"},
+    )
     assert metadata_of(tmp_path / "out.mp4") == HdrMetadata(MEANT.display, (7, 5))
 
 
@@ -64,7 +95,8 @@ def test_an_encoder_that_cannot_write_it_is_named(tmp_path: Path) -> None:
 
 
 def test_what_changes_from_frame_to_frame_is_said_to_be_lost(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(describe, "dynamic_metadata", lambda frame: ["HDR10+"])
     with open_video(make_clip(tmp_path, HDR10)) as reader:
         assert [each for each in reader.warnings if each.startswith("HDR10+ metadata")]

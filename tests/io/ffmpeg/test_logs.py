@@ -24,14 +24,22 @@ def test_errors_of_this_thread_are_told(capfd: pytest.CaptureFixture[str]) -> No
 
 def test_what_a_decoder_says_meanwhile_is_printed_nowhere(tmp_path: Path) -> None:
     """Another thread stumbles through a damaged video, while FFmpeg is listened to for a moment."""
-    clip = Clip(suffix=".mkv", size=(320, 192), times=tuple(range(0, 40 * 512, 512)),
-                options={"qp": "0", "g": "5"})
+    clip = Clip(
+        suffix=".mkv",
+        size=(320, 192),
+        times=tuple(range(0, 40 * 512, 512)),
+        options={"qp": "0", "g": "5"},
+    )
     damaged = bytearray(make_clip(tmp_path, clip).read_bytes())
     for place in range(1000, len(damaged) - 500, 97):
         damaged[place] ^= 0x5A
     (tmp_path / "damaged.mkv").write_bytes(damaged)
-    result = subprocess.run([sys.executable, "-c", LISTENER, str(tmp_path / "damaged.mkv")],
-                            capture_output=True, text=True, timeout=120)
+    result = subprocess.run(
+        [sys.executable, "-c", LISTENER, str(tmp_path / "damaged.mkv")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     decoded, heard = result.stdout.split()
     assert int(decoded) > 0 and heard == "[]"
     assert result.stderr == ""

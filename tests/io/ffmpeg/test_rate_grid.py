@@ -18,11 +18,14 @@ MS = Fraction(1, 1000)
 RATES = [Fraction(30), Fraction(60), Fraction(240), Fraction(30000, 1001), Fraction(24000, 1001)]
 
 
-def spans(grid: RateGrid, stamps: list[Fraction], last: Fraction
-          ) -> list[tuple[Fraction, Fraction]]:
+def spans(
+    grid: RateGrid, stamps: list[Fraction], last: Fraction
+) -> list[tuple[Fraction, Fraction]]:
     followers = [*stamps[1:], None]
-    return [grid.span(stamp, following, last if following is None else following - stamp)
-            for stamp, following in zip(stamps, followers, strict=True)]
+    return [
+        grid.span(stamp, following, last if following is None else following - stamp)
+        for stamp, following in zip(stamps, followers, strict=True)
+    ]
 
 
 @given(st.sampled_from(RATES), st.integers(-100, 10**7), st.integers(1, 20))
@@ -52,8 +55,12 @@ def test_frames_off_the_grid_keep_their_own_times():
     stamps = [Fraction(ms, 1000) for ms in (0, 17, 36, 50, 83)]
     sixtieth = Fraction(1, 60)
     assert spans(grid, stamps, 17 * MS) == [
-        (0, sixtieth), (sixtieth, 36 * MS - sixtieth), (36 * MS, 50 * MS - 36 * MS),
-        (50 * MS, 5 * sixtieth - 50 * MS), (5 * sixtieth, sixtieth)]
+        (0, sixtieth),
+        (sixtieth, 36 * MS - sixtieth),
+        (36 * MS, 50 * MS - 36 * MS),
+        (50 * MS, 5 * sixtieth - 50 * MS),
+        (5 * sixtieth, sixtieth),
+    ]
 
 
 def test_a_last_frame_that_is_shown_for_long_keeps_its_end():
@@ -64,13 +71,16 @@ def test_a_last_frame_that_is_shown_for_long_keeps_its_end():
 @given(st.lists(st.integers(1, 60), min_size=2, max_size=50), st.sampled_from(RATES))
 def test_variable_rates_never_move_a_frame_by_more_than_the_rounding(steps, rate):
     stamps = [Fraction(int(ms), 1000) for ms in np.cumsum([0, *steps])]
-    for stamp, (time, interval) in zip(stamps, spans(RateGrid(rate, MS, Fraction(0)), stamps, MS),
-                                       strict=True):
+    for stamp, (time, interval) in zip(
+        stamps, spans(RateGrid(rate, MS, Fraction(0)), stamps, MS), strict=True
+    ):
         assert abs(time - stamp) <= MS / 2 and interval > 0
 
 
-@pytest.mark.parametrize(("rate", "tick"), [(25, MS), (50, MS), (30, Fraction(1, 90000)),
-                                            (500, MS), (Fraction(2000, 3), MS)])
+@pytest.mark.parametrize(
+    ("rate", "tick"),
+    [(25, MS), (50, MS), (30, Fraction(1, 90000)), (500, MS), (Fraction(2000, 3), MS)],
+)
 def test_there_is_no_grid_where_nothing_is_rounded_or_nothing_can_be_told(rate, tick):
     assert RateGrid.rounded(Fraction(rate), tick, Fraction(0)) is None
 
@@ -82,8 +92,9 @@ def clip(suffix: str, rate: Fraction, first: int = 0) -> Clip:
 
 @pytest.mark.parametrize("rate", [30, 60, 240])
 @pytest.mark.parametrize("first", [0, 7])
-def test_files_tell_exact_times_for_exposures_and_their_own_for_writing(tmp_path: Path, rate: int,
-                                                                       first: int) -> None:
+def test_files_tell_exact_times_for_exposures_and_their_own_for_writing(
+    tmp_path: Path, rate: int, first: int
+) -> None:
     rate = Fraction(rate)
     frames = frames_of(make_clip(tmp_path, clip(".mkv", rate, first)))
     for number, frame in enumerate(frames):

@@ -23,20 +23,28 @@ def long_clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Two seconds and a half with B-frames and a keyframe every 12 frames, by container."""
     folder = tmp_path_factory.mktemp("long")
     options = {"crf": "20", "g": "12", "x264-params": "open-gop=1"}
-    clips = {suffix: Clip(suffix=suffix, times=LONG, options=options, codec="libx264", audio=True)
-             for suffix in (".mp4", ".mkv", ".ts")}
-    clips["hevc"] = Clip(suffix=".mkv", times=LONG, codec="libx265",
-                         options={"x265-params": "log-level=error:keyint=12:open-gop=1"})
+    clips = {
+        suffix: Clip(suffix=suffix, times=LONG, options=options, codec="libx264", audio=True)
+        for suffix in (".mp4", ".mkv", ".ts")
+    }
+    clips["hevc"] = Clip(
+        suffix=".mkv",
+        times=LONG,
+        codec="libx265",
+        options={"x265-params": "log-level=error:keyint=12:open-gop=1"},
+    )
     clips["h264"] = Clip(suffix=".h264", times=LONG, options=options)
-    clips["avi"] = Clip(suffix=".avi", time_base=Fraction(1, 25), times=tuple(range(60)),
-                        options=options)
+    clips["avi"] = Clip(
+        suffix=".avi", time_base=Fraction(1, 25), times=tuple(range(60)), options=options
+    )
     return {name: make_clip(folder, clip, name.strip(".")) for name, clip in clips.items()}
 
 
 @pytest.mark.parametrize("name", [".mp4", ".mkv", ".ts", "hevc"])
 @pytest.mark.parametrize("first,last", [(0, 7), (11, 14), (12, 30), (13, 14), (35, 60), (59, 60)])
-def test_a_part_is_exactly_that_part_of_the_whole(name: str, first: int, last: int,
-                                                   long_clips: dict[str, Path]) -> None:
+def test_a_part_is_exactly_that_part_of_the_whole(
+    name: str, first: int, last: int, long_clips: dict[str, Path]
+) -> None:
     whole = frames_of(long_clips[name])
     assert len(whole) == 60
     end = whole[last].time if last < 60 else None
@@ -50,7 +58,8 @@ def test_a_part_is_exactly_that_part_of_the_whole(name: str, first: int, last: i
 
 @pytest.mark.parametrize("name", ["h264", "avi"])
 def test_without_usable_times_frames_are_counted_and_it_is_said(
-        name: str, long_clips: dict[str, Path]) -> None:
+    name: str, long_clips: dict[str, Path]
+) -> None:
     with open_video(long_clips[name]) as reader:
         frames = list(reader)
         assert reader.info.time_base == Fraction(1, 25)
@@ -60,8 +69,10 @@ def test_without_usable_times_frames_are_counted_and_it_is_said(
 
 
 def test_info_tells_what_the_file_is(tmp_path: Path) -> None:
-    path = make_clip(tmp_path, Clip(audio=True, subtitles=1, rotation=90, aspect=Fraction(4, 3),
-                                    tags=(1, 1, 1, 1)))
+    path = make_clip(
+        tmp_path,
+        Clip(audio=True, subtitles=1, rotation=90, aspect=Fraction(4, 3), tags=(1, 1, 1, 1)),
+    )
     with open_video(path) as reader:
         info = reader.info
     assert (info.width, info.height, info.codec, info.pix_fmt) == (96, 64, "h264", "yuv420p")
@@ -70,12 +81,15 @@ def test_info_tells_what_the_file_is(tmp_path: Path) -> None:
     assert (info.frame_count_estimate, info.duration) == (7, Fraction(7, 25))
     assert (info.rotation, info.sample_aspect_ratio) == (90, Fraction(4, 3))
     assert [(each.kind, each.codec, each.language) for each in info.streams[1:]] == [
-        ("audio", "aac", "eng"), ("subtitle", "mov_text", "eng")]
+        ("audio", "aac", "eng"),
+        ("subtitle", "mov_text", "eng"),
+    ]
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_damage_is_counted_and_bounded(seed: int, tmp_path: Path,
-                                       long_clips: dict[str, Path]) -> None:
+def test_damage_is_counted_and_bounded(
+    seed: int, tmp_path: Path, long_clips: dict[str, Path]
+) -> None:
     data = bytearray(long_clips[".ts"].read_bytes())
     chance = random.Random(seed)
     for _ in range(20):
@@ -113,16 +127,15 @@ def with_damage(source: Path, first: int, count: int) -> Path:
 
 @pytest.mark.parametrize("codec,pix_fmt", [("mjpeg", "yuvj420p"), ("ffv1", "yuv420p")])
 def test_eight_damaged_packets_in_a_row_are_skipped_and_nine_are_too_many(
-        codec: str, pix_fmt: str, tmp_path: Path) -> None:
-    source = make_clip(tmp_path, Clip(suffix=".mkv", codec=codec, pix_fmt=pix_fmt,
-                                      times=LONG[:30]))
+    codec: str, pix_fmt: str, tmp_path: Path
+) -> None:
+    source = make_clip(tmp_path, Clip(suffix=".mkv", codec=codec, pix_fmt=pix_fmt, times=LONG[:30]))
     whole = frames_of(source)
     damaged = with_damage(source, 10, 8)
     with open_video(damaged) as reader:
         frames = list(reader)
     assert reader.damaged == 8
-    assert [frame.time for frame in frames] == [
-        frame.time for frame in whole[:10] + whole[18:]]
+    assert [frame.time for frame in frames] == [frame.time for frame in whole[:10] + whole[18:]]
     assert sum(frame.interval for frame in frames) == sum(frame.interval for frame in whole)
     with pytest.raises(InputError, match="--strict"):
         frames_of(damaged, strict=True)
@@ -131,10 +144,11 @@ def test_eight_damaged_packets_in_a_row_are_skipped_and_nine_are_too_many(
 
 
 def test_a_truncated_matroska_file_is_read_and_counted_as_damaged(
-        tmp_path: Path, long_clips: dict[str, Path]) -> None:
+    tmp_path: Path, long_clips: dict[str, Path]
+) -> None:
     whole = long_clips[".mkv"].read_bytes()
     path = tmp_path / "short.mkv"
-    path.write_bytes(whole[:len(whole) // 2])
+    path.write_bytes(whole[: len(whole) // 2])
     with open_video(path) as reader:
         assert 5 < len(list(reader)) < 55
     assert reader.damaged == 1
@@ -185,15 +199,23 @@ def _empty(folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("make,words", [
-    (lambda folder: folder / "missing.mp4", "there is no file"),
-    (lambda folder: folder / "%05d.jpg", "only PNG and TIFF"),
-    (lambda folder: folder, "is a folder"),
-    (_text, "cannot read"), (_truncated, "truncated"), (_sound, "it holds: audio"),
-    (_playlist, "cannot read"), (_script, "cannot read"), (_empty, "cannot read"),
-])
+@pytest.mark.parametrize(
+    "make,words",
+    [
+        (lambda folder: folder / "missing.mp4", "there is no file"),
+        (lambda folder: folder / "%05d.jpg", "only PNG and TIFF"),
+        (lambda folder: folder, "is a folder"),
+        (_text, "cannot read"),
+        (_truncated, "truncated"),
+        (_sound, "it holds: audio"),
+        (_playlist, "cannot read"),
+        (_script, "cannot read"),
+        (_empty, "cannot read"),
+    ],
+)
 def test_what_is_no_video_is_one_line_that_names_the_file(
-        make: object, words: str, tmp_path: Path) -> None:
+    make: object, words: str, tmp_path: Path
+) -> None:
     path = make(tmp_path)  # type: ignore[operator]
     with pytest.raises(InputError) as caught:
         VideoReader.open(path)
@@ -209,8 +231,10 @@ def test_url_like_names_are_plain_files(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_change_of_size_in_the_middle_is_refused(tmp_path: Path) -> None:
-    both = b"".join(make_clip(tmp_path, Clip(suffix=".h264", size=size), f"{size[0]}").read_bytes()
-                    for size in ((96, 64), (64, 48)))
+    both = b"".join(
+        make_clip(tmp_path, Clip(suffix=".h264", size=size), f"{size[0]}").read_bytes()
+        for size in ((96, 64), (64, 48))
+    )
     path = tmp_path / "both.h264"
     path.write_bytes(both)
     with pytest.raises(InputError, match="from 96x64 to 64x48"):
@@ -237,8 +261,10 @@ def test_too_many_pixels_are_refused(tmp_path: Path) -> None:
         open_video(path, max_pixels=1000)
 
 
-@pytest.mark.parametrize("arguments,words", [
-    ({"start": Fraction(2), "end": Fraction(1)}, "--start"), ({"colorspace": "bt2021"}, "bt2020")])
+@pytest.mark.parametrize(
+    "arguments,words",
+    [({"start": Fraction(2), "end": Fraction(1)}, "--start"), ({"colorspace": "bt2021"}, "bt2020")],
+)
 def test_bad_arguments(arguments: dict, words: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=words):
         open_video(make_clip(tmp_path, Clip()), **arguments)

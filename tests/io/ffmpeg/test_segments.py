@@ -18,16 +18,26 @@ VARIABLE = tuple(int(at) for at in np.cumsum([1000, 512, 300, 900, 512, 40, 512,
 RECIPES = {
     "mp4": Clip(audio=True, subtitles=1, chapters=True),
     "late and variable": Clip(times=VARIABLE),
-    "matroska": Clip(suffix=".mkv", time_base=Fraction(1, 1000), times=tuple(range(0, 400, 40)),
-                     audio=True, subtitles=2, attachment=True),
+    "matroska": Clip(
+        suffix=".mkv",
+        time_base=Fraction(1, 1000),
+        times=tuple(range(0, 400, 40)),
+        audio=True,
+        subtitles=2,
+        attachment=True,
+    ),
     "hevc": Clip(suffix=".mov", codec="libx265", pix_fmt="yuv420p10le", times=VARIABLE),
     "turned": Clip(rotation=90, aspect=Fraction(4, 3), tags=(1, 1, 1, 1), matrix=1),
     "one frame": Clip(times=(512,)),
 }
-LOSSLESS = {"libx264": {"encoder_options": {"qp": "0"}},
-            "libx265": {"encoder_options": {"x265-params": "lossless=1"}}, "ffv1": {},
-            "prores_ks": {}, "libsvtav1": {"crf": 5}, "libvpx-vp9": {"encoder_options": {
-                "lossless": "1"}}}
+LOSSLESS = {
+    "libx264": {"encoder_options": {"qp": "0"}},
+    "libx265": {"encoder_options": {"x265-params": "lossless=1"}},
+    "ffv1": {},
+    "prores_ks": {},
+    "libsvtav1": {"crf": 5},
+    "libvpx-vp9": {"encoder_options": {"lossless": "1"}},
+}
 
 
 def joined(source: Path, target: Path, length: int, **options: object) -> list[str]:
@@ -38,15 +48,17 @@ def joined(source: Path, target: Path, length: int, **options: object) -> list[s
         for start in range(0, len(frames), length):
             path = target.with_name(f"{target.stem}{start}.nut")
             with SegmentWriter(path, target, reader.info, **options) as segment:
-                for frame in frames[start:start + length]:
+                for frame in frames[start : start + length]:
                     segment.write(frame)
             segments.append((path, segment))
         with create_video(target, reader.info, **options) as writer:
             delay = max(delay_of(segment.times) for _, segment in segments)
             for path, segment in segments:
                 assert segment.header == writer.header
-                writer.append(timed_packets(path, segment.times, segment.end, delay,
-                                            writer.time_base), segment.end)
+                writer.append(
+                    timed_packets(path, segment.times, segment.end, delay, writer.time_base),
+                    segment.end,
+                )
     return writer.warnings
 
 
@@ -62,12 +74,22 @@ def test_a_joined_file_is_the_one_written_at_once(name: str, length: int, tmp_pa
     same(once, parts)
 
 
-@pytest.mark.parametrize("suffix,codec", [
-    (".webm", "libvpx-vp9"), (".mkv", "libsvtav1"), (".mkv", "ffv1"), (".mov", "prores_ks"),
-    (".avi", "ffv1"), (".avi", "libx264"), (".ts", "libx264")])
+@pytest.mark.parametrize(
+    "suffix,codec",
+    [
+        (".webm", "libvpx-vp9"),
+        (".mkv", "libsvtav1"),
+        (".mkv", "ffv1"),
+        (".mov", "prores_ks"),
+        (".avi", "ffv1"),
+        (".avi", "libx264"),
+        (".ts", "libx264"),
+    ],
+)
 def test_every_encoder_and_format_can_be_joined(suffix: str, codec: str, tmp_path: Path) -> None:
-    source = make_clip(tmp_path, Clip(audio=suffix != ".webm", times=tuple(
-        range(0, 10 * 512, 512))))
+    source = make_clip(
+        tmp_path, Clip(audio=suffix != ".webm", times=tuple(range(0, 10 * 512, 512)))
+    )
     once, parts = tmp_path / f"once{suffix}", tmp_path / f"parts{suffix}"
     options = {"codec": codec, **LOSSLESS[codec]}
     pass_through(source, once, **options)
@@ -82,9 +104,18 @@ def same(once: Path, parts: Path, exact: bool = True) -> None:
         assert difference.max() == 0 if exact else difference.mean() < 5
     assert packets_of(once) == packets_of(parts)
     with open_video(once) as one, open_video(parts) as other:
-        for name in ("pix_fmt", "codec", "colour", "duration", "display_matrix",
-                     "sample_aspect_ratio", "streams", "metadata", "stream_metadata",
-                     "frame_count_estimate"):
+        for name in (
+            "pix_fmt",
+            "codec",
+            "colour",
+            "duration",
+            "display_matrix",
+            "sample_aspect_ratio",
+            "streams",
+            "metadata",
+            "stream_metadata",
+            "frame_count_estimate",
+        ):
             assert getattr(one.info, name) == getattr(other.info, name), name
         # MP4 reckons it from the order of decoding, in which variable times are spread otherwise.
         assert one.info.average_rate == pytest.approx(other.info.average_rate, rel=0.03)

@@ -34,10 +34,14 @@ def with_cover(folder: Path, suffix: str) -> tuple[Path, bytes]:
     clip = make_clip(folder, Clip(suffix=suffix, audio=True))
     image, path = folder / "cover.png", folder / f"covered{suffix}"
     write_image(image, np.full((20, 30, 3), 90, np.uint8))
-    with (av.open(str(clip)) as source, av.open(str(image)) as cover,
-          av.open(str(path), "w") as output):
-        streams = {stream.index: output.add_stream_from_template(stream)
-                   for stream in source.streams}
+    with (
+        av.open(str(clip)) as source,
+        av.open(str(image)) as cover,
+        av.open(str(path), "w") as output,
+    ):
+        streams = {
+            stream.index: output.add_stream_from_template(stream) for stream in source.streams
+        }
         if suffix == ".mkv":
             output.add_attachment("front.png", "image/png", image.read_bytes())
         else:
@@ -56,8 +60,11 @@ def with_cover(folder: Path, suffix: str) -> tuple[Path, bytes]:
 
 def cover_of(path: Path) -> bytes:
     with av.open(str(path)) as container:
-        cover, = (stream for stream in container.streams.video
-                  if stream.disposition & Disposition.attached_pic)
+        (cover,) = (
+            stream
+            for stream in container.streams.video
+            if stream.disposition & Disposition.attached_pic
+        )
         return next(bytes(packet) for packet in container.demux(cover) if packet.size)
 
 
@@ -79,8 +86,10 @@ def test_what_plays_by_default_stays_so_in_matroska(flags: tuple[int, int], tmp_
     """Also where the first stream of a kind does not: muxers would like to choose it."""
     clip = make_clip(tmp_path, Clip(suffix=".mkv", audio=True))
     source = tmp_path / "flags.mkv"
-    with (av.open(str(clip)) as old, av.open(str(source), "w", container_options={
-            "default_mode": "passthrough"}) as output):
+    with (
+        av.open(str(clip)) as old,
+        av.open(str(source), "w", container_options={"default_mode": "passthrough"}) as output,
+    ):
         for stream, default in zip(old.streams, flags, strict=True):
             output.add_stream_from_template(stream).disposition = Disposition(default)
         for packet in old.demux():
@@ -136,29 +145,40 @@ def subtitled(folder: Path, suffix: str, codec: str, texts: list[bytes]) -> Path
 def dialogue(path: Path) -> list[tuple[bytes, Fraction, Fraction]]:
     """(text, begin, duration) of the subtitles, as FFmpeg reads them."""
     with av.open(str(path)) as container:
-        stream, = container.streams.subtitles
+        (stream,) = container.streams.subtitles
         assert stream.metadata["language"] in {"deu", "ger"}
         # Which mov has no mark for, as it has said.
         assert stream.disposition & Disposition.forced or path.suffix == ".mov"
-        return [(shown[0].dialogue, packet.pts * packet.time_base,
-                 packet.duration * packet.time_base)
-                for packet in container.demux(stream) if packet.size
-                for shown in [stream.codec_context.decode2(packet)] if shown]
+        return [
+            (shown[0].dialogue, packet.pts * packet.time_base, packet.duration * packet.time_base)
+            for packet in container.demux(stream)
+            if packet.size
+            for shown in [stream.codec_context.decode2(packet)]
+            if shown
+        ]
 
 
-@pytest.mark.parametrize("before,codec,after,form,better", [
-    (".mkv", "subrip", ".mp4", "mov_text", ".mkv"), (".mkv", "ass", ".mov", "mov_text", ".mkv"),
-    (".mp4", "mov_text", ".mkv", "subrip", ".mp4"), (".mkv", "ass", ".webm", "webvtt", ".mkv"),
-    (".webm", "webvtt", ".mp4", "mov_text", ".mkv"), (".mkv", "subrip", ".webm", "webvtt", ".mkv")])
+@pytest.mark.parametrize(
+    "before,codec,after,form,better",
+    [
+        (".mkv", "subrip", ".mp4", "mov_text", ".mkv"),
+        (".mkv", "ass", ".mov", "mov_text", ".mkv"),
+        (".mp4", "mov_text", ".mkv", "subrip", ".mp4"),
+        (".mkv", "ass", ".webm", "webvtt", ".mkv"),
+        (".webm", "webvtt", ".mp4", "mov_text", ".mkv"),
+        (".mkv", "subrip", ".webm", "webvtt", ".mkv"),
+    ],
+)
 def test_subtitles_become_the_text_the_other_format_holds(
-        before: str, codec: str, after: str, form: str, better: str, tmp_path: Path) -> None:
+    before: str, codec: str, after: str, form: str, better: str, tmp_path: Path
+) -> None:
     texts = [b"Gr\xc3\xbc\xc3\x9fe & 3", b"two\\Nlines"]
     if before == ".webm":
         source = subtitled(tmp_path, ".mkv", codec, texts).rename(tmp_path / "texts.webm.mkv")
     else:
         source = subtitled(tmp_path, before, codec, texts)
     warnings, _ = pass_through(source, tmp_path / f"x{after}")
-    said, = (warning for warning in warnings if "subtitle" in warning)
+    (said,) = (warning for warning in warnings if "subtitle" in warning)
     assert (after == ".mov") == any("(forced)" in warning for warning in warnings)
     assert form in said and f"use {better}" in said
     with av.open(str(tmp_path / f"x{after}")) as container:
@@ -170,29 +190,48 @@ def test_subtitles_become_the_text_the_other_format_holds(
 @pytest.mark.parametrize("after", [".mov", ".mp4", ".mkv"])
 def test_the_timecode_is_kept(after: str, tmp_path: Path) -> None:
     """In MOV and MP4 it is a stream of its own, which the muxer makes of the video's tag."""
-    info = replace(VideoInfo.synthetic(64, 48, 25, "yuv420p"), container="mov",
-                   stream_metadata={"timecode": "01:02:03:04"})
+    info = replace(
+        VideoInfo.synthetic(64, 48, 25, "yuv420p"),
+        container="mov",
+        stream_metadata={"timecode": "01:02:03:04"},
+    )
     with create_video(tmp_path / "tc.mov", info) as writer:
         for number in range(3):
-            writer.write(VideoFrame(number, number, info.time_base, 1, info.time_base,
-                                    np.zeros((48, 64, 3), np.uint8)))
+            writer.write(
+                VideoFrame(
+                    number,
+                    number,
+                    info.time_base,
+                    1,
+                    info.time_base,
+                    np.zeros((48, 64, 3), np.uint8),
+                )
+            )
     warnings, _ = pass_through(tmp_path / "tc.mov", tmp_path / f"x{after}")
     assert warnings == []
     with av.open(str(tmp_path / f"x{after}")) as container:
         video, *others = container.streams
-        assert {key.lower(): value for key, value in video.metadata.items()
-                }["timecode"] == "01:02:03:04"
+        assert {key.lower(): value for key, value in video.metadata.items()}[
+            "timecode"
+        ] == "01:02:03:04"
         assert len(others) == (0 if after == ".mkv" else 1)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 def test_what_an_edit_list_hides_stays_hidden(suffix: str, tmp_path: Path) -> None:
     """A clip cut without encoding holds frames and sound before its beginning."""
-    clip = make_clip(tmp_path, Clip(suffix=suffix, audio=True, times=tuple(
-        range(0, 12 * 512, 512))))
+    clip = make_clip(
+        tmp_path, Clip(suffix=suffix, audio=True, times=tuple(range(0, 12 * 512, 512)))
+    )
     source, target = tmp_path / f"cut{suffix}", tmp_path / f"x{suffix}"
-    with av.open(str(clip)) as old, av.open(str(source), "w", container_options={
-            "avoid_negative_ts": "disabled", "movie_timescale": "90000"}) as output:
+    with (
+        av.open(str(clip)) as old,
+        av.open(
+            str(source),
+            "w",
+            container_options={"avoid_negative_ts": "disabled", "movie_timescale": "90000"},
+        ) as output,
+    ):
         for stream in old.streams:
             output.add_stream_from_template(stream)
         for packet in old.demux():
@@ -207,7 +246,8 @@ def test_what_an_edit_list_hides_stays_hidden(suffix: str, tmp_path: Path) -> No
     before, after = frames_of(source), frames_of(target)
     assert len(before) == 9
     assert [(frame.time, frame.interval) for frame in after] == [
-        (frame.time, frame.interval) for frame in before]
+        (frame.time, frame.interval) for frame in before
+    ]
     assert packets_of(target) == packets_of(source)
     assert packets_of(source)[1][0][1] < 0
 
@@ -237,7 +277,8 @@ def test_what_aac_begins_with_is_not_missed(tmp_path: Path) -> None:
     for path in (source, target):
         assert abs(first_sound(path) - 0.2) < 0.002
     assert [frame.time for frame in frames_of(target)] == [
-        frame.time for frame in frames_of(source)]
+        frame.time for frame in frames_of(source)
+    ]
 
 
 def first_sound(path: Path) -> float:

@@ -77,7 +77,9 @@ def test_doubt_is_local() -> None:
 
 def test_half_a_spike_pixel_off_is_believed() -> None:
     linear = scene(2, 96, 128)
-    pooled = [torch.nn.functional.avg_pool2d(part.flatten(0, 1), 2)[None]
-              for part in (linear, linear.roll(1, -1))]
+    pooled = [
+        torch.nn.functional.avg_pool2d(part.flatten(0, 1), 2)[None]
+        for part in (linear, linear.roll(1, -1))
+    ]
     told = doubt(sightings(filmed(pooled[0]), fired(pooled[1], 50.0)))
     assert told.quantile(0.95) < 0.5

@@ -26,8 +26,10 @@ def naive_light(counts: np.ndarray) -> np.ndarray:
     edges = np.arange(bins + 1)
     charge = np.interp(edges, spikes, level)
     inner = [k for k in edges if spikes[0] < k < spikes[-1]]
-    for ends, nearest, first in ((edges < spikes[0], inner[:1], True),
-                                 (edges > spikes[-1], inner[-1:], False)):
+    for ends, nearest, first in (
+        (edges < spikes[0], inner[:1], True),
+        (edges > spikes[-1], inner[-1:], False),
+    ):
         rate = len(spikes) / bins
         if nearest:
             after = np.searchsorted(spikes, nearest[0])

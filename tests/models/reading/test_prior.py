@@ -20,9 +20,7 @@ from spikedeblur.models.reading.prior import (
 from spikedeblur.resample import blur
 
 
-@given(
-    length=st.floats(0.5, 40), target=st.floats(-0.5, 0.5), bins=st.sampled_from([1, 8, 32]),
-)
+@given(length=st.floats(0.5, 40), target=st.floats(-0.5, 0.5), bins=st.sampled_from([1, 8, 32]))
 @settings(max_examples=80, deadline=None)
 def test_window_weights_are_the_overlap_of_intervals(length, target, bins):
     weights = window_weights(torch.tensor([length]), bins, torch.tensor([target]))[0, 0].numpy()
@@ -69,19 +67,26 @@ def test_blend_weighs_windows_by_their_expected_error():
     rng = np.random.default_rng(0)
     counts = rng.poisson(np.cumsum(rng.random((32, 24, 30)), axis=0) % 3).astype(np.float32)
     lengths = np.array([1 / 16, 1 / 8, 1 / 4, 1 / 2, 1])
-    changes = [counts[16 - n // 2:16 + n // 2].sum(axis=0) * 32 / n - counts.sum(axis=0)
-               for n in (lengths * 32).astype(int)]
+    changes = [
+        counts[16 - n // 2 : 16 + n // 2].sum(axis=0) * 32 / n - counts.sum(axis=0)
+        for n in (lengths * 32).astype(int)
+    ]
     variances = np.where(lengths < 1, STEADIED_VARIANCE / lengths**2, 0)
     mistrust = MISTRUST * (1 + 1 / (blur(counts.sum(axis=0), NEIGHBOURHOOD) + PRIOR_SPIKES))
     total, weighted = 0, 0
     for j, change in enumerate(changes):
-        excess = [blur((change - changes[i]) ** 2, NEIGHBOURHOOD)
-                  - mistrust * (variances[i] + variances[j]) for i in range(j)]
+        excess = [
+            blur((change - changes[i]) ** 2, NEIGHBOURHOOD)
+            - mistrust * (variances[i] + variances[j])
+            for i in range(j)
+        ]
         weight = 1 / (np.max([np.zeros_like(change), *excess], axis=0) + variances[j] + 0.001)
         total, weighted = total + weight, weighted + weight * change
-    blend = blended_change(torch.from_numpy(np.stack(changes))[None],
-                           torch.from_numpy(counts.sum(axis=0))[None, None],
-                           torch.from_numpy(lengths).float())
+    blend = blended_change(
+        torch.from_numpy(np.stack(changes))[None],
+        torch.from_numpy(counts.sum(axis=0))[None, None],
+        torch.from_numpy(lengths).float(),
+    )
     expected = weighted / total
     assert np.ptp(expected) > 10
     assert np.abs(blend[0, 0].numpy() - expected).max() < 0.05

@@ -23,18 +23,27 @@ def exposed(velocity, away: float):
 
 
 def seen(clip, target: float):
-    reading, rates = read(*clip, torch.tensor([target]), size=SIZE, net_size=SIZE, coarsest=1,
-                          prior=SpikePrior(PriorConfig()))
+    reading, rates = read(
+        *clip,
+        torch.tensor([target]),
+        size=SIZE,
+        net_size=SIZE,
+        coarsest=1,
+        prior=SpikePrior(PriorConfig()),
+    )
     return inner(reading.frames), inner(rates)
 
 
-@given(velocity=st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)),
-       target=st.sampled_from([-0.375, -0.125, 0.375]))
+@given(
+    velocity=st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)),
+    target=st.sampled_from([-0.375, -0.125, 0.375]),
+)
 @settings(deadline=None)
 def test_any_instant_of_a_pan_is_read_like_the_middle_of_one(velocity, target):
     """Frames and the course of each bin's light, as if the exposure had been `target` later."""
     clip, later = exposed(velocity, 0.0), exposed(velocity, target * BINS)
-    for brought, untouched, meant in zip(seen(clip, target), seen(clip, 0.0), seen(later, 0.0),
-                                         strict=True):
+    for brought, untouched, meant in zip(
+        seen(clip, target), seen(clip, 0.0), seen(later, 0.0), strict=True
+    ):
         left, before = ((each - meant).abs().mean() for each in (brought, untouched))
         assert left < max(0.35 * before, 0.01)

@@ -89,7 +89,9 @@ def test_the_trust_can_be_judged_anew(trust, anew):
     more = torch.tensor(anew).logit() - torch.tensor(trust).logit()
     frames, factor = at(trust).reconsidered(more.expand(1, 1, 16, 24))
     torch.testing.assert_close(frames, at(anew).frames())
-    counts_then, counts_now = (each.recounted(each.frames(), unmoved)
-                               for each in (at(trust), at(anew)))
-    torch.testing.assert_close(resize(factor, (8, 12)), resize(
-        resize(counts_then / counts_now, (16, 24)), (8, 12)))
+    counts_then, counts_now = (
+        each.recounted(each.frames(), unmoved) for each in (at(trust), at(anew))
+    )
+    torch.testing.assert_close(
+        resize(factor, (8, 12)), resize(resize(counts_then / counts_now, (16, 24)), (8, 12))
+    )

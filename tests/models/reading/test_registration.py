@@ -42,8 +42,12 @@ def counts(gain=60.0, **where):
     return gain * plane(**where)[None, :, None]
 
 
-@given(right=st.floats(-0.9, 0.9), down=st.floats(-0.9, 0.9), gain=st.floats(20, 400),
-       linear=st.booleans())
+@given(
+    right=st.floats(-0.9, 0.9),
+    down=st.floats(-0.9, 0.9),
+    gain=st.floats(20, 400),
+    linear=st.booleans(),
+)
 def test_a_shift_is_found_whatever_the_gain_and_the_encoding(right, down, gain, linear):
     shift = found(frames(linear), counts(gain, right=right, down=down))[0]
     if (right**2 + down**2) ** 0.5 > 0.1:
@@ -53,13 +57,15 @@ def test_a_shift_is_found_whatever_the_gain_and_the_encoding(right, down, gain, 
 
 
 def test_planes_that_lie_right_are_not_moved_at_all():
-    noisy = (counts() + torch.rand(counts().shape, generator=torch.Generator().manual_seed(1))
-             - 0.5).round()
+    noisy = (
+        counts() + torch.rand(counts().shape, generator=torch.Generator().manual_seed(1)) - 0.5
+    ).round()
     assert found(frames(), noisy).tolist() == [[0, 0]]
 
 
-@pytest.mark.parametrize("unrelated", [counts(phase=1.9), torch.full_like(counts(), 20.0),
-                                       torch.zeros_like(counts())])
+@pytest.mark.parametrize(
+    "unrelated", [counts(phase=1.9), torch.full_like(counts(), 20.0), torch.zeros_like(counts())]
+)
 def test_spikes_that_do_not_tell_move_nothing(unrelated):
     assert found(frames(), unrelated).tolist() == [[0, 0]]
 

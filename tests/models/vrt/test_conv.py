@@ -10,9 +10,10 @@ from spikedeblur.models.vrt.conv import ConvBlock
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-@pytest.mark.parametrize("shape", [
-    (1, 4, 5, 6, 7), (1, 4, 4, 6, 7), (2, 4, 3, 6, 6), (1, 4, 1, 5, 5), (1, 4, 2, 2600, 3),
-])
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 4, 5, 6, 7), (1, 4, 4, 6, 7), (2, 4, 3, 6, 6), (1, 4, 1, 5, 5), (1, 4, 2, 2600, 3)],
+)
 @pytest.mark.parametrize("stride", [(1, 1), (1, 2), (2, 1), (2, 2)])
 def test_clip_conv_equals_conv3d(
     depth: int, shape: tuple[int, ...], stride: tuple[int, int]

@@ -193,9 +193,4 @@ def test_dimension_table_on_the_meta_device(make_small: Make) -> None:
         return x
 
     assert model(clip, fuse).shape == clip.shape
-    assert seen == [
-        (1, 5, 128, 128, 8),
-        (1, 3, 64, 64, 8),
-        (1, 2, 32, 32, 8),
-        (1, 1, 16, 16, 8),
-    ]
+    assert seen == [(1, 5, 128, 128, 8), (1, 3, 64, 64, 8), (1, 2, 32, 32, 8), (1, 1, 16, 16, 8)]

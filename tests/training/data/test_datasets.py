@@ -23,8 +23,9 @@ def photos(tmp_path_factory):
 
 
 def clips(photos, **options):
-    return PhotoClips(photos, **{"crop": 32, "clip_len": 3, "bins": 8, "seed": 1, "length": 50,
-                                 **options})
+    return PhotoClips(
+        photos, **{"crop": 32, "clip_len": 3, "bins": 8, "seed": 1, "length": 50, **options}
+    )
 
 
 def same(one, other):
@@ -75,7 +76,7 @@ def test_worker_processes_make_the_same_clips(photos):
 def test_clips_of_a_group_share_the_spike_size(photos):
     source = clips(photos, group=4, length=400)
     ratios = [source.ratio(index) for index in range(400)]
-    assert all(len(set(ratios[start:start + 4])) == 1 for start in range(0, 400, 4))
+    assert all(len(set(ratios[start : start + 4])) == 1 for start in range(0, 400, 4))
     assert set(ratios) == set(Conditions().ratios)
     assert ratios.count(0.5) > 160
 
@@ -115,9 +116,18 @@ def unexplained(counts, light):
 @pytest.mark.parametrize("gamma_space", [0.0, 1.0])
 def test_spikes_follow_the_light_of_the_video(photos, gamma_space):
     """Counts are colours times weights, in the space in which light was added up."""
-    conditions = Conditions(still=1.0, gamma_space=gamma_space, objects=(0, 0), rate=(0.2, 0.2),
-                            exposure_stops=(-2.0, -2.0), usual_ticks=(10_000,), usual=1.0,
-                            ratios=(1.0,), ratio_shares=(1.0,), **QUIET)
+    conditions = Conditions(
+        still=1.0,
+        gamma_space=gamma_space,
+        objects=(0, 0),
+        rate=(0.2, 0.2),
+        exposure_stops=(-2.0, -2.0),
+        usual_ticks=(10_000,),
+        usual=1.0,
+        ratios=(1.0,),
+        ratio_shares=(1.0,),
+        **QUIET,
+    )
     clip = clips(photos, conditions=conditions).clip(3)
     counts, picture = clip.voxels.sum(dim=1).mean(dim=0), clip.clean[1].numpy()
     right = picture if gamma_space else srgb_to_linear(picture)
@@ -127,18 +137,39 @@ def test_spikes_follow_the_light_of_the_video(photos, gamma_space):
 
 
 def test_the_rate_is_the_one_asked_for(photos):
-    conditions = Conditions(rate=(0.2, 0.2), usual=1.0, usual_ticks=(100,), objects=(0, 0),
-                            exposure_stops=(-3.0, -3.0), **QUIET)
-    clip = random_clip(PhotoLibrary(photos), stream(5), size=(64, 64), clip_len=3, bins=8,
-                       ratio=0.5, conditions=conditions)
+    conditions = Conditions(
+        rate=(0.2, 0.2),
+        usual=1.0,
+        usual_ticks=(100,),
+        objects=(0, 0),
+        exposure_stops=(-3.0, -3.0),
+        **QUIET,
+    )
+    clip = random_clip(
+        PhotoLibrary(photos),
+        stream(5),
+        size=(64, 64),
+        clip_len=3,
+        bins=8,
+        ratio=0.5,
+        conditions=conditions,
+    )
     assert float(clip.voxels.sum(dim=1).mean()) == pytest.approx(20, rel=0.05)
 
 
 def test_the_target_is_the_instant_that_the_target_time_names(photos):
     """The bins around the target look more like the sharp picture than those opposite in time."""
-    conditions = Conditions(**{**QUIET, "centred": 0.0}, still=0.0, blur_px=(12.0, 20.0),
-                            objects=(0, 0), usual=1.0, usual_ticks=(3200,), rate=(0.2, 0.2),
-                            exposure_stops=(-2.0, -2.0), gamma_space=0.0)
+    conditions = Conditions(
+        **{**QUIET, "centred": 0.0},
+        still=0.0,
+        blur_px=(12.0, 20.0),
+        objects=(0, 0),
+        usual=1.0,
+        usual_ticks=(3200,),
+        rate=(0.2, 0.2),
+        exposure_stops=(-2.0, -2.0),
+        gamma_space=0.0,
+    )
     source = clips(photos, conditions=conditions, bins=32, bad_spikes=0.0)
     checked = 0
     for index in range(30):
@@ -147,12 +178,13 @@ def test_the_target_is_the_instant_that_the_target_time_names(photos):
         if abs(target) < 0.2:
             continue
         sharp = srgb_to_linear(clip["sharp"].numpy()).mean(axis=1)
-        sharp = torch.nn.functional.interpolate(torch.from_numpy(sharp)[:, None],
-                                                clip["voxels"].shape[2:], mode="area")[:, 0]
+        sharp = torch.nn.functional.interpolate(
+            torch.from_numpy(sharp)[:, None], clip["voxels"].shape[2:], mode="area"
+        )[:, 0]
 
         def likeness(time, sharp=sharp, voxels=clip["voxels"]):
             first = round((time + 0.5) * 32) - 2
-            rate = voxels[:, max(first, 0):first + 4].mean(dim=1)
+            rate = voxels[:, max(first, 0) : first + 4].mean(dim=1)
             return np.corrcoef(rate.flatten(), sharp.flatten())[0, 1]
 
         assert likeness(target) > likeness(-target)

@@ -15,8 +15,12 @@ from spikedeblur.training.synthesis.simulation import Settings, simulate
 from tests.training import trees
 from tests.training.pictures import noise_photo, photo_folder
 
-TREES = {"folders": trees.in_folders, "spk-gopro": trees.spk_gopro, "spk-x4k": trees.spk_x4k,
-         "s-sdm": trees.s_sdm}
+TREES = {
+    "folders": trees.in_folders,
+    "spk-gopro": trees.spk_gopro,
+    "spk-x4k": trees.spk_x4k,
+    "s-sdm": trees.s_sdm,
+}
 
 
 def first_frame(sequences, bins=1):
@@ -53,12 +57,17 @@ def test_spk_gopro_takes_eight_ticks_per_averaged_frame(extra, tmp_path):
     for split, seed, ticks in (("train", 0, 56), ("val", 100, 88)):
         planes = trees.random_spikes(ticks + 2 * extra, 2, seed)
         counts = first_frame(splits[split]).counts[0]
-        np.testing.assert_array_equal(counts, planes[extra:extra + ticks].sum(0))
+        np.testing.assert_array_equal(counts, planes[extra : extra + ticks].sum(0))
 
 
 def test_spk_x4k_counts_ticks_in_fours(tmp_path):
     assert [middle_tick(stem) for stem in ("0000", "0000_000", "0001", "0001_002", "0012")] == [
-        0, 1, 4, 7, 48]
+        0,
+        1,
+        4,
+        7,
+        48,
+    ]
     trees.spk_x4k(tmp_path)
     sequence = find_sequences(tmp_path)["train"][0]
     assert sequence.name == "002/occ1"
@@ -68,7 +77,7 @@ def test_spk_x4k_counts_ticks_in_fours(tmp_path):
     for number, frame in enumerate(frames):
         np.testing.assert_array_equal(frame.blurry, noise_photo(2 + 5 * number, 24, 32))
         np.testing.assert_array_equal(frame.sharp, noise_photo(52 + 5 * number, 24, 32))
-        np.testing.assert_array_equal(frame.counts[0], planes[5 * number:5 * number + 5].sum(0))
+        np.testing.assert_array_equal(frame.counts[0], planes[5 * number : 5 * number + 5].sum(0))
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -119,7 +128,7 @@ def test_damage_is_named(tmp_path):
     dat.write_bytes(whole[:-1])
     with pytest.raises(InputError, match=r"000004\.dat, .* bytes"):
         find_sequences(tmp_path)
-    dat.write_bytes(whole[:24 * 50])
+    dat.write_bytes(whole[: 24 * 50])
     with pytest.raises(InputError, match="50 ticks of 56"):
         find_sequences(tmp_path)
     dat.unlink()

@@ -53,8 +53,9 @@ def test_crops_and_mirrors_keep_spikes_over_their_pixels(plane):
         assert clip["blurry"].shape == clip["sharp"].shape == (3, 3, 16, 16)
         assert [round(float(blue) * 255) for blue in clip["blurry"][:, 2, 0, 0]] == [1, 2, 3]
         torch.testing.assert_close(clip["sharp"], clip["blurry"] + 1 / 255)
-        light = torch.nn.functional.interpolate(clip["blurry"][:, :2] * 255 + 0.5,
-                                                clip["voxels"].shape[2:], mode="area")
+        light = torch.nn.functional.interpolate(
+            clip["blurry"][:, :2] * 255 + 0.5, clip["voxels"].shape[2:], mode="area"
+        )
         # Within half a frame pixel: odd ratios cannot do better with whole pixels.
         assert (clip["voxels"] - light).abs().max() <= 1.01
         corners.add(tuple(round(float(v) * 255) for v in clip["blurry"][0, :2, 0, 0]))
@@ -69,8 +70,9 @@ def test_clips_are_functions_of_seed_epoch_and_index():
     other[0]
     for index in range(len(one)):
         assert all(torch.equal(one[index][key], other[index][key]) for key in one[index])
-    assert any(not torch.equal(one[index]["blurry"], clips(2)[index]["blurry"])
-               for index in range(3))
+    assert any(
+        not torch.equal(one[index]["blurry"], clips(2)[index]["blurry"]) for index in range(3)
+    )
 
 
 def test_sequences_of_other_ratios_can_be_stacked():
@@ -98,7 +100,8 @@ def test_exposures_of_a_clip_are_apart_where_they_can_be():
     sequence = Coordinates(frames=11)
     sequence.step = 4
     assert {place.numbers for place in clip_places([sequence], 3)} == {
-        range(first, first + 9, 4) for first in range(3)}
+        range(first, first + 9, 4) for first in range(3)
+    }
     assert clip_places([sequence], 6)[0].numbers == range(0, 11, 2)
     with pytest.raises(InputError, match=r"CLIP_LEN"):
         clip_places([sequence], 12)
@@ -113,16 +116,17 @@ def test_frames_smaller_than_the_crop_are_refused():
 def test_a_recorded_set_feeds_a_run(tmp_path):
     trees.s_sdm(tmp_path / "set")
     config = load_config("small", ["DATA.CROP_SIZE=16", "DATA.CLIP_LEN=2", "DATA.K=8"])
-    training, validation = training_and_validation(config, photos=None, data=tmp_path / "set",
-                                                   val=None)
+    training, validation = training_and_validation(
+        config, photos=None, data=tmp_path / "set", val=None
+    )
     assert training[0]["blurry"].shape == (2, 3, 16, 16)
     assert training[0]["voxels"].shape == (2, 8, 4, 4)
     assert validation[0]["blurry"].shape == (2, 3, 24, 32)
     np.testing.assert_array_equal(
         (validation[0]["blurry"][0] * 255).round().permute(1, 2, 0).numpy(),
-        noise_photo(100, 24, 32))
+        noise_photo(100, 24, 32),
+    )
     photos = photo_folder(tmp_path / "photos", 2)
-    _, validation = training_and_validation(config, photos=photos, data=None,
-                                            val=tmp_path / "set")
+    _, validation = training_and_validation(config, photos=photos, data=None, val=tmp_path / "set")
     assert isinstance(validation, RecordedClips)
     assert find_sequences(tmp_path / "set")["val"][0].name == "GOPR1"

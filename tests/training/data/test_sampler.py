@@ -48,8 +48,9 @@ def test_an_epoch_holds_every_clip_once(count: int, seed: int) -> None:
 
 def test_epochs_differ_in_order_and_seeds_too() -> None:
     clips = EndlessClips(NumberedClips(50), seed=3)
-    orders = [[index for _, index in seen(clips, 50 * epoch, 50 * (epoch + 1))]
-              for epoch in range(2)]
+    orders = [
+        [index for _, index in seen(clips, 50 * epoch, 50 * (epoch + 1))] for epoch in range(2)
+    ]
     assert orders[0] != orders[1]
     again = EndlessClips(NumberedClips(50), seed=3)
     assert seen(again, 25, 75) == seen(clips, 25, 75)

@@ -24,8 +24,14 @@ GREY = torch.tensor([0.2, 0.5, 0.3])
 
 
 def panned_scene(texture, speed, size=(16, 24)):
-    motion = PlaneMotion(np.array([speed, 0, 0, 0, 0, 0.0]), np.zeros((1, 6)), np.ones(1),
-                         np.zeros((1, 6)), 50.0, 0.0)
+    motion = PlaneMotion(
+        np.array([speed, 0, 0, 0, 0, 0.0]),
+        np.zeros((1, 6)),
+        np.ones(1),
+        np.zeros((1, 6)),
+        50.0,
+        0.0,
+    )
     height, width = texture.shape[1:]
     return Scene((Layer(texture, (-width / 2, -height / 2), 1.0, motion),), size)
 
@@ -41,8 +47,9 @@ def test_a_panned_edge_becomes_a_ramp_in_linear_light():
     seen = expose(panned_scene(texture, 8.0), -0.5, 0.5, 0.0, 64, plane())
     ramp = (np.arange(24) + 0.5 - 12 + 4).clip(0, 8) / 8
     np.testing.assert_allclose(seen.mean[0, 5].numpy(), ramp, atol=1e-3)
-    np.testing.assert_allclose(encoded(seen.mean, False)[0, 5].numpy(), linear_to_srgb(ramp),
-                               atol=5e-3)
+    np.testing.assert_allclose(
+        encoded(seen.mean, False)[0, 5].numpy(), linear_to_srgb(ramp), atol=5e-3
+    )
 
 
 def test_blur_is_the_mean_of_the_sharp_instants_and_so_are_the_spikes():
@@ -109,8 +116,9 @@ def test_halved_chroma_keeps_brightness_and_grey():
     picture = np.random.default_rng(2).random((1, 3, 7, 9)).astype(np.float32)
     halved = halve_chroma(picture)
     luma = np.array([0.299, 0.587, 0.114]) @ picture.reshape(3, -1)
-    np.testing.assert_allclose(np.array([0.299, 0.587, 0.114]) @ halved.reshape(3, -1), luma,
-                               atol=1e-5)
+    np.testing.assert_allclose(
+        np.array([0.299, 0.587, 0.114]) @ halved.reshape(3, -1), luma, atol=1e-5
+    )
     chroma = halved - luma.reshape(1, 1, 7, 9)
     np.testing.assert_allclose(chroma[..., 0:6:2, 0:8:2], chroma[..., 1:6:2, 1:8:2], atol=1e-5)
     grey = np.repeat(picture[:, :1], 3, axis=1)

@@ -54,8 +54,15 @@ def test_a_reduced_region_keeps_more_pixels_than_the_frame():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_ground_covers_the_frame_where_the_photograph_can(seed):
-    ground = random_ground(noise_photo(2, 120, 160), np.random.default_rng(seed), AT_REST,
-                           NATURAL, (40, 50), np.zeros(1), (0.5, 1.0))
+    ground = random_ground(
+        noise_photo(2, 120, 160),
+        np.random.default_rng(seed),
+        AT_REST,
+        NATURAL,
+        (40, 50),
+        np.zeros(1),
+        (0.5, 1.0),
+    )
     (left, top), (rows, columns) = ground.corner, ground.texture.shape[1:]
     assert left <= -25 and top <= -20
     assert left + columns / ground.density >= 25 and top + rows / ground.density >= 20
@@ -64,8 +71,10 @@ def test_the_ground_covers_the_frame_where_the_photograph_can(seed):
 def test_of_several_places_the_one_with_most_detail_is_taken():
     photo = np.full((100, 400, 3), 128, np.uint8)
     photo[:, 200:] = noise_photo(3, 100, 200)
-    corners = [richest_corner(photo, np.random.default_rng(seed), np.array([50, 50]), 8)
-               for seed in range(10)]
+    corners = [
+        richest_corner(photo, np.random.default_rng(seed), np.array([50, 50]), 8)
+        for seed in range(10)
+    ]
     assert all(corner[0] > 150 for corner in corners)
 
 
@@ -80,10 +89,23 @@ def test_views_are_the_photograph_turned():
 
 
 def test_some_plain_objects_have_the_luminance_of_the_ground():
-    ground = random_ground(noise_photo(2, 120, 160), np.random.default_rng(0), AT_REST, NATURAL,
-                           (40, 50), np.zeros(1), (0.5, 1.0))
+    ground = random_ground(
+        noise_photo(2, 120, 160),
+        np.random.default_rng(0),
+        AT_REST,
+        NATURAL,
+        (40, 50),
+        np.zeros(1),
+        (0.5, 1.0),
+    )
     around = luminance(ground.texture.mean(dim=(1, 2)).numpy())
-    means = [float(luminance(plain_colours(np.random.default_rng(seed), NATURAL, 24, ground)
-                             .mean(axis=(1, 2)))) for seed in range(60)]
+    means = [
+        float(
+            luminance(
+                plain_colours(np.random.default_rng(seed), NATURAL, 24, ground).mean(axis=(1, 2))
+            )
+        )
+        for seed in range(60)
+    ]
     alike = sum(abs(mean - around) < 0.05 * around for mean in means)
     assert 8 < alike < 35

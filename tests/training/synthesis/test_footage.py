@@ -20,7 +20,7 @@ def panned_frames(count, speed):
     """A window moving over a picture by `speed` whole pixels a frame, as uint8 frames."""
     picture = noise_photo(3, 80, 100 + speed * count)
     picture = np.round(np.stack([np.roll(picture, shift, 1) for shift in (-1, 0, 1)]).mean(0))
-    return [picture[:, speed * n:speed * n + 100].astype(np.uint8) for n in range(count)]
+    return [picture[:, speed * n : speed * n + 100].astype(np.uint8) for n in range(count)]
 
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (3.0, -2.0), (-9.5, 6.0)])
@@ -37,7 +37,7 @@ def test_source_frames_are_seen_unchanged_at_their_times():
     footage = Footage(iter(frames), 2.0, (80, 100))
     for number in footage.frame_numbers(None):
         seen = footage.render(np.array([number, number + 0.5]))
-        for place, view in enumerate(seen[:1 if number == 2 else 2]):
+        for place, view in enumerate(seen[: 1 if number == 2 else 2]):
             light = srgb_to_linear(frames[2 * number + place] / 255.0)
             np.testing.assert_allclose(view.permute(1, 2, 0).numpy(), light, atol=1e-4)
 
@@ -54,9 +54,17 @@ def test_between_frames_things_have_moved_half_way():
     assert footage.slide(np.array([0.0]), np.array([0.5]))[0] == pytest.approx(4, abs=0.5)
 
 
-@pytest.mark.parametrize(("source", "per_interval", "limit", "frames"),
-                         [(16, 8.0, None, 2), (15, 8.0, None, 1), (16, 8.0, 1, 1),
-                          (7, 8.0, None, 0), (3, 0.5, None, 6), (10, 2.5, None, 4)])
+@pytest.mark.parametrize(
+    ("source", "per_interval", "limit", "frames"),
+    [
+        (16, 8.0, None, 2),
+        (15, 8.0, None, 1),
+        (16, 8.0, 1, 1),
+        (7, 8.0, None, 0),
+        (3, 0.5, None, 6),
+        (10, 2.5, None, 4),
+    ],
+)
 def test_it_lasts_as_long_as_the_source(source, per_interval, limit, frames):
     footage = Footage(iter(panned_frames(source, 1)), per_interval, (20, 25))
     assert list(footage.frame_numbers(limit)) == list(range(frames))

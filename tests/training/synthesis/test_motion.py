@@ -14,8 +14,15 @@ POINTS = frame_points((120, 160))
 
 
 def motion(seed, blur_px=12.0, **options):
-    return random_motion(np.random.default_rng(seed), blur_px=blur_px, reach=100.0, starts=STARTS,
-                         stops=STOPS, points=POINTS, **options)
+    return random_motion(
+        np.random.default_rng(seed),
+        blur_px=blur_px,
+        reach=100.0,
+        starts=STARTS,
+        stops=STOPS,
+        points=POINTS,
+        **options,
+    )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -44,8 +51,10 @@ def test_some_paths_bend_within_an_exposure_and_some_do_not():
     def straightness(path):
         times = np.linspace(STARTS[2], STOPS[2], 65)
         places = path.matrices(times)[:, :2, 2]
-        return np.linalg.norm(places[-1] - places[0]) / np.linalg.norm(
-            np.diff(places, axis=0), axis=1).sum()
+        return (
+            np.linalg.norm(places[-1] - places[0])
+            / np.linalg.norm(np.diff(places, axis=0), axis=1).sum()
+        )
 
     values = np.array([straightness(motion(seed)) for seed in range(60)])
     assert (values > 0.97).mean() > 0.2

@@ -29,12 +29,18 @@ class Wall:
 
 def recorder(**options):
     """Both cameras with nothing random about the spikes: no pattern, no jitter, no charge."""
-    plain = {"size": (12, 8), "spike_size": (6, 4), "fps": Fraction(30),
-             "rate_hz": Fraction(1000), "exposure": Fraction(1, 2)}
+    plain = {
+        "size": (12, 8),
+        "spike_size": (6, 4),
+        "fps": Fraction(30),
+        "rate_hz": Fraction(1000),
+        "exposure": Fraction(1, 2),
+    }
     both = Recorder(Wall(), Recording(**{**plain, **options}))
     gain = 1 / both.recording.threshold
-    both.sensor = SpikeSensor(torch.full((4, 6), gain), torch.zeros(4, 6),
-                              torch.full((4, 6), torch.nan))
+    both.sensor = SpikeSensor(
+        torch.full((4, 6), gain), torch.zeros(4, 6), torch.full((4, 6), torch.nan)
+    )
     both._charge = torch.zeros(4, 6)
     return both
 

@@ -30,8 +30,9 @@ def test_whole_pixels_are_copied():
     texture = scene.layers[0].texture
     for time, view in zip((0, 1, 4), scene.render(np.array([0.0, 1, 4])), strict=True):
         top, left = 20 - 2 * time, 25 + 3 * time
-        torch.testing.assert_close(view, texture[:, top:top + 20, left:left + 30],
-                                   atol=2e-5, rtol=0)
+        torch.testing.assert_close(
+            view, texture[:, top : top + 20, left : left + 30], atol=2e-5, rtol=0
+        )
 
 
 def test_half_pixels_are_averaged():

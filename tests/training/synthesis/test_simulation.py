@@ -41,8 +41,9 @@ def frames_of(path):
 
 def stream_of(folder):
     said = read_sidecar(folder / "spikes.toml")
-    return SpikeStream.open(folder / "spikes.dat", width=said.width, height=said.height,
-                            rate_hz=said.rate_hz)
+    return SpikeStream.open(
+        folder / "spikes.dat", width=said.width, height=said.height, rate_hz=said.rate_hz
+    )
 
 
 def halved(rgb):
@@ -81,7 +82,7 @@ def test_sharp_is_the_middle_of_the_exposure(recording):
     both = zip(frames_of(folder / "sharp.mkv"), frames_of(folder / "blurry.mkv"), strict=True)
     for number, ((_, sharp), (_, blurry)) in enumerate(both):
         assert np.square(sharp.astype(float) - blurry).mean() > 10
-        middle = stream[100 * number + 40:100 * number + 60].mean(axis=0).ravel()
+        middle = stream[100 * number + 40 : 100 * number + 60].mean(axis=0).ravel()
         closeness = [np.corrcoef(middle, halved(rgb).ravel())[0, 1] for rgb in (sharp, blurry)]
         assert closeness[0] > closeness[1]
 
@@ -103,8 +104,11 @@ def test_twice_the_threshold_halves_the_spikes(photos, recording, tmp_path):
 
 
 def test_ticks_need_not_fit_the_frames(photos, tmp_path):
-    settings = Settings(**{**SMALL, "fps": Fraction(30), "rate_hz": Fraction(1000)},
-                        spike_size=(25, 19), blur_px=0.0)
+    settings = Settings(
+        **{**SMALL, "fps": Fraction(30), "rate_hz": Fraction(1000)},
+        spike_size=(25, 19),
+        blur_px=0.0,
+    )
     written = simulate(photos, tmp_path, settings)
     assert written.ticks == 100 == len(stream_of(tmp_path))
 
@@ -121,7 +125,7 @@ def source_video(path, count):
     picture = noise_photo(8, 48, 200)
     with create_video(path, VideoInfo.synthetic(64, 48, 400), codec="ffv1") as video:
         for number in range(count):
-            moved = np.ascontiguousarray(picture[:, 2 * number:2 * number + 64])
+            moved = np.ascontiguousarray(picture[:, 2 * number : 2 * number + 64])
             video.write(timed(moved, number, Fraction(400)))
     return path
 
