@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spikedeblur.alignment import align
     from spikedeblur.errors import SpikedeblurError
-    from spikedeblur.io.spike_source import SpikeOptions
-    from spikedeblur.io.spikes import SpikeStream, write_dat
+    from spikedeblur.io.spikes.source import SpikeOptions
+    from spikedeblur.io.spikes.stream import SpikeStream, write_dat
     from spikedeblur.io.video import open_video
     from spikedeblur.models.checkpoint import load_model
     from spikedeblur.output.shards import Shard
-    from spikedeblur.pipeline import Deblurrer
-    from spikedeblur.voxel import voxelize
+    from spikedeblur.recording.voxel import voxelize
+    from spikedeblur.restoration.pipeline import Deblurrer
 
 __all__ = [
     "Deblurrer",
@@ -35,16 +35,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Deblurrer": "spikedeblur.pipeline",
+    "Deblurrer": "spikedeblur.restoration.pipeline",
     "Shard": "spikedeblur.output.shards",
-    "SpikeOptions": "spikedeblur.io.spike_source",
-    "SpikeStream": "spikedeblur.io.spikes",
+    "SpikeOptions": "spikedeblur.io.spikes.source",
+    "SpikeStream": "spikedeblur.io.spikes.stream",
     "SpikedeblurError": "spikedeblur.errors",
     "align": "spikedeblur.alignment",
     "load_model": "spikedeblur.models.checkpoint",
     "open_video": "spikedeblur.io.video",
-    "voxelize": "spikedeblur.voxel",
-    "write_dat": "spikedeblur.io.spikes",
+    "voxelize": "spikedeblur.recording.voxel",
+    "write_dat": "spikedeblur.io.spikes.stream",
 }
 
 

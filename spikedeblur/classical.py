@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
-from spikedeblur.light import linear_to_srgb, luminance, srgb_to_linear
-from spikedeblur.resample import blur, resize
+from spikedeblur.recording.light import linear_to_srgb, luminance, srgb_to_linear
+from spikedeblur.recording.resample import blur, resize
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from spikedeblur.models.reading.intervals import Charge
+    from spikedeblur.prior.intervals import Charge
 
 __all__ = ["grey", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
 
@@ -85,7 +85,7 @@ def spike_rate(counts: Floats, target: float = 0.0, window: float | None = None)
             _mean_rate(counts) + _windowed_change(counts, target, window), 0
         )
         return positive
-    from spikedeblur.models.reading.prior import blended_rate
+    from spikedeblur.prior.prior import blended_rate
 
     charge, windows, time = _as_network(counts, target)
     count = charge.counts.sum(dim=1, keepdim=True)
@@ -101,10 +101,10 @@ def _blended_ratio(frame: Floats, counts: Floats, target: float) -> tuple[Floats
     """
     import torch  # not needed for a window of one length
 
-    from spikedeblur.models import photometry, planes
-    from spikedeblur.models.reading.evidence import Sightings
-    from spikedeblur.models.reading.prior import sdm_ratio
-    from spikedeblur.models.reading.recentring import Recentring
+    from spikedeblur.prior import photometry, planes
+    from spikedeblur.prior.evidence import Sightings
+    from spikedeblur.prior.prior import sdm_ratio
+    from spikedeblur.prior.recentring import Recentring
 
     charge, windows, time = _as_network(counts, target)
     recounted: Tensor | float = 1.0
@@ -124,10 +124,10 @@ def _blended_ratio(frame: Floats, counts: Floats, target: float) -> tuple[Floats
 
 
 def _as_network(counts: Floats, target: float) -> tuple[Charge, Tensor, Tensor]:
-    """Charge of one exposure, windows in bins, target time (1,): what `models.reading` wants."""
+    """Charge of one exposure, windows in bins, target time (1,): what `prior` wants."""
     import torch
 
-    from spikedeblur.models.reading.intervals import Charge
+    from spikedeblur.prior.intervals import Charge
 
     _check(target)
     windows = torch.tensor([len(counts) * part for part in WINDOWS])

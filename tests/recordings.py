@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spikedeblur.io.sidecar import Sidecar, write_sidecar
-from spikedeblur.io.spikes import write_dat
+from spikedeblur.io.spikes.sidecar import Sidecar, write_sidecar
+from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 

@@ -9,9 +9,9 @@ import pytest
 
 from spikedeblur.classical import sdm, spike_rate, tfi, tfp
 from spikedeblur.errors import UsageError
-from spikedeblur.light import linear_to_srgb, luminance, srgb_to_linear
-from spikedeblur.resample import blur
-from spikedeblur.voxel import voxelize
+from spikedeblur.recording.light import linear_to_srgb, luminance, srgb_to_linear
+from spikedeblur.recording.resample import blur
+from spikedeblur.recording.voxel import voxelize
 
 TICKS = 400  # 20 ms at 20 kHz
 

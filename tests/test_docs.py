@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 from spikedeblur.cli.main import COMMANDS, main, root
-from spikedeblur.io.sidecar import read_sidecar
+from spikedeblur.io.spikes.sidecar import read_sidecar
 from tests.documents import (
     LANGUAGES,
     PAGES,
@@ -201,7 +201,7 @@ def test_a_sidecar_shown_is_a_sidecar(tmp_path):
 
 
 def test_the_model_card_tells_the_conditions_that_clips_are_drawn_from():
-    from spikedeblur.training.synthesis.clips import Conditions
+    from spikedeblur.simulation.clips import Conditions
 
     drawn = Conditions()
     card = " ".join((ROOT / "docs" / "model-card.md").read_text(encoding="utf-8").split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,52 +12,45 @@ import pytest
 import spikedeblur
 
 PACKAGE = Path(spikedeblur.__file__).parent
+ROOT = Path(__file__).parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
+# Which rooms each room may import. CONTRIBUTING draws it: a row there imports the rows above it.
 BASE = {"errors", "quantities", "machine"}
-MIDDLE = {
-    "io",
-    "timeline",
-    "geometry",
-    "voxel",
-    "classical",
-    "light",
-    "resample",
-    "windows",
-    "cuts",
-    "tiling",
-    "models",
-    "metrics",
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "quantities": {"errors"},
+    "machine": {"errors"},
+    "io": {"errors", "quantities"},
+    "recording": {"errors", "quantities", "io"},
+    "metrics": set(),
+    "prior": {"errors", "recording"},
+    "classical": {"errors", "recording", "prior"},
+    "models": {"errors", "prior"},
+    # These two know each other: the Deblurrer, in restoration, writes by output, which knows
+    # restored frames and the instants of slow motion.
+    "restoration": BASE | {"io", "recording", "prior", "classical", "models", "output"},
+    "output": BASE | {"io", "recording", "restoration"},
+    "simulation": BASE | {"io", "recording"},
+    "alignment": BASE | {"io", "recording", "prior"},
+    "inspection": BASE | {"io", "recording", "classical", "models"},
+    "sample": BASE | {"io", "recording", "simulation"},
+    "training": BASE | {"io", "recording", "metrics", "prior", "models", "simulation"},
+    "benchmark": BASE | {"io", "recording", "metrics", "models", "restoration", "sample"},
+    "report": BASE | {"io", "recording", "restoration", "benchmark"},
 }
-UPPER = {
-    "pipeline",
-    "exposures",
-    "inference",
-    "restorers",
-    "slowmotion",
-    "inspection",
-    "output",
-    "alignment",
-    "training",
-    "benchmark",
-    "report",
-    "sample",
-}
-TOP = {"cli", "__main__"}
+MAY_IMPORT["cli"] = set(MAY_IMPORT)
+MAY_IMPORT["__main__"] = {"cli"}
 HEAVY = {"torch", "numpy", "av", "rich", "tifffile", "pydantic", "yaml", "einops", "torchmetrics"}
 
 
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def layer(room: str) -> int:
-    """0 for the base, 3 for the command line. A room that has no layer yet fails here."""
-    if room == "":
-        return 0  # the package itself: names loaded lazily
-    for number, rooms in enumerate((BASE, MIDDLE, UPPER, TOP)):
-        if room in rooms:
-            return number
-    raise AssertionError(f"spikedeblur.{room} has no place in the layers: give it one here")
+def name_of(module: Path) -> str:
+    """Dotted name of a module; the package itself has none: its names are loaded lazily."""
+    parts = module.relative_to(PACKAGE.parent).with_suffix("").parts
+    return "" if parts[1:] == ("__init__",) else ".".join(parts).removesuffix(".__init__")
 
 
 def room_of(module: Path) -> str:
@@ -65,7 +59,7 @@ def room_of(module: Path) -> str:
 
 
 def imports(module: Path, *, top_level_only: bool = False) -> Iterator[str]:
-    """Dotted names a module imports; those under TYPE_CHECKING are left out."""
+    """Dotted names a module imports, and the modules they are of; not those under TYPE_CHECKING."""
     tree = ast.parse(module.read_text(encoding="utf-8"))
     waiting: list[ast.AST] = [tree]
     while waiting:
@@ -74,8 +68,9 @@ def imports(module: Path, *, top_level_only: bool = False) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: relative import"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from names if node.module == "spikedeblur" else [node.module or ""]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            if node.module and node.module != "spikedeblur":
+                yield node.module
         elif is_for_types_only(node) or (top_level_only and isinstance(node, FUNCTIONS)):
             continue
         waiting.extend(ast.iter_child_nodes(node))
@@ -95,12 +90,33 @@ def rooms_imported(module: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_look_down_only(module):
+def test_a_room_imports_only_what_it_may(module):
     room = room_of(module)
     if room == "":
-        return
-    for other in rooms_imported(module) - {room, ""}:
-        assert layer(other) <= layer(room), f"{module} imports spikedeblur.{other}"
+        return  # the package itself: names loaded lazily
+    assert rooms_imported(module) - {room, ""} <= MAY_IMPORT[room]
+
+
+def test_the_diagram_for_contributors_shows_the_same():
+    """Every room has a row, and imports none of a row below its own."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    diagram = text.partition("```text\nerrors")[2].partition("```")[0]
+    row = {
+        room: number
+        for number, line in enumerate(f"errors{diagram}".split("<-"))
+        for room in line.replace(",", " ").split()
+    }
+    assert row.keys() == MAY_IMPORT.keys() - {"__main__"}
+    for room, number in row.items():
+        assert all(row[other] <= number for other in MAY_IMPORT[room] - {room})
+
+
+def test_no_imports_go_round_in_a_circle():
+    names = {name_of(module): module for module in MODULES}
+    order = TopologicalSorter(
+        {name: names.keys() & set(imports(module)) for name, module in names.items() if name}
+    )
+    order.prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) == "io"], ids=lambda p: p.name)
@@ -111,11 +127,10 @@ def test_io_knows_neither_torch_nor_models(module):
 
 @pytest.mark.parametrize(
     "module",
-    [m for m in MODULES if room_of(m) == "models"],
+    [m for m in MODULES if room_of(m) in ("models", "prior")],
     ids=lambda p: str(p.relative_to(PACKAGE)),
 )
 def test_models_know_torch_and_little_else(module):
-    assert rooms_imported(module) <= {"models", "errors", ""}
     foreign = {name.split(".")[0] for name in imports(module)}
     assert not foreign & {"av", "click", "rich", "tifffile", "torchmetrics"}
 

@@ -10,8 +10,13 @@ import pytest
 import torch
 
 from spikedeblur.classical import sdm
-from spikedeblur.exposures import Exposures, StreamExposures, expose, open_exposures
-from spikedeblur.geometry import (
+from spikedeblur.io.spikes.sidecar import Sidecar, read_sidecar
+from spikedeblur.io.spikes.source import SpikeOptions, resolve_spike_source
+from spikedeblur.io.spikes.stream import SpikeStream, write_dat
+from spikedeblur.io.video import open_video
+from spikedeblur.models.checkpoint import load_model
+from spikedeblur.recording.exposures import Exposures, StreamExposures, expose, open_exposures
+from spikedeblur.recording.geometry import (
     open_sides,
     pixels_per_spike,
     spike_to_video,
@@ -19,16 +24,11 @@ from spikedeblur.geometry import (
     tile_to_spike,
     warp,
 )
-from spikedeblur.inference import SpikePlanes, TiledModel
-from spikedeblur.io.sidecar import Sidecar, read_sidecar
-from spikedeblur.io.spike_source import SpikeOptions, resolve_spike_source
-from spikedeblur.io.spikes import SpikeStream, write_dat
-from spikedeblur.io.video import open_video
-from spikedeblur.light import linear_to_srgb
-from spikedeblur.models.checkpoint import load_model
-from spikedeblur.restorers import ClassicalRestorer
-from spikedeblur.tiling import Tile
-from spikedeblur.voxel import voxelize
+from spikedeblur.recording.light import linear_to_srgb
+from spikedeblur.recording.voxel import voxelize
+from spikedeblur.restoration.inference import SpikePlanes, TiledModel
+from spikedeblur.restoration.restorers import ClassicalRestorer
+from spikedeblur.restoration.tiling import Tile
 from tests.rigs import Rig, turned
 
 VIDEO = (96, 128)

@@ -18,11 +18,11 @@ from corridor import Stations, draw
 
 from spikedeblur import voxelize
 from spikedeblur.cli.main import main
-from spikedeblur.exposures import StreamExposures
 from spikedeblur.io.images import write_image
-from spikedeblur.io.spike_source import SpikeOptions, find_sidecar, resolve_spike_source
+from spikedeblur.io.spikes.source import SpikeOptions, find_sidecar, resolve_spike_source
 from spikedeblur.io.video import open_video
-from spikedeblur.resample import resize
+from spikedeblur.recording.exposures import StreamExposures
+from spikedeblur.recording.resample import resize
 from spikedeblur.sample.picture import draw_street
 
 HERE = Path(__file__).parent

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.io.spikes.stream import SpikeStream
 
 CHUNK_PIXELS = 1 << 24
 

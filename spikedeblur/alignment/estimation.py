@@ -18,14 +18,14 @@ from spikedeblur.alignment.footage import Footage, read_footage
 from spikedeblur.alignment.refinement import Refiner
 from spikedeblur.alignment.search import Hypothesis, distinct, search
 from spikedeblur.alignment.state import DRIFT, EXPOSURE, FEWEST_FRAMES, GEOMETRY, TIME, State, Step
-from spikedeblur.geometry import placed, spike_to_video
-from spikedeblur.io.spike_source import (
+from spikedeblur.io.spikes.source import (
     SpikeOptions,
     SpikeSource,
     find_sidecar,
     resolve_spike_source,
 )
-from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.io.spikes.stream import SpikeStream
+from spikedeblur.recording.geometry import placed, spike_to_video
 
 LOGGER = logging.getLogger("spikedeblur")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from spikedeblur.errors import InputError
-from spikedeblur.io.sidecar import Sidecar
-from spikedeblur.io.spike_source import SpikeSource
+from spikedeblur.io.spikes.sidecar import Sidecar
+from spikedeblur.io.spikes.source import SpikeSource
 from spikedeblur.quantities import Exposure, exact
 
 # What an alignment has to be within, and what no standard error is believed to be below.

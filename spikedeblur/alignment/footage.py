@@ -14,8 +14,8 @@ import numpy as np
 
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.light import luminance, srgb_to_linear
-from spikedeblur.resample import resize
+from spikedeblur.recording.light import luminance, srgb_to_linear
+from spikedeblur.recording.resample import resize
 
 LARGEST_SIDE = 640
 BURST_FRAMES = 8

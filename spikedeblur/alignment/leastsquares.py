@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from spikedeblur.resample import gaussian_taps
+from spikedeblur.recording.resample import gaussian_taps
 
 TOLERANCE = 9.0  # times the usual error, squared, at which a neighbourhood is mistrusted
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from spikedeblur.resample import blur, resize
+from spikedeblur.recording.resample import blur, resize
 
 Matrix = np.ndarray
 

@@ -14,14 +14,14 @@ import numpy as np
 
 from spikedeblur.alignment.findings import Alignment
 from spikedeblur.errors import InputError
-from spikedeblur.exposures import StreamExposures
-from spikedeblur.geometry import spike_to_video, tile_coverage, tile_to_spike, warp
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.images import write_image
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.light import linear_to_srgb, luminance, srgb_to_linear
 from spikedeblur.quantities import Exposure, exact
+from spikedeblur.recording.exposures import StreamExposures
+from spikedeblur.recording.geometry import spike_to_video, tile_coverage, tile_to_spike, warp
+from spikedeblur.recording.light import linear_to_srgb, luminance, srgb_to_linear
 
 LOOKED_AT = 8
 

@@ -15,7 +15,7 @@ from spikedeblur.alignment.counting import CumulatedCounts
 from spikedeblur.alignment.footage import Footage
 from spikedeblur.alignment.matching import FARTHEST, Matcher, Matrix, Shape
 from spikedeblur.alignment.state import FEWEST_FRAMES
-from spikedeblur.geometry import spike_to_video
+from spikedeblur.recording.geometry import spike_to_video
 
 SCALES = np.exp(np.arange(np.log(0.36), np.log(1.68), 0.055))
 ANGLES = np.deg2rad(np.arange(-6, 6.1, 2.0))

@@ -12,11 +12,11 @@ from typing import Protocol
 import numpy as np
 
 from spikedeblur.errors import InputError
-from spikedeblur.exposures import VoxelExposures
-from spikedeblur.io.spike_source import recording_in
+from spikedeblur.io.spikes.source import recording_in
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.pipeline import Deblurrer
+from spikedeblur.recording.exposures import VoxelExposures
+from spikedeblur.restoration.pipeline import Deblurrer
 from spikedeblur.sample import NAME, make_sample
 
 SEED = 0  # of made-up frames

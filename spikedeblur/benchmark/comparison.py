@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedeblur.errors import InputError
-from spikedeblur.io.limits import check_regular
+from spikedeblur.io.guards.limits import check_regular
 
 KEYS = ("group", "case", "network", "method", "precision", "threads", "tile")
 QUALITY = ("psnr", "ssim", "psnr_y", "ssim_y", "temporal", "lpips")

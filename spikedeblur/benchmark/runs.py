@@ -16,7 +16,7 @@ from spikedeblur.benchmark.cases import Job
 from spikedeblur.benchmark.setups import Setup
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.memory import give_back_freed, peak_rss_mb, reset_peak
-from spikedeblur.pipeline import Deblurrer
+from spikedeblur.restoration.pipeline import Deblurrer
 
 RUNS = 3
 ENOUGH_SECONDS = 10.0  # of running, after which no further run is begun unless it was asked for

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from spikedeblur.errors import UsageError, shown
 from spikedeblur.models.checkpoint import packaged_weights, weights_path
-from spikedeblur.pipeline import Deblurrer
-from spikedeblur.restorers import ClassicalRestorer
+from spikedeblur.restoration.pipeline import Deblurrer
+from spikedeblur.restoration.restorers import ClassicalRestorer
 
 BLURRY = "blurry"
 """The method that does nothing: what the others are to be better than."""

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from spikedeblur.benchmark.operations import Convolution, conv3d_flop, operation_counter, seconds_of
 from spikedeblur.benchmark.results import Result
 from spikedeblur.errors import SpikedeblurError
-from spikedeblur.inference import is_out_of_memory
 from spikedeblur.machine.device import DTYPES, autocast, choose_precision, computes_bf16
 from spikedeblur.machine.memory import give_back_freed, keep_freed, peak_rss_mb, reset_peak
 from spikedeblur.metrics import frame_psnr
 from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
+from spikedeblur.restoration.inference import is_out_of_memory
 
 Size = tuple[int, int]
 

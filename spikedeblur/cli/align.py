@@ -16,7 +16,7 @@ from spikedeblur.quantities import parse_exposure
 
 if TYPE_CHECKING:
     from spikedeblur.alignment import Alignment
-    from spikedeblur.io.spike_source import SpikeOptions
+    from spikedeblur.io.spikes.source import SpikeOptions
 
 
 def parse_homography(text: str) -> tuple[float, ...]:
@@ -99,7 +99,7 @@ def command(
     where it cannot tell. The search begins at --offset and --exposure, or those of the sidecar.
     """
     from spikedeblur.alignment import Known, align
-    from spikedeblur.io.sidecar import sidecar_path, write_sidecar
+    from spikedeblur.io.spikes.sidecar import sidecar_path, write_sidecar
 
     output = output or sidecar_path(spikes)
     _check_outputs(spikes, output, preview, overwrite)

@@ -25,7 +25,7 @@ from spikedeblur.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from spikedeblur.output.shards import Shard
-    from spikedeblur.pipeline import Deblurrer
+    from spikedeblur.restoration.pipeline import Deblurrer
 
 
 @click.command("deblur")
@@ -414,7 +414,7 @@ def _reading(
 
 
 def _deblurrer(settings: dict[str, Any]) -> Deblurrer:
-    from spikedeblur.pipeline import Deblurrer
+    from spikedeblur.restoration.pipeline import Deblurrer
 
     return Deblurrer(
         settings["weights"],

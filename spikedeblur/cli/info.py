@@ -15,7 +15,7 @@ from spikedeblur.cli.terminal_picture import picture_lines, shows_colour
 from spikedeblur.errors import SpikedeblurError, UsageError
 
 if TYPE_CHECKING:
-    from spikedeblur.io.spike_source import SpikeOptions
+    from spikedeblur.io.spikes.source import SpikeOptions
 
 
 @click.command("info")

@@ -115,7 +115,7 @@ def root(
     console: Console, verbose: int, quiet: bool, log_file: str | None, max_pixels: int
 ) -> None:
     """Make a blurred video sharp with a spike camera's recording of the same scene."""
-    from spikedeblur.io.limits import set_max_pixels
+    from spikedeblur.io.guards.limits import set_max_pixels
 
     console.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
     set_max_pixels(max_pixels)

@@ -182,7 +182,7 @@ def _commands() -> Iterator[str]:
 
 
 def _cameras() -> Iterator[str]:
-    from spikedeblur.io.cameras import CAMERAS
+    from spikedeblur.io.spikes.cameras import CAMERAS
 
     for camera in CAMERAS:
         rates = " or ".join(f"{rate:,} Hz" for rate in camera.rates_hz) or "any rate"

@@ -96,7 +96,7 @@ def spike_options(command: Function) -> Function:
         spike_key: str | None,
         **others: Any,
     ) -> Any:
-        from spikedeblur.io.spike_source import SpikeOptions
+        from spikedeblur.io.spikes.source import SpikeOptions
 
         options = SpikeOptions(
             size=spike_size,

@@ -9,9 +9,9 @@ from spikedeblur.cli.batch import Job
 from spikedeblur.cli.console import Console, printable
 
 if TYPE_CHECKING:
-    from spikedeblur.io.spike_source import SpikeOptions
+    from spikedeblur.io.spikes.source import SpikeOptions
     from spikedeblur.io.video import Reader
-    from spikedeblur.pipeline import Deblurrer
+    from spikedeblur.restoration.pipeline import Deblurrer
 
 
 def tell_plan(
@@ -60,7 +60,7 @@ def _video(reader: Reader) -> str:
 def _spikes(
     deblurrer: Deblurrer, reader: Reader, spikes: Path | None, options: SpikeOptions
 ) -> dict[str, Any]:
-    from spikedeblur.exposures import StreamExposures
+    from spikedeblur.recording.exposures import StreamExposures
 
     frames, exposures = deblurrer.open_spikes(reader, spikes, options)
     if exposures is None:
@@ -78,7 +78,7 @@ def _spikes(
 
 
 def _network(deblurrer: Deblurrer, reader: Reader) -> dict[str, Any]:
-    from spikedeblur.restorers import NetRestorer
+    from spikedeblur.restoration.restorers import NetRestorer
 
     tiled, restorer = deblurrer.tiled, deblurrer.restorer
     if tiled is None or not isinstance(restorer, NetRestorer):

@@ -125,7 +125,7 @@ def command(
     if validation is not None:
         _make_validation_set(context, source, output, validation)
         return
-    from spikedeblur.training.synthesis.simulation import Settings, simulate
+    from spikedeblur.simulation.simulation import Settings, simulate
 
     if not exposure.relative and fps is None:
         raise UsageError(
@@ -145,8 +145,8 @@ def command(
 
 
 def _make_validation_set(context: click.Context, photos: Path, output: Path, clips: int) -> None:
-    from spikedeblur.training.synthesis.photos import find_photos, held_out
-    from spikedeblur.training.synthesis.protocols import PROTOCOLS, record_validation_set
+    from spikedeblur.simulation.photos import find_photos, held_out
+    from spikedeblur.simulation.protocols import PROTOCOLS, record_validation_set
 
     _refuse_settings(context, "the validation set", {"validation"})
     console: Console = context.obj

@@ -20,7 +20,7 @@ def picture_lines(picture: np.ndarray, *, colour: bool) -> Iterator[str]:
 
     With colour each character shows two pixels, one above the other; else one, by how dense it is.
     """
-    from spikedeblur.resample import resize
+    from spikedeblur.recording.resample import resize
 
     height, width = picture.shape[:2]
     factor = min(COLUMNS / width, 2 * LINES / height, 1)

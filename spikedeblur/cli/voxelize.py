@@ -21,9 +21,9 @@ from spikedeblur.errors import InputError, SpikedeblurError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
-    from spikedeblur.exposures import StreamExposures
-    from spikedeblur.io.spike_source import SpikeOptions, SpikeSource
-    from spikedeblur.timeline import Interval
+    from spikedeblur.io.spikes.source import SpikeOptions, SpikeSource
+    from spikedeblur.recording.exposures import StreamExposures
+    from spikedeblur.recording.timeline import Interval
 
 MAX_FRAMES = 10**7
 
@@ -173,10 +173,10 @@ def _voxelize(
     overwrite: bool,
 ) -> None:
     """Voxelize one recording."""
-    from spikedeblur.exposures import StreamExposures
     from spikedeblur.inspection.previews import previewed
-    from spikedeblur.io.spike_source import find_sidecar, resolve_spike_source
+    from spikedeblur.io.spikes.source import find_sidecar, resolve_spike_source
     from spikedeblur.io.voxels import VoxelInfo, write_voxels
+    from spikedeblur.recording.exposures import StreamExposures
 
     shown, size = _frames_of(video) if video is not None else (None, None)
     first, duration = (shown[0], _duration(shown)) if shown else ((Fraction(0),) * 2, None)
@@ -253,7 +253,7 @@ def _regular(rate: Fraction, end_s: Fraction) -> list[tuple[Fraction, Fraction]]
 def _grids(
     exposures: StreamExposures, intervals: list[Interval], bins: int
 ) -> Iterator[np.ndarray]:
-    from spikedeblur.voxel import voxelize
+    from spikedeblur.recording.voxel import voxelize
 
     for interval in intervals:
         yield voxelize(exposures.stream, bins, interval.start, interval.stop)

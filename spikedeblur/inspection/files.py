@@ -7,7 +7,7 @@ from typing import Any
 
 from spikedeblur.errors import InputError
 from spikedeblur.inspection.recordings import is_recording, open_recording
-from spikedeblur.io.spike_source import SpikeOptions
+from spikedeblur.io.spikes.source import SpikeOptions
 
 WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt")
 
@@ -64,7 +64,7 @@ def _sidecar(path: Path) -> dict[str, Any]:
     from dataclasses import asdict
     from fractions import Fraction
 
-    from spikedeblur.io.sidecar import read_sidecar
+    from spikedeblur.io.spikes.sidecar import read_sidecar
 
     said = {name: value for name, value in asdict(read_sidecar(path)).items() if value is not None}
     return {

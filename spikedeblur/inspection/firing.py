@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedeblur.voxel import SpikePlanes
+from spikedeblur.recording.voxel import SpikePlanes
 
 __all__ = ["FiringRates", "firing_rates", "sampled_blocks"]
 

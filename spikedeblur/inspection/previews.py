@@ -16,10 +16,10 @@ from spikedeblur.errors import UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.image_files import write_image
 from spikedeblur.io.images import is_image_sequence
-from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize
 
 __all__ = ["METHODS", "picture_of_grid", "preview_picture", "previewed", "write_preview"]
 

@@ -13,16 +13,16 @@ import numpy as np
 from spikedeblur.errors import UsageError
 from spikedeblur.inspection.firing import firing_rates
 from spikedeblur.inspection.previews import preview_picture, write_preview
-from spikedeblur.io.sidecar import Sidecar
-from spikedeblur.io.spike_geometry import likely_plane
-from spikedeblur.io.spike_inference import Reading, possible_readings
-from spikedeblur.io.spike_source import (
+from spikedeblur.io.spikes.inference import Reading, possible_readings
+from spikedeblur.io.spikes.sidecar import Sidecar
+from spikedeblur.io.spikes.size_from_bits import likely_plane
+from spikedeblur.io.spikes.source import (
     SpikeOptions,
     SpikeSource,
     find_sidecar,
     resolve_spike_source,
 )
-from spikedeblur.io.spikes import SpikeStream, is_array_file
+from spikedeblur.io.spikes.stream import SpikeStream, is_array_file
 from spikedeblur.io.voxels import is_voxel_file
 
 __all__ = ["Recording", "is_recording", "open_recording"]

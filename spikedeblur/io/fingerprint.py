@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spikedeblur.errors import InputError
-from spikedeblur.io.limits import check_regular
+from spikedeblur.io.guards.limits import check_regular
 
 WHOLE_BYTES = 1 << 28
 """Up to this size every byte counts; of larger files `SAMPLES` blocks, the first and last ones

@@ -17,10 +17,15 @@ import numpy as np
 import tifffile
 
 from spikedeblur.errors import InputError
-from spikedeblur.io import limits
 from spikedeblur.io.colour import FULL
-from spikedeblur.io.limits import BYTES_PER_PIXEL, check_pixels, check_regular, decoder_options
-from spikedeblur.io.tiffs import check_page, open_tiff
+from spikedeblur.io.guards import limits
+from spikedeblur.io.guards.limits import (
+    BYTES_PER_PIXEL,
+    check_pixels,
+    check_regular,
+    decoder_options,
+)
+from spikedeblur.io.guards.tiffs import check_page, open_tiff
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spikedeblur.models.photometry import to_linear, to_srgb
-from spikedeblur.models.reading.prior import MAX_LOG_RATIO
-from spikedeblur.models.reading.reading import Reading
+from spikedeblur.prior.photometry import to_linear, to_srgb
+from spikedeblur.prior.prior import MAX_LOG_RATIO
+from spikedeblur.prior.reading import Reading
 
 
 class CandidateHead(nn.Module):

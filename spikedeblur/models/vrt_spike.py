@@ -20,20 +20,30 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikedeblur.errors import ConfigError, InputError
-from spikedeblur.models.config import Config, ModelConfig, VRTConfig
+from spikedeblur.models.config import Config, ModelConfig, PriorConfig, VRTConfig
 from spikedeblur.models.fusion import MultiScaleTemporalCrossAttnFuse
 from spikedeblur.models.head import CandidateHead
-from spikedeblur.models.photometry import GAMMA, grey
-from spikedeblur.models.pieces import by_pieces
-from spikedeblur.models.planes import pad_bottom_right, resize
-from spikedeblur.models.reading.prior import SpikePrior, log_count
-from spikedeblur.models.reading.reading import Reading, read
-from spikedeblur.models.reading.recentring import Recentred
 from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT
+from spikedeblur.prior.photometry import GAMMA, grey
+from spikedeblur.prior.pieces import by_pieces
+from spikedeblur.prior.planes import pad_bottom_right, resize
+from spikedeblur.prior.prior import SpikePrior, log_count
+from spikedeblur.prior.reading import Reading, read
+from spikedeblur.prior.recentring import Recentred
 
 COARSEST = 8  # divisor of VRT's fourth scale
+
+
+def build_prior(config: PriorConfig) -> SpikePrior:
+    """Candidates by the configuration's windows and smoothings."""
+    return SpikePrior(
+        config.WINDOWS,
+        config.SMOOTHINGS,
+        tell_encoding=config.TELL_ENCODING,
+        tell_doubt=config.TELL_DOUBT,
+    )
 
 
 def build_vrt(config: VRTConfig, in_chans: int, out_chans: int) -> VRT:
@@ -107,8 +117,8 @@ class VRTSpike(nn.Module):
         self.config = config
         model, self.stem = config.MODEL, config.MODEL.STEM
         self.spikes = SpikeBranch(model, config.DATA.K) if model.USE_SPIKE else None
-        self.prior = SpikePrior(model.PRIOR) if model.PRIOR else None
-        self.tells_motion = self.prior is not None and self.prior.config.TELL_MOTION
+        self.prior = build_prior(model.PRIOR) if model.PRIOR else None
+        self.tells_motion = model.PRIOR is not None and model.PRIOR.TELL_MOTION
         channels = 3 * self.stem**2 + (1 if model.TARGET_TIME else 0)
         if self.prior is None:
             self.head = None

@@ -11,7 +11,7 @@ from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.output.selection import WHOLE
 from spikedeblur.output.sinks import VideoSinks
 from spikedeblur.output.tally import Tally
-from spikedeblur.restorers import Restored
+from spikedeblur.restoration.restorers import Restored
 
 
 class Destination(Protocol):

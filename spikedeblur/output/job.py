@@ -18,10 +18,10 @@ from spikedeblur import __version__
 from spikedeblur.errors import shown
 from spikedeblur.io.fingerprint import fingerprint, fingerprint_of_all
 from spikedeblur.io.images import is_image_sequence, numbered_files
-from spikedeblur.io.sidecar import sidecar_path
-from spikedeblur.io.spike_planes import dat_files
-from spikedeblur.io.spike_source import SpikeOptions
-from spikedeblur.slowmotion import SlowMotion
+from spikedeblur.io.spikes.packed import dat_files
+from spikedeblur.io.spikes.sidecar import sidecar_path
+from spikedeblur.io.spikes.source import SpikeOptions
+from spikedeblur.restoration.slow_motion import SlowMotion
 
 # How the job was begun, which may differ from run to run.
 _CIRCUMSTANCES = {"video_path", "tile", "overwrite"}

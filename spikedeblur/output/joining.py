@@ -18,7 +18,7 @@ from spikedeblur.output.job import fingerprint_of_video
 from spikedeblur.output.parts import Parts, Segment, SegmentFile
 from spikedeblur.output.sinks import VideoSinks, rehearse
 from spikedeblur.output.tally import Tally
-from spikedeblur.slowmotion import SlowMotion
+from spikedeblur.restoration.slow_motion import SlowMotion
 
 
 def join(

@@ -13,7 +13,7 @@ from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.output.parts import Parts, Segment, SegmentFile, checksum
 from spikedeblur.output.sinks import VideoSinks
 from spikedeblur.output.tally import Tally
-from spikedeblur.restorers import Restored
+from spikedeblur.restoration.restorers import Restored
 
 
 class OpenSegment:

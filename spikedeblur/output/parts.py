@@ -26,8 +26,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from spikedeblur.errors import OutputError, UsageError
 from spikedeblur.io.atomic import atomic_path
+from spikedeblur.io.guards.sealed import read_sealed, write_sealed
 from spikedeblur.io.images import existing_images, images_in, is_image_sequence
-from spikedeblur.io.sealed import read_sealed, write_sealed
 from spikedeblur.output.job import Job
 from spikedeblur.output.sinks import comparison_path
 from spikedeblur.output.tally import Tally

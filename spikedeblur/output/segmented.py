@@ -31,8 +31,8 @@ from spikedeblur.output.parts import End, Parts
 from spikedeblur.output.shards import Shard
 from spikedeblur.output.sinks import rehearse
 from spikedeblur.output.tally import Tally
-from spikedeblur.restorers import Restored
-from spikedeblur.slowmotion import SlowMotion
+from spikedeblur.restoration.restorers import Restored
+from spikedeblur.restoration.slow_motion import SlowMotion
 
 LOGGER = logging.getLogger("spikedeblur")
 SEGMENT_FRAMES = 64

@@ -14,7 +14,7 @@ import numpy as np
 from spikedeblur.io.ffmpeg.segments import SegmentWriter
 from spikedeblur.io.video import Writer, create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.slowmotion import SlowMotion
+from spikedeblur.restoration.slow_motion import SlowMotion
 
 COMPARISONS = ("side", "split")
 LINE_WIDTH = 2

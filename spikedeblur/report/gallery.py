@@ -12,8 +12,8 @@ from spikedeblur.benchmark.cases import Case
 from spikedeblur.benchmark.setups import BLURRY, Setup
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.pipeline import Deblurrer
-from spikedeblur.resample import resize
+from spikedeblur.recording.resample import resize
+from spikedeblur.restoration.pipeline import Deblurrer
 
 SPIKES, SHARP = "spikes", "sharp"
 SPIKES_METHOD = "tfp:0.125"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikedeblur.resample import resize
+from spikedeblur.recording.resample import resize
 
 Canvas = np.ndarray
 HORIZON = 0.70  # of the height: where houses meet the street

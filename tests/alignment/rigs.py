@@ -17,17 +17,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from spikedeblur.io.sidecar import Sidecar, write_sidecar
-from spikedeblur.io.spikes import write_dat
+from spikedeblur.io.spikes.sidecar import Sidecar, write_sidecar
+from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoInfo
-from spikedeblur.light import LUMINANCE_WEIGHTS
+from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 from spikedeblur.sample.picture import draw_street
-from spikedeblur.training.synthesis.camera import VideoCamera, encoded
-from spikedeblur.training.synthesis.composition import Tone, random_scene
-from spikedeblur.training.synthesis.recording import as_bytes
-from spikedeblur.training.synthesis.simulation import timed
-from spikedeblur.training.synthesis.spiking import random_sensor, stepped_spikes
+from spikedeblur.simulation.camera import VideoCamera, encoded
+from spikedeblur.simulation.composition import Tone, random_scene
+from spikedeblur.simulation.recording import as_bytes
+from spikedeblur.simulation.simulation import timed
+from spikedeblur.simulation.spiking import random_sensor, stepped_spikes
 
 INSTANTS = 24  # per frame interval
 BLOCK_PIXELS = 1 << 22

@@ -15,8 +15,8 @@ from spikedeblur.alignment.findings import Alignment, Errors, Known
 from spikedeblur.alignment.footage import read_footage
 from spikedeblur.cli.main import main
 from spikedeblur.io.images import read_image
-from spikedeblur.io.sidecar import Sidecar, read_sidecar
-from spikedeblur.io.spike_source import SpikeOptions, resolve_spike_source
+from spikedeblur.io.spikes.sidecar import Sidecar, read_sidecar
+from spikedeblur.io.spikes.source import SpikeOptions, resolve_spike_source
 from spikedeblur.quantities import Exposure
 from tests.alignment.rigs import Rig, mean_distance, random_rig, record
 

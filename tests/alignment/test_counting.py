@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from spikedeblur.alignment.counting import CumulatedCounts, block_for, cumulate
-from spikedeblur.io.spikes import SpikeStream, write_dat
-from spikedeblur.voxel import voxelize
+from spikedeblur.io.spikes.stream import SpikeStream, write_dat
+from spikedeblur.recording.voxel import voxelize
 
 
 @pytest.fixture

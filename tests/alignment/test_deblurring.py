@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from spikedeblur.cli.main import main
-from spikedeblur.io.sidecar import write_sidecar
+from spikedeblur.io.spikes.sidecar import write_sidecar
 from spikedeblur.io.video import open_video
 from spikedeblur.metrics import frame_psnr
 from tests.alignment.rigs import Rig, record

@@ -13,7 +13,7 @@ from spikedeblur.alignment.footage import Burst, Footage
 from spikedeblur.alignment.leastsquares import Blur, robust_weights, solve
 from spikedeblur.alignment.refinement import Refiner
 from spikedeblur.alignment.state import DRIFT, EXPOSURE, TIME, State, Step, displacement_basis
-from spikedeblur.resample import blur
+from spikedeblur.recording.resample import blur
 
 
 def wave(x, y, t):

@@ -9,10 +9,10 @@ import pytest
 
 from spikedeblur.cli.main import main
 from spikedeblur.errors import UsageError
-from spikedeblur.io.ffmpeg.encoder_files import refuse_files
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings, choose_encoder
+from spikedeblur.io.guards.encoder_files import refuse_files
+from spikedeblur.io.guards.sealed import write_sealed
 from spikedeblur.io.lock import InUseError
-from spikedeblur.io.sealed import write_sealed
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.output.job import Job
 from spikedeblur.output.parts import Parts

@@ -13,10 +13,10 @@ import pytest
 import tifffile
 
 from spikedeblur.errors import InputError
+from spikedeblur.io.guards.limits import max_pixels
 from spikedeblur.io.image_files import read_image, write_image
-from spikedeblur.io.limits import max_pixels
 from spikedeblur.io.video import open_video
-from spikedeblur.training.synthesis.photos import read_photo
+from spikedeblur.simulation.photos import read_photo
 from tests.attacks.bombs import (
     PNG_MAGIC,
     black_png,

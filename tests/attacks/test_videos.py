@@ -12,7 +12,7 @@ import pytest
 
 from spikedeblur.cli.main import main
 from spikedeblur.errors import InputError
-from spikedeblur.io.limits import DEFAULT_MAX_PIXELS, max_pixels, set_max_pixels
+from spikedeblur.io.guards.limits import DEFAULT_MAX_PIXELS, max_pixels, set_max_pixels
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from tests.attacks.bombs import black_png, nobody_calls, nobody_opens

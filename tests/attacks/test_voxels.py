@@ -16,10 +16,10 @@ import tifffile
 
 from spikedeblur.cli.main import main
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.exposures import StreamExposures
-from spikedeblur.io.spike_source import SpikeOptions, find_sidecar, resolve_spike_source
-from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.io.spikes.source import SpikeOptions, find_sidecar, resolve_spike_source
+from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.voxels import VoxelFile, write_voxels
+from spikedeblur.recording.exposures import StreamExposures
 from tests.attacks.bombs import nobody_opens
 from tests.attacks.test_weights import Runs
 from tests.hostile import memory_below, refused

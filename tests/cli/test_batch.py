@@ -79,7 +79,7 @@ def test_a_bug_is_called_one_as_with_a_single_video(folder, capsys, monkeypatch)
     def broken(*_arguments: object, **_options: object) -> None:
         raise ValueError("odd")
 
-    monkeypatch.setattr("spikedeblur.pipeline.Deblurrer.run", broken)
+    monkeypatch.setattr("spikedeblur.restoration.pipeline.Deblurrer.run", broken)
     said = "ValueError: odd (this is a bug) - run again with -vv and report what it shows"
     assert deblur(folder / "a.mkv") == ExitStatus.FAILED
     assert f"error: {said}\n" in capsys.readouterr().err
@@ -138,7 +138,7 @@ def test_spikes_by_order_and_pattern(spikes, expected):
 
 def test_weights_without_spikes_leave_those_beside_the_video_alone(folder, monkeypatch, capsys):
     from spikedeblur.cli import deblur as module
-    from spikedeblur.pipeline import Deblurrer
+    from spikedeblur.restoration.pipeline import Deblurrer
 
     def plain(rgb, voxels, target_time):
         assert voxels is None

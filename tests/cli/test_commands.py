@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from spikedeblur.cli.main import main
-from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.io.spikes.stream import SpikeStream
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from spikedeblur.cli.main import COMMANDS, root
-from spikedeblur.io.sidecar import read_sidecar
-from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.io.spikes.sidecar import read_sidecar
+from spikedeblur.io.spikes.stream import SpikeStream
 from tests.documents import parse_call, program_calls
 
 MAN = Path(__file__).parents[2] / "man"

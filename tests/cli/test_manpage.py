@@ -17,8 +17,8 @@ import pytest
 
 from spikedeblur.cli.main import COMMANDS, main, root
 from spikedeblur.cli.manpage import build, escape
-from spikedeblur.io.cameras import CAMERAS
-from spikedeblur.io.sidecar import KEYS
+from spikedeblur.io.spikes.cameras import CAMERAS
+from spikedeblur.io.spikes.sidecar import KEYS
 
 ROOT = Path(__file__).parents[2]
 MAN = ROOT / "man"

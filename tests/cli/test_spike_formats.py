@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from spikedeblur.cli.main import main
-from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.training.data.layouts import find_sequences
-from tests.io.spike_files import sps10, write_folder
+from tests.io.spikes.files import sps10, write_folder
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH
 
 SIZE = (WIDTH // 2, HEIGHT // 2)

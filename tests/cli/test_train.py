@@ -17,9 +17,9 @@ from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt import VRT
 from spikedeblur.models.vrt_spike import build_model
+from spikedeblur.simulation.simulation import Settings, simulate
 from spikedeblur.training.data import layouts
 from spikedeblur.training.state import read_state
-from spikedeblur.training.synthesis.simulation import Settings, simulate
 from tests.training import trees
 from tests.training.pictures import photo_folder
 from tests.training.tiny_run import SMALLEST

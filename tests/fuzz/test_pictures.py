@@ -14,7 +14,7 @@ from spikedeblur.errors import InputError
 from spikedeblur.inspection.files import inspect
 from spikedeblur.io.image_files import read_image, write_image
 from spikedeblur.io.voxels import VoxelFile, VoxelInfo, write_voxels
-from spikedeblur.training.synthesis.photos import read_photo
+from spikedeblur.simulation.photos import read_photo
 from tests.fuzz.examples import fuzzed
 from tests.fuzz.mutations import CHANGES, spoilt, write
 from tests.hostile import check_message

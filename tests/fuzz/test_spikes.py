@@ -11,12 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spikedeblur.errors import SpikedeblurError
-from spikedeblur.exposures import StreamExposures
 from spikedeblur.inspection.files import inspect
-from spikedeblur.io.spike_source import SpikeOptions, find_sidecar, resolve_spike_source
-from spikedeblur.io.spikes import SpikeStream
+from spikedeblur.io.spikes.source import SpikeOptions, find_sidecar, resolve_spike_source
+from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Exposure
+from spikedeblur.recording.exposures import StreamExposures
 from tests.fuzz.examples import fuzzed
 from tests.fuzz.mutations import write
 from tests.hostile import check_message

@@ -10,7 +10,7 @@ import pytest
 from spikedeblur.errors import OutputError, UsageError
 from spikedeblur.inspection.previews import preview_picture, write_preview
 from spikedeblur.io.image_files import read_image
-from spikedeblur.io.spikes import SpikeStream, write_dat
+from spikedeblur.io.spikes.stream import SpikeStream, write_dat
 from spikedeblur.io.video import open_video
 
 HEIGHT, WIDTH, TICKS = 20, 31, 400

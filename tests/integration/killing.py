@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from spikedeblur.cli.main import main
-from spikedeblur.io.sidecar import Sidecar, write_sidecar
-from spikedeblur.io.spikes import write_dat
+from spikedeblur.io.spikes.sidecar import Sidecar, write_sidecar
+from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.output.parts import Parts
 from tests.io.clips import Clip, frames_of, make_clip, packets_of
 

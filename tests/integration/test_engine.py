@@ -18,12 +18,12 @@ import pytest
 import torch
 
 import spikedeblur
-from spikedeblur.exposures import VoxelExposures
-from spikedeblur.inference import SpikePlanes, TiledModel
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.models.checkpoint import load_model
-from spikedeblur.pipeline import Deblurrer
+from spikedeblur.recording.exposures import VoxelExposures
+from spikedeblur.restoration.inference import SpikePlanes, TiledModel
+from spikedeblur.restoration.pipeline import Deblurrer
 from tests.recordings import frame_at
 
 pytestmark = pytest.mark.slow
@@ -110,7 +110,7 @@ import sys
 from fractions import Fraction
 from spikedeblur import SpikeStream
 from spikedeblur.machine.memory import peak_rss_mb
-from spikedeblur.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize
 with SpikeStream.open(sys.argv[1], width=400, height=250, rate_hz=20000) as stream:
     for number in range(40):
         start = stream.ticks // 40 * number

@@ -23,7 +23,7 @@ from spikedeblur.io.ffmpeg.segments import SegmentWriter
 from spikedeblur.io.lock import InUseError
 from spikedeblur.output.parts import Parts, is_finished
 from spikedeblur.output.shards import Shard, shard_of_environment
-from spikedeblur.pipeline import Deblurrer
+from spikedeblur.restoration.pipeline import Deblurrer
 from tests.documents import ROOT, blocks
 from tests.integration.killing import FRAMES, Job, assert_same_video, make_job
 from tests.io.clips import frames_of

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from spikedeblur.models.checkpoint import load_model
+from spikedeblur.recording.voxel import voxelize
 from spikedeblur.sample.picture import draw_street
-from spikedeblur.training.synthesis.protocols import FRAMES, SIZE, blurry_psnr, moving_scene
-from spikedeblur.training.synthesis.recording import Recorder, Recording
-from spikedeblur.training.synthesis.scene import Scene
-from spikedeblur.voxel import voxelize
+from spikedeblur.simulation.protocols import FRAMES, SIZE, blurry_psnr, moving_scene
+from spikedeblur.simulation.recording import Recorder, Recording
+from spikedeblur.simulation.scene import Scene
 
 pytestmark = pytest.mark.slow
 

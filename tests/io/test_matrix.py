@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from spikedeblur.pipeline import Deblurrer
+from spikedeblur.restoration.pipeline import Deblurrer
 from tests.io.clips import Clip, make_clip
 from tests.io.comparison import check, probe
 

@@ -7,7 +7,7 @@ import pytest
 
 from spikedeblur.io.video import open_video
 from spikedeblur.output.sinks import VideoSinks
-from spikedeblur.slowmotion import SlowMotion
+from spikedeblur.restoration.slow_motion import SlowMotion
 from tests.io.clips import Clip, frames_of, make_clip, packets_of
 
 CLIP = {"audio": True, "subtitles": 1, "chapters": True}

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from spikedeblur.models.head import CandidateHead
-from spikedeblur.models.photometry import to_linear, to_srgb
-from spikedeblur.models.reading.prior import Told
-from spikedeblur.models.reading.reading import Reading
-from spikedeblur.models.reading.recentring import DARKEST_LIGHT, Recentred
+from spikedeblur.prior.photometry import to_linear, to_srgb
+from spikedeblur.prior.prior import Told
+from spikedeblur.prior.reading import Reading
+from spikedeblur.prior.recentring import DARKEST_LIGHT, Recentred
 
 
 def test_head_starts_as_the_blend_and_takes_another_candidate_when_told():

@@ -6,8 +6,8 @@ from torch.nn import functional
 
 from spikedeblur.errors import ConfigError, InputError
 from spikedeblur.models.config import load_config
-from spikedeblur.models.photometry import grey, to_linear
 from spikedeblur.models.vrt_spike import build_model
+from spikedeblur.prior.photometry import grey, to_linear
 
 TINY = [
     "DATA.K=8",

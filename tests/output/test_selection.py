@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedeblur.exposures import expose
-from spikedeblur.inference import TiledModel
 from spikedeblur.output.selection import WHOLE, Selection
-from spikedeblur.restorers import ClassicalRestorer, NetRestorer
+from spikedeblur.recording.exposures import expose
+from spikedeblur.restoration.inference import TiledModel
+from spikedeblur.restoration.restorers import ClassicalRestorer, NetRestorer
 from tests.recordings import frame_at
 
 

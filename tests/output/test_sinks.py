@@ -12,8 +12,8 @@ from spikedeblur.errors import OutputError
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.output.sinks import VideoSinks, compared, comparison_path
-from spikedeblur.pipeline import Deblurrer
-from spikedeblur.slowmotion import SlowMotion
+from spikedeblur.restoration.pipeline import Deblurrer
+from spikedeblur.restoration.slow_motion import SlowMotion
 from tests.recordings import frame_at
 
 

@@ -10,9 +10,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from spikedeblur.io.spike_source import SpikeOptions, resolve_spike_source
-from spikedeblur.io.spikes import SpikeStream
-from spikedeblur.training.synthesis.photos import read_photo
+from spikedeblur.io.spikes.source import SpikeOptions, resolve_spike_source
+from spikedeblur.io.spikes.stream import SpikeStream
+from spikedeblur.simulation.photos import read_photo
 
 PACKAGE = "spikezoo==0.2.3.7"
 TRUE_TICK, WINDOW = 150, 9

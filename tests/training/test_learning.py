@@ -11,11 +11,11 @@ from torch import Tensor
 
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.config import load_config
+from spikedeblur.simulation.clips import Conditions
 from spikedeblur.training.data.datasets import PhotoClips
 from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.losses import charbonnier
 from spikedeblur.training.run import train
-from spikedeblur.training.synthesis.clips import Conditions
 from tests.training.pictures import write_png
 from tests.training.tiny_run import NoiseClips, run
 

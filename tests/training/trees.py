@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spikedeblur.io.spikes import write_dat
+from spikedeblur.io.spikes.stream import write_dat
 from tests.training.pictures import noise_photo, write_png
 
 HEIGHT, WIDTH = 24, 32

@@ -15,7 +15,7 @@ from av.stream import DataStream, Stream
 
 from spikedeblur.errors import InputError, SpikedeblurError, UsageError
 from spikedeblur.io.atomic import cannot_write
-from spikedeblur.io.limits import decoder_options
+from spikedeblur.io.guards.limits import decoder_options
 from spikedeblur.io.pipes import destination
 
 # Formats that hold the video themselves. Playlists and scripts, which make FFmpeg read other

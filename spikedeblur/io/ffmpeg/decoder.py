@@ -11,9 +11,9 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from spikedeblur.errors import InputError
-from spikedeblur.io import limits
 from spikedeblur.io.ffmpeg.clock import FrameClock
 from spikedeblur.io.ffmpeg.containers import open_input, reason
+from spikedeblur.io.guards import limits
 
 MAX_DAMAGED_IN_A_ROW = 8
 # A seek that lands after the wanted frame is tried again from further back, then not at all.

@@ -13,10 +13,10 @@ from av.codec.context import CodecContext
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.colour import PixelLayout
-from spikedeblur.io.ffmpeg.encoder_files import refuse_files
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 from spikedeblur.io.ffmpeg.logs import errors_said
 from spikedeblur.io.ffmpeg.scheduling import ordinary_priority
+from spikedeblur.io.guards.encoder_files import refuse_files
 from spikedeblur.io.video_info import VideoInfo
 
 # Visually lossless on each encoder's own scale: detail is what the program makes.

@@ -10,6 +10,8 @@ from torch.utils.data import Dataset
 
 from spikedeblur.errors import UsageError
 from spikedeblur.models.config import Config
+from spikedeblur.simulation.clips import Clip, Conditions, random_clip, random_ratio
+from spikedeblur.simulation.photos import SUFFIXES, PhotoLibrary, find_photos, held_out
 from spikedeblur.training.data.randomness import CLIP, OTHER_SCENE, RATIO, SPOILING, spoiled, stream
 from spikedeblur.training.data.recorded import (
     RecordedClips,
@@ -17,8 +19,6 @@ from spikedeblur.training.data.recorded import (
     validation_sequences,
 )
 from spikedeblur.training.data.sequences import RecordedSequence
-from spikedeblur.training.synthesis.clips import Clip, Conditions, random_clip, random_ratio
-from spikedeblur.training.synthesis.photos import SUFFIXES, PhotoLibrary, find_photos, held_out
 
 VALIDATION_SEED = 20_000
 

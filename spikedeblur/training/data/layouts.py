@@ -20,9 +20,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.io.cameras import fitting_sizes
-from spikedeblur.io.sidecar import Sidecar, read_sidecar
-from spikedeblur.io.spike_source import recording_in
+from spikedeblur.io.spikes.cameras import fitting_sizes
+from spikedeblur.io.spikes.sidecar import Sidecar, read_sidecar
+from spikedeblur.io.spikes.source import recording_in
 from spikedeblur.training.data.sequences import (
     FrameFiles,
     PictureSequence,

@@ -11,10 +11,10 @@ import torch
 from torch.utils.data import Dataset
 
 from spikedeblur.errors import InputError
+from spikedeblur.simulation.camera import area_weights
 from spikedeblur.training.data.layouts import TRAINING, VALIDATION, find_sequences
 from spikedeblur.training.data.randomness import CLIP, SPOILING, spoiled, stream
 from spikedeblur.training.data.sequences import RecordedSequence
-from spikedeblur.training.synthesis.camera import area_weights
 
 
 @dataclass(frozen=True)

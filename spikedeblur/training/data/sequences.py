@@ -15,14 +15,14 @@ import numpy as np
 
 from spikedeblur.errors import InputError
 from spikedeblur.io.image_files import read_image
-from spikedeblur.io.sidecar import Sidecar, read_sidecar, sidecar_path
-from spikedeblur.io.spike_planes import dat_files
-from spikedeblur.io.spikes import SpikeStream, is_array_file
+from spikedeblur.io.spikes.packed import dat_files
+from spikedeblur.io.spikes.sidecar import Sidecar, read_sidecar, sidecar_path
+from spikedeblur.io.spikes.stream import SpikeStream, is_array_file
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.timeline import exposure_interval
-from spikedeblur.training.synthesis.photos import read_photo
-from spikedeblur.voxel import voxelize
+from spikedeblur.recording.timeline import exposure_interval
+from spikedeblur.recording.voxel import voxelize
+from spikedeblur.simulation.photos import read_photo
 
 # So much of a sequence's beginning tells it from every other.
 TELLING_BYTES = 1 << 20

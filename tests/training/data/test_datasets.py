@@ -8,12 +8,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.light import srgb_to_linear
 from spikedeblur.models.config import load_config
+from spikedeblur.recording.light import srgb_to_linear
+from spikedeblur.simulation.clips import Conditions, random_clip
+from spikedeblur.simulation.photos import PhotoLibrary
 from spikedeblur.training.data.datasets import PhotoClips, held_out, training_and_validation
 from spikedeblur.training.data.randomness import stream
-from spikedeblur.training.synthesis.clips import Conditions, random_clip
-from spikedeblur.training.synthesis.photos import PhotoLibrary
 from tests.training.pictures import photo_folder
 
 

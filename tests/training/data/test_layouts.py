@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from spikedeblur.errors import InputError, UsageError
+from spikedeblur.simulation.simulation import Settings, simulate
 from spikedeblur.training.data.layouts import LAYOUTS, find_sequences, middle_tick
 from spikedeblur.training.data.recorded import training_sequences
-from spikedeblur.training.synthesis.simulation import Settings, simulate
 from tests.training import trees
 from tests.training.pictures import noise_photo, photo_folder
 

@@ -1,0 +1,1 @@
+"""Limits on what is read, and checks of files from strangers; a reader may skip them."""

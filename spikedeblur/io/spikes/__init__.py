@@ -1,0 +1,1 @@
+"""Recordings of spike cameras: files, layouts, cameras, sidecars."""

@@ -1,0 +1,187 @@
+"""What the size of a recording gives away: which readings of it fit, by the cameras known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from spikedeblur.errors import UsageError
+from spikedeblur.io.spikes.arrays import ArrayFile
+from spikedeblur.io.spikes.cameras import CAMERAS, Camera
+from spikedeblur.io.spikes.layouts import LAYOUTS, find_sps100
+from spikedeblur.io.spikes.packed import dat_files, file_bytes
+from spikedeblur.io.spikes.stream import check_size, is_array_file
+
+__all__ = ["Reading", "possible_readings", "settled_reading"]
+
+DURATION_TOLERANCE = Fraction(3, 100)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a recording: a plane that fills it, and a rate (None: not known)."""
+
+    width: int
+    height: int
+    layout: str
+    rate_hz: Fraction | None
+    ticks: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.width, self.height
+
+    def lasts(self, duration_s: Fraction, interval_s: Fraction) -> bool:
+        """Whether it lasts as long as the video: within 3 % or one frame interval."""
+        if self.rate_hz is None:
+            return False
+        difference = abs(self.ticks / self.rate_hz - duration_s)
+        return difference <= max(DURATION_TOLERANCE * duration_s, interval_s)
+
+    def __str__(self) -> str:
+        size = f"{self.width}x{self.height}"
+        if self.layout != "plain":
+            size += f" in the layout {self.layout}"
+        if self.rate_hz is None:
+            return f"{size} at an unknown rate"
+        return f"{size} at {float(self.rate_hz):g} Hz ({float(self.ticks / self.rate_hz):.3g} s)"
+
+
+def possible_readings(
+    path: Path,
+    size: tuple[int, int] | None = None,
+    rate_hz: Fraction | None = None,
+    layout: str | None = None,
+    key: str | None = None,
+    bit_order: str = "little",
+) -> list[Reading]:
+    """Every plane (the given one, or known ones that fill the file) at every rate it may have.
+
+    A size that is given is taken for plain planes where those fill the file. Raises InputError for
+    a file that is missing, empty or damaged.
+    """
+    if is_array_file(path):
+        array = ArrayFile(path, key)
+        array.close()
+        plain = Camera(array.width, array.height, _rates_of((array.width, array.height)), "")
+        return _at_rates([plain], rate_hz, lambda _: array.ticks)
+    cameras: Sequence[Camera] = CAMERAS
+    if size is not None:
+        check_size(*size)
+        cameras = [
+            Camera(*size, _rates_of(size), "", name)
+            for name, each in LAYOUTS.items()
+            if each.size in (None, size)
+        ]
+    if layout is not None:
+        cameras = [camera for camera in cameras if camera.layout == layout]
+    readings = _at_rates(cameras, rate_hz, _Packed(path, bit_order).ticks)
+    plain_ones = [reading for reading in readings if reading.layout == "plain"]
+    return plain_ones if size is not None and plain_ones else readings
+
+
+def settled_reading(
+    path: Path,
+    *,
+    size: tuple[int, int] | None,
+    rate_hz: Fraction | None,
+    layout: str | None,
+    key: str | None,
+    bit_order: str,
+    duration_s: Fraction | None,
+    interval_s: Fraction,
+) -> Reading:
+    """What was said of a recording, and for the rest the one reading that fits.
+
+    duration_s, interval_s: how long the video and one of its frames last, if there is a video.
+    Raises UsageError that lists the readings if not exactly one fits.
+    """
+    fitting = readings = possible_readings(path, size, rate_hz, layout, key, bit_order)
+    if size is not None and rate_hz is not None and len(readings) != 1:
+        return Reading(*size, layout or "plain", rate_hz, 0)  # opening it will tell what is wrong
+    # A plane at a rate that is known may well be recorded for longer than the video.
+    if duration_s is not None and (rate_hz is None or len(readings) > 1):
+        fitting = [reading for reading in readings if reading.lasts(duration_s, interval_s)]
+    if len(fitting) == 1 and fitting[0].rate_hz is not None:
+        return fitting[0]
+    unknown = ["size"] * (size is None and not is_array_file(path)) + ["rate"] * (rate_hz is None)
+    raise UsageError(
+        f"cannot tell spike {' and '.join(unknown)} of {path} ({_bytes_of(path)} seen; "
+        f"{_explain(readings, fitting, size, duration_s)}) - "
+        f"give {_wanted(unknown, fitting or readings)}, or a sidecar"
+    )
+
+
+def _wanted(unknown: Sequence[str], readings: Sequence[Reading]) -> str:
+    """The options that would tell the readings apart."""
+    options = {"size": "--spike-size WxH", "rate": "--spike-rate HZ"}
+    asked = [options[name] for name in unknown]
+    if any(reading.layout != "plain" for reading in readings):
+        asked.append("--spike-layout NAME")
+    return " and ".join(asked)
+
+
+class _Packed:
+    """Packed planes of which only the number of bytes is known, in one file or several."""
+
+    def __init__(self, path: Path, bit_order: str) -> None:
+        self._first = dat_files(path)[0] if path.is_dir() else path
+        sizes = [file_bytes(each) for each in (dat_files(path) if path.is_dir() else [path])]
+        self._total, self._unit = sum(sizes), math.gcd(*sizes)
+        self._bit_order = bit_order
+
+    def ticks(self, camera: Camera) -> int:
+        """Ticks of a camera that fills each file with whole planes; 0 if it does not."""
+        layout = LAYOUTS[camera.layout]
+        plane = layout.plane_bytes(*camera.size)
+        if layout.size is not None:
+            start = find_sps100(self._first, self._bit_order)
+            return 0 if start is None else (self._total - start) // plane
+        return 0 if self._unit % plane else self._total // plane
+
+
+def _rates_of(size: tuple[int, int]) -> tuple[int, ...]:
+    """The rates that sensors of this size have; those of all if it is not known."""
+    known = {rate for camera in CAMERAS if camera.size == size for rate in camera.rates_hz}
+    return tuple(sorted(known or {rate for camera in CAMERAS for rate in camera.rates_hz}))
+
+
+def _at_rates(
+    cameras: Sequence[Camera], rate_hz: Fraction | None, ticks_of: Callable[[Camera], int]
+) -> list[Reading]:
+    readings = []
+    for camera in cameras:
+        known: list[Fraction | None] = [Fraction(rate) for rate in camera.rates_hz]
+        if ticks := ticks_of(camera):
+            readings += [
+                Reading(*camera.size, camera.layout, rate, ticks)
+                for rate in ((known or [None]) if rate_hz is None else [rate_hz])
+            ]
+    return readings
+
+
+def _explain(
+    readings: Sequence[Reading],
+    fitting: Sequence[Reading],
+    size: tuple[int, int] | None,
+    duration_s: Fraction | None,
+) -> str:
+    if not readings and size is not None:
+        return f"planes of {size[0]}x{size[1]} do not fill it"
+    if not readings:
+        return "no known camera's planes fill it"
+    lasting = "" if duration_s is None else f" and the video's {float(duration_s):.3g} s"
+    if fitting:
+        return f"readings that fit it{lasting}: {'; '.join(map(str, fitting))}"
+    return f"readings that fit it, but not{lasting[4:]}: {'; '.join(map(str, readings))}"
+
+
+def _bytes_of(path: Path) -> str:
+    if path.is_dir():
+        sizes = [file_bytes(each) for each in dat_files(path)]
+        return f"{sum(sizes):,} bytes in {len(sizes)} files"
+    return f"{file_bytes(path):,} bytes"

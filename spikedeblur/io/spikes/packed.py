@@ -1,0 +1,202 @@
+"""Packed spike planes on disk: one file, or a folder of files that follow each other."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from itertools import accumulate
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.spikes.cameras import Camera, fitting_cameras
+from spikedeblur.io.spikes.layouts import Layout, find_sps100, has_sps100_probes
+
+__all__ = ["PackedFile", "PackedFolder", "StoredPlanes", "dat_files", "file_bytes"]
+
+
+class StoredPlanes(Protocol):
+    """Spike planes as they are stored, (ticks, height, width), read a part at a time.
+
+    flip: whether such a file stores its rows bottom-up.
+    """
+
+    width: int
+    height: int
+    ticks: int
+    flip: bool
+
+    def read(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """Ticks [start, stop), both in [0, ticks] -> (n, height, width), rows as stored."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+class PackedFile:
+    """A .dat, read through np.memmap; never all of it is in memory."""
+
+    def __init__(self, path: Path, width: int, height: int, layout: Layout, bit_order: str) -> None:
+        self.path = path
+        self.width, self.height, self.flip = width, height, layout.flip
+        self._layout, self._bit_order = layout, bit_order
+        self._plane_bytes = layout.plane_bytes(width, height)
+        self._start, self.ticks = _extent(path, width, height, layout, bit_order)
+        self._file = _open(path)
+
+    def read(self, start: int, stop: int) -> NDArray[np.bool_]:
+        # Mapped anew for each window: pages of one long mapping would pile up in resident memory.
+        packed = np.memmap(
+            self._file,
+            dtype=np.uint8,
+            mode="r",
+            offset=self._start + start * self._plane_bytes,
+            shape=(stop - start, self._plane_bytes),
+        )
+        if self._layout.name == "sps100":
+            whole = has_sps100_probes(packed, self._bit_order)
+            if not whole.all():
+                raise InputError(
+                    f"{self.path} loses its step at tick {start + int(whole.argmin())} (no line"
+                    " 500 begins and ends the plane there) - record or copy it again"
+                )
+        return self._layout.unpack(packed, self.width, self.height, self._bit_order)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class PackedFolder:
+    """A folder of .dat files in the order of their names, each a number of whole planes."""
+
+    def __init__(self, path: Path, width: int, height: int, layout: Layout, bit_order: str) -> None:
+        self.width, self.height, self.flip = width, height, layout.flip
+        self._how = (width, height, layout, bit_order)
+        self._files = dat_files(path)
+        ticks = (_extent(file, width, height, layout, bit_order)[1] for file in self._files)
+        self._starts = list(accumulate(ticks, initial=0))
+        self.ticks = self._starts[-1]
+
+    def read(self, start: int, stop: int) -> NDArray[np.bool_]:
+        parts = []
+        number = bisect_right(self._starts, start) - 1
+        while start < stop:
+            first, end = self._starts[number], min(self._starts[number + 1], stop)
+            # Opened one after the other: there may be more files than a process may hold open.
+            file = PackedFile(self._files[number], *self._how)
+            parts.append(file.read(start - first, end - first))
+            file.close()
+            start, number = end, number + 1
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def close(self) -> None:
+        pass
+
+
+def dat_files(folder: Path) -> list[Path]:
+    """The .dat files of a folder, 9.dat before 10.dat. Raises InputError if there are none."""
+    try:
+        files = [path for path in folder.iterdir() if path.suffix.lower() == ".dat"]
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+    if not files:
+        raise InputError(
+            f"no .dat files in the spike folder ({folder}) - give the folder that holds them"
+        )
+    return sorted(
+        files,
+        key=lambda path: [
+            int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)
+        ],
+    )
+
+
+def file_bytes(path: Path) -> int:
+    """Size of a spike file. Raises InputError if it is missing, a folder, unreadable or empty."""
+    try:
+        if path.is_dir():
+            raise InputError(f"spike file is a folder ({path}) - give the .dat file inside it")
+        size = path.stat().st_size
+        if not path.is_file():
+            raise InputError(f"spike file is a pipe or a device ({path}) - give a file")
+    except FileNotFoundError:
+        raise InputError(f"spike file not found ({path}) - check the path") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if size == 0:
+        raise InputError(f"spike file is empty ({path}) - record or copy it again")
+    return size
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"cannot read spike file ({path}: {error.strerror}) - check its permissions")
+
+
+def _extent(path: Path, width: int, height: int, layout: Layout, bit_order: str) -> tuple[int, int]:
+    """First byte of the first plane, and the number of planes. Raises InputError."""
+    size = file_bytes(path)
+    if layout.size is not None:
+        return _sps100_extent(path, size, (width, height), layout, bit_order)
+    plane = layout.plane_bytes(width, height)
+    ticks, rest = divmod(size, plane)
+    if rest:
+        raise InputError(_not_whole(path, size, (width, height), layout))
+    return 0, ticks
+
+
+def _sps100_extent(
+    path: Path, size: int, wanted: tuple[int, int], layout: Layout, bit_order: str
+) -> tuple[int, int]:
+    if wanted != layout.size:
+        raise UsageError(
+            f"an {layout.name} has 1000x1000 pixels ({wanted[0]}x{wanted[1]} seen) - give that"
+            " size, or another --spike-layout"
+        )
+    if size % 16:
+        raise InputError(
+            f"{path} holds {size:,} bytes, but an sps100 writes 16 at a time ({size % 16} bytes"
+            " more seen) - copy the file again"
+        )
+    start = find_sps100(path, bit_order)
+    if start is None:
+        raise InputError(
+            f"no plane of an sps100 begins in {path} ({size:,} bytes; line 500 of channel 0 is not"
+            " among its headers) - give another --spike-layout"
+        )
+    return start, (size - start) // layout.plane_bytes(*wanted)
+
+
+def _not_whole(path: Path, size: int, wanted: tuple[int, int], layout: Layout) -> str:
+    """What is wrong with a file that does not hold whole planes, and what to do."""
+    plane = layout.plane_bytes(*wanted)
+    ticks, rest = divmod(size, plane)
+    amiss = f"{rest:,} too many" if rest <= plane / 2 else f"{plane - rest:,} short"
+    with_headers = f" with {layout.told}" if layout.header else ""
+    width, height = wanted
+    stored_too = Camera(width - layout.runs * layout.header, height, (), "", layout.name)
+    if same := [camera for camera in fitting_cameras(size) if camera.size == wanted]:
+        advice = f"give --spike-layout {same[0].layout}, whose planes fill it"
+    elif layout.header and stored_too.width > 0 and stored_too.fills(size):
+        advice = (
+            f"give the pixels alone, --spike-size {stored_too.width}x{height}: "
+            "its header columns are left out by themselves"
+        )
+    elif others := fitting_cameras(size):
+        fitting = ", ".join(str(camera) for camera in others)
+        advice = f"give the true size with --spike-size WxH (known sizes that fit: {fitting})"
+    else:
+        advice = "copy the file again if it was cut, or give the true size with --spike-size WxH"
+    return (
+        f"{path} holds {size:,} bytes, not a whole number of {width}x{height} planes{with_headers}"
+        f" of {plane:,} bytes ({ticks:,} and {amiss}) - {advice}"
+    )

@@ -1,0 +1,249 @@
+"""Spike streams on disk, whatever the format: planes of bits by tick, read window by window.
+
+The format of the public spike cameras, and the one that is written, is the headerless .dat: one
+bit per pixel and tick, packed least significant bit first, pixels row by row, rows bottom-up, one
+plane after the other; a plane whose pixels do not fill its last byte is padded. Files with header
+bits among the pixels, folders of .dat files and arrays are read as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikedeblur.errors import UsageError, shown
+from spikedeblur.io.atomic import atomic_path
+from spikedeblur.io.spikes.arrays import ARRAY_SUFFIXES, ArrayFile
+from spikedeblur.io.spikes.layouts import layout_named
+from spikedeblur.io.spikes.packed import PackedFile, PackedFolder, StoredPlanes
+from spikedeblur.quantities import exact
+
+__all__ = [
+    "BitOrder",
+    "Crop",
+    "SpikeStream",
+    "check_size",
+    "is_array_file",
+    "stored_upside_down",
+    "write_dat",
+]
+
+BitOrder = Literal["little", "big"]
+BIT_ORDERS = ("little", "big")
+MAX_PIXELS = 1 << 27
+Crop = tuple[int, int, int, int]
+"""Part of a plane: left, top, width, height, in pixels of the upright picture."""
+# Beyond those of any camera, and such that all times can be told as floats.
+LOWEST_RATE, HIGHEST_RATE = Fraction(1, 10**9), Fraction(10**9)
+
+
+class SpikeStream:
+    """A recording, read a window of ticks at a time; never all of it is in memory.
+
+    width, height: pixels (of the crop, if there is one). rate_hz: ticks per second (Fraction).
+    ticks: planes in the file. offset_s: time of tick 0 on the video's clock (Fraction).
+    shape: (ticks, height, width).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        planes: StoredPlanes,
+        *,
+        rate_hz: Fraction,
+        flip: bool,
+        offset_s: Fraction,
+        crop: Crop | None = None,
+    ) -> None:
+        self.path = path
+        self.rate_hz = rate_hz
+        self.flip = flip
+        self.offset_s = offset_s
+        self.ticks = planes.ticks
+        left, top, self.width, self.height = crop or (0, 0, planes.width, planes.height)
+        self._crop = slice(top, top + self.height), slice(left, left + self.width)
+        self._planes = planes
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        rate_hz: Fraction | float | int,
+        flip: bool | None = None,
+        bit_order: str = "little",
+        offset_s: Fraction | float | int = 0,
+        layout: str = "plain",
+        key: str | None = None,
+        crop: Crop | None = None,
+    ) -> SpikeStream:
+        """Open a recording: a .dat, a folder of them, or an array in .npy, .npz or .h5.
+
+        width, height: pixels of the sensor, header columns left out; arrays know theirs.
+        rate_hz: ticks per second. flip: rows are stored bottom-up (and come out top-down); None
+        for what is usual in the format. bit_order, layout: of packed planes, layout a name of
+        `LAYOUTS`. key: name of the array, None for the only one. crop: the part to read.
+        Raises UsageError for settings that cannot be, InputError for a file that is missing, empty,
+        damaged, or does not hold whole planes of that size.
+        """
+        path = Path(path)
+        rate = exact(rate_hz)
+        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+            raise UsageError(
+                f"spike rate must be above zero and that of a camera ({shown(rate_hz)} Hz seen)"
+                " - give ticks per second"
+            )
+        if is_array_file(path):
+            planes: StoredPlanes = _open_array(path, width, height, key)
+        else:
+            planes = _open_packed(path, width, height, layout, bit_order)
+        try:
+            _check_crop(crop, planes)
+        except UsageError:
+            planes.close()
+            raise
+        flip = planes.flip if flip is None else flip
+        return cls(path, planes, rate_hz=rate, flip=flip, offset_s=exact(offset_s), crop=crop)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(ticks, height, width)."""
+        return self.ticks, self.height, self.width
+
+    @property
+    def duration_s(self) -> Fraction:
+        """Seconds from the beginning of the first tick to the end of the last."""
+        return self.ticks / self.rate_hz
+
+    def __len__(self) -> int:
+        return self.ticks
+
+    def __getitem__(self, window: slice) -> NDArray[np.bool_]:
+        """Ticks [a:b], with NumPy's meaning of missing and negative bounds -> (n, H, W) bool."""
+        if not isinstance(window, slice) or window.step not in (None, 1):
+            raise TypeError(f"a spike stream is read by [start:stop], not by {window!r}")
+        start, stop, _ = window.indices(self.ticks)
+        count = max(stop - start, 0)
+        if count == 0:
+            return np.zeros((0, self.height, self.width), dtype=np.bool_)
+        planes = self._planes.read(start, stop)
+        upright = planes[:, ::-1] if self.flip else planes
+        return upright[:, self._crop[0], self._crop[1]]
+
+    def between(self, start_s: Fraction | float, stop_s: Fraction | float) -> NDArray[np.bool_]:
+        """Every tick that touches [start_s, stop_s), seconds from tick 0 -> (n, H, W) bool."""
+        start = max(math.floor(exact(start_s) * self.rate_hz), 0)
+        stop = max(math.ceil(exact(stop_s) * self.rate_hz), 0)
+        return self[start:stop]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._planes.close()
+
+    def __enter__(self) -> SpikeStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        planes = f"{self.ticks} ticks of {self.width}x{self.height}"
+        return f"SpikeStream({str(self.path)!r}, {planes} at {float(self.rate_hz):g} Hz)"
+
+
+def write_dat(
+    path: str | Path,
+    planes: Iterable[NDArray[np.bool_]],
+    *,
+    flip: bool = True,
+    bit_order: BitOrder = "little",
+    overwrite: bool = False,
+) -> int:
+    """Write blocks of (n, H, W) bool planes, rows top-down, as they come; returns their ticks.
+
+    flip stores the rows bottom-up. The file appears under its name only once it is whole.
+    Raises OutputError if it exists (unless overwrite) or cannot be written.
+    """
+    ticks = 0
+    with atomic_path(Path(path), overwrite=overwrite) as temporary, temporary.open("wb") as file:
+        for block in planes:
+            rows = block[:, ::-1] if flip else block
+            flat = rows.reshape(len(block), -1).astype(np.bool_, copy=False)
+            file.write(np.packbits(flat, axis=1, bitorder=bit_order).tobytes())
+            ticks += len(block)
+    return ticks
+
+
+def check_size(width: int, height: int) -> None:
+    """Raises UsageError unless width x height can be a sensor."""
+    if width < 1 or height < 1:
+        problem = "must be above zero"
+    elif width * height > MAX_PIXELS:
+        problem = "is beyond any sensor"
+    else:
+        return
+    raise UsageError(f"spike size {problem} ({width}x{height} seen) - give WIDTHxHEIGHT in pixels")
+
+
+def is_array_file(path: Path | str) -> bool:
+    """Whether the name is that of an array file, whose size and data type it says itself."""
+    return Path(path).suffix.lower() in ARRAY_SUFFIXES
+
+
+def stored_upside_down(path: Path | str, layout: str) -> bool:
+    """Whether such a file stores its rows bottom-up, unless someone says otherwise."""
+    return ArrayFile.flip if is_array_file(path) else layout_named(layout).flip
+
+
+def _open_array(path: Path, width: int | None, height: int | None, key: str | None) -> ArrayFile:
+    planes = ArrayFile(path, key)
+    held = planes.width, planes.height
+    wanted = width or held[0], height or held[1]
+    try:
+        check_size(*held)
+        if wanted != held:
+            raise UsageError(
+                f"{path} holds planes of {held[0]}x{held[1]} ({wanted[0]}x{wanted[1]} given) - "
+                "leave the size out"
+            )
+    except UsageError:
+        planes.close()
+        raise
+    return planes
+
+
+def _open_packed(
+    path: Path, width: int | None, height: int | None, layout: str, bit_order: str
+) -> StoredPlanes:
+    if width is None or height is None:
+        raise UsageError(f"{path} does not say its size - give width and height")
+    check_size(width, height)
+    if bit_order not in BIT_ORDERS:
+        raise UsageError(f"unknown bit order ({shown(bit_order)}) - give little or big")
+    kind = PackedFolder if path.is_dir() else PackedFile
+    return kind(path, width, height, layout_named(layout), bit_order)
+
+
+def _check_crop(crop: Crop | None, planes: StoredPlanes) -> None:
+    """Raises UsageError unless the crop lies in the plane."""
+    if crop is None:
+        return
+    left, top, width, height = crop
+    if (
+        min(left, top) < 0
+        or min(width, height) < 1
+        or left + width > planes.width
+        or top + height > planes.height
+    ):
+        raise UsageError(
+            f"the crop is not within the spike plane ({list(crop)} of {planes.width}x"
+            f"{planes.height} seen) - give left, top, width and height in its pixels"
+        )

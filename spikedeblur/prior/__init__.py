@@ -1,0 +1,1 @@
+"""What the spikes say of a frame before anything is learnt."""

@@ -1,0 +1,165 @@
+"""The blurry frame brought from the middle of its exposure to another instant.
+
+A blurry frame shows everything about where it stood in the middle, so what is restored from it is
+best there and worse towards the ends, by as much as the frame itself is. Spikes do not blur: their
+motion, taken from how light changes where it has a slope (Lucas & Kanade, IJCAI 1981), tells where
+each pixel of the target instant stood in the middle. Where that motion carries the light of the
+middle to the target better than it resembles it unmoved, the frame follows it.
+
+Shape suffixes: N exposures, K bins, C channels, H and W pixels of the frame, h and w of the spike
+plane.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spikedeblur.prior.intervals import rates
+from spikedeblur.prior.photometry import gaussian_blur, grey, luminance
+from spikedeblur.prior.planes import moved, resize, slope
+
+SMOOTHING = 1.0  # spike pixels; slopes are taken of what is left
+POOLING = 2.0  # spike pixels that are taken to move together
+DARKEST = 0.1  # of the mean light: added before the logarithm
+FLATTEST = 1e-4  # squared slope of log light a bin, below which nothing is taken to move
+SHORTEST = 3.0  # bins; the motion is that of so many, or of the way from target to middle
+FASTEST = 2.0  # spike pixels a bin
+COMPARED = 0.25  # of the exposure: light around the two instants
+AGREEMENT = 0.8  # spike pixels over which it is compared
+NOISE = 0.05  # of light, in spikes squared, below which nothing is told
+LEAST_TRUST = 0.01  # and the most is 1 less that, where trust is reconsidered
+DARKEST_LIGHT = 0.003  # linear, of 1: added where luminances are divided
+
+
+@dataclass(frozen=True)
+class Recentring:
+    """Where each pixel of the target instant stood in the middle of the exposure.
+
+    `way` (N, 2, h, w), (x, y) in pixels of the plane; `trust` (N, 1, h, w) in [0, 1].
+    """
+
+    way: Tensor
+    trust: Tensor
+
+    @classmethod
+    def of(cls, light_NKhw: Tensor, target_time_N: Tensor) -> Recentring:
+        """From each bin's light; target times in [-0.5, 0.5] of the exposure, 0 the middle."""
+        bins = light_NKhw.shape[1]
+        bins_away = (target_time_N * bins)[:, None, None, None]
+        way = -bins_away * motion(light_NKhw, target_time_N / 2, target_time_N.abs() / 2)
+        window = torch.tensor([COMPARED * bins], device=way.device)
+        there, mean = rates(light_NKhw, window, target_time_N).split(1, dim=1)
+        middle = rates(light_NKhw, window, torch.zeros_like(target_time_N))[:, :1]
+        misses = torch.cat([there - moved(middle, way), there - mean, there - middle], dim=1)
+        followed, *unmoved = gaussian_blur(misses.square(), AGREEMENT).split(1, dim=1)
+        left = torch.maximum(*unmoved)
+        return cls(way, ((left - followed - NOISE) / (left + NOISE)).clamp(0, 1))
+
+    def __call__(self, planes_NChw: Tensor) -> Tensor:
+        """Planes of the middle, on any plane of the same field, as they stand at the target."""
+        return between(planes_NChw, self._followed(planes_NChw), self.trust)
+
+    def _followed(self, planes_NChw: Tensor) -> Tensor:
+        size = planes_NChw.shape[-2:]
+        rows, columns = (n / m for n, m in zip(size, self.way.shape[-2:], strict=True))
+        scale = torch.tensor([columns, rows], device=self.way.device)[:, None, None]
+        return moved(planes_NChw, scale * resize(self.way, size))
+
+    def of_frames(self, rgb_N3HW: Tensor, exponent_N: Tensor) -> Recentred:
+        """Frames sRGB in [0, 1] brought to the target.
+
+        A count is a power of luminance, `exponent_N` its exponent (`Sightings.exponent`).
+        """
+        return Recentred(rgb_N3HW, self._followed(rgb_N3HW), self.trust, exponent_N)
+
+
+@dataclass(frozen=True)
+class Recentred:
+    """Frames sRGB in [0, 1] between where they stood in the middle and where motion carries them.
+
+    `unmoved` and `followed` (N, 3, H, W); `trust` (N, 1, h, w) in the latter; `exponent` (N,).
+    """
+
+    unmoved: Tensor
+    followed: Tensor
+    trust: Tensor
+    exponent: Tensor
+
+    def of(self, frames: slice) -> Recentred:
+        """Some of the frames."""
+        return Recentred(
+            self.unmoved[frames], self.followed[frames], self.trust[frames], self.exponent[frames]
+        )
+
+    def frames(self) -> Tensor:
+        """The frames as they stand at the target, as far as the motion is trusted: (N, 3, H, W)."""
+        return between(self.unmoved, self.followed, self.trust)
+
+    def recounted(self, now_N3HW: Tensor, before_N3HW: Tensor) -> Tensor:
+        """The counts of frames as they are now over those of before: (N, 1, h, w).
+
+        To carry the counts themselves would misplace their borders by what a coarse plane cannot
+        tell.
+        """
+        plane = self.trust.shape[-2:]
+        now, before = (luminance(rgb, plane) + DARKEST_LIGHT for rgb in (now_N3HW, before_N3HW))
+        return (now / before) ** self.exponent[:, None, None, None]
+
+    def alternatives(self) -> Tensor:
+        """How much brighter either end of the trust is than the frames: (N, 2, H, W)."""
+        frames = grey(self.frames())
+        return torch.cat([grey(self.unmoved) - frames, grey(self.followed) - frames], dim=1)
+
+    def reconsidered(self, more_trust_N1HW: Tensor) -> tuple[Tensor, Tensor]:
+        """The frames under another trust, and what becomes of a ratio that was to multiply them.
+
+        `more_trust_N1HW` is added to the trust's logit. Returns (N, 3, H, W) and a factor
+        (N, 1, H, W) for ratios sharp / blurry of `frames()`.
+        """
+        size = self.unmoved.shape[-2:]
+        trust = (resize(self.trust, size).logit(LEAST_TRUST) + more_trust_N1HW).sigmoid()
+        now = between(self.unmoved, self.followed, trust)
+        return now, resize(self.recounted(self.frames(), now), size)
+
+
+def between(unmoved_NChw: Tensor, followed_NChw: Tensor, trust_N1hw: Tensor) -> Tensor:
+    """Planes >= 0 as far on the way from the first to the second as the trust in the second."""
+    trust = resize(trust_N1hw, unmoved_NChw.shape[-2:])
+    return torch.lerp(unmoved_NChw, followed_NChw, trust).clamp(min=0)
+
+
+def motion(light_NKhw: Tensor, time_N: Tensor, reach_N: Tensor) -> Tensor:
+    """Motion around an instant, in pixels a bin: (N, 2, h, w), (x, y).
+
+    `time_N` in [-0.5, 0.5] of the exposure, `reach_N` how much of it on either side is looked at.
+    Least squares over a neighbourhood: what moves keeps its light.
+    """
+    bins = light_NKhw.shape[1]
+    mean = light_NKhw.mean(dim=(1, 2, 3), keepdim=True)
+    light = (gaussian_blur(light_NKhw, SMOOTHING) + DARKEST * mean.clamp(min=1e-6)).log()
+    right, down, later = slope(light, -1), slope(light, -2), slope(light, 1)
+    centre, spread = (time_N + 0.5) * bins - 0.5, (reach_N * bins).clamp(min=SHORTEST)
+    away = (torch.arange(bins).to(centre) - centre[:, None]) / spread[:, None]
+    weight = torch.exp(-0.5 * away.square())[:, :, None, None]
+
+    def pooled(one: Tensor, other: Tensor) -> Tensor:
+        return (weight * one * other).sum(dim=1, keepdim=True)
+
+    products = torch.cat(
+        [
+            pooled(right, right),
+            pooled(right, down),
+            pooled(down, down),
+            pooled(right, later),
+            pooled(down, later),
+        ],
+        dim=1,
+    )
+    xx, xy, yy, xt, yt = gaussian_blur(products, POOLING).split(1, dim=1)
+    flattest = FLATTEST * weight.sum(dim=1, keepdim=True)
+    xx, yy = xx + flattest, yy + flattest
+    across = torch.cat([xy * yt - yy * xt, xy * xt - xx * yt], dim=1)
+    return (across / (xx * yy - xy.square())).clamp(-FASTEST, FASTEST)

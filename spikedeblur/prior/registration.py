@@ -1,0 +1,67 @@
+"""How far the spike plane lies beside the frames, in the fractions of a pixel a rig is left with.
+
+Over an exposure both cameras gathered the same light, motion and all, so the spikes' long exposure
+is the frame, seen through another tone curve. Where the frame's slope is steep, a small shift
+brightens one flank and darkens the other; least squares over all slopes of a clip tell the shift
+(Lucas & Kanade, IJCAI 1981).
+
+Shape suffixes: B clips, T frames, N = B * T, C channels, h and w pixels of the spike plane.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from spikedeblur.prior.evidence import Sightings
+from spikedeblur.prior.photometry import gaussian_blur
+from spikedeblur.prior.planes import moved, slope
+
+SMOOTHING = 0.8  # plane pixels; slopes are taken of what is left
+FAINTEST = 0.2  # slope of log count over log luminance
+STEPS = 2  # of least squares, each from where the one before came to
+FARTHEST = 1.5  # plane pixels: more is not what a rig is left with, and cannot be told so
+NEAREST = 0.06  # plane pixels: less costs nothing
+LEAST_GAIN = 0.12  # of what the frame leaves unexplained, a shift that is real explains so much
+LEAST_CLEAR = 0.1  # share of the plane that must be neither dark nor saturated
+
+
+def misplacement(seen: Sightings) -> Tensor:
+    """How far beside a spike pixel's place the frames show what it saw: (B, 2), (x, y) pixels.
+
+    Zero where it is less than matters, more than is possible, or explains nothing.
+    """
+    clips, frames = seen.count.shape[:2]
+    count = gaussian_blur(seen.count.flatten(0, 1)[:, None], SMOOTHING)
+    luminance = gaussian_blur(seen.luminance.flatten(0, 1)[:, None], SMOOTHING)
+    clear = 1 - functional.max_pool2d(1 - seen.clear.flatten(0, 1)[:, None], 5, 1, 2)
+    shift = count.new_zeros(clips, 2)
+    step, unexplained = _least_squares(luminance, count, clear, clips)
+    left = unexplained
+    for _ in range(STEPS):
+        shift = shift + step
+        there = moved(luminance, shift.repeat_interleave(frames, dim=0)[:, :, None, None])
+        step, left = _least_squares(there, count, clear, clips)
+    size = shift.norm(dim=1)
+    real = (left < (1 - LEAST_GAIN) * unexplained) & (size > NEAREST) & (size < FARTHEST)
+    real &= clear.reshape(clips, -1).mean(dim=1) > LEAST_CLEAR
+    return torch.where(real[:, None], shift, torch.zeros_like(shift))
+
+
+def _least_squares(
+    luminance_N1hw: Tensor, count_N1hw: Tensor, clear_N1hw: Tensor, clips: int
+) -> tuple[Tensor, Tensor]:
+    """One step towards the shift (B, 2), and what luminance without it leaves of the count (B,)."""
+    right, down = slope(luminance_N1hw, -1), slope(luminance_N1hw, -2)
+    terms = torch.stack([torch.ones_like(right), luminance_N1hw, right, down], dim=-1)
+    terms = (terms * clear_N1hw[..., None]).reshape(clips, -1, 4).double()
+    seen = (count_N1hw * clear_N1hw).reshape(clips, -1, 1).double()
+    across = terms.transpose(1, 2)
+    normal = across @ terms + 1e-6 * torch.eye(4).to(terms)
+    moments = across @ seen
+    level = torch.linalg.solve(normal[:, :2, :2], moments[:, :2])
+    unexplained = (seen - terms[..., :2] @ level).square().sum(dim=(1, 2))
+    flanks = torch.linalg.solve(normal, moments)[..., 0]
+    step = flanks[:, 2:] / flanks[:, 1:2].clamp(min=FAINTEST)
+    return step.clamp(-1, 1).to(luminance_N1hw), unexplained

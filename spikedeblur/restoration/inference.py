@@ -1,0 +1,303 @@
+"""One network pass over frames of any size: tiles in, tiles out, overlap-added to whole frames.
+
+What can go wrong with memory and numbers is handled here: a tile that does not fit is halved and
+the frames are done again; a tile that is not finite is done again in fp32, and given back blurry,
+counted, if that does not help.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import zip_longest
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spikedeblur.errors import SpikedeblurError
+from spikedeblur.machine.copies import Copies
+from spikedeblur.machine.device import autocast
+from spikedeblur.machine.memory import available_bytes, keep_freed
+from spikedeblur.models.vrt.network import SCALES
+from spikedeblur.prior.planes import resample, shrink_factors
+from spikedeblur.recording.geometry import (
+    open_sides,
+    pixels_per_spike,
+    spike_to_video,
+    tile_to_spike,
+    tile_trust,
+)
+from spikedeblur.restoration.tiling import (
+    MULTIPLE,
+    OverlapAdd,
+    Tile,
+    TileGrid,
+    check_tile,
+    default_overlap,
+)
+
+LOGGER = logging.getLogger("spikedeblur")
+
+Model = Callable[..., Tensor]
+"""model(rgb (1, T, 3, H, W), voxels (1, T, K, h, w) or None, target_time) -> (1, T, 3, H, W)."""
+
+FADE = 4.0
+"""Spike pixels from where the sensor's sight ends to where its spikes count fully."""
+SMALLEST_TILE = 64
+MEMORY_SHARE = 0.5
+COPIES = 40
+"""Peak memory of a pass, counted in feature maps of the network's widest stage: 33 were measured
+with the official geometry at 128 pixels, 27 with the small one at 256, 18 at 640x360."""
+
+
+@dataclass(frozen=True)
+class SpikePlanes:
+    """The voxel grids of a window: counts (T, K, Hs, Ws) float32, on the host or a device, and
+    where they lie.
+
+    homography: spike pixel -> video pixel as in a sidecar, None for plain scaling.
+    """
+
+    counts: np.ndarray | Tensor
+    homography: tuple[float, ...] | None = None
+
+    def on_tile(self, tile: Tile, frame_size: tuple[int, int], device: torch.device) -> Tensor:
+        """The spikes under a tile, on a grid of its own: (T, K, tile height / f, tile width / f).
+
+        frame_size: (height, width) of the video. Where the sensor did not look there are no spikes,
+        which ask for no change to the blurry frame; towards there every pixel's rate comes to stand
+        still, so that no border shows.
+        """
+        spike_size = self.counts.shape[-1], self.counts.shape[-2]
+        video_size = frame_size[1], frame_size[0]
+        to_video = spike_to_video(spike_size, video_size, self.homography)
+        step = plane_step(frame_size, pixels_per_spike(to_video, spike_size), tile)
+        to_spike = tile_to_spike(to_video, tile.y, tile.x, step)
+        shape = tile.height // step, tile.width // step
+        whole = torch.from_numpy(tile_to_spike(to_video, 0, 0, step))
+        shrink = shrink_factors(whole, (frame_size[0] // step, frame_size[1] // step))
+        counts = torch.as_tensor(self.counts, device=device)
+        plane = resample(counts, torch.from_numpy(to_spike), shape, shrink)
+        sides = open_sides(to_video, spike_size, video_size)
+        if not any(sides):
+            return plane
+        trust = torch.from_numpy(tile_trust(to_spike, shape, spike_size, sides, FADE)).to(device)
+        mean = plane.mean(dim=1, keepdim=True)
+        return torch.where(trust > 0, torch.lerp(mean, plane, trust), torch.zeros_like(plane))
+
+    def on_frame(self, frame_size: tuple[int, int]) -> np.ndarray:
+        """The same under all of a frame: (T, K, height / f, width / f), on the CPU."""
+        whole = Tile(0, 0, *frame_size)
+        planes: np.ndarray = self.on_tile(whole, frame_size, torch.device("cpu")).numpy()
+        return planes
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """A tile on its way through the network: what went in, and the call that waits for it."""
+
+    crop: Tensor
+    voxels: Tensor | None
+    target_time: float
+    result: Callable[[], np.ndarray]
+
+
+class TiledModel:
+    """A network with the tiles, device and precision it runs with.
+
+    tile: side in pixels, None to choose it from the free memory. overlap: pixels that neighbouring
+    tiles share, None for a quarter of the tile up to 64. Raises `UsageError` for impossible ones.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        device: torch.device | None = None,
+        precision: str = "fp32",
+        tile: int | None = None,
+        overlap: int | None = None,
+    ) -> None:
+        side = 2 * (overlap or 0) + 2 * MULTIPLE if tile is None else tile
+        check_tile(side, default_overlap(side) if overlap is None else overlap)
+        self.model = model
+        self.device = device or torch.device("cpu")
+        if self.device.type == "cpu":
+            keep_freed()
+        self.precision = precision
+        self._copies = Copies(self.device)
+        self._wanted_tile = tile
+        self._overlap = overlap
+        self.begin()
+
+    def begin(self, tile: int | None = None) -> None:
+        """Forget the last video: the tile chosen for it, and the count of tiles left blurry.
+
+        tile: the side to begin with, in place of the one to be chosen.
+        """
+        self.tile = tile or self._wanted_tile
+        self.not_finite = 0
+
+    def __call__(
+        self, rgb: np.ndarray, planes: SpikePlanes | None, target_times: Sequence[float] = (0.0,)
+    ) -> list[np.ndarray]:
+        """Restore the frames of one window at each of `target_times`.
+
+        rgb: (T, H, W, 3) uint8 or uint16, sRGB. target_times: instants within the exposure, -0.5
+        to 0.5. Returns one float32 array (T, 3, H, W) per time, about [0, 1], not clamped.
+        Raises `SpikedeblurError` if even the smallest tile does not fit into memory.
+        """
+        height, width = rgb.shape[1:3]
+        if self.tile is None:
+            self.tile = self.choose_tile(height, width, len(rgb))
+            LOGGER.debug("tiles of %d pixels for frames of %dx%d", self.tile, width, height)
+        while True:
+            try:
+                return self._over_tiles(rgb, planes, target_times, self.tile)
+            except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError among them
+                if not is_out_of_memory(error):
+                    raise
+            # Outside the handler: the traceback would keep the failed pass's tensors alive.
+            self._halve_tile(height, width)
+
+    def choose_tile(self, height: int, width: int, frames: int) -> int:
+        """The largest tile that half of the free memory holds, at most the whole frame."""
+        if self.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.device)
+        else:
+            free = available_bytes()
+        side = int((free * MEMORY_SHARE / self.working_bytes(1, frames)) ** 0.5)
+        side = side // SMALLEST_TILE * SMALLEST_TILE
+        return max(SMALLEST_TILE, min(side, _round_up(max(height, width), SMALLEST_TILE)))
+
+    def working_bytes(self, tile: int, frames: int) -> float:
+        """Estimated peak memory of a pass over `frames` frames of one tile."""
+        return 4 * frames * COPIES * _channels_per_pixel(self.model) * tile**2
+
+    def grid(self, height: int, width: int, tile: int) -> TileGrid:
+        """The tiles of a frame, placed on the network's own pooling grid."""
+        multiple = max(MULTIPLE, getattr(self.model, "size_multiple", MULTIPLE))
+        return TileGrid(height, width, tile, self.overlap_of(tile), multiple)
+
+    def overlap_of(self, tile: int) -> int:
+        """The overlap in use with tiles of this side."""
+        wanted = default_overlap(tile) if self._overlap is None else self._overlap
+        return min(wanted, tile // 2)
+
+    def _halve_tile(self, height: int, width: int) -> None:
+        assert self.tile is not None
+        failed = min(self.tile, _round_up(max(height, width), MULTIPLE))
+        if failed <= SMALLEST_TILE:
+            raise SpikedeblurError(
+                f"out of memory even with tiles of {failed} pixels - close "
+                "other programs, or give a shorter --window"
+            )
+        self.tile = max(SMALLEST_TILE, failed // 2 // MULTIPLE * MULTIPLE)
+        LOGGER.warning(
+            "out of memory with tiles of %d pixels - going on with %d", failed, self.tile
+        )
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _over_tiles(
+        self,
+        rgb: np.ndarray,
+        planes: SpikePlanes | None,
+        target_times: Sequence[float],
+        tile_side: int,
+    ) -> list[np.ndarray]:
+        frames, height, width = rgb.shape[:3]
+        sums = [OverlapAdd((frames, 3), height, width) for _ in target_times]
+        running: deque[tuple[_Pass, Tile, np.ndarray, OverlapAdd]] = deque()
+
+        def finish_oldest() -> None:
+            run, tile, weight, total = running.popleft()
+            total.add(tile, weight, self._finished(run))
+
+        planes = planes and self._brought(planes)
+        for tile, weight in self.grid(height, width, tile_side):
+            crop, *voxels = self._copies.ahead(partial(self._inputs, rgb, planes, tile))
+            for target_time, total in zip(target_times, sums, strict=True):
+                run = self._started(crop, voxels[0] if voxels else None, target_time)
+                running.append((run, tile, weight, total))
+                if len(running) > 1:  # the device has work while the host adds up
+                    finish_oldest()
+        while running:
+            finish_oldest()
+        return [total.total for total in sums]
+
+    def _inputs(self, rgb: np.ndarray, planes: SpikePlanes | None, tile: Tile) -> list[Tensor]:
+        """(1, T, 3, h, w) float32 in [0, 1] and, with spikes, (1, T, K, h', w'), on the device."""
+        crop = rgb[:, tile.area[0], tile.area[1]]
+        scale = np.float32(np.iinfo(rgb.dtype).max)
+        planar = np.ascontiguousarray(np.moveaxis(crop.astype(np.float32) / scale, -1, 1))
+        inputs = [self._copies.put(planar)[None]]
+        if planes is not None:
+            inputs.append(planes.on_tile(tile, rgb.shape[1:3], self.device)[None])
+        return inputs
+
+    def _brought(self, planes: SpikePlanes) -> SpikePlanes:
+        """The planes on the device, for all tiles of a window."""
+        (counts,) = self._copies.ahead(lambda: [self._copies.put(np.asarray(planes.counts))])
+        return replace(planes, counts=counts)
+
+    def _started(self, crop: Tensor, voxels: Tensor | None, target_time: float) -> _Pass:
+        out = self._run(crop, voxels, target_time, self.precision)
+        return _Pass(crop, voxels, target_time, self._copies.get(out[0].float()))
+
+    def _finished(self, run: _Pass) -> np.ndarray:
+        """What the network made of a tile, or, if that is not finite, what can be had instead."""
+        restored = run.result()
+        if self.precision != "fp32" and not np.isfinite(restored).all():
+            again = self._run(run.crop, run.voxels, run.target_time, "fp32")
+            restored = again[0].float().cpu().numpy()
+        if not np.isfinite(restored).all():
+            self.not_finite += 1
+            restored = run.crop[0].cpu().numpy()
+        return restored
+
+    def _run(
+        self, crop: Tensor, voxels: Tensor | None, target_time: float, precision: str
+    ) -> Tensor:
+        with torch.inference_mode(), autocast(precision, self.device):
+            return self.model(crop, voxels, target_time)
+
+
+def _channels_per_pixel(model: Model) -> float:
+    """Channels of the widest stage, at its scale, per pixel of the frame; VRT's if unknown."""
+    config = getattr(model, "config", None)
+    if config is None:
+        return 120.0
+    stages = zip_longest(config.MODEL.VRT.EMBED_DIMS, SCALES, fillvalue=1)
+    return float(max(width / scale**2 for width, scale in stages) / config.MODEL.STEM**2)
+
+
+def plane_step(frame_size: tuple[int, int], pixels_per_spike: float, tile: Tile) -> int:
+    """Frame pixels per pixel of the tile's spike plane: the largest of 1, 2, 4 that loses nothing.
+
+    The plane stays at least as fine as the spikes, which lie `pixels_per_spike` frame pixels apart.
+    Frame and tile must be divisible, so that planes of all tiles lie on one grid and the frame in
+    one tile has the same.
+    """
+    sides = (*frame_size, tile.height, tile.width)
+    fitting = [
+        step
+        for step in (4, 2)
+        if step <= pixels_per_spike * (1 + 1e-9) and all(side % step == 0 for side in sides)
+    ]
+    return fitting[0] if fitting else 1
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch or Python raised `error` for want of memory."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        sign in str(error) for sign in ("DefaultCPUAllocator", "out of memory", "not enough memory")
+    )
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple

@@ -1,0 +1,209 @@
+"""Exposed frames in, sharp pictures out, in the same order: by the network, or without weights."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, repeat
+from typing import Protocol
+
+import numpy as np
+
+from spikedeblur.classical import grey, sdm, spike_light, tfp
+from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.recording.exposures import ExposedFrame
+from spikedeblur.restoration.cuts import in_shots
+from spikedeblur.restoration.inference import SpikePlanes, TiledModel
+from spikedeblur.restoration.windows import (
+    Window,
+    WindowMerger,
+    check_window,
+    default_stride,
+    sliding_windows,
+)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A frame and its sharp pictures, float32 (H, W, 3), one for each target time.
+
+    None where no spikes cover the exposure: the frame is then to stay as it is. not_finite: tiles
+    left blurry since the frame given out before this one.
+    """
+
+    exposed: ExposedFrame
+    pictures: Sequence[np.ndarray] | None
+    not_finite: int = 0
+
+
+class Restorer(Protocol):
+    """Anything that restores frames one after the other, holding only a few."""
+
+    def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
+        """Each frame with the place of the first one it may be restored together with."""
+
+    def context(self, wanted: range, shot: int) -> range:
+        """The frames to give to `restore` for those of `wanted` that lie in one shot.
+
+        They come out exactly as if all frames were given. shot: place of its first frame, not
+        after the last one wanted; a context may reach beyond the shot's end.
+        """
+
+    def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        """Yield each frame once, in order; those of different sequences do not meet."""
+
+
+class NetRestorer:
+    """Windows of frames through the network, overlapping predictions merged.
+
+    A hard cut ends one sequence of windows and begins another, so that no window sees two shots.
+
+    window: frames of one pass, T. stride: frames from one window to the next, None for 3 of 5.
+    target_times: instants of the exposure to restore, each in [-0.5, 0.5].
+    Raises `UsageError` for a stride outside [1, window].
+    """
+
+    def __init__(
+        self,
+        model: TiledModel,
+        *,
+        window: int = 5,
+        stride: int | None = None,
+        target_times: Sequence[float] = (0.0,),
+    ) -> None:
+        self.window = window
+        self.stride = default_stride(window) if stride is None else stride
+        check_window(self.window, self.stride)
+        self._model = model
+        self._target_times = target_times
+
+    def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
+        return in_shots(frames, lambda frame: frame.rgb)
+
+    def context(self, wanted: range, shot: int) -> range:
+        """From the start of a window on, at whose end no other one is begun.
+
+        The first window is early enough for one more regular window to end before the shot does:
+        else the last one, which is moved back, would lie elsewhere.
+        """
+        first, last = max(wanted.start - shot, 0), wanted.stop - 1 - shot
+        start = max(first + 1 - self.window, 0) // self.stride * self.stride
+        stop = last // self.stride * self.stride + self.window
+        return range(shot + start, shot + stop)
+
+    def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        for _, sequence in groupby(frames, key=lambda exposed: exposed.sequence):
+            yield from self._restore_sequence(sequence)
+
+    def _restore_sequence(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        waiting: deque[ExposedFrame] = deque()
+        mergers = [WindowMerger(self.window, self.stride) for _ in self._target_times]
+        entered = 0
+        for window in sliding_windows(frames, self.window, self.stride):
+            new = window.start + window.length - entered
+            waiting.extend(window.frames[window.length - new : window.length])
+            entered += new
+            predictions = self._predict(window)
+            merged = [
+                merger.add(window.start, window.length, prediction)
+                for merger, prediction in zip(mergers, predictions, strict=True)
+            ]
+            for pictures in zip(*merged, strict=True):
+                yield self._restored(waiting.popleft(), pictures)
+        for pictures in zip(*(merger.finish() for merger in mergers), strict=True):
+            yield self._restored(waiting.popleft(), pictures)
+
+    def _predict(self, window: Window[ExposedFrame]) -> list[np.ndarray]:
+        """One float32 array (T, 3, H, W) per target time."""
+        rgb = np.stack([exposed.frame.rgb for exposed in window.frames])
+        if not any(exposed.coverage for exposed in window.frames):
+            shape = (len(rgb), 3, *rgb.shape[1:3])
+            return [np.broadcast_to(np.float32(0), shape)] * len(self._target_times)
+        return self._model(rgb, self._planes(window.frames), self._target_times)
+
+    def _planes(self, frames: Sequence[ExposedFrame]) -> SpikePlanes | None:
+        """The window's voxel grids; a frame without any gets empty ones, as a neighbour only."""
+        known = [exposed.counts for exposed in frames if exposed.counts is not None]
+        if not known:
+            return None
+        empty = np.zeros_like(known[0])
+        counts = np.stack(
+            [empty if exposed.counts is None else exposed.counts for exposed in frames]
+        )
+        return SpikePlanes(counts, frames[0].homography)
+
+    def _restored(self, exposed: ExposedFrame, pictures: Sequence[np.ndarray]) -> Restored:
+        not_finite, self._model.not_finite = self._model.not_finite, 0
+        if not exposed.coverage:
+            return Restored(exposed, None, not_finite)
+        return Restored(exposed, [np.moveaxis(picture, 0, -1) for picture in pictures], not_finite)
+
+
+class ClassicalRestorer:
+    """One of the methods without weights (sdm, tfp, tfi), frame by frame.
+
+    sdm:FRACTION and tfp:FRACTION take their rates over that part of the exposure everywhere.
+    """
+
+    METHODS = ("sdm", "tfp", "tfi")
+
+    def __init__(self, method: str, target_times: Sequence[float] = (0.0,)) -> None:
+        self._method, separator, fraction = method.partition(":")
+        if self._method not in self.METHODS:
+            raise UsageError(f"unknown method ({method!r}) - give net, {', '.join(self.METHODS)}")
+        self._window = _window(method, fraction) if separator else None
+        self._target_times = target_times
+
+    def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
+        return zip(frames, repeat(0), strict=False)
+
+    def context(self, wanted: range, shot: int) -> range:
+        return wanted
+
+    def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        for exposed in frames:
+            pictures = None
+            if exposed.coverage:
+                pictures = [self._picture(exposed, time) for time in self._target_times]
+            yield Restored(exposed, pictures)
+
+    def _picture(self, exposed: ExposedFrame, target_time: float) -> np.ndarray:
+        rgb = exposed.frame.rgb
+        frame = rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)
+        if self._method == "tfi":
+            light = spike_light(*exposed.spikes_around(target_time))
+            return grey(_on_frame(light[None], exposed.homography, frame.shape[:2])[0], frame)
+        if exposed.counts is None:
+            raise InputError(f"{self._method} needs spikes - give --spikes")
+        counts = _on_frame(exposed.counts, exposed.homography, frame.shape[:2])
+        restore = tfp if self._method == "tfp" else sdm
+        return restore(frame, counts, target_time, self._window)
+
+
+def _window(method: str, fraction: str) -> float:
+    """The window that a method such as `sdm:0.125` names."""
+    try:
+        window = float(fraction)
+    except ValueError:
+        window = 0.0
+    if method.startswith("tfi") or not 0 < window <= 1:
+        raise UsageError(
+            f"no such window ({method!r}) - give sdm:FRACTION or tfp:FRACTION, the "
+            "part of the exposure, above 0 and up to 1"
+        )
+    return window
+
+
+def _on_frame(
+    planes: np.ndarray, homography: tuple[float, ...] | None, shape: tuple[int, int]
+) -> np.ndarray:
+    """Planes (K, Hs, Ws) on one over the frame's field of view; empty where no sensor looked.
+
+    With plain scaling the spike plane is that plane itself.
+    """
+    if homography is None:
+        return planes
+    writable = np.require(planes, requirements="W")  # as torch wants it
+    return SpikePlanes(writable[None], homography).on_frame(shape)[0]

@@ -1,0 +1,169 @@
+"""The video camera: light added up over an exposure, noise, sRGB, eight bits, a codec's losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from spikedeblur.recording.light import linear_to_srgb, srgb_to_linear
+
+FEWEST_INSTANTS, MOST_INSTANTS = 9, 65
+# What moves fastest moves so far between two instants.
+STEP_PX = 1.25
+# Instants are rendered in groups of about this many pixels, which bounds memory for large frames.
+GROUP_PIXELS = 1 << 22
+BLOCK = 8
+
+
+class View(Protocol):
+    """What stands before a camera whose frames measure `size` (H, W), in continuous time."""
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    def render(self, times: np.ndarray) -> torch.Tensor:
+        """Light (N, 3, H, W) float32 at each of `times` (N,), in frame intervals."""
+        ...
+
+    def slide(self, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
+        """The longest way (F,), in pixels, of anything in sight from `starts` (F,) to `stops`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What falls on the camera during one exposure.
+
+    `mean` and `instant` are light (3, H, W): the average, and the view at the target time.
+    `grey` (M, Hs, Ws) is the light in each of M equal parts of the exposure on the spike plane.
+    """
+
+    mean: torch.Tensor
+    instant: torch.Tensor
+    grey: torch.Tensor
+
+
+@dataclass(frozen=True)
+class SpikePlane:
+    """How a frame's light reaches the spike sensor: colour weights (3,), rows, columns.
+
+    `rows` (Hs, H) and `columns` (Ws, W) average over the area of a spike pixel.
+    """
+
+    weights: torch.Tensor
+    rows: torch.Tensor
+    columns: torch.Tensor
+
+    def project(self, light: torch.Tensor) -> torch.Tensor:
+        """Light (N, 3, H, W) -> grey light (N, Hs, Ws)."""
+        count, _, height, width = light.shape
+        # Colours first: so rendered light lies in memory, and this is no copy.
+        grey = (self.weights @ light.transpose(0, 1).reshape(3, -1)).view(count, height, width)
+        return self.rows @ (grey @ self.columns.T)
+
+
+def area_weights(outputs: int, inputs: int, shift: float = 0.0) -> torch.Tensor:
+    """Averaging of `inputs` pixels into `outputs` by exact overlap, (outputs, inputs) float32.
+
+    `shift` moves the sensor by that many input pixels; what it sees beyond the edge is left out.
+    """
+    edges = np.arange(outputs + 1) * inputs / outputs + shift
+    low, high = edges[:-1, None].clip(0, inputs - 1), edges[1:, None].clip(1, inputs)
+    pixel = np.arange(inputs)[None, :]
+    overlap = (np.minimum(high, pixel + 1) - np.maximum(low, pixel)).clip(0, None)
+    return torch.from_numpy((overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32))
+
+
+def instants_needed(distance: float) -> int:
+    """How many instants show a motion of `distance` pixels in steps of about a pixel."""
+    return int(np.clip(np.ceil(distance / STEP_PX), FEWEST_INSTANTS, MOST_INSTANTS))
+
+
+@torch.no_grad()
+def expose(
+    view: View, start: float, stop: float, target: float, instants: int, plane: SpikePlane
+) -> Exposure:
+    """Add up the light of the exposure from `start` to `stop`, and look once at `target`.
+
+    Times are in frame intervals. The exposure is cut into `instants` equal parts, each standing
+    for the view at its middle.
+    """
+    times = start + (stop - start) * (np.arange(instants) + 0.5) / instants
+    group = max(1, GROUP_PIXELS // (view.size[0] * view.size[1]))
+    total, grey = torch.zeros(3, *view.size), []
+    for first in range(0, instants, group):
+        part = times[first : first + group]
+        last = first + group >= instants
+        light = view.render(np.append(part, target) if last else part)
+        instant, light = light[-1], light[: len(part)]
+        total += light.sum(dim=0)
+        grey.append(plane.project(light))
+    return Exposure(total / instants, instant.clone(), torch.cat(grey))
+
+
+def encoded(light: torch.Tensor, gamma_space: bool) -> torch.Tensor:
+    """Light as a noise-free sRGB picture in [0, 1], float32."""
+    light = light.clamp(0, 1)
+    return light if gamma_space else torch.from_numpy(linear_to_srgb(light.numpy()))
+
+
+@dataclass(frozen=True)
+class VideoCamera:
+    """What a camera adds to a perfect picture.
+
+    `shot` and `read` give the noise's variance, shot * light + read^2, in linear light.
+    `chroma_halved` averages colour over 2x2 pixels, as 4:2:0 does; `quantiser` is the step, in
+    8-bit levels, to which a codec rounds the cosine transform of 8x8 blocks (0: none).
+    """
+
+    shot: float = 0.0
+    read: float = 0.0
+    chroma_halved: bool = False
+    quantiser: float = 0.0
+
+    def develop(
+        self, light: torch.Tensor, gamma_space: bool, rng: np.random.Generator
+    ) -> torch.Tensor:
+        """Light (T, 3, H, W) -> what the file holds: sRGB of 8 bits as float32 in [0, 1]."""
+        linear = srgb_to_linear(light.numpy()) if gamma_space else light.numpy()
+        if self.shot or self.read:
+            spread = np.sqrt(self.shot * np.maximum(linear, 0) + self.read**2)
+            linear = linear + spread * rng.standard_normal(linear.shape, dtype=np.float32)
+        picture = linear_to_srgb(np.clip(linear, 0, 1).astype(np.float32))
+        if self.chroma_halved:
+            picture = halve_chroma(picture)
+        if self.quantiser:
+            picture = quantise_blocks(picture, self.quantiser / 255)
+        return torch.from_numpy(np.round(np.clip(picture, 0, 1) * 255).astype(np.float32) / 255)
+
+
+def halve_chroma(picture: np.ndarray) -> np.ndarray:
+    """Average the colour, not the brightness, of (T, 3, H, W) over 2x2 pixels."""
+    luma = np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), picture, (0, 1))[:, None]
+    chroma = picture - luma
+    count, channels, height, width = picture.shape
+    padded = np.pad(chroma, ((0, 0), (0, 0), (0, height % 2), (0, width % 2)), mode="edge")
+    blocks = padded.reshape(count, channels, -(-height // 2), 2, -(-width // 2), 2)
+    mean = blocks.mean(axis=(3, 5), keepdims=True)
+    return luma + np.broadcast_to(mean, blocks.shape).reshape(padded.shape)[..., :height, :width]
+
+
+def quantise_blocks(picture: np.ndarray, step: float) -> np.ndarray:
+    """Round the cosine transform of 8x8 blocks of (T, 3, H, W), high frequencies more coarsely."""
+    count, channels, height, width = picture.shape
+    padded = np.pad(
+        picture, ((0, 0), (0, 0), (0, -height % BLOCK), (0, -width % BLOCK)), mode="edge"
+    )
+    frequency = np.arange(BLOCK)
+    cosine = np.cos(np.pi / BLOCK * np.outer(frequency, np.arange(BLOCK) + 0.5))
+    cosine = cosine * np.where(frequency == 0, 1, 2**0.5)[:, None] / BLOCK**0.5
+    cosine = cosine.astype(np.float32)
+    blocks = padded.reshape(count, channels, padded.shape[2] // BLOCK, BLOCK, -1, BLOCK)
+    blocks = blocks.transpose(0, 1, 2, 4, 3, 5)
+    steps = (step * (1 + (frequency[:, None] + frequency) / 2)).astype(np.float32)
+    kept = np.round(cosine @ blocks @ cosine.T / steps) * steps
+    restored = (cosine.T @ kept @ cosine).transpose(0, 1, 2, 4, 3, 5).reshape(padded.shape)
+    return restored[..., :height, :width]

@@ -1,0 +1,202 @@
+"""What two cameras record of one view: frame after frame of video, tick after tick of spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+
+import numpy as np
+import torch
+
+from spikedeblur.errors import UsageError
+from spikedeblur.recording.light import LUMINANCE_WEIGHTS
+from spikedeblur.simulation.camera import (
+    SpikePlane,
+    VideoCamera,
+    View,
+    area_weights,
+    encoded,
+    expose,
+    instants_needed,
+)
+from spikedeblur.simulation.spiking import SpikeSensor, even_edges, random_sensor, stepped_spikes
+
+# Spikes come in blocks of about so many pixels.
+BLOCK_PIXELS = 1 << 22
+
+
+@dataclass(frozen=True)
+class Recording:
+    """How the two cameras record. Sizes are (width, height).
+
+    `exposure` is in frame intervals. `threshold` is the light, white being 1, that a pixel adds up
+    for a spike: at 2 a white pixel fires every second tick. `gamma_space` adds up sRGB-encoded
+    light, as the published sets do. Raises `UsageError` for values that cannot be.
+    """
+
+    size: tuple[int, int]
+    spike_size: tuple[int, int]
+    fps: Fraction
+    rate_hz: Fraction = Fraction(20_000)
+    exposure: Fraction = Fraction(9, 10)
+    threshold: float = 1.0
+    gamma_space: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        numbers: dict[str, Fraction | float] = {
+            "width": self.size[0],
+            "height": self.size[1],
+            "frame rate": self.fps,
+            "spike width": self.spike_size[0],
+            "spike height": self.spike_size[1],
+            "spike rate": self.rate_hz,
+            "exposure": self.exposure,
+            "threshold": self.threshold,
+        }
+        for name, value in numbers.items():
+            if not value > 0:
+                raise UsageError(f"the {name} must be above zero ({value} seen) - give another")
+        if self.exposure > 1:
+            raise UsageError(
+                f"the exposure is longer than the frame interval "
+                f"({float(self.exposure):g}x seen) - give at most 1x"
+            )
+
+    @property
+    def ticks_per_frame(self) -> Fraction:
+        """Ticks in a frame interval."""
+        return self.rate_hz / self.fps
+
+    def shutter(self, frame: int) -> tuple[float, float]:
+        """When the shutter opens and closes for `frame`, in frame intervals."""
+        middle, half = frame + Fraction(1, 2), self.exposure / 2
+        return float(middle - half), float(middle + half)
+
+    def spike_plane(self) -> SpikePlane:
+        """The spike camera's pixels over the video's."""
+        width, height = self.size
+        columns, rows = self.spike_size
+        return SpikePlane(
+            torch.tensor(LUMINANCE_WEIGHTS),
+            area_weights(rows, height),
+            area_weights(columns, width),
+        )
+
+    def spike_sensor(self) -> SpikeSensor:
+        """A sensor like the real ones: pixels 5 % apart, dark current, a few broken ones."""
+        rng = np.random.default_rng([self.seed, 1])
+        return random_sensor(
+            rng,
+            self.spike_size[::-1],
+            1 / self.threshold,
+            fixed_pattern=0.05,
+            dark=0.002,
+            jitter=0.05,
+            stuck=2e-4,
+        )
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One frame: `blurry` and `sharp` (H, W, 3) uint8, and the spikes of its interval in blocks.
+
+    The blocks (n, Hs, Ws) bool have to be taken before the next frame is.
+    """
+
+    blurry: np.ndarray
+    sharp: np.ndarray
+    spikes: Iterator[np.ndarray]
+
+
+@dataclass(frozen=True)
+class IntervalLight:
+    """Light (M, Hs, Ws) on the spike plane between `edges` (M + 1,) in ticks."""
+
+    grey: torch.Tensor
+    edges: torch.Tensor
+
+    def after(self, earlier: IntervalLight | None) -> IntervalLight:
+        """The same, preceded by `earlier` as far back as the tick goes that straddles the two."""
+        if earlier is None:
+            return self
+        needed = earlier.edges[1:] > self.edges[0].floor()
+        return IntervalLight(
+            torch.cat([earlier.grey[needed], self.grey]),
+            torch.cat([earlier.edges[:-1][needed], self.edges]),
+        )
+
+
+class Recorder:
+    """Both cameras, pointed at `view`."""
+
+    def __init__(self, view: View, recording: Recording) -> None:
+        self.view, self.recording = view, recording
+        self.plane, self.sensor = recording.spike_plane(), recording.spike_sensor()
+        self.camera = VideoCamera(shot=5e-5, read=0.001)
+        self._noise = np.random.default_rng([recording.seed, 2])
+        self._random = torch.Generator().manual_seed(recording.seed)
+        self._charge = torch.rand(*recording.spike_size[::-1], generator=self._random)
+
+    def record(self, frames: Iterable[int]) -> Iterator[Recorded]:
+        """Yield the `frames` 0, 1, 2 ... one after the other."""
+        earlier: IntervalLight | None = None
+        for frame in frames:
+            mean, instant, light = self.expose(frame)
+            blurry = self.camera.develop(mean[None], self.recording.gamma_space, self._noise)
+            sharp = encoded(instant[None], self.recording.gamma_space)
+            yield Recorded(
+                as_bytes(blurry), as_bytes(sharp), self.fire(frame, light.after(earlier))
+            )
+            earlier = light
+
+    def expose(self, frame: int) -> tuple[torch.Tensor, torch.Tensor, IntervalLight]:
+        """The mean light and the middle instant (3, H, W) of a frame, its interval on the spikes.
+
+        Spikes see the time before the shutter opens and after it closes, too.
+        """
+        opens, closes = self.recording.shutter(frame)
+        times = np.array([frame, opens, closes, frame + 1.0])
+        counts = [instants_needed(way) for way in self.view.slide(times[:-1], times[1:])]
+        exposure = expose(self.view, opens, closes, frame + 0.5, counts[1], self.plane)
+        before = self.glimpse(frame, opens, counts[0])
+        after = self.glimpse(closes, frame + 1.0, counts[2])
+        pieces = [before, (exposure.grey, opens, closes), after]
+        edges = [even_edges(len(grey), start, stop)[:-1] for grey, start, stop in pieces]
+        edges.append(torch.tensor([frame + 1.0], dtype=torch.float64))
+        light = IntervalLight(
+            torch.cat([grey for grey, _, _ in pieces]),
+            torch.cat(edges) * float(self.recording.ticks_per_frame),
+        )
+        return exposure.mean, exposure.instant, light
+
+    def glimpse(self, start: float, stop: float, count: int) -> tuple[torch.Tensor, float, float]:
+        """What the spike camera sees from `start` to `stop` while the shutter is closed."""
+        if stop <= start:
+            return torch.zeros(0, *self._charge.shape), start, stop
+        times = start + (stop - start) * (np.arange(count) + 0.5) / count
+        grey = [self.plane.project(self.view.render(times[at : at + 1])) for at in range(count)]
+        return torch.cat(grey), start, stop
+
+    def fire(self, frame: int, light: IntervalLight) -> Iterator[np.ndarray]:
+        """The spikes of the ticks that end in the interval of `frame`, in blocks (n, Hs, Ws)."""
+        ticks = self.recording.ticks_per_frame
+        first, last = floor(frame * ticks), floor((frame + 1) * ticks)
+        step = max(1, BLOCK_PIXELS // self._charge.numel())
+        for start in range(first, last, step):
+            block, self._charge = stepped_spikes(
+                self.sensor,
+                light.grey,
+                light.edges,
+                ticks=range(start, min(start + step, last)),
+                phase=self._charge,
+                random=self._random,
+            )
+            yield block.numpy()
+
+
+def as_bytes(picture: torch.Tensor) -> np.ndarray:
+    """A picture (1, 3, H, W) in [0, 1] -> (H, W, 3) uint8."""
+    return (picture[0].permute(1, 2, 0) * 255).round().byte().contiguous().numpy()
