@@ -30,8 +30,8 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from spikedeblur.models.checkpoint import save_model
-    from spikedeblur.models.config import load_config
     from spikedeblur.models.vrt_spike import build_model
+    from spikedeblur.training.config import load_config
 
     config = load_config(
         "small",
@@ -43,5 +43,5 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_model(path, build_model(config))
+    save_model(path, build_model(config.network))
     return path

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikedeblur.cli.main import root
-from spikedeblur.models.config import load_config
+from spikedeblur.training.config import load_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

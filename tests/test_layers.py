@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inspection": BASE | {"io", "recording", "classical", "models"},
     "sample": BASE | {"io", "recording", "simulation"},
     "training": BASE | {"io", "recording", "metrics", "prior", "models", "simulation"},
-    "benchmark": BASE | {"io", "recording", "metrics", "models", "restoration", "sample"},
+    "benchmark": BASE
+    | {"io", "recording", "metrics", "models", "restoration", "sample", "training"},
     "report": BASE | {"io", "recording", "restoration", "benchmark"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)

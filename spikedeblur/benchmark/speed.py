@@ -19,9 +19,9 @@ from spikedeblur.errors import SpikedeblurError
 from spikedeblur.machine.device import DTYPES, autocast, choose_precision, computes_bf16
 from spikedeblur.machine.memory import give_back_freed, keep_freed, peak_rss_mb, reset_peak
 from spikedeblur.metrics import frame_psnr
-from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
 from spikedeblur.restoration.inference import is_out_of_memory
+from spikedeblur.training.config import load_config
 
 Size = tuple[int, int]
 
@@ -60,7 +60,7 @@ def fresh_network(config_name: str, device: torch.device) -> VRTSpike:
     config = load_config(config_name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = build_model(config)
+        model = build_model(config.network)
         for parameter in model.parameters():
             if parameter.ndim > 1 and not parameter.any():
                 nn.init.normal_(parameter, std=0.02)
@@ -151,7 +151,7 @@ def made_up_window(network: VRTSpike, size: Size, frames: int) -> tuple[Tensor, 
     if not network.uses_spikes:
         return rgb, None
     plane = max(height // 2, 1), max(width // 2, 1)
-    mean = torch.full((1, frames, network.config.DATA.K, *plane), 2.0)
+    mean = torch.full((1, frames, network.config.bins, *plane), 2.0)
     return rgb, torch.poisson(mean, generator=generator).to(device)
 
 

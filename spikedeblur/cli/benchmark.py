@@ -309,7 +309,7 @@ def _passes(
     if threads:
         torch.set_num_threads(threads[0])
     network = fresh_network(config, chosen) if config else load_model(weights, chosen)
-    window = frames or network.config.DATA.CLIP_LEN
+    window = frames or network.config.window
     name = config or weights or "shipped"
     rows: list[dict[str, Any]] = []
     for size in sizes:

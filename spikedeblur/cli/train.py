@@ -119,7 +119,7 @@ def command(
         raise UsageError(f"photographs have no layout (--layout {layout}) - leave it out")
     import torch
 
-    from spikedeblur.models.config import load_config
+    from spikedeblur.training.config import load_config
     from spikedeblur.training.run import run_training
 
     if threads is not None:

@@ -1,4 +1,4 @@
-"""Weights files: safetensors with the configuration inside, and the official VRT's checkpoints.
+"""Weights files: safetensors with the model's configuration, and the official VRT's checkpoints.
 
 A file restores the model that wrote it: nothing has to be said again on the command line. Every
 load is strict. Names and shapes are compared before tensors are read, so that a small file cannot
@@ -20,13 +20,15 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from spikedeblur.errors import ConfigError, WeightsError, shown
-from spikedeblur.models.config import Config, config_from_dict
+from spikedeblur.models.config import NetworkConfig
+from spikedeblur.models.sections import parse_section
 from spikedeblur.models.tensor_files import PICKLE_SUFFIXES, open_safetensors, read_pickle
 from spikedeblur.models.vrt_import import deduce_config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
 
 DEFAULT = "small"
-FORMAT = "spikedeblur-model-1"
+FORMAT = 2
+FORMAT_1 = "spikedeblur-model-1"  # its configuration was that of a training run
 HEADER = "spikedeblur"  # the metadata entry of a file, JSON
 # Values that making a model may take beside its parameters, for buffers and what they are made of.
 BUFFERS = 1 << 25
@@ -81,24 +83,21 @@ def load_model(
     return model.to(device).eval()
 
 
-def save_model(
-    path: Path,
-    model: VRTSpike,
-    dtype: torch.dtype = torch.float32,
-    notes: dict[str, str] | None = None,
-) -> None:
-    """Write weights and configuration as safetensors; `dtype` is what floats are stored in.
+def save_model(path: Path, model: VRTSpike, dtype: torch.dtype = torch.float32) -> None:
+    """Write weights and the model's configuration; `dtype` is what floats are stored in.
 
     Buffers are not written: all of them follow from the configuration. `path` is written directly:
     callers that replace a file wrap this in `io.atomic.atomic_path`.
     """
     state = {key: p.detach().to("cpu", dtype).contiguous() for key, p in model.named_parameters()}
-    header = {"format": FORMAT, "config": model.config.model_dump(mode="json"), **(notes or {})}
+    header = {"format": FORMAT, **model.config.model_dump(mode="json")}
     # One entry: the order of several is not kept, and equal weights should be equal files.
     path.write_bytes(save(state, metadata={HEADER: json.dumps(header)}))
 
 
-def fitting_model(config: Config, shapes: Mapping[str, tuple[int, ...]], path: Path) -> VRTSpike:
+def fitting_model(
+    config: NetworkConfig, shapes: Mapping[str, tuple[int, ...]], path: Path
+) -> VRTSpike:
     """A fresh model of `config`, once it is sure that tensors of these shapes fill it.
 
     Every parameter has to be there, and nothing that the model has no place for; buffers may be.
@@ -171,22 +170,36 @@ class ValueBudget(TorchFunctionMode):
         return made
 
 
-def _config(metadata: dict[str, str] | None, path: Path) -> Config:
+def _config(metadata: dict[str, str] | None, path: Path) -> NetworkConfig:
     """The configuration that `save_model` wrote beside the tensors."""
     header = _header((metadata or {}).get(HEADER))
-    if header.get("format") != FORMAT:
+    number = header.pop("format", None)
+    if number == FORMAT_1:
+        header = _of_format_1(header)
+    elif number != FORMAT:
         raise WeightsError(
-            f"{path} is not a model of this program (format "
-            f"{shown(header.get('format'))}) - name a file that "
-            "`spikedeblur train` wrote"
+            f"{path} is not a model that this program can read (format {shown(number)}, not "
+            f"{FORMAT}) - name a file that `spikedeblur train` wrote, or use a newer version"
         )
     try:
-        return config_from_dict(header.get("config") or {}, "its header")
+        return parse_section(NetworkConfig, header, "its header")
     except ConfigError as error:
         raise WeightsError(
             f"{path} holds another configuration ({error}) - "
             "name a file that `spikedeblur train` wrote"
         ) from None
+
+
+def _of_format_1(header: dict[str, Any]) -> dict[str, Any]:
+    """What today's header has of one that held the configuration of the training run."""
+    config = header.get("config")
+    if not isinstance(config, dict):
+        return header
+    data = config.get("DATA")
+    if not isinstance(data, dict):
+        data = {}
+    kept = {"bins": data.get("K"), "window": data.get("CLIP_LEN"), "MODEL": config.get("MODEL")}
+    return {name: value for name, value in kept.items() if value is not None}
 
 
 def _header(text: str | None) -> dict[str, Any]:

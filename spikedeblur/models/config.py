@@ -1,48 +1,25 @@
-"""The configuration of a model and of its training: typed sections under the seed's keys.
-
-A configuration comes from a packaged name (`small`) or a YAML file, then `SECTION.KEY=VALUE`
-overrides. A key that is not known is an error that names the nearest one, because a misspelt key
-that is silently ignored costs a training run.
-"""
+"""The configuration of a model: all that its weights file says of it beside the tensors."""
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from spikedeblur.errors import ConfigError, shown
-from spikedeblur.models.plain_yaml import MAX_CHARACTERS, parse_yaml
+from spikedeblur.models.sections import Count, Fraction01, Section
 
 # A configuration may come with weights from strangers: what it asks for is bounded, well above
 # anything that trains today.
 MAX_WINDOW = 2048  # positions; attention keeps a table of their pairs
 
-Count = Annotated[int, Field(ge=1, le=10**9)]
+Bins = Annotated[int, Field(ge=1, le=2048)]
+ClipLength = Annotated[int, Field(ge=1, le=1000)]
 Width = Annotated[int, Field(ge=1, le=2048)]
 Depth = Annotated[int, Field(ge=1, le=100)]
 Ratio = Annotated[float, Field(gt=0, le=64)]
-Fraction01 = Annotated[float, Field(ge=0.0, le=1.0)]
 Stride = Literal[1, 2]
 BlockKind = Literal["tmsa", "conv"]
-
-
-class Section(BaseModel):
-    """Base of all sections: immutable, no unknown keys, no values that are not finite."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class DataConfig(Section):
-    K: Width = 32  # voxel bins over one exposure
-    CLIP_LEN: Annotated[int, Field(ge=1, le=1000)] = 5  # T, the frames of one window
-    CROP_SIZE: Annotated[int, Field(ge=16, le=16384, multiple_of=16)] = 256
 
 
 class ChunkConfig(Section):
@@ -142,152 +119,12 @@ class ModelConfig(Section):
         return self
 
 
-class TrainConfig(Section):
-    STEPS: Count = 300_000
-    BATCH_SIZE: Count = 2  # clips per process and step
-    ACCUMULATION: Count = 1
-    LR: Annotated[float, Field(gt=0)] = 2e-4
-    MIN_LR: Annotated[float, Field(ge=0)] = 1e-6
-    BETAS: tuple[Fraction01, Fraction01] = (0.9, 0.99)
-    WEIGHT_DECAY: Annotated[float, Field(ge=0)] = 1e-4
-    WARMUP_STEPS: Annotated[int, Field(ge=0, le=10**9)] = 1000
-    CLIP_NORM: Annotated[float, Field(gt=0)] = 1.0
-    EMA_DECAY: Fraction01 = 0.999
-    PRECISION: Literal["fp32", "bf16", "fp16"] = "fp32"
-    SEED: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    WORKERS: Annotated[int, Field(ge=0, le=256)] = 1
-    SAVE_EVERY: Count = 500
-    VAL_EVERY: Count = 1000
-    LOG_EVERY: Count = 20
-    VAL_CLIPS: Count = 12
-    FSDP: bool = False  # share the weights out among processes
-    COMPILE: bool = False  # torch.compile of the network's blocks
+class NetworkConfig(Section):
+    """What a model is, without how it was trained.
 
-
-class LossConfig(Section):
-    KIND: Literal["charbonnier", "psnr"] = "charbonnier"
-    CHARBONNIER_EPS: Annotated[float, Field(gt=0)] = 1e-3
-    PERCEPTUAL_WEIGHT: Annotated[float, Field(ge=0)] = 0.0
-    PERCEPTUAL_WEIGHTS_FILE: str | None = None
-
-
-class LogConfig(Section):
-    TENSORBOARD: bool = False
-
-
-class Config(Section):
-    """One model and its training, as a YAML file holds them."""
-
-    DATA: DataConfig = DataConfig()
-    MODEL: ModelConfig = ModelConfig()
-    TRAIN: TrainConfig = TrainConfig()
-    LOSS: LossConfig = LossConfig()
-    LOG: LogConfig = LogConfig()
-
-
-def packaged_names() -> list[str]:
-    """The configurations that come with the package, by name."""
-    folder = resources.files("spikedeblur") / "configs"
-    names = [path.name for path in folder.iterdir()]
-    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
-
-
-def load_config(name_or_path: str | Path = "small", overrides: Iterable[str] = ()) -> Config:
-    """Read a packaged configuration or a YAML file, and apply `SECTION.KEY=VALUE` overrides.
-
-    Raises `ConfigError` for a name that is not packaged, a file that is not YAML, unknown keys
-    (naming the nearest), values out of range.
+    bins: voxel bins over one exposure, K. window: frames of the clips it is trained on, T.
     """
-    source = str(name_or_path)
-    if source in packaged_names():
-        text = (resources.files("spikedeblur") / "configs" / f"{source}.yaml").read_text()
-    else:
-        text = _read_text(Path(name_or_path))
-    tree = _sections(parse_yaml(text, source), source)
-    for override in overrides:
-        _apply_override(tree, override)
-    return config_from_dict(tree, source)
 
-
-def config_from_dict(tree: dict[str, Any], source: str = "the configuration") -> Config:
-    """Check a nested dictionary against the sections; raises `ConfigError` naming `source`."""
-    _refuse_unknown(tree, Config, source, "")
-    try:
-        return Config.model_validate(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise ConfigError(
-            f"{source}: {where}: {first['msg']} (got {shown(first['input'])}) - correct this value"
-        ) from None
-
-
-def config_to_yaml(config: Config) -> str:
-    """The resolved configuration as YAML text that `load_config` reads back equal."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-
-
-def _read_text(path: Path) -> str:
-    known = ", ".join(packaged_names())
-    try:
-        if not path.is_file():
-            raise ConfigError(
-                f"there is no configuration {path} - name a YAML file or one of: {known}"
-            )
-        with path.open(encoding="utf-8") as file:
-            return file.read(MAX_CHARACTERS + 1)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"cannot read the configuration {path} ({error}) - name a YAML file or one of: {known}"
-        ) from None
-
-
-def _sections(tree: Any, source: str) -> dict[str, Any]:
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        kind = type(tree).__name__
-        raise ConfigError(f"{source} holds a {kind} - expected sections such as DATA:")
-    return tree
-
-
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    path, separator, text = override.partition("=")
-    if not separator or not path:
-        raise ConfigError(f"--set {_name(override)} - expected SECTION.KEY=VALUE")
-    *sections, key = path.split(".")
-    node = tree
-    for section in sections:
-        node = node.setdefault(section, {})
-        if not isinstance(node, dict):
-            raise ConfigError(
-                f"--set {_name(override)}: {_name(section)} is a value - name a section"
-            )
-    node[key] = parse_yaml(text, f"--set {_name(path)}")
-
-
-def _refuse_unknown(tree: Any, section: type[BaseModel], source: str, prefix: str) -> None:
-    if not isinstance(tree, dict):
-        return  # the wrong type is reported by validation, with the value
-    for key, value in tree.items():
-        if key not in section.model_fields:
-            known = list(section.model_fields)
-            close = difflib.get_close_matches(_name(key).upper(), known, n=1, cutoff=0.5)
-            hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"
-            raise ConfigError(f"{source}: unknown key {prefix}{_name(key)} - {hint}")
-        child = _section_of(section.model_fields[key].annotation)
-        if child is not None:
-            _refuse_unknown(value, child, source, f"{prefix}{key}.")
-
-
-def _name(key: object) -> str:
-    """A key as a message names it."""
-    return key if isinstance(key, str) and len(key) <= 40 and key.isprintable() else shown(key)
-
-
-def _section_of(annotation: Any) -> type[BaseModel] | None:
-    """The section behind an annotation, also behind `Section | None`; None for plain values."""
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
+    bins: Bins = 32
+    window: ClipLength = 5
+    MODEL: ModelConfig = ModelConfig()

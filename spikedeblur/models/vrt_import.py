@@ -8,13 +8,14 @@ from typing import Any
 from torch import Tensor
 
 from spikedeblur.errors import ConfigError, WeightsError, shown
-from spikedeblur.models.config import Config, config_from_dict
+from spikedeblur.models.config import NetworkConfig
+from spikedeblur.models.sections import parse_section
 
 MUTUAL = ".residual_group1.blocks."
 STAGES, GROUPS = range(1, 8), range(1, 5)
 
 
-def deduce_config(state: dict[str, Tensor], name: str) -> Config:
+def deduce_config(state: dict[str, Tensor], name: str) -> NetworkConfig:
     """Configuration of a `VRTSpike` without spikes that holds these `vrt.` tensors.
 
     Windows are taken to be square in space, as all published ones are. Raises `WeightsError` when
@@ -28,9 +29,9 @@ def deduce_config(state: dict[str, Tensor], name: str) -> Config:
             "name an official checkpoint such as 006_VRT_videodeblurring_GoPro.pth"
         ) from None
     clip = vrt["WINDOW_SIZE"][0]
-    tree = {"DATA": {"CLIP_LEN": clip}, "MODEL": {"USE_SPIKE": False, "VRT": vrt}}
+    tree = {"window": clip, "MODEL": {"USE_SPIKE": False, "VRT": vrt}}
     try:
-        return config_from_dict(tree, "its tensors")
+        return parse_section(NetworkConfig, tree, "its tensors")
     except ConfigError as error:
         raise WeightsError(
             f"{name} is no VRT that is known here ({error}) - name an official checkpoint"

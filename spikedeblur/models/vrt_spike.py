@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikedeblur.errors import ConfigError, InputError
-from spikedeblur.models.config import Config, ModelConfig, PriorConfig, VRTConfig
+from spikedeblur.models.config import ModelConfig, NetworkConfig, PriorConfig, VRTConfig
 from spikedeblur.models.fusion import MultiScaleTemporalCrossAttnFuse
 from spikedeblur.models.head import CandidateHead
 from spikedeblur.models.spike_encoder import SpikeEncoder3D
@@ -112,11 +112,11 @@ class VRTSpike(nn.Module):
     shapes that do not fit together and for values that are not finite.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         model, self.stem = config.MODEL, config.MODEL.STEM
-        self.spikes = SpikeBranch(model, config.DATA.K) if model.USE_SPIKE else None
+        self.spikes = SpikeBranch(model, config.bins) if model.USE_SPIKE else None
         self.prior = build_prior(model.PRIOR) if model.PRIOR else None
         self.tells_motion = model.PRIOR is not None and model.PRIOR.TELL_MOTION
         channels = 3 * self.stem**2 + (1 if model.TARGET_TIME else 0)
@@ -228,7 +228,7 @@ class VRTSpike(nn.Module):
         return rows, columns
 
     def _check(self, rgb: Tensor, voxels: Tensor | None) -> None:
-        bins = self.config.DATA.K
+        bins = self.config.bins
         if rgb.ndim != 5 or rgb.shape[2] != 3 or not rgb.numel():
             raise InputError(f"frames of shape {tuple(rgb.shape)} - expected (B, T, 3, H, W)")
         if self.uses_spikes and voxels is None:
@@ -255,7 +255,7 @@ class VRTSpike(nn.Module):
                 )
 
 
-def build_model(config: Config) -> VRTSpike:
+def build_model(config: NetworkConfig) -> VRTSpike:
     """A model with fresh weights for a configuration."""
     try:
         return VRTSpike(config)

@@ -113,8 +113,8 @@ class Deblurrer:
         if compiled and isinstance(network, torch.nn.Module):
             compile_blocks(network, chosen)
         if (config := getattr(network, "config", None)) is not None:
-            self.bins = config.DATA.K
-            window = window or config.DATA.CLIP_LEN
+            self.bins = config.bins
+            window = window or config.window
             if slowmo > 1 and not config.MODEL.TARGET_TIME:
                 raise UsageError(
                     f"these weights restore one instant only (--slowmo {slowmo}) - "

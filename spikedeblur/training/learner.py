@@ -11,8 +11,8 @@ from torch.distributed.fsdp import FSDPModule
 
 from spikedeblur.machine.memory import keep_freed
 from spikedeblur.models.compiled import compile_blocks
-from spikedeblur.models.config import Config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
+from spikedeblur.training.config import Config
 from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.distributed import World
 from spikedeblur.training.losses import RestorationLoss

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from spikedeblur.errors import InputError, SpikedeblurError
 from spikedeblur.machine.interruption import StopSignal
-from spikedeblur.models.config import Config
 from spikedeblur.models.vrt_spike import VRTSpike
+from spikedeblur.training.config import Config, config_from_dict
 from spikedeblur.training.data.sampler import (
     Batch,
     BatchPlan,
@@ -242,7 +242,7 @@ class Trainer:
         state = newest_state(self.folder.states)
         if state is None:
             return False
-        refuse_other_config(state["config"], self.config)
+        refuse_other_config(config_from_dict(state["config"], "the saved state"), self.config)
         if state["processes"] != self.world.size:
             raise InputError(
                 "the run was started with another number of processes "

@@ -13,7 +13,7 @@ from spikedeblur.errors import ConfigError
 from spikedeblur.training.perceptual import PerceptualDistance
 
 if TYPE_CHECKING:
-    from spikedeblur.models.config import LossConfig
+    from spikedeblur.training.config import LossConfig
 
 
 def charbonnier(restored: Tensor, sharp: Tensor, epsilon: float) -> Tensor:

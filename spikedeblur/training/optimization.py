@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 if TYPE_CHECKING:
-    from spikedeblur.models.config import TrainConfig
+    from spikedeblur.training.config import TrainConfig
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 

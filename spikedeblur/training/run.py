@@ -10,8 +10,8 @@ from pathlib import Path
 from spikedeblur.errors import ConfigError, SpikedeblurError, WeightsError
 from spikedeblur.machine.device import choose_precision
 from spikedeblur.models.checkpoint import load_model
-from spikedeblur.models.config import Config, load_config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
+from spikedeblur.training.config import Config, load_config
 from spikedeblur.training.data.datasets import training_and_validation
 from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.distributed import World, joined_world, lost_process_named
@@ -72,7 +72,7 @@ def train(
         )
     folder = RunFolder(output)
     if resume and folder.config.exists():  # before the data, which may not suit another network
-        refuse_other_config(load_config(folder.config).model_dump(mode="json"), config)
+        refuse_other_config(load_config(folder.config), config)
     with joined_world(device) as world, lost_process_named():
         if not world.leads:  # the first process says it for all
             logging.getLogger("spikedeblur").setLevel(logging.ERROR)
@@ -80,7 +80,7 @@ def train(
         if config.TRAIN.FSDP and world.size == 1:
             LOGGER.warning("TRAIN.FSDP has no effect on one process; torchrun starts several")
         seed_everything(config.TRAIN.SEED)
-        model = build_model(config)
+        model = build_model(config.network)
         if init is not None and not resume:
             start_from(model, init)
         clips, validation_clips = sources()

@@ -14,8 +14,8 @@ from spikedeblur.errors import ConfigError, OutputError
 from spikedeblur.io.atomic import atomic_path, make_folder
 from spikedeblur.io.lock import exclusive
 from spikedeblur.models.checkpoint import save_model
-from spikedeblur.models.config import Config, config_to_yaml
 from spikedeblur.models.vrt_spike import VRTSpike
+from spikedeblur.training.config import Config, config_to_yaml
 from spikedeblur.training.events import Record
 from spikedeblur.training.state import saved_states
 
@@ -108,11 +108,10 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def refuse_other_config(saved: dict[str, Any], config: Config) -> None:
+def refuse_other_config(saved: Config, config: Config) -> None:
     """Raise `ConfigError` naming the first key in which a resumed run would differ."""
-    now = flat(config.model_dump(mode="json"))
-    before = flat(saved)
-    for key in [*now, *(key for key in before if key not in now)]:
+    before, now = (flat(each.model_dump(mode="json")) for each in (saved, config))
+    for key in dict.fromkeys([*now, *before]):
         if key not in CHANGEABLE and before.get(key) != now.get(key):
             raise ConfigError(
                 f"the run was started with another {key} ({before.get(key)}, now {now.get(key)}) "

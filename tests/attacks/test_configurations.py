@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spikedeblur.errors import ConfigError
-from spikedeblur.models.config import load_config
+from spikedeblur.training.config import load_config
 from tests.hostile import refused
 
 

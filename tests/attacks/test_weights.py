@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from spikedeblur.errors import WeightsError
-from spikedeblur.models.checkpoint import FORMAT, HEADER, load_model
+from spikedeblur.models.checkpoint import FORMAT, FORMAT_1, HEADER, load_model
 from spikedeblur.models.tensor_files import read_pickle, read_tensors
 from tests.hostile import refused
 
@@ -131,8 +131,8 @@ def reconfigured(weights: Path, path: Path, section: str, **values: Any) -> Path
     """The weights with another configuration in them."""
     with safetensors.safe_open(weights, "pt") as file:
         header = json.loads(file.metadata()[HEADER])
-    part = header["config"]
-    for name in section.split("."):
+    part = header
+    for name in section.split(".") if section else ():
         part = part[name]
     part.update(values)
     save_file(load_file(weights), path, {HEADER: json.dumps(header)})
@@ -148,7 +148,8 @@ def reconfigured(weights: Path, path: Path, section: str, **values: Any) -> Path
         ("MODEL.VRT", {"EMBED_DIMS": [8] * 7 + [2048] * 4, "DEPTHS": [100] * 11}),
         ("MODEL.VRT", {"WINDOW_SIZE": [2048, 2048, 2048]}),
         ("MODEL.PRIOR", {"SMOOTHINGS": [1e300]}),
-        ("DATA", {"K": 10**12}),
+        ("", {"bins": 10**12}),
+        ("", {"window": 10**12}),
     ],
 )
 def test_a_small_file_that_asks_for_a_large_network(
@@ -177,10 +178,15 @@ def test_numbers_beyond_single_precision(tiny_weights: Path, tmp_path: Path) -> 
         "{}",
         "null",
         "[]",
-        json.dumps({"format": FORMAT, "config": [1]}),
-        json.dumps({"format": FORMAT, "config": {"X\x1b[2J": 1}}),
+        json.dumps({"format": FORMAT, "MODEL": [1]}),
+        json.dumps({"format": FORMAT, "X\x1b[2J": 1}),
+        json.dumps({"format": [FORMAT]}),
         '{"format": 1' + "0" * 5000 + "}",
-        json.dumps({"format": FORMAT, "config": {"DATA": {"K": "x" * 100_000}}}),
+        json.dumps({"format": FORMAT, "bins": "x" * 100_000}),
+        json.dumps({"format": FORMAT_1, "config": [1]}),
+        json.dumps({"format": FORMAT_1, "config": {"DATA": [1]}}),
+        json.dumps({"format": FORMAT_1, "config": {"DATA": {"K": "x" * 100_000}}}),
+        json.dumps({"format": FORMAT_1, "config": {"MODEL": {"X\x1b[2J": 1}}}),
     ],
 )
 def test_metadata_that_is_no_configuration(tmp_path: Path, metadata: str) -> None:

@@ -12,8 +12,8 @@ import torch
 from spikedeblur.benchmark import speed
 from spikedeblur.benchmark.operations import operation_counter
 from spikedeblur.errors import ConfigError, SpikedeblurError, UsageError
-from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt_spike import build_model
+from spikedeblur.training.config import load_config
 
 TINY = [
     "MODEL.CHANNELS_PER_SCALE=[8, 8, 8, 8]",
@@ -36,7 +36,7 @@ def small_convolution(monkeypatch):
 def network():
     config = load_config("small", TINY)
     torch.manual_seed(0)
-    return build_model(config).eval()
+    return build_model(config.network).eval()
 
 
 @pytest.fixture(scope="module")

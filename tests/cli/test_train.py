@@ -14,10 +14,10 @@ import yaml
 from spikedeblur.cli.main import main
 from spikedeblur.cli.train import LAYOUTS
 from spikedeblur.models.checkpoint import load_model
-from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt import VRT
 from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.simulation.simulation import Settings, simulate
+from spikedeblur.training.config import load_config
 from spikedeblur.training.data import layouts
 from spikedeblur.training.state import read_state
 from tests.training import trees
@@ -134,7 +134,7 @@ def test_training_starts_from_an_official_checkpoint_as_vrt_itself(tmp_path):
         )
         == 0
     )
-    started = build_model(load_config(config)).eval()
+    started = build_model(load_config(config).network).eval()
     first = read_state(tmp_path / "run" / "state" / "step-000000000.pt")
     started.load_state_dict(first["learner"]["model"])
     torch.manual_seed(0)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from spikedeblur.errors import WeightsError
 from spikedeblur.models.checkpoint import HEADER, load_model
-from spikedeblur.models.config import load_config
 from spikedeblur.models.tensor_files import read_pickle
 from spikedeblur.models.vrt_spike import VRTSpike
+from spikedeblur.training.config import load_config
 from tests.fuzz.examples import fuzzed
 from tests.fuzz.mutations import CHANGES, spoilt, write
 from tests.hostile import check_message
@@ -62,7 +62,7 @@ def places(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, 
     return found
 
 
-PLACES = places(load_config("small").model_dump(mode="json"))
+PLACES = places(load_config("small").network.model_dump(mode="json"))
 
 
 @fuzzed(100)
@@ -75,7 +75,7 @@ def test_configurations_beside_the_tensors(
     head = json.loads(whole[8:end])
     header = json.loads(head["__metadata__"][HEADER])
     for (*sections, key), value in changes.items():
-        part = header["config"]
+        part = header
         for section in sections:
             part = part[section] if isinstance(part, dict) and section in part else {}
         if isinstance(part, dict):

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spikedeblur.errors import ConfigError
-from spikedeblur.models.config import Config, config_from_dict, config_to_yaml, load_config
-from spikedeblur.models.plain_yaml import parse_yaml
+from spikedeblur.training.config import Config, config_from_dict, config_to_yaml, load_config
+from spikedeblur.training.plain_yaml import parse_yaml
 from tests.fuzz.examples import fuzzed
 from tests.fuzz.mutations import CHANGES, spoilt, write
 from tests.hostile import check_message

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
 import torch
+from pydantic import create_model
 from safetensors.torch import load_file, save_file
 
-from spikedeblur.errors import WeightsError
-from spikedeblur.models.checkpoint import load_model, save_model
-from spikedeblur.models.config import load_config
+from spikedeblur.errors import ConfigError, WeightsError
+from spikedeblur.models.checkpoint import HEADER, load_model, save_model
+from spikedeblur.models.sections import RENAMED, Section
 from spikedeblur.models.vrt import VRT
 from spikedeblur.models.vrt_spike import build_model
+from spikedeblur.training import config as training_config
+from spikedeblur.training.config import Config, load_config
 
 from .test_vrt_spike import clip, shaken, tiny
 
@@ -36,6 +40,65 @@ def test_a_file_restores_the_model_that_wrote_it(written):
     rgb, voxels = clip()
     with torch.no_grad():
         assert torch.equal(again(rgb, voxels), model(rgb, voxels))
+
+
+def header_of(path):
+    with safetensors.safe_open(path, "pt") as file:
+        return json.loads(file.metadata()[HEADER])
+
+
+def test_a_file_holds_the_model_and_nothing_of_its_training(written):
+    _, path = written
+    assert header_of(path).keys() == {"format", "bins", "window", "MODEL"}
+    assert header_of(FIXTURES.parents[1] / "spikedeblur/weights/small.safetensors")["format"] == 2
+
+
+def test_a_file_loads_after_a_training_key_is_renamed(written, monkeypatch):
+    model, path = written
+
+    class Renamed(Section):
+        ITERATIONS: int = 1
+
+    changed = create_model("Config", __base__=Config, TRAIN=(Renamed, Renamed()))
+    monkeypatch.setattr(training_config, "Config", changed)
+    with pytest.raises(ConfigError, match="unknown key TRAIN"):
+        load_config("small")
+    assert load_model(path).config == model.config
+    assert load_model(FIXTURES / "format_1.safetensors").config.bins == 3
+
+
+def test_a_file_of_format_1_is_read(tmp_path):
+    """Its header held the configuration of the run; the model's part is taken."""
+    path = FIXTURES / "format_1.safetensors"
+    model = load_model(path)
+    assert (model.config.bins, model.config.window) == (3, 4)
+    assert model.config.MODEL.VRT.EMBED_DIMS == (4,) * 11
+    parameters = dict(model.named_parameters())
+    held = load_file(path)
+    assert held.keys() == parameters.keys()
+    assert all(torch.equal(held[name].float(), parameters[name]) for name in held)
+    save_model(tmp_path / "again.safetensors", model)
+    assert load_model(tmp_path / "again.safetensors").config == model.config
+
+
+def test_old_spellings_of_keys_are_read(written, monkeypatch):
+    model, path = written
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"TARGET_TIME", b"TARGET_OLD_"))
+    with pytest.raises(WeightsError, match=r"unknown key MODEL\.TARGET_OLD_"):
+        load_model(path)
+    monkeypatch.setitem(RENAMED, "MODEL.TARGET_OLD_", "MODEL.TARGET_TIME")
+    monkeypatch.setitem(RENAMED, "TRAIN.RATE", "TRAIN.LR")
+    assert load_model(path).config == model.config
+    config = load_config("small", ["TRAIN.RATE=0.5", "MODEL.TARGET_OLD_=false"])
+    assert config == load_config("small", ["TRAIN.LR=0.5", "MODEL.TARGET_TIME=false"])
+
+
+def test_a_format_of_the_future_is_named(written):
+    _, path = written
+    path.write_bytes(path.read_bytes().replace(b'format\\": 2', b'format\\": 7'))
+    with pytest.raises(WeightsError, match="format 7, not 2"):
+        load_model(path)
 
 
 def test_half_precision_halves_the_file_and_loads_as_fp32(written, tmp_path):
@@ -118,7 +181,7 @@ def test_damaged_and_foreign_files_are_refused(written, tmp_path):
         with pytest.raises(WeightsError, match=name.split(".")[0]):
             load_model(tmp_path / name)
     save_file({"x": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(WeightsError, match="not a model of this program"):
+    with pytest.raises(WeightsError, match="not a model that this program can read"):
         load_model(tmp_path / "other.safetensors")
     with pytest.raises(WeightsError, match="no weights nowhere"):
         load_model("nowhere")
@@ -126,8 +189,6 @@ def test_damaged_and_foreign_files_are_refused(written, tmp_path):
 
 def rewritten(path, change):
     """The file with its tensors changed, its metadata kept."""
-    import safetensors
-
     with safetensors.safe_open(path, "pt") as file:
         metadata = file.metadata()
     state = load_file(path)
@@ -158,4 +219,4 @@ def test_fresh_models_of_one_seed_are_equal():
 
 def build_model_seeded():
     torch.manual_seed(3)
-    return build_model(load_config("small")).state_dict()
+    return build_model(load_config("small").network).state_dict()

@@ -10,9 +10,9 @@ import torch
 
 from spikedeblur.errors import UsageError
 from spikedeblur.models.compiled import BLOCKS, compile_blocks
-from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt.conv import ConvGroup
 from spikedeblur.models.vrt_spike import build_model
+from spikedeblur.training.config import load_config
 
 CPU = torch.device("cpu")
 SHALLOW = [
@@ -31,7 +31,7 @@ def settings_of_torch():
 
 def test_every_repeated_block_is_compiled_and_no_name_changes(monkeypatch):
     monkeypatch.setenv("CXX", "python3")  # any program will do, none is run
-    model = build_model(load_config("small", SHALLOW))
+    model = build_model(load_config("small", SHALLOW).network)
     names = list(model.state_dict())
     compile_blocks(model, CPU)
     compiled = {
@@ -45,7 +45,7 @@ def test_without_a_compiler_the_message_says_what_to_install(monkeypatch):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UsageError, match=r"C\+\+ compiler \(g\+\+, .* not found\) - install one"):
-        compile_blocks(build_model(load_config("small", SHALLOW)), CPU)
+        compile_blocks(build_model(load_config("small", SHALLOW).network), CPU)
 
 
 @pytest.mark.slow

@@ -5,9 +5,9 @@ import torch
 from torch.nn import functional
 
 from spikedeblur.errors import ConfigError, InputError
-from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.prior.photometry import grey, to_linear
+from spikedeblur.training.config import load_config
 
 TINY = [
     "DATA.K=8",
@@ -24,7 +24,7 @@ TINY = [
 
 def tiny(name, *overrides, seed=0):
     torch.manual_seed(seed)
-    return build_model(load_config(name, [*TINY, *overrides])).eval()
+    return build_model(load_config(name, [*TINY, *overrides]).network).eval()
 
 
 def shaken(model, seed=1):
@@ -57,7 +57,7 @@ def test_every_row_of_the_dimension_table(strides):
     shallow = ["MODEL.VRT.DEPTHS=[2,2,2,2,2,2,2,1,1,1,1]"]
     override = f"MODEL.VRT.TEMPORAL_STRIDES={list(strides)}"
     with torch.device("meta"):
-        model = build_model(load_config("vrt_spike_baseline", [override, *shallow]))
+        model = build_model(load_config("vrt_spike_baseline", [override, *shallow]).network)
         rgb, voxels = torch.empty(2, 5, 3, 256, 256), torch.empty(2, 5, 32, 256, 256)
     seen = {}
     branch = model.spikes

@@ -11,9 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from spikedeblur.models import clip_conv
-from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.prior import pieces
+from spikedeblur.training.config import load_config
 
 SIDE = 48
 
@@ -58,7 +58,7 @@ def model():
             f"MODEL.FUSE.CHUNK_SIZE={SIDE // 8}",
         ],
     )
-    return build_model(config).eval()
+    return build_model(config.network).eval()
 
 
 def window(frames, plane=SIDE // 2):

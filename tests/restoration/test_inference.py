@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from spikedeblur.errors import SpikedeblurError, UsageError
-from spikedeblur.models.config import load_config
 from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.restoration import inference
 from spikedeblur.restoration.inference import SpikePlanes, TiledModel, plane_step
 from spikedeblur.restoration.tiling import Tile
+from spikedeblur.training.config import load_config
 
 CPU = torch.device("cpu")
 
@@ -201,7 +201,7 @@ def test_the_tile_is_chosen_by_free_memory(monkeypatch):
 def test_the_shipped_network_takes_common_frames_whole_on_a_laptop(monkeypatch):
     """5 frames of 640x360 took 0.7 GB; what is allowed for a square tile of 640 is some more."""
     monkeypatch.setattr(inference, "available_bytes", lambda: 6 * 10**9)
-    model = TiledModel(build_model(load_config("small")))
+    model = TiledModel(build_model(load_config("small").network))
     assert model.choose_tile(360, 640, 5) == 640
     assert model.working_bytes(640, 5) > 1.5e9
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from spikedeblur.errors import ConfigError, InputError, OutputError, SpikedeblurError, UsageError
-from spikedeblur.models.config import config_from_dict
+from spikedeblur.training.config import config_from_dict
 from spikedeblur.training.events import Event, StepDone
 from spikedeblur.training.state import newest_state, read_state, saved_states, write_state
 from tests.training.tiny_run import NoiseClips, outcome, run, tiny_config

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from spikedeblur.models.checkpoint import load_model
-from spikedeblur.models.config import load_config
 from spikedeblur.simulation.clips import Conditions
+from spikedeblur.training.config import load_config
 from spikedeblur.training.data.datasets import PhotoClips
 from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.losses import charbonnier

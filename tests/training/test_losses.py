@@ -12,7 +12,7 @@ from torch.nn import functional
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from spikedeblur.errors import ConfigError, WeightsError
-from spikedeblur.models.config import LossConfig
+from spikedeblur.training.config import LossConfig
 from spikedeblur.training.losses import RestorationLoss, charbonnier
 
 # Channels of VGG16's convolutions by their place in torchvision's `features`.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from spikedeblur.models.config import TrainConfig
+from spikedeblur.training.config import TrainConfig
 from spikedeblur.training.optimization import (
     build_average,
     build_optimizer,

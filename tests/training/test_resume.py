@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from spikedeblur.machine import interruption
-from spikedeblur.models.config import load_config
+from spikedeblur.training.config import load_config
 from spikedeblur.training.events import Event, Report, Saved, StepDone, Validated
 from spikedeblur.training.run import run_training
 from spikedeblur.training.state import saved_states

@@ -12,8 +12,8 @@ import torch
 
 from spikedeblur.errors import ConfigError, UsageError, WeightsError
 from spikedeblur.models.checkpoint import load_model, save_model
-from spikedeblur.models.config import config_from_dict, load_config
 from spikedeblur.models.vrt_spike import build_model
+from spikedeblur.training.config import config_from_dict, load_config
 from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.distributed import World
 from spikedeblur.training.events import Event, Record, Saved, StepDone, Validated
@@ -50,7 +50,7 @@ def test_a_run_from_photos_leaves_its_files_and_reports(tmp_path: Path) -> None:
         Validated(2, 2),
     ]
     for name in ("best", "last"):
-        assert load_model(folder / f"{name}.safetensors").config == config
+        assert load_model(folder / f"{name}.safetensors").config == config.network
 
 
 def test_the_best_weights_are_those_of_the_best_validation(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_one_source_of_clips_has_to_be_named(tmp_path: Path) -> None:
 
 
 def test_init_copies_the_weights_of_the_same_model(tmp_path: Path) -> None:
-    given, started = build_model(tiny_config()), build_model(tiny_config())
+    given, started = build_model(tiny_config().network), build_model(tiny_config().network)
     with torch.no_grad():
         for weight in given.parameters():
             weight.add_(torch.rand_like(weight))
@@ -97,17 +97,17 @@ def test_init_copies_the_weights_of_the_same_model(tmp_path: Path) -> None:
 def test_init_refuses_another_model_by_its_first_tensor(tmp_path: Path) -> None:
     tree = tiny_config().model_dump(mode="json")
     tree["MODEL"]["VRT"]["EMBED_DIMS"][7:] = [8] * 4
-    save_model(tmp_path / "other.safetensors", build_model(config_from_dict(tree)))
+    save_model(tmp_path / "other.safetensors", build_model(config_from_dict(tree).network))
     with pytest.raises(WeightsError, match=r"another model \(tensor vrt\."):
-        start_from(build_model(tiny_config()), tmp_path / "other.safetensors")
+        start_from(build_model(tiny_config().network), tmp_path / "other.safetensors")
 
 
 def test_init_of_a_model_without_spikes_leaves_the_spike_parts_fresh(tmp_path: Path) -> None:
     tree = tiny_config().model_dump(mode="json")
     tree["MODEL"] |= {"PRIOR": None}
-    with_spikes = build_model(config_from_dict(tree))
+    with_spikes = build_model(config_from_dict(tree).network)
     tree["MODEL"] |= {"USE_SPIKE": False}
-    plain = build_model(config_from_dict(tree))
+    plain = build_model(config_from_dict(tree).network)
     save_model(tmp_path / "plain.safetensors", plain)
     before = {key: value.clone() for key, value in with_spikes.state_dict().items()}
     start_from(with_spikes, tmp_path / "plain.safetensors")

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from spikedeblur.models.config import Config, config_from_dict
+from spikedeblur.training.config import Config, config_from_dict
 from spikedeblur.training.events import Report
 from spikedeblur.training.run import train
 from spikedeblur.training.state import newest_state

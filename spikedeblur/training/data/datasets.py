@@ -9,9 +9,9 @@ import torch
 from torch.utils.data import Dataset
 
 from spikedeblur.errors import UsageError
-from spikedeblur.models.config import Config
 from spikedeblur.simulation.clips import Clip, Conditions, random_clip, random_ratio
 from spikedeblur.simulation.photos import SUFFIXES, PhotoLibrary, find_photos, held_out
+from spikedeblur.training.config import Config
 from spikedeblur.training.data.randomness import CLIP, OTHER_SCENE, RATIO, SPOILING, spoiled, stream
 from spikedeblur.training.data.recorded import (
     RecordedClips,

@@ -8,10 +8,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.models.config import load_config
 from spikedeblur.recording.light import srgb_to_linear
 from spikedeblur.simulation.clips import Conditions, random_clip
 from spikedeblur.simulation.photos import PhotoLibrary
+from spikedeblur.training.config import load_config
 from spikedeblur.training.data.datasets import PhotoClips, held_out, training_and_validation
 from spikedeblur.training.data.randomness import stream
 from tests.training.pictures import photo_folder

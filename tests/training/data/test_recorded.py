@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spikedeblur.errors import InputError
-from spikedeblur.models.config import load_config
+from spikedeblur.training.config import load_config
 from spikedeblur.training.data.datasets import training_and_validation
 from spikedeblur.training.data.layouts import find_sequences
 from spikedeblur.training.data.recorded import RecordedClips, clip_places

@@ -7,7 +7,12 @@ import pytest
 import yaml
 
 from spikedeblur.errors import ConfigError
-from spikedeblur.models.config import config_from_dict, config_to_yaml, load_config, packaged_names
+from spikedeblur.training.config import (
+    config_from_dict,
+    config_to_yaml,
+    load_config,
+    packaged_names,
+)
 
 
 def test_packaged_configurations_read_back_equal():
