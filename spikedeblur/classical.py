@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spikedeblur.errors import UsageError
 from spikedeblur.recording.light import linear_to_srgb, luminance, srgb_to_linear
 from spikedeblur.recording.resample import blur, resize
+from spikedeblur.vocabulary import PRIOR_SPIKES, SDM_WINDOWS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,10 +27,7 @@ __all__ = ["grey", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
 
 Floats = NDArray[np.float32]
 
-# Parts of the exposure that a rate may be averaged over beside all of it, shortest first.
-WINDOWS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
 SMOOTHING = 0.5  # spike pixels; also what bilinear enlarging of the rate takes for granted
-PRIOR_SPIKES = 0.25  # added to both sides of the ratio, for pixels with hardly any spikes
 RATIO_RANGE = (0.1, 8.0)
 
 
@@ -130,7 +128,7 @@ def _as_network(counts: Floats, target: float) -> tuple[Charge, Tensor, Tensor]:
     from spikedeblur.prior.intervals import Charge
 
     _check(target)
-    windows = torch.tensor([len(counts) * part for part in WINDOWS])
+    windows = torch.tensor([len(counts) * part for part in SDM_WINDOWS])
     writable = np.require(counts, np.float32, ["C", "W"])  # as torch wants it
     return Charge.of(torch.from_numpy(writable)[None]), windows, torch.tensor([target])
 

@@ -11,12 +11,12 @@ from spikedeblur.errors import UsageError, shown
 from spikedeblur.models.checkpoint import packaged_weights, weights_path
 from spikedeblur.restoration.pipeline import Deblurrer
 from spikedeblur.restoration.restorers import ClassicalRestorer
+from spikedeblur.vocabulary import WEIGHTS_SUFFIXES
 
 BLURRY = "blurry"
 """The method that does nothing: what the others are to be better than."""
 
 METHODS = (BLURRY, "tfp", "tfi", "sdm", "net")
-WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
 @dataclass(frozen=True)

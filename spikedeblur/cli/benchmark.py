@@ -16,6 +16,7 @@ from spikedeblur.cli.options import overwrite_option
 from spikedeblur.cli.tables import print_comparison, print_passes, print_results
 from spikedeblur.cli.values import SIZE, THREADS, TILE
 from spikedeblur.errors import UsageError
+from spikedeblur.vocabulary import DEVICES, PRECISIONS
 
 if TYPE_CHECKING:
     from spikedeblur.benchmark.cases import Job
@@ -85,7 +86,7 @@ Size = tuple[int, int]
     "--device",
     default="auto",
     show_default=True,
-    metavar="auto|cpu|cuda[:N]|mps",
+    metavar="|".join(DEVICES),
     help="What computes: auto takes a GPU where there is one.",
 )
 @click.option(
@@ -94,7 +95,7 @@ Size = tuple[int, int]
     multiple=True,
     default=["auto"],
     show_default=True,
-    type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+    type=click.Choice(["auto", *PRECISIONS]),
     help="Numbers the network computes with; repeatable.",
 )
 @click.option(

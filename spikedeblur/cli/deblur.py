@@ -22,6 +22,7 @@ from spikedeblur.cli.progress import KINDS, progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ, PAIR, TILE, TIME, TimePoint
 from spikedeblur.errors import InputError, UsageError
+from spikedeblur.vocabulary import COLOUR_MATRICES, COMPARISONS, SEGMENT_FRAMES, SLOWMO_TIMINGS
 
 if TYPE_CHECKING:
     from spikedeblur.output.shards import Shard
@@ -152,7 +153,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--slowmo-timing",
-    type=click.Choice(["keep", "stretch"]),
+    type=click.Choice(SLOWMO_TIMINGS),
     default="keep",
     show_default=True,
     help="keep: N times the frame rate, with the sound as it was. stretch: the same "
@@ -160,12 +161,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--compare",
-    type=click.Choice(["side", "split"]),
+    type=click.Choice(COMPARISONS),
     help="Also write OUTPUT_compare with blurry and sharp in one picture.",
 )
 @click.option(
     "--colorspace",
-    type=click.Choice(["bt601", "bt709", "bt2020", "smpte240m", "fcc"]),
+    type=click.Choice([name for name, _ in COLOUR_MATRICES]),
     help="The matrix the video's colours were made with, whatever its tag says; tags are "
     "kept.  [default: the tag's, else bt709 from 720 rows up, bt601 below]",
 )
@@ -185,7 +186,7 @@ if TYPE_CHECKING:
 @click.option(
     "--segment",
     type=click.IntRange(min=1),
-    default=64,
+    default=SEGMENT_FRAMES,
     show_default=True,
     metavar="N",
     help="Frames of a segment: what a kill costs at most.",

@@ -13,6 +13,7 @@ from spikedeblur.cli.options import overwrite_option, spike_options
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.terminal_picture import picture_lines, shows_colour
 from spikedeblur.errors import SpikedeblurError, UsageError
+from spikedeblur.vocabulary import PREVIEW_METHODS
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.source import SpikeOptions
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--preview-method",
-    type=click.Choice(["tfp", "tfi"]),
+    type=click.Choice(PREVIEW_METHODS),
     default="tfp",
     show_default=True,
     help="tfp counts the spikes of 4 ms, tfi measures the interval between two.",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE, THREADS
+from spikedeblur.vocabulary import BIT_ORDERS, DEVICES, PRECISIONS, SPIKE_LAYOUTS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -53,7 +54,7 @@ SPIKE_OPTIONS = (
     ),
     click.option(
         "--spike-layout",
-        type=click.Choice(["plain", "sps10", "sps100"]),
+        type=click.Choice(SPIKE_LAYOUTS),
         envvar="SPIKEDEBLUR_SPIKE_LAYOUT",
         show_envvar=True,
         help="Header bits among the pixels of a .dat: none, 16 columns after the pixels "
@@ -61,7 +62,7 @@ SPIKE_OPTIONS = (
     ),
     click.option(
         "--bit-order",
-        type=click.Choice(["little", "big"]),
+        type=click.Choice(BIT_ORDERS),
         envvar="SPIKEDEBLUR_BIT_ORDER",
         show_envvar=True,
         help="Which bit of a byte is the first pixel: the lowest, or the highest.  "
@@ -132,7 +133,7 @@ def compute_options(command: Function) -> Function:
         ),
         click.option(
             "--precision",
-            type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+            type=click.Choice(["auto", *PRECISIONS]),
             default="auto",
             show_default=True,
             help="Numbers the network computes with: auto takes half precision on a CUDA "
@@ -142,7 +143,7 @@ def compute_options(command: Function) -> Function:
             "--device",
             default="auto",
             show_default=True,
-            metavar="auto|cpu|cuda[:N]|mps",
+            metavar="|".join(DEVICES),
             help="What computes: auto takes a GPU where there is one.",
         ),
     ):

@@ -12,13 +12,11 @@ from spikedeblur.cli.console import Console
 from spikedeblur.cli.progress import KINDS, progress_display
 from spikedeblur.cli.values import THREADS
 from spikedeblur.errors import UsageError
+from spikedeblur.vocabulary import DEVICES, PRECISIONS, TRAINING_LAYOUTS
 
 if TYPE_CHECKING:
     from spikedeblur.cli.progress import Progress
     from spikedeblur.training.events import Event
-
-
-LAYOUTS = ("simulate", "folders", "spk-gopro", "spk-x4k", "s-sdm")
 
 
 @click.command("train")
@@ -37,7 +35,7 @@ LAYOUTS = ("simulate", "folders", "spk-gopro", "spk-x4k", "s-sdm")
 )
 @click.option(
     "--layout",
-    type=click.Choice(LAYOUTS),
+    type=click.Choice(TRAINING_LAYOUTS),
     help="How --data is laid out.  [default: seen from its folders]",
 )
 @click.option(
@@ -70,15 +68,9 @@ LAYOUTS = ("simulate", "folders", "spk-gopro", "spk-x4k", "s-sdm")
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Short for TRAIN.SEED.")
 @click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda[:N]|mps",
-    help="What computes.",
+    "--device", default="auto", show_default=True, metavar="|".join(DEVICES), help="What computes."
 )
-@click.option(
-    "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Short for TRAIN.PRECISION."
-)
+@click.option("--precision", type=click.Choice(PRECISIONS), help="Short for TRAIN.PRECISION.")
 @click.option("--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]")
 @click.option(
     "--progress",

@@ -12,8 +12,8 @@ import click
 
 from spikedeblur.errors import UsageError
 from spikedeblur.quantities import parse_exposure, parse_size
+from spikedeblur.vocabulary import SMALLEST_TILE
 
-SMALLEST_TILE = 32
 MOST_THREADS = 1024  # each costs memory, and threads beyond the cores only wait for one another
 
 

@@ -17,6 +17,7 @@ from spikedeblur.cli.options import overwrite_option, spike_options
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ
 from spikedeblur.errors import InputError, SpikedeblurError, UsageError
+from spikedeblur.vocabulary import BINS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +50,7 @@ MAX_FRAMES = 10**7
 @click.option(
     "--bins",
     type=click.IntRange(1, 4096),
-    default=32,
+    default=BINS,
     show_default=True,
     metavar="K",
     help="Bins per exposure.",

@@ -8,8 +8,7 @@ from typing import Any
 from spikedeblur.errors import InputError
 from spikedeblur.inspection.recordings import is_recording, open_recording
 from spikedeblur.io.spikes.source import SpikeOptions
-
-WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt")
+from spikedeblur.vocabulary import WEIGHTS_SUFFIXES
 
 
 def inspect(path: Path, options: SpikeOptions | None = None) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def inspect(path: Path, options: SpikeOptions | None = None) -> dict[str, Any]:
         return _spikes(path, options or SpikeOptions())
     if suffix in (".npy", ".npz"):
         return _voxels(path)
-    if suffix in WEIGHTS:
+    if suffix in WEIGHTS_SUFFIXES:
         return _weights(path)
     if suffix == ".toml":
         return _sidecar(path)

@@ -20,10 +20,10 @@ from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.recording.voxel import voxelize
+from spikedeblur.vocabulary import PREVIEW_METHODS
 
-__all__ = ["METHODS", "picture_of_grid", "preview_picture", "previewed", "write_preview"]
+__all__ = ["picture_of_grid", "preview_picture", "previewed", "write_preview"]
 
-METHODS = ("tfp", "tfi")
 WINDOW_S = Fraction(1, 250)
 MOST_TICKS = 512  # of a window, whatever the rate
 BINS = 16
@@ -61,8 +61,8 @@ def write_preview(
     A film has 25 frames a second and at most 125, spread evenly over the ticks.
     Raises UsageError for an unknown method, OutputError for what cannot be written.
     """
-    if method not in METHODS:
-        raise UsageError(f"unknown preview ({method!r}) - give {' or '.join(METHODS)}")
+    if method not in PREVIEW_METHODS:
+        raise UsageError(f"unknown preview ({method!r}) - give {' or '.join(PREVIEW_METHODS)}")
     if _is_picture(path):
         _write_picture(path, preview_picture(stream, stream.ticks // 2, method), overwrite)
         return 1

@@ -18,6 +18,8 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from spikedeblur.vocabulary import COLOUR_MATRICES
+
 UNSPECIFIED = 2
 RGB_MATRIX = 0
 LIMITED, FULL = 1, 2
@@ -33,7 +35,7 @@ LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
     9: (0.2627, 0.0593),
     10: (0.2627, 0.0593),
 }
-MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
+MATRIX_CODES = dict(COLOUR_MATRICES)
 _MATRIX_NAMES = {code: name for name, code in MATRIX_CODES.items()} | {5: "bt601", 10: "bt2020"}
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _BAND_ROWS = 64

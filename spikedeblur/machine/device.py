@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 from spikedeblur.errors import UsageError
+from spikedeblur.vocabulary import PRECISIONS
 
 LOGGER = logging.getLogger(__name__)
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-PRECISIONS = ("auto", *DTYPES)
+DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16, torch.float16), strict=True))
 
 
 def choose_device(name: str) -> torch.device:
@@ -53,8 +53,8 @@ def choose_precision(name: str, device: torch.device) -> str:
     auto is fp32, but on CUDA the half precision that the GPU has. Warns of one that is slow there.
     Raises `UsageError`.
     """
-    if name not in PRECISIONS:
-        raise UsageError(f"unknown precision ({name!r}) - give one of {', '.join(PRECISIONS)}")
+    if name not in ("auto", *PRECISIONS):
+        raise UsageError(f"unknown precision ({name!r}) - give auto, {', '.join(PRECISIONS)}")
     if name == "fp16" and device.type != "cuda":
         raise UsageError(f"fp16 is for CUDA (device {device.type}) - give --precision fp32 or bf16")
     if name == "bf16" and not computes_bf16(device):

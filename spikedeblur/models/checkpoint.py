@@ -22,9 +22,10 @@ from torch.overrides import TorchFunctionMode
 from spikedeblur.errors import ConfigError, WeightsError, shown
 from spikedeblur.models.config import NetworkConfig
 from spikedeblur.models.sections import parse_section
-from spikedeblur.models.tensor_files import PICKLE_SUFFIXES, open_safetensors, read_pickle
+from spikedeblur.models.tensor_files import open_safetensors, read_pickle
 from spikedeblur.models.vrt_import import deduce_config
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
+from spikedeblur.vocabulary import PICKLES, SAFETENSORS
 
 DEFAULT = "small"
 FORMAT = 2
@@ -37,9 +38,8 @@ BUFFERS = 1 << 25
 def packaged_weights() -> list[str]:
     """Names of the weights that come with the package."""
     folder = resources.files("spikedeblur") / "weights"
-    suffix = ".safetensors"
     names = [path.name for path in folder.iterdir()]
-    return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix))
+    return sorted(name.removesuffix(SAFETENSORS) for name in names if name.endswith(SAFETENSORS))
 
 
 def weights_path(name_or_path: str | Path | None = None) -> Path:
@@ -48,7 +48,7 @@ def weights_path(name_or_path: str | Path | None = None) -> Path:
     Raises `WeightsError` when there is no such name or file.
     """
     name = str(name_or_path or DEFAULT)
-    path = Path(str(resources.files("spikedeblur") / "weights" / f"{name}.safetensors"))
+    path = Path(str(resources.files("spikedeblur") / "weights" / f"{name}{SAFETENSORS}"))
     if name in packaged_weights():
         return path
     if Path(name).is_file():
@@ -69,7 +69,7 @@ def load_model(
     Raises `WeightsError` for files that are missing, damaged, another model's, or not finite.
     """
     path = weights_path(name_or_path)
-    if path.suffix.lower() in PICKLE_SUFFIXES:
+    if path.suffix.lower() in PICKLES:
         state = {f"vrt.{key}": value for key, value in read_pickle(path).items()}
         shapes = {key: tuple(value.shape) for key, value in state.items()}
         model = fitting_model(deduce_config(state, path.name), shapes, path)

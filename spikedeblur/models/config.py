@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from spikedeblur.models.sections import Count, Fraction01, Section
+from spikedeblur.vocabulary import BINS, WINDOW
 
 # A configuration may come with weights from strangers: what it asks for is bounded, well above
 # anything that trains today.
@@ -125,6 +126,6 @@ class NetworkConfig(Section):
     bins: voxel bins over one exposure, K. window: frames of the clips it is trained on, T.
     """
 
-    bins: Bins = 32
-    window: ClipLength = 5
+    bins: Bins = BINS
+    window: ClipLength = WINDOW
     MODEL: ModelConfig = ModelConfig()

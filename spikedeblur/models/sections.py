@@ -7,15 +7,27 @@ silently ignored costs a training run.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from spikedeblur.errors import ConfigError, shown
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Fraction01 = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+def OneOf(choices: Collection[str]) -> AfterValidator:  # reads as an annotation
+    """For `Annotated[str, OneOf(choices)]`: any other value is an error."""
+
+    def check(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"give one of {', '.join(choices)}")
+        return value
+
+    return AfterValidator(check)
+
 
 # Old spellings of keys and sections, each with today's: `"TRAIN.RATE": "TRAIN.LR"`. Files and
 # overrides that have the old ones are read as before.

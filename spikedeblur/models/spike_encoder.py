@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikedeblur.models.clip_conv import ClipConv
+from spikedeblur.vocabulary import BINS
 
 
 class ResidualBlock3D(nn.Module):
@@ -49,7 +50,7 @@ class SpikeEncoder3D(nn.Module):
 
     def __init__(
         self,
-        in_bins: int = 32,
+        in_bins: int = BINS,
         channels_per_scale: Sequence[int] = (96, 96, 96, 96),
         temporal_strides: Sequence[int] = (1, 1, 1),
         spatial_strides: Sequence[int] = (2, 2, 2),

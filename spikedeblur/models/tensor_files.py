@@ -20,8 +20,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from spikedeblur.errors import SpikedeblurError, WeightsError, shown
+from spikedeblur.vocabulary import SAFETENSORS
 
-PICKLE_SUFFIXES = frozenset({".pth", ".pt", ".ckpt"})
 MAX_HEADER_BYTES = 16_000_000
 MAX_TENSORS = 50_000
 DTYPES = frozenset(
@@ -99,7 +99,7 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of either kind of file. Raises `WeightsError`."""
-    if path.suffix.lower() != ".safetensors":
+    if path.suffix.lower() != SAFETENSORS:
         return read_pickle(path)
     with open_safetensors(path) as file:
         names = file.keys()

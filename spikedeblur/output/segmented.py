@@ -35,7 +35,6 @@ from spikedeblur.restoration.restorers import Restored
 from spikedeblur.restoration.slow_motion import SlowMotion
 
 LOGGER = logging.getLogger("spikedeblur")
-SEGMENT_FRAMES = 64
 # Formats into which segments are known to be joined exactly.
 _JOINED = MOVIE | MATROSKA | {"avi", "mpegts"}
 # A key held down; under torchrun a Ctrl-C arrives a second time, passed on.

@@ -16,7 +16,6 @@ from spikedeblur.io.video import Writer, create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.restoration.slow_motion import SlowMotion
 
-COMPARISONS = ("side", "split")
 LINE_WIDTH = 2
 
 

@@ -24,9 +24,8 @@ from spikedeblur.prior.evidence import Sightings, doubt, linearity
 from spikedeblur.prior.intervals import Charge, rates
 from spikedeblur.prior.photometry import NEIGHBOURHOOD, gaussian_blur
 from spikedeblur.prior.planes import resize
+from spikedeblur.vocabulary import PRIOR_SPIKES
 
-# Spikes that every pixel is taken to have had at its mean rate: keeps ratios of dark pixels calm.
-PRIOR_SPIKES = 0.3
 MAX_LOG_RATIO = 2.5
 # Of a window's steadied light, in spikes squared: jitter and the width of bins leave so much.
 STEADIED_VARIANCE = 1 / 200

@@ -30,8 +30,8 @@ from spikedeblur.quantities import Exposure
 from spikedeblur.recording.geometry import placed
 from spikedeblur.recording.timeline import Interval, coverage, exposure_interval
 from spikedeblur.recording.voxel import voxelize
+from spikedeblur.vocabulary import BINS
 
-DEFAULT_BINS = 32
 # Spike planes of one exposure, counted in the largest pictures, a byte to a pixel.
 PLANES = 32
 WHOLE_INTERVAL = Exposure(Fraction(1), relative=True)
@@ -92,7 +92,7 @@ class StreamExposures:
         self,
         stream: SpikeStream,
         *,
-        bins: int = DEFAULT_BINS,
+        bins: int = BINS,
         exposure: Exposure = WHOLE_INTERVAL,
         exposure_start_s: Fraction | None = None,
         homography: tuple[float, ...] | None = None,
@@ -110,7 +110,7 @@ class StreamExposures:
         cls,
         source: SpikeSource,
         *,
-        bins: int = DEFAULT_BINS,
+        bins: int = BINS,
         first_pts_s: Fraction = Fraction(0),
         video_size: tuple[int, int] | None = None,
     ) -> StreamExposures:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
+from spikedeblur.vocabulary import BINS
 
 __all__ = ["SpikePlanes", "voxelize"]
 
@@ -29,7 +30,7 @@ class SpikePlanes(Protocol):
 
 def voxelize(
     spikes: SpikePlanes,
-    bins: int = 32,
+    bins: int = BINS,
     start: Fraction | float = 0,
     stop: Fraction | float | None = None,
 ) -> NDArray[np.float32]:

@@ -39,6 +39,7 @@ from spikedeblur.restoration.tiling import (
     check_tile,
     default_overlap,
 )
+from spikedeblur.vocabulary import SMALLEST_TILE
 
 LOGGER = logging.getLogger("spikedeblur")
 
@@ -47,7 +48,8 @@ Model = Callable[..., Tensor]
 
 FADE = 4.0
 """Spike pixels from where the sensor's sight ends to where its spikes count fully."""
-SMALLEST_TILE = 64
+TILE_STEP = 64
+"""Tiles chosen by free memory have sides of multiples of this, or the smallest one there is."""
 MEMORY_SHARE = 0.5
 COPIES = 40
 """Peak memory of a pass, counted in feature maps of the network's widest stage: 33 were measured
@@ -171,8 +173,8 @@ class TiledModel:
         else:
             free = available_bytes()
         side = int((free * MEMORY_SHARE / self.working_bytes(1, frames)) ** 0.5)
-        side = side // SMALLEST_TILE * SMALLEST_TILE
-        return max(SMALLEST_TILE, min(side, _round_up(max(height, width), SMALLEST_TILE)))
+        side = side // TILE_STEP * TILE_STEP
+        return max(SMALLEST_TILE, min(side, _round_up(max(height, width), TILE_STEP)))
 
     def working_bytes(self, tile: int, frames: int) -> float:
         """Estimated peak memory of a pass over `frames` frames of one tile."""

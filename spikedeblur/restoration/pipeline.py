@@ -30,12 +30,11 @@ from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.output.destinations import Destination, WholeOutput
 from spikedeblur.output.job import Job, describe_job
-from spikedeblur.output.segmented import SEGMENT_FRAMES, SegmentedOutput, can_be_segmented
+from spikedeblur.output.segmented import SegmentedOutput, can_be_segmented
 from spikedeblur.output.selection import WHOLE, Selection
 from spikedeblur.output.shards import Shard
 from spikedeblur.output.tally import Tally
 from spikedeblur.recording.exposures import (
-    DEFAULT_BINS,
     ExposedFrame,
     Exposures,
     StreamExposures,
@@ -46,9 +45,9 @@ from spikedeblur.recording.exposures import (
 from spikedeblur.restoration.inference import Model, TiledModel
 from spikedeblur.restoration.restorers import ClassicalRestorer, NetRestorer, Restored, Restorer
 from spikedeblur.restoration.slow_motion import SlowMotion
+from spikedeblur.vocabulary import BINS, KEEP, SEGMENT_FRAMES, WINDOW
 
 LOGGER = logging.getLogger("spikedeblur")
-DEFAULT_WINDOW = 5
 Spikes = str | Path | SpikeStream | Exposures
 
 
@@ -88,13 +87,13 @@ class Deblurrer:
         tile: int | None = None,
         overlap: int | None = None,
         slowmo: int = 1,
-        slowmo_timing: str = "keep",
+        slowmo_timing: str = KEEP,
     ) -> None:
         self.slow_motion = SlowMotion(slowmo, slowmo_timing)
         if threads is not None:
             torch.set_num_threads(threads)
         self.method = method
-        self.bins = DEFAULT_BINS
+        self.bins = BINS
         self.uses_spikes = True
         self.tally = Tally()
         self.tiled: TiledModel | None = None
@@ -125,7 +124,7 @@ class Deblurrer:
             network, device=chosen, precision=numbers, tile=tile, overlap=overlap
         )
         self.restorer = NetRestorer(
-            self.tiled, window=window or DEFAULT_WINDOW, stride=stride, target_times=times
+            self.tiled, window=window or WINDOW, stride=stride, target_times=times
         )
         self._settings |= {
             "precision": numbers,

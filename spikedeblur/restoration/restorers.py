@@ -23,6 +23,7 @@ from spikedeblur.restoration.windows import (
     default_stride,
     sliding_windows,
 )
+from spikedeblur.vocabulary import WINDOW
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class NetRestorer:
         self,
         model: TiledModel,
         *,
-        window: int = 5,
+        window: int = WINDOW,
         stride: int | None = None,
         target_times: Sequence[float] = (0.0,),
     ) -> None:

@@ -15,8 +15,7 @@ import numpy as np
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-
-TIMINGS = ("keep", "stretch")
+from spikedeblur.vocabulary import KEEP, SLOWMO_TIMINGS, STRETCH
 
 
 @dataclass(frozen=True)
@@ -29,18 +28,19 @@ class SlowMotion:
     """
 
     factor: int = 1
-    timing: str = "keep"
+    timing: str = KEEP
 
     def __post_init__(self) -> None:
         if self.factor < 1:
             raise UsageError(f"no such number of frames (--slowmo {self.factor}) - give 1 or more")
-        if self.timing not in TIMINGS:
-            raise UsageError(f"unknown timing ({self.timing!r}) - give {' or '.join(TIMINGS)}")
+        if self.timing not in SLOWMO_TIMINGS:
+            known = " or ".join(SLOWMO_TIMINGS)
+            raise UsageError(f"unknown timing ({self.timing!r}) - give {known}")
 
     @property
     def slower(self) -> int:
         """How many times as long the output lasts."""
-        return self.factor if self.timing == "stretch" else 1
+        return self.factor if self.timing == STRETCH else 1
 
     @property
     def target_times(self) -> list[float]:

@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from spikedeblur.errors import UsageError
+from spikedeblur.vocabulary import SMALLEST_TILE
 
 MULTIPLE = 16
 """Tiles start at multiples of this: a half-size stem, then three halvings of the pyramid."""
@@ -46,10 +47,9 @@ def default_overlap(tile: int) -> int:
 
 def check_tile(tile: int, overlap: int, multiple: int = MULTIPLE) -> None:
     """Raise `UsageError` for a tile too small to step, or an overlap that leaves no step."""
-    if tile < 2 * multiple:
-        raise UsageError(
-            f"the tile is too small (--tile {tile}) - give {2 * multiple} pixels or more"
-        )
+    least = max(SMALLEST_TILE, 2 * multiple)
+    if tile < least:
+        raise UsageError(f"the tile is too small (--tile {tile}) - give {least} pixels or more")
     if not 0 <= overlap <= tile // 2:
         raise UsageError(
             f"the overlap must lie between 0 and half the tile of {tile} pixels "

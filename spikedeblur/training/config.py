@@ -19,6 +19,7 @@ from spikedeblur.models.config import Bins, ClipLength, ModelConfig, NetworkConf
 from spikedeblur.models.sections import (
     Count,
     Fraction01,
+    OneOf,
     Section,
     key_name,
     parse_section,
@@ -26,11 +27,12 @@ from spikedeblur.models.sections import (
     todays_keys,
 )
 from spikedeblur.training.plain_yaml import MAX_CHARACTERS, parse_yaml
+from spikedeblur.vocabulary import BINS, PRECISIONS, WINDOW
 
 
 class DataConfig(Section):
-    K: Bins = 32  # voxel bins over one exposure
-    CLIP_LEN: ClipLength = 5  # T, the frames of one window
+    K: Bins = BINS  # voxel bins over one exposure
+    CLIP_LEN: ClipLength = WINDOW  # T, the frames of one window
     CROP_SIZE: Annotated[int, Field(ge=16, le=16384, multiple_of=16)] = 256
 
 
@@ -45,7 +47,7 @@ class TrainConfig(Section):
     WARMUP_STEPS: Annotated[int, Field(ge=0, le=10**9)] = 1000
     CLIP_NORM: Annotated[float, Field(gt=0)] = 1.0
     EMA_DECAY: Fraction01 = 0.999
-    PRECISION: Literal["fp32", "bf16", "fp16"] = "fp32"
+    PRECISION: Annotated[str, OneOf(PRECISIONS)] = "fp32"
     SEED: Annotated[int, Field(ge=0, lt=2**63)] = 0
     WORKERS: Annotated[int, Field(ge=0, le=256)] = 1
     SAVE_EVERY: Count = 500

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 
+from spikedeblur.machine.device import autocast
 from spikedeblur.machine.memory import keep_freed
 from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
@@ -19,8 +20,6 @@ from spikedeblur.training.losses import RestorationLoss
 from spikedeblur.training.optimization import build_average, build_optimizer, build_schedule
 from spikedeblur.training.sharding import optimizer_parts, shard, shared_out, whole
 from spikedeblur.training.state import State
-
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Learner:
@@ -33,7 +32,7 @@ class Learner:
             keep_freed()
         self.clip_norm = settings.CLIP_NORM
         self.accumulation = settings.ACCUMULATION
-        self.autocast_dtype = AUTOCAST.get(settings.PRECISION)
+        self.precision = settings.PRECISION
         self.model = model.to(world.device).train()
         self.average = build_average(self.model, settings).eval()
         self.sharded = settings.FSDP and world.size > 1
@@ -76,8 +75,7 @@ class Learner:
             for key, value in batch.items()
             if key != "sharp"
         }
-        dtype = self.autocast_dtype
-        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+        with autocast(self.precision, device):
             return network(there["blurry"], there.get("voxels"), there["target_time"])
 
     @property

@@ -8,6 +8,7 @@ from spikedeblur.benchmark.setups import METHODS, Setup, parse_methods, vary
 from spikedeblur.cli import benchmark
 from spikedeblur.errors import UsageError, WeightsError
 from spikedeblur.models.checkpoint import weights_path
+from spikedeblur.vocabulary import WEIGHTS_SUFFIXES
 
 
 def test_methods_windows_and_weights(tiny_weights):
@@ -23,6 +24,13 @@ def test_methods_windows_and_weights(tiny_weights):
     shipped = str(weights_path())
     assert [setup.weights for setup in found[3:]] == [shipped, str(tiny_weights), shipped]
     assert parse_methods("net", str(tiny_weights))[0].weights == str(tiny_weights)
+
+
+def test_weights_are_taken_with_every_suffix_that_deblur_takes(tiny_weights, tmp_path):
+    for suffix in WEIGHTS_SUFFIXES:
+        path = tmp_path / f"own{suffix}"
+        path.write_bytes(tiny_weights.read_bytes())
+        assert parse_methods(str(path)) == [Setup("own", "net", str(path))]
 
 
 def test_the_help_names_every_method():

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
+from spikedeblur.vocabulary import PLAIN, SPS10, SPS100
 
 __all__ = ["LAYOUTS", "Layout", "find_sps100", "has_sps100_probes", "layout_named"]
 
@@ -47,10 +48,10 @@ class Layout:
 LAYOUTS = {
     layout.name: layout
     for layout in (
-        Layout("plain", "pixels only"),
-        Layout("sps10", "16 header columns after the pixels of each row", header=16),
+        Layout(PLAIN, "pixels only"),
+        Layout(SPS10, "16 header columns after the pixels of each row", header=16),
         Layout(
-            "sps100",
+            SPS100,
             "12 header columns after each 500 pixels",
             runs=2,
             header=12,

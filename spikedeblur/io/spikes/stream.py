@@ -23,6 +23,7 @@ from spikedeblur.io.spikes.arrays import ARRAY_SUFFIXES, ArrayFile
 from spikedeblur.io.spikes.layouts import layout_named
 from spikedeblur.io.spikes.packed import PackedFile, PackedFolder, StoredPlanes
 from spikedeblur.quantities import exact
+from spikedeblur.vocabulary import BIT_ORDERS
 
 __all__ = [
     "BitOrder",
@@ -35,7 +36,6 @@ __all__ = [
 ]
 
 BitOrder = Literal["little", "big"]
-BIT_ORDERS = ("little", "big")
 MAX_PIXELS = 1 << 27
 Crop = tuple[int, int, int, int]
 """Part of a plane: left, top, width, height, in pixels of the upright picture."""

@@ -31,6 +31,7 @@ from spikedeblur.training.data.sequences import (
     existing,
     read_picture,
 )
+from spikedeblur.vocabulary import TRAINING_LAYOUTS
 
 Splits = dict[str, list[RecordedSequence]]
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
@@ -263,13 +264,9 @@ def s_sdm(root: Path) -> Splits:
     return splits
 
 
-LAYOUTS: dict[str, Callable[[Path], Splits]] = {
-    "simulate": simulated,
-    "folders": in_folders,
-    "spk-gopro": spk_gopro,
-    "spk-x4k": spk_x4k,
-    "s-sdm": s_sdm,
-}
+LAYOUTS: dict[str, Callable[[Path], Splits]] = dict(
+    zip(TRAINING_LAYOUTS, (simulated, in_folders, spk_gopro, spk_x4k, s_sdm), strict=True)
+)
 
 
 def find_sequences(root: Path, layout: str | None = None) -> Splits:
