@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
-from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE, THREADS
-from spikedeblur.vocabulary import BIT_ORDERS, DEVICES, PRECISIONS, SPIKE_LAYOUTS
+from spikedeblur.cli.values import EXPOSURE, HERTZ, PAIR, SECONDS, SIZE, THREADS
+from spikedeblur.vocabulary import BIT_ORDERS, COMPARISONS, DEVICES, PRECISIONS, SPIKE_LAYOUTS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -111,44 +111,127 @@ def spike_options(command: Function) -> Function:
         )
         return command(*args, spike_options=options, **others)
 
-    decorated: Any = gathered
-    for option in reversed(SPIKE_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    return _with_options(gathered, SPIKE_OPTIONS)
+
+
+COMPUTE_OPTIONS = (
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="|".join(DEVICES),
+        help="What computes: auto takes a GPU where there is one.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", *PRECISIONS]),
+        default="auto",
+        show_default=True,
+        help="Numbers the network computes with: auto takes half precision on a CUDA "
+        "GPU, else fp32.",
+    ),
+    click.option(
+        "--compile",
+        "compiled",
+        is_flag=True,
+        help="Compile the network first (torch.compile): minutes, which a long video "
+        "on a GPU may give back.",
+    ),
+    click.option("--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]"),
+)
 
 
 def compute_options(command: Function) -> Function:
     """Add --device, --precision, --compile and --threads."""
-    decorated: Any = command
-    for option in (
-        click.option(
-            "--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]"
-        ),
-        click.option(
-            "--compile",
-            "compiled",
-            is_flag=True,
-            help="Compile the network first (torch.compile): minutes, which a long video "
-            "on a GPU may give back.",
-        ),
-        click.option(
-            "--precision",
-            type=click.Choice(["auto", *PRECISIONS]),
-            default="auto",
-            show_default=True,
-            help="Numbers the network computes with: auto takes half precision on a CUDA "
-            "GPU, else fp32.",
-        ),
-        click.option(
-            "--device",
-            default="auto",
-            show_default=True,
-            metavar="|".join(DEVICES),
-            help="What computes: auto takes a GPU where there is one.",
-        ),
-    ):
-        decorated = option(decorated)
-    return decorated
+    return _with_options(command, COMPUTE_OPTIONS)
+
+
+OUTPUT_OPTIONS = (
+    click.option(
+        "--codec",
+        metavar="NAME",
+        help="Video encoder, such as libx264, libx265 or ffv1 (lossless).  "
+        "[default: as fits the input]",
+    ),
+    click.option(
+        "--crf",
+        type=click.FloatRange(min=0),
+        metavar="N",
+        help="Quality on the encoder's own scale; lower is better.  [default: visually lossless]",
+    ),
+    click.option(
+        "--preset",
+        metavar="P",
+        help="The encoder's trade of speed for size, such as fast.  [default: medium]",
+    ),
+    click.option(
+        "--pix-fmt",
+        default="auto",
+        show_default=True,
+        metavar="auto|FMT",
+        help="Pixel format; auto keeps the input's depth and chroma.",
+    ),
+    click.option(
+        "-e",
+        "--encoder-option",
+        "encoder_options",
+        type=PAIR,
+        multiple=True,
+        help="Any further option of the encoder, such as tune=grain; repeatable.",
+    ),
+    click.option("--no-audio", is_flag=True, help="Leave sound out."),
+    click.option("--no-subtitles", is_flag=True, help="Leave subtitles out."),
+    click.option(
+        "--compare",
+        type=click.Choice(COMPARISONS),
+        help="Also write OUTPUT_compare with blurry and sharp in one picture.",
+    ),
+)
+
+
+def output_options(command: Function) -> Function:
+    """Add the options that say how to write video, as one argument `output_options`.
+
+    `overwrite` is taken from `overwrite_option`.
+    """
+
+    @wraps(command)
+    def gathered(
+        *args: Any,
+        codec: str | None,
+        crf: float | None,
+        preset: str | None,
+        pix_fmt: str,
+        encoder_options: tuple[tuple[str, str], ...],
+        no_audio: bool,
+        no_subtitles: bool,
+        compare: Any,
+        overwrite: bool,
+        **others: Any,
+    ) -> Any:
+        from spikedeblur.output.options import OutputOptions
+
+        options = OutputOptions(
+            codec=codec,
+            crf=crf,
+            preset=preset,
+            pix_fmt=pix_fmt,
+            encoder_options=dict(encoder_options),
+            audio=not no_audio,
+            subtitles=not no_subtitles,
+            compare=compare,
+            overwrite=overwrite,
+        )
+        return command(*args, output_options=options, **others)
+
+    return _with_options(gathered, OUTPUT_OPTIONS)
+
+
+def _with_options(command: Any, options: Sequence[Callable[[Any], Any]]) -> Any:
+    """Add options in the order in which they are to be listed."""
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def overwrite_option(command: Function) -> Function:

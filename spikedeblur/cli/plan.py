@@ -10,7 +10,7 @@ from spikedeblur.cli.console import Console, printable
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.source import SpikeOptions
-    from spikedeblur.io.video import Reader
+    from spikedeblur.io.video import Reader, VideoSelection
     from spikedeblur.restoration.pipeline import Deblurrer
 
 
@@ -19,18 +19,14 @@ def tell_plan(
     deblurrer: Deblurrer,
     job: Job,
     options: SpikeOptions,
-    reading: dict[str, Any],
+    selection: VideoSelection,
     as_json: bool,
 ) -> None:
-    """Write the plan to stdout; reads headers and one frame, writes nothing else.
-
-    reading: keywords of `open_video`.
-    """
-    from spikedeblur.io.video import open_video
+    """Write the plan to stdout; reads headers and one frame, writes nothing else."""
     from spikedeblur.output.parts import Parts
 
     parts = Parts(job.output)
-    with open_video(job.video, **reading) as reader:
+    with selection.open(job.video) as reader:
         plan = {
             "video": _video(reader),
             **_spikes(deblurrer, reader, job.spikes, options),

@@ -154,19 +154,12 @@ class ImageSequenceWriter:
     well."""
 
     def __init__(
-        self,
-        path: Path | str,
-        source: VideoInfo,
-        *,
-        width: int | None = None,
-        height: int | None = None,
-        overwrite: bool = False,
-        first: int = 1,
+        self, path: Path | str, source: VideoInfo, *, overwrite: bool = False, first: int = 1
     ) -> None:
         self.path = Path(path)
         self.warnings = ["images hold no sound, times or colour tags: use .mkv to keep them"]
         self.frames = 0
-        self._size = (width or source.width, height or source.height)
+        self._size = (source.width, source.height)
         self._sixteen = source.bit_depth > 8
         self._first = first
         self._numbered = _NUMBER.search(self.path.name) is not None

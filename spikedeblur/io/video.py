@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderSettings
 from spikedeblur.io.ffmpeg.reader import VideoReader
 from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.images import ImageSequenceReader, ImageSequenceWriter, is_image_sequence
@@ -13,6 +14,31 @@ from spikedeblur.io.video_info import VideoInfo
 
 Reader = VideoReader | ImageSequenceReader
 Writer = VideoWriter | ImageSequenceWriter
+
+
+@dataclass(frozen=True)
+class VideoSelection:
+    """Which part of a video is read, and what is known of it that its file does not say.
+
+    start, end: seconds on the video's clock. rate: frames per second of images. colorspace: the
+    matrix the colours were made with (bt601, bt709, ...), in place of the tag.
+    """
+
+    start: Fraction | None = None
+    end: Fraction | None = None
+    rate: Fraction | None = None
+    colorspace: str | None = None
+
+    def open(self, path: Path | str, *, strict: bool = False) -> Reader:
+        """Open a video for this. strict: damage is an error."""
+        return open_video(
+            path,
+            start=self.start,
+            end=self.end,
+            rate=self.rate,
+            colorspace=self.colorspace,
+            strict=strict,
+        )
 
 
 def open_video(
@@ -46,39 +72,14 @@ def open_video(
 def create_video(
     path: Path | str,
     source: VideoInfo,
+    settings: EncoderSettings = AS_INPUT,
     *,
-    codec: str | None = None,
-    crf: float | None = None,
-    preset: str | None = None,
-    pix_fmt: str = "auto",
-    encoder_options: Mapping[str, str] | None = None,
-    audio: bool = True,
-    subtitles: bool = True,
-    width: int | None = None,
-    height: int | None = None,
-    time_base: Fraction | None = None,
     overwrite: bool = False,
 ) -> Writer:
     """Create a video file, or an image sequence, for frames like those of `source`.
 
-    The path `-` is standard output (Matroska).
-
-    The arguments are those of `VideoWriter`; an image sequence has no use for the encoder's.
+    The path `-` is standard output (Matroska). An image sequence has no use for the settings.
     """
     if is_image_sequence(path):
-        return ImageSequenceWriter(path, source, width=width, height=height, overwrite=overwrite)
-    return VideoWriter(
-        path,
-        source,
-        codec=codec,
-        crf=crf,
-        preset=preset,
-        pix_fmt=pix_fmt,
-        encoder_options=encoder_options,
-        audio=audio,
-        subtitles=subtitles,
-        width=width,
-        height=height,
-        time_base=time_base,
-        overwrite=overwrite,
-    )
+        return ImageSequenceWriter(path, source, overwrite=overwrite)
+    return VideoWriter(path, source, settings, overwrite=overwrite)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.output.selection import WHOLE
+from spikedeblur.output.options import OutputOptions
+from spikedeblur.output.restored import Restored
 from spikedeblur.output.sinks import VideoSinks
 from spikedeblur.output.tally import Tally
-from spikedeblur.restoration.restorers import Restored
+
+WHOLE = range(sys.maxsize)
+"""The segment that holds every frame of a video, however long."""
 
 
 class Destination(Protocol):
@@ -56,15 +60,17 @@ class Destination(Protocol):
 
 
 class WholeOutput:
-    """The output itself, which appears when all frames are written. sinks: as of `VideoSinks`."""
+    """The output itself, which appears when all frames are written. options: of `VideoSinks`."""
 
     tile = None
     done = 0
 
-    def __init__(self, path: Path, source: VideoInfo, expected: int | None, **sinks: Any) -> None:
+    def __init__(
+        self, path: Path, source: VideoInfo, options: OutputOptions, expected: int | None
+    ) -> None:
         self.segments = iter([WHOLE])
         self.expected = expected
-        self._sinks = VideoSinks(path, source, **sinks)
+        self._sinks = VideoSinks(path, source, options)
 
     @property
     def warnings(self) -> list[str]:

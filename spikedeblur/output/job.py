@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
 import torch
@@ -21,10 +21,12 @@ from spikedeblur.io.images import is_image_sequence, numbered_files
 from spikedeblur.io.spikes.packed import dat_files
 from spikedeblur.io.spikes.sidecar import sidecar_path
 from spikedeblur.io.spikes.source import SpikeOptions
-from spikedeblur.restoration.slow_motion import SlowMotion
+from spikedeblur.io.video import VideoSelection
+from spikedeblur.output.options import OutputOptions
+from spikedeblur.output.slow_motion import SlowMotion
 
 # How the job was begun, which may differ from run to run.
-_CIRCUMSTANCES = {"video_path", "tile", "overwrite"}
+_CIRCUMSTANCES: dict[str, Any] = {"video_path": True, "tile": True, "output": {"overwrite"}}
 _FILES = {
     "video": "the video",
     "spikes": "the spikes",
@@ -34,12 +36,11 @@ _FILES = {
 }
 
 
-Side = Annotated[int, Field(gt=0, lt=2**31)]  # in pixels; no encoder counts on
 Seconds = Annotated[str, Field(pattern=r"^-?[0-9]{1,40}(/[1-9][0-9]{0,40})?$")]
 
 
 class Reading(BaseModel):
-    """Keywords of `open_video`; fractions as text, such as 1001/30000."""
+    """A `VideoSelection`; fractions as text, such as 1001/30000."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,34 +49,19 @@ class Reading(BaseModel):
     rate: Seconds | None = None
     colorspace: str | None = None
 
-    def keywords(self) -> dict[str, Any]:
-        """The same as `open_video` takes them."""
-        exact = {name: value and Fraction(value) for name, value in self if name != "colorspace"}
-        return {**exact, "colorspace": self.colorspace}
-
-
-class Output(BaseModel):
-    """Keywords of `VideoSinks` and `create_video`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    compare: Literal["side", "split"] | None = None
-    codec: str | None = None
-    crf: float | None = None
-    preset: str | None = None
-    pix_fmt: str = "auto"
-    encoder_options: dict[str, str] | None = None
-    audio: bool = True
-    subtitles: bool = True
-    width: Side | None = None
-    height: Side | None = None
+    @property
+    def selection(self) -> VideoSelection:
+        """The same with numbers."""
+        start, end, rate = (
+            None if text is None else Fraction(text) for text in (self.start, self.end, self.rate)
+        )
+        return VideoSelection(start, end, rate, self.colorspace)
 
 
 class Job(BaseModel):
     """Hashes of what is read, and every setting by its name.
 
     tile: the side chosen where it follows the free memory, so that all segments have the same.
-    overwrite: whether an output that was there may be replaced.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,11 +76,10 @@ class Job(BaseModel):
     slowmo_timing: str = Field(pattern="^(keep|stretch)$")
     method: dict[str, JsonValue]
     exposures: dict[str, JsonValue]
-    output: Output
+    output: OutputOptions
     segment: int = Field(gt=0)
     video_path: str
     tile: int | None
-    overwrite: bool
 
     def differences(self, now: Job) -> Iterator[str]:
         """What `now` has otherwise, in words."""
@@ -124,14 +109,13 @@ def describe_job(
     spikes: object,
     options: SpikeOptions | None,
     *,
-    reading: dict[str, Any],
+    selection: VideoSelection,
     slow_motion: SlowMotion,
     method: dict[str, Any],
-    output: dict[str, Any],
+    output: OutputOptions,
     segment: int,
     model: object,
     tile: int | None,
-    overwrite: bool,
 ) -> Job:
     """The job of a run; all of its files are read for their hashes.
 
@@ -151,15 +135,14 @@ def describe_job(
         ),
         sidecar=fingerprint(sidecar) if sidecar is not None and sidecar.exists() else None,
         weights=weights_fingerprint(model),
-        reading=Reading(**_plain(reading)),
+        reading=Reading(**_plain(asdict(selection))),
         method=method,
         slowmo=slow_motion.factor,
         slowmo_timing=slow_motion.timing,
         exposures=_plain(asdict(options or SpikeOptions())),
-        output=Output(**output),
+        output=output,
         segment=segment,
         tile=tile,
-        overwrite=overwrite,
         video_path=quote(str(video.absolute()), errors="surrogateescape"),
     )
 

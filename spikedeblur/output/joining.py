@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from spikedeblur.errors import InputError, OutputError
 from spikedeblur.io.atomic import remove_leftovers
@@ -12,21 +12,25 @@ from spikedeblur.io.ffmpeg.segments import delay_of, timed_packets
 from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.images import ImageSequenceWriter
 from spikedeblur.io.lock import exclusive
-from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.output.job import fingerprint_of_video
+from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.parts import Parts, Segment, SegmentFile
 from spikedeblur.output.sinks import VideoSinks, rehearse
+from spikedeblur.output.slow_motion import SlowMotion
 from spikedeblur.output.tally import Tally
-from spikedeblur.restoration.slow_motion import SlowMotion
 
 
 def join(
-    parts: Parts, segments: list[Segment], source: VideoInfo, damaged: int, **sinks: Any
+    parts: Parts,
+    segments: list[Segment],
+    source: VideoInfo,
+    options: OutputOptions,
+    damaged: int = 0,
 ) -> tuple[Tally, list[str]]:
     """Write the output of `parts`, and the comparison beside it, from all segments; remove these.
 
-    source, sinks: the same as the segments were made with, see `VideoSinks`. Sound, subtitles,
+    source, options: the same as the segments were made with, see `VideoSinks`. Sound, subtitles,
     chapters and metadata are copied from the source as when frames are written. Until the output
     is whole, parts stay as they are, so that a join that is cut short can be done again.
     damaged: corrupt packets and frames of the source.
@@ -38,7 +42,7 @@ def join(
         total = _total(parts, segments, damaged)
         parts.note_joining()
         remove_leftovers(parts.output.parent, parts.output.stem.replace("%", ""))
-        with VideoSinks(parts.output, source, **sinks, overwrite=True) as outputs:
+        with VideoSinks(parts.output, source, replace(options, overwrite=True)) as outputs:
             for place, writer in enumerate(outputs.writers):
                 files = {
                     parts.file(number, writer.path): segment.files[place]
@@ -78,18 +82,11 @@ def join_output(
         raise InputError(
             f"{video} is not the video that the parts in {parts.folder} were made of - give --video"
         )
-    sinks: dict[str, Any] = {
-        **dict(job.output),
-        "slow_motion": SlowMotion(job.slowmo, job.slowmo_timing),
-    }
-    with open_video(video, **job.reading.keywords()) as reader:
-        rehearse(
-            parts.output,
-            reader.info,
-            **sinks,
-            overwrite=overwrite or job.overwrite or parts.joining,
-        )
-        return join(parts, segments, reader.info, 0, **sinks)
+    options = replace(job.output, overwrite=overwrite or job.output.overwrite or parts.joining)
+    with job.reading.selection.open(video) as reader:
+        source = SlowMotion(job.slowmo, job.slowmo_timing).info(reader.info)
+        rehearse(parts.output, source, options)
+        return join(parts, segments, source, options)
 
 
 def _total(parts: Parts, segments: list[Segment], damaged: int) -> Tally:

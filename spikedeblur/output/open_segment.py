@@ -4,34 +4,35 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.ffmpeg.segments import SegmentWriter
 from spikedeblur.io.images import ImageSequenceWriter, is_image_sequence
 from spikedeblur.io.video import Writer
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.parts import Parts, Segment, SegmentFile, checksum
+from spikedeblur.output.restored import Restored
 from spikedeblur.output.sinks import VideoSinks
 from spikedeblur.output.tally import Tally
-from spikedeblur.restoration.restorers import Restored
 
 
 class OpenSegment:
     """Takes the frames of segment `number`; what is written counts when it is closed.
 
-    first: number, from 0, of the first sharp frame in the whole output. source, sinks: as of
+    first: number, from 0, of the first sharp frame in the whole output. source, options: as of
     `VideoSinks`.
     """
 
     def __init__(
-        self, parts: Parts, number: int, first: int, source: VideoInfo, **sinks: Any
+        self, parts: Parts, number: int, first: int, source: VideoInfo, options: OutputOptions
     ) -> None:
         self.number = number
         self._parts = parts
         self._first = first
         self._tally = Tally()
         self._index = -1
-        self._sinks = VideoSinks(parts.output, source, **sinks, create=self._create)
+        self._sinks = VideoSinks(parts.output, source, options, create=self._create)
 
     def write(self, restored: Restored, sharp: VideoFrame) -> None:
         """Take the next sharp frame, of the frame that was restored."""
@@ -60,20 +61,15 @@ class OpenSegment:
         self._sinks.__exit__(kind, error, trace)
 
     def _create(
-        self, path: Path, source: VideoInfo, *, overwrite: bool, **encoder: Any
+        self, path: Path, source: VideoInfo, settings: EncoderSettings, *, overwrite: bool
     ) -> Writer | SegmentWriter:
-        """The writer of this segment of the output at `path`."""
+        """The writer of this segment of the output at `path`, whatever stands in its place."""
         file = self._parts.file(self.number, path)
         if not is_image_sequence(path):
-            return SegmentWriter(file, path, source, **encoder)
+            return SegmentWriter(file, path, source, settings)
         file.mkdir(exist_ok=True)
-        return ImageSequenceWriter(
-            file / path.name,
-            source,
-            width=encoder.get("width"),
-            overwrite=True,
-            first=self._first + 1,
-        )
+        name = file / path.name
+        return ImageSequenceWriter(name, source, overwrite=True, first=self._first + 1)
 
     def _noted(self, writer: Writer | SegmentWriter) -> SegmentFile:
         if isinstance(writer, SegmentWriter):

@@ -111,7 +111,7 @@ class Parts:
                     "was begun with, or remove the folder to begin anew"
                 )
             return begun
-        if worth_keeping and not job.overwrite:
+        if worth_keeping and not job.output.overwrite:
             if begun is None:
                 raise OutputError(
                     f"{self._job_file} is damaged: nobody knows what the segments "

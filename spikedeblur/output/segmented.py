@@ -8,31 +8,34 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from spikedeblur.errors import UsageError
 from spikedeblur.io.atomic import make_folder, remove_leftovers
 from spikedeblur.io.ffmpeg.containers import MATROSKA, MOVIE, codecs_held, container_of
-from spikedeblur.io.ffmpeg.encoders import EncoderSettings, choose_encoder
+from spikedeblur.io.ffmpeg.encoders import choose_encoder
 from spikedeblur.io.ffmpeg.segments import segment_format
 from spikedeblur.io.images import is_image_sequence
 from spikedeblur.io.lock import InUseError, exclusive
 from spikedeblur.io.pipes import is_pipe
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.machine.interruption import StopSignal
+from spikedeblur.output.destinations import Destination, WholeOutput
 from spikedeblur.output.job import Job
 from spikedeblur.output.joining import join
 from spikedeblur.output.open_segment import OpenSegment
+from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.parts import End, Parts
+from spikedeblur.output.restored import Restored
 from spikedeblur.output.shards import Shard
 from spikedeblur.output.sinks import rehearse
 from spikedeblur.output.tally import Tally
-from spikedeblur.restoration.restorers import Restored
-from spikedeblur.restoration.slow_motion import SlowMotion
 
 LOGGER = logging.getLogger("spikedeblur")
 # Formats into which segments are known to be joined exactly.
@@ -41,53 +44,62 @@ _JOINED = MOVIE | MATROSKA | {"avi", "mpegts"}
 _SAME_SIGNAL_S = 0.1
 
 
-def can_be_segmented(
+def open_destination(
     path: Path,
     source: VideoInfo,
+    options: OutputOptions,
+    expected: int | None,
     *,
-    codec: str | None = None,
-    crf: float | None = None,
-    preset: str | None = None,
-    pix_fmt: str = "auto",
-    encoder_options: dict[str, str] | None = None,
-    **_beside: Any,
-) -> bool:
-    """Whether an output can be joined of segments; the keywords are those of `VideoSinks`."""
+    job: Callable[[], Job],
+    shard: Shard,
+    resume: bool,
+) -> Destination:
+    """Segments if the output can be joined of them, else the output itself.
+
+    source: the input, as slow motion changes it. expected: frames to be written, if that is known.
+    job: describes the run; called only for segments, since it reads all files.
+    Raises `UsageError` for shards and for resuming where there are no segments.
+    """
+    if can_be_segmented(path, source, options):
+        return SegmentedOutput(path, source, job(), shard=shard, resume=resume)
+    if resume or shard.count > 1:
+        raise UsageError(
+            f"{path} cannot be made in parts (--resume, --shard) - name an .mp4, .mov, .mkv, "
+            ".webm, .avi, .ts or images"
+        )
+    return WholeOutput(path, source, options, expected)
+
+
+def can_be_segmented(path: Path, source: VideoInfo, options: OutputOptions) -> bool:
+    """Whether an output can be joined of segments."""
     if is_pipe(path):
         return False
     if is_image_sequence(path):
         return True
     if (container := container_of(path)) not in _JOINED:
         return False
-    chosen = choose_encoder(
-        EncoderSettings(codec, crf, preset, pix_fmt, encoder_options),
-        source,
-        (source.width, source.height),
-        container,
-        codecs_held(container),
-    )
+    chosen = choose_encoder(options, source, container, codecs_held(container))
     return segment_format(chosen.codec) is not None
 
 
 class SegmentedOutput:
     """A `Destination` whose frames are kept in segments until the output can be joined of them.
 
-    job: what is done; `job.segment` frames that are read make a segment. shard: which of the
-    segments. resume: keep those that are done; several shards always do. sinks: as of `VideoSinks`.
+    source: as of `VideoSinks`. job: what is done; `job.segment` frames that are read make a
+    segment. shard: which of them. resume: keep those that are done; several shards always do.
     Nobody else works on the same shard while the context lasts: `OutputError`. Raises what
     `Parts.take_up` and opening the output do.
     """
 
     def __init__(
-        self, path: Path, source: VideoInfo, job: Job, *, shard: Shard, resume: bool, **sinks: Any
+        self, path: Path, source: VideoInfo, job: Job, *, shard: Shard, resume: bool
     ) -> None:
         self.parts = Parts(path)
         self._source = source
         self._job = job
         self._shard = shard
         self._resume = resume or shard.count > 1
-        self._sinks = sinks
-        self._factor = sinks.get("slow_motion", SlowMotion()).factor
+        self._options = job.output
         self._stop = StopSignal(None if "TORCHELASTIC_RUN_ID" in os.environ else _SAME_SIGNAL_S)
         self._told = False
         self._coming = -1
@@ -135,9 +147,9 @@ class SegmentedOutput:
             self._open = OpenSegment(
                 self.parts,
                 number,
-                number * self._job.segment * self._factor,
+                number * self._job.segment * self._job.slowmo,
                 self._source,
-                **self._sinks,
+                self._options,
             )
         self._open.write(restored, sharp)
 
@@ -167,7 +179,7 @@ class SegmentedOutput:
             LOGGER.info("shard %s is done; whichever is done last joins them all", self._shard)
             return tally
         try:
-            total, warnings = join(self.parts, segments, self._source, tally.damaged, **self._sinks)
+            total, warnings = join(self.parts, segments, self._source, self._options, tally.damaged)
         except InUseError:
             if self._shard.count == 1:
                 raise
@@ -179,10 +191,9 @@ class SegmentedOutput:
     def _rehearse(self) -> list[str]:
         """What is wrong with the output as it is going to be, or not kept in it."""
         begun = self.parts.job if self._resume else None
-        replace = (
-            self._job.overwrite or self.parts.joining or (begun is not None and begun.overwrite)
-        )
-        return rehearse(self.parts.output, self._source, **self._sinks, overwrite=replace)
+        may_replace = self.parts.joining or (begun is not None and begun.output.overwrite)
+        options = replace(self._options, overwrite=self._options.overwrite or may_replace)
+        return rehearse(self.parts.output, self._source, options)
 
     def _plan(self) -> None:
         """Which segments are to be done, and how much there is to do."""
@@ -198,9 +209,9 @@ class SegmentedOutput:
                 number: min(length, frames - number * length)
                 for number in takewhile(lambda number: number < count, self._shard.segments(count))
             }
-            self.expected = sum(sizes.values()) * self._factor
+            self.expected = sum(sizes.values()) * self._job.slowmo
             finished = sum(sizes.get(number, 0) for number in self.parts.numbers())
-        self.done = finished * self._factor
+        self.done = finished * self._job.slowmo
 
     def _number_of(self, restored: Restored) -> int:
         return restored.exposed.frame.index // self._job.segment

@@ -7,14 +7,14 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from spikedeblur.io.ffmpeg.segments import SegmentWriter
 from spikedeblur.io.video import Writer, create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.restoration.slow_motion import SlowMotion
+from spikedeblur.output.options import OutputOptions
 
 LINE_WIDTH = 2
 
@@ -25,52 +25,31 @@ Create = Callable[..., Writer | SegmentWriter]
 class VideoSinks:
     """The writers of one run. `warnings` is complete when the `with` block has ended.
 
-    source: the input, whose everything but the pictures is kept. slow_motion: which frames follow
-    one read. compare: side or split, for a second file named by `comparison_path`.
-    create: opens each writer, called as `create_video` is. encoder: further keywords for it.
+    source: the input, as slow motion changes it; all but the pictures is copied.
+    options.compare: a second file named by `comparison_path`. create: opens each writer, called as
+    `create_video` is.
     """
 
     def __init__(
         self,
         path: Path,
         source: VideoInfo,
+        options: OutputOptions,
         *,
-        slow_motion: SlowMotion | None = None,
-        compare: str | None = None,
-        overwrite: bool = False,
         create: Create = create_video,
-        **encoder: Any,
     ) -> None:
-        slow_motion = slow_motion or SlowMotion()
-        template = slow_motion.info(source)
-        self._compare = compare
+        outputs = {path: source}
+        if options.compare is not None:
+            width = source.width * (2 if options.compare == "side" else 1)
+            outputs[comparison_path(path)] = replace(source, width=width)
+        self._compare = options.compare
         self.writers: list[Writer | SegmentWriter] = []
         with ExitStack() as stack:
-            self._open(stack, create, path, template, overwrite, encoder)
-            if compare is not None:
-                width = source.width * (2 if compare == "side" else 1)
-                self._open(
-                    stack,
-                    create,
-                    comparison_path(path),
-                    template,
-                    overwrite,
-                    {**encoder, "width": width},
-                )
+            for each, info in outputs.items():
+                writer = create(each, info, options, overwrite=options.overwrite)
+                stack.enter_context(writer)
+                self.writers.append(writer)
             self._stack = stack.pop_all()
-
-    def _open(
-        self,
-        stack: ExitStack,
-        create: Create,
-        path: Path,
-        source: VideoInfo,
-        overwrite: bool,
-        encoder: dict[str, Any],
-    ) -> None:
-        writer = create(path, source, overwrite=overwrite, **encoder)
-        stack.enter_context(writer)
-        self.writers.append(writer)
 
     @property
     def warnings(self) -> list[str]:
@@ -96,12 +75,13 @@ class VideoSinks:
         self._stack.__exit__(kind, error, trace)
 
 
-def rehearse(path: Path, source: VideoInfo, **sinks: Any) -> list[str]:
+def rehearse(path: Path, source: VideoInfo, options: OutputOptions) -> list[str]:
     """Open `VideoSinks` for what is wrong with them, and leave nothing; returns their warnings.
 
-    Raises what opening them does."""
+    Raises what opening them does.
+    """
     warnings: list[str] = []
-    with suppress(_EnoughSeen), VideoSinks(path, source, **sinks) as rehearsed:
+    with suppress(_EnoughSeen), VideoSinks(path, source, options) as rehearsed:
         warnings += rehearsed.warnings
         raise _EnoughSeen
     return warnings

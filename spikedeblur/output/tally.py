@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from spikedeblur.errors import InputError
-from spikedeblur.restoration.restorers import Restored
+from spikedeblur.output.restored import Restored
 
 
 @dataclass

@@ -11,44 +11,36 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import UsageError
 from spikedeblur.io.spikes.source import SpikeOptions
 from spikedeblur.io.spikes.stream import SpikeStream
-from spikedeblur.io.video import Reader, open_video
+from spikedeblur.io.video import Reader, VideoSelection
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.machine.ahead import ReadAhead, WriteBehind
 from spikedeblur.machine.device import choose_device, choose_precision
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.compiled import compile_blocks
-from spikedeblur.output.destinations import Destination, WholeOutput
+from spikedeblur.output.destinations import WHOLE
 from spikedeblur.output.job import Job, describe_job
-from spikedeblur.output.segmented import SegmentedOutput, can_be_segmented
-from spikedeblur.output.selection import WHOLE, Selection
+from spikedeblur.output.options import OutputOptions
+from spikedeblur.output.restored import Restored
+from spikedeblur.output.segmented import open_destination
 from spikedeblur.output.shards import Shard
+from spikedeblur.output.slow_motion import SlowMotion
 from spikedeblur.output.tally import Tally
-from spikedeblur.recording.exposures import (
-    ExposedFrame,
-    Exposures,
-    StreamExposures,
-    VoxelExposures,
-    expose,
-    open_exposures,
-)
+from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExposures, expose
+from spikedeblur.restoration.exposing import Spikes, exposed_video
 from spikedeblur.restoration.inference import Model, TiledModel
-from spikedeblur.restoration.restorers import ClassicalRestorer, NetRestorer, Restored, Restorer
-from spikedeblur.restoration.slow_motion import SlowMotion
+from spikedeblur.restoration.restorers import ClassicalRestorer, NetRestorer, Restorer
+from spikedeblur.restoration.selection import Selection
 from spikedeblur.vocabulary import BINS, KEEP, SEGMENT_FRAMES, WINDOW
 
 LOGGER = logging.getLogger("spikedeblur")
-Spikes = str | Path | SpikeStream | Exposures
 
 
 class Deblurrer:
@@ -165,7 +157,8 @@ class Deblurrer:
         shard: Shard | None = None,
         segment: int = SEGMENT_FRAMES,
         on_frame: Callable[[int, int | None], None] | None = None,
-        **sinks: Any,
+        options: OutputOptions | None = None,
+        **output_options: Any,
     ) -> Tally:
         """Deblur a file into another; everything but the pictures is kept.
 
@@ -178,35 +171,39 @@ class Deblurrer:
         part of the work to do; the output appears when the last shard is done. segment: frames
         read for one segment, what is lost at most when the run is killed.
         on_frame: called after each frame with (frames written, frames expected or None).
-        sinks: keywords of `VideoSinks` (compare, overwrite) and `create_video` (codec, crf, ...).
+        options: how the output is written; or its fields as keywords (codec, crf, overwrite, ...).
         Returns the tally; warnings go to the logger `spikedeblur`. Raises `InputError`,
         `OutputError` or `UsageError`, and then leaves nothing at `output`.
         """
-        reading: dict[str, Any] = {
-            "start": start,
-            "end": end,
-            "rate": rate,
-            "colorspace": colorspace,
-        }
-        with open_video(video, strict=strict, **reading) as reader:
+        if options is None:
+            options = OutputOptions.of(output_options)
+        elif output_options:
+            raise UsageError(
+                f"options are given twice ({', '.join(output_options)} beside options=) - "
+                "give them in one way"
+            )
+        selection = VideoSelection(start, end, rate, colorspace)
+        with selection.open(video, strict=strict) as reader:
             frames, exposures = self.open_spikes(reader, spikes, spike_options)
             told = _warn(reader.warnings)
-            job = partial(
-                describe_job,
-                Path(video),
-                spikes if self.uses_spikes else None,
-                spike_options,
-                reading=reading,
-                segment=segment,
-            )
-            with self._destination(
-                Path(output), reader.info, job, resume, shard or Shard(), **sinks
+            source = self.slow_motion.info(reader.info)
+            frame_count = source.frame_count_estimate
+            with open_destination(
+                Path(output),
+                source,
+                options,
+                frame_count and frame_count * self.slow_motion.factor,
+                job=lambda: self._job(
+                    Path(video), spikes, spike_options, selection, source, options, segment
+                ),
+                shard=shard or Shard(),
+                resume=resume,
             ) as destination:
                 told_of_output = _warn(destination.warnings)
                 self._begin(destination.tile)
-                selection = Selection(destination.segments, self.restorer.context)
+                needed = Selection(destination.segments, self.restorer.context)
                 with (
-                    ReadAhead(self._exposed(frames, exposures, selection)) as exposed,
+                    ReadAhead(self._exposed(frames, exposures, needed)) as exposed,
                     WriteBehind(destination.write) as behind,
                 ):
                     for restored, sharp in self._pairs(exposed):
@@ -216,7 +213,7 @@ class Deblurrer:
                         if on_frame is not None:
                             on_frame(destination.done + self.tally.written, destination.expected)
                 self.tally.damaged = reader.damaged
-                self.tally = destination.finish(self.tally, selection.frames)
+                self.tally = destination.finish(self.tally, needed.frames)
         _warn(reader.warnings[told:])
         _warn(destination.warnings[told_of_output:])
         _warn(list(self.tally.warnings()))
@@ -226,34 +223,11 @@ class Deblurrer:
         self, reader: Reader, spikes: Spikes | None, options: SpikeOptions | None = None
     ) -> tuple[Iterator[VideoFrame], Exposures | None]:
         """The frames of `reader`, and the exposures that `spikes` gives them."""
-        frames = iter(reader)
         if spikes is not None and not self.uses_spikes:
             LOGGER.warning("these weights use no spikes: the ones given are left alone")
         if spikes is None or not self.uses_spikes:
-            return frames, self._exposures(None)
-        first = next(frames)
-        duration = reader.info.duration
-        exposures = open_exposures(
-            spikes,
-            options or SpikeOptions(),
-            bins=self.bins,
-            interval_s=first.span[1],
-            first_pts_s=_first_time(reader, first),
-            duration_s=None if duration is None else duration - _first_time(reader, first),
-            video_size=(reader.info.width, reader.info.height),
-        )
-        if isinstance(exposures, VoxelExposures) and reader.info.start is not None:
-            raise UsageError(
-                "a voxel file belongs to the whole video (--start given) - give the "
-                ".dat, or leave --start out"
-            )
-        if isinstance(exposures, StreamExposures) and exposures.ended_before(first):
-            raise InputError(
-                "the spikes end before the first frame is exposed "
-                f"({float(exposures.stream.duration_s):.3f} s of spikes from "
-                f"{float(exposures.stream.offset_s):.3f} s on) - check --offset"
-            )
-        return chain([first], frames), exposures
+            return iter(reader), self._exposures(None)
+        return exposed_video(reader, spikes, options or SpikeOptions(), self.bins)
 
     def _exposures(self, spikes: Exposures | SpikeStream | None) -> Exposures | None:
         if not self.uses_spikes:
@@ -264,45 +238,34 @@ class Deblurrer:
             return StreamExposures(spikes, bins=self.bins)
         return spikes
 
-    def _destination(
+    def _job(
         self,
-        output: Path,
+        video: Path,
+        spikes: Spikes | None,
+        spike_options: SpikeOptions | None,
+        selection: VideoSelection,
         source: VideoInfo,
-        job: Callable[..., Job],
-        resume: bool,
-        shard: Shard,
-        *,
-        overwrite: bool = False,
-        **sinks: Any,
-    ) -> Destination:
-        """Segments, if the output can be joined of them. job: `describe_job`, half filled in."""
-        slow = self.slow_motion
-        expected = source.frame_count_estimate and source.frame_count_estimate * slow.factor
-        if not can_be_segmented(output, source, **sinks):
-            if resume or shard.count > 1:
-                raise UsageError(
-                    f"{output} cannot be made in parts (--resume, --shard) - name an "
-                    ".mp4, .mov, .mkv, .webm, .avi, .ts or images"
-                )
-            return WholeOutput(
-                output, source, expected, overwrite=overwrite, slow_motion=slow, **sinks
-            )
+        options: OutputOptions,
+        segment: int,
+    ) -> Job:
+        """What a run does, for its segments."""
         tile, model = None, None
         if self.tiled is not None and isinstance(self.restorer, NetRestorer):
             tile = self._settings["tile"] or self.tiled.choose_tile(
                 source.height, source.width, self.restorer.window
             )
             model = self.tiled.model
-        described = job(
-            slow_motion=slow,
+        return describe_job(
+            video,
+            spikes if self.uses_spikes else None,
+            spike_options,
+            selection=selection,
+            slow_motion=self.slow_motion,
             method=self._settings,
+            output=options,
+            segment=segment,
             model=model,
             tile=tile,
-            output=sinks,
-            overwrite=overwrite,
-        )
-        return SegmentedOutput(
-            output, source, described, shard=shard, resume=resume, slow_motion=slow, **sinks
         )
 
     def _begin(self, tile: int | None = None) -> None:
@@ -324,32 +287,9 @@ class Deblurrer:
             if not restored.exposed.wanted:
                 continue
             self.tally.count(restored)
-            for sharp in _sharp_frames(restored, self.slow_motion):
+            for sharp in restored.sharp_frames(self.slow_motion):
                 self.tally.written += 1
                 yield restored, sharp
-
-
-def _sharp_frames(restored: Restored, slow_motion: SlowMotion) -> Iterator[VideoFrame]:
-    """The frames to write for one frame read, in its depth."""
-    blurry = restored.exposed.frame
-    pictures = [blurry.rgb] * slow_motion.factor
-    if restored.pictures is not None:
-        pictures = [to_integers(picture, blurry.rgb.dtype) for picture in restored.pictures]
-    return slow_motion.frames(blurry, pictures)
-
-
-def to_integers(picture: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """Float picture in [0, 1] -> uint8 or uint16 over the whole scale, rounded to the nearest."""
-    highest = np.iinfo(dtype).max
-    return np.ascontiguousarray(np.rint(np.clip(picture, 0, 1) * highest).astype(dtype))
-
-
-def _first_time(reader: Reader, first: VideoFrame) -> Fraction:
-    """Time of the video's first frame, also when reading starts later."""
-    if reader.info.start is None:
-        return first.span[0]
-    with open_video(reader.path, rate=reader.info.average_rate) as whole:
-        return next(iter(whole)).span[0]
 
 
 def _warn(messages: Sequence[str]) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby, repeat
 from typing import Protocol
 
@@ -13,6 +12,7 @@ import numpy as np
 from spikedeblur.classical import grey, sdm, spike_light, tfp
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.output.restored import Restored
 from spikedeblur.recording.exposures import ExposedFrame
 from spikedeblur.restoration.cuts import in_shots
 from spikedeblur.restoration.inference import SpikePlanes, TiledModel
@@ -24,19 +24,6 @@ from spikedeblur.restoration.windows import (
     sliding_windows,
 )
 from spikedeblur.vocabulary import WINDOW
-
-
-@dataclass(frozen=True)
-class Restored:
-    """A frame and its sharp pictures, float32 (H, W, 3), one for each target time.
-
-    None where no spikes cover the exposure: the frame is then to stay as it is. not_finite: tiles
-    left blurry since the frame given out before this one.
-    """
-
-    exposed: ExposedFrame
-    pictures: Sequence[np.ndarray] | None
-    not_finite: int = 0
 
 
 class Restorer(Protocol):

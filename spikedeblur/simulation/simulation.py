@@ -12,6 +12,7 @@ import numpy as np
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.atomic import check_output, make_folder
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.spikes.sidecar import Sidecar, write_sidecar
 from spikedeblur.io.spikes.stream import write_dat
@@ -24,6 +25,7 @@ from spikedeblur.simulation.recording import Recorded, Recorder, Recording
 from spikedeblur.simulation.scene import Scene
 
 BLURRY, SHARP, SPIKES, SIDECAR = "blurry.mkv", "sharp.mkv", "spikes.dat", "spikes.toml"
+LOSSLESS = EncoderSettings("ffv1")
 PHOTO_FRAMES = 24
 PHOTO_SIZE = (640, 360)
 PHOTO_FPS = Fraction(50)
@@ -171,8 +173,8 @@ def write_recording(
     width, height = recording.size
     info = VideoInfo.synthetic(width, height, recording.fps)
     with (
-        VideoWriter(folder / BLURRY, info, codec="ffv1", overwrite=overwrite) as blurry,
-        VideoWriter(folder / SHARP, info, codec="ffv1", overwrite=overwrite) as sharp,
+        VideoWriter(folder / BLURRY, info, LOSSLESS, overwrite=overwrite) as blurry,
+        VideoWriter(folder / SHARP, info, LOSSLESS, overwrite=overwrite) as sharp,
     ):
 
         def spikes() -> Iterator[np.ndarray]:

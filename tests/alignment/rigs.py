@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.spikes.sidecar import Sidecar, write_sidecar
 from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.io.video import create_video
@@ -147,8 +148,10 @@ def record(rig: Rig, folder: Path, pick: Callable[[], np.ndarray] | None = None)
     interval = Fraction(1, rig.fps)
     info = VideoInfo.synthetic(*rig.size, rig.fps)
     with (
-        create_video(folder / "blurry.mkv", info, codec="ffv1", overwrite=True) as blurry,
-        create_video(folder / "sharp.mkv", info, codec="ffv1", overwrite=True) as sharp,
+        create_video(
+            folder / "blurry.mkv", info, EncoderSettings("ffv1"), overwrite=True
+        ) as blurry,
+        create_video(folder / "sharp.mkv", info, EncoderSettings("ffv1"), overwrite=True) as sharp,
     ):
 
         def spikes() -> Iterator[np.ndarray]:

@@ -54,9 +54,9 @@ def test_others_are_not(name: str, value: str) -> None:
 
 def test_the_encoder_is_never_opened_with_them() -> None:
     info = VideoInfo.synthetic(64, 48, 25, "yuv420p")
-    settings = EncoderSettings("libx264", options={"x264-params": "pass=1:stats=evil"})
+    settings = EncoderSettings("libx264", encoder_options={"x264-params": "pass=1:stats=evil"})
     with pytest.raises(UsageError, match="files"):
-        choose_encoder(settings, info, (64, 48), "matroska", {"libx264", "h264"})
+        choose_encoder(settings, info, "matroska", {"libx264", "h264"})
 
 
 def test_nor_by_parts_of_someone_else(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.cli.main import main
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH
@@ -108,7 +109,7 @@ def test_the_matrix_named_is_the_one_used(recording, tmp_path):
     with (
         open_video(recording.blurry) as reader,
         create_video(
-            clip, VideoInfo.synthetic(WIDTH, HEIGHT, RATE, "yuv444p"), codec="ffv1"
+            clip, VideoInfo.synthetic(WIDTH, HEIGHT, RATE, "yuv444p"), EncoderSettings("ffv1")
         ) as writer,
     ):
         for frame in reader:

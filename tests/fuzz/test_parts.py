@@ -123,11 +123,11 @@ def test_a_name_that_is_too_long(unjoined: Job, tmp_path: Path) -> None:
     assert joined(unjoined, tmp_path / "x", file.name, sealed(tree)) is None
 
 
-@pytest.mark.parametrize("side", [-1, 0, 2**31 - 1, 2**31, 2**63])
-def test_sides_that_no_encoder_takes(unjoined: Job, tmp_path: Path, side: int) -> None:
+@pytest.mark.parametrize("value", ["top", 1, [], {"side": 1}])
+def test_a_comparison_that_there_is_not(unjoined: Job, tmp_path: Path, value: object) -> None:
     file = Parts(unjoined.output).folder / "job.json"
     tree = json.loads(file.read_bytes().split(b"\n")[0])
-    tree["output"]["height"] = side
+    tree["output"]["compare"] = value
     assert joined(unjoined, tmp_path / "x", file.name, sealed(tree)) is None
 
 

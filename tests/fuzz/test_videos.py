@@ -12,6 +12,7 @@ from hypothesis import given
 
 from spikedeblur.errors import InputError, OutputError
 from spikedeblur.inspection.files import inspect
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.video import create_video, open_video
 from tests.fuzz.examples import fuzzed
 from tests.fuzz.mutations import CHANGES, spoilt, write
@@ -84,7 +85,7 @@ def test_what_stands_beside_the_pictures(tmp_path: Path) -> None:
         try:
             with (
                 open_video(path, max_pixels=1 << 20) as reader,
-                create_video(copy, reader.info, codec="ffv1", overwrite=True) as writer,
+                create_video(copy, reader.info, EncoderSettings("ffv1"), overwrite=True) as writer,
             ):
                 for frame in reader:
                     writer.write(frame)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import spikedeblur
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from tests.recordings import RATE, frame_at
@@ -75,7 +76,7 @@ def test_from_pipe_to_pipe(recording, tmp_path, suffix):
         video = tmp_path / "blurry.mp4"
         with (
             open_video(recording.blurry) as reader,
-            create_video(video, reader.info, codec="libx264rgb", crf=0) as writer,
+            create_video(video, reader.info, EncoderSettings("libx264rgb", crf=0)) as writer,
         ):
             for frame in reader:
                 writer.write(frame)

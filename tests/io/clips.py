@@ -11,6 +11,7 @@ import numpy as np
 from av.codec.context import Flags
 from av.stream import Disposition
 
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
@@ -150,7 +151,8 @@ def make_clip(folder: Path, clip: Clip, name: str = "clip") -> Path:
 
 def pass_through(source: Path, target: Path, **options: object) -> tuple[list[str], VideoInfo]:
     """Write every frame of `source` unchanged to `target`; return warnings and the input's info."""
-    with open_video(source) as reader, create_video(target, reader.info, **options) as writer:
+    settings = EncoderSettings(**options)
+    with open_video(source) as reader, create_video(target, reader.info, settings) as writer:
         for frame in reader:
             writer.write(frame)
     return reader.warnings + writer.warnings, reader.info

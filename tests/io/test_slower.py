@@ -6,8 +6,9 @@ import av
 import pytest
 
 from spikedeblur.io.video import open_video
+from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.sinks import VideoSinks
-from spikedeblur.restoration.slow_motion import SlowMotion
+from spikedeblur.output.slow_motion import SlowMotion
 from tests.io.clips import Clip, frames_of, make_clip, packets_of
 
 CLIP = {"audio": True, "subtitles": 1, "chapters": True}
@@ -17,7 +18,7 @@ def slowed(source, target, timing, factor=3):
     slow_motion = SlowMotion(factor, timing)
     with (
         open_video(source) as reader,
-        VideoSinks(target, reader.info, slow_motion=slow_motion) as sinks,
+        VideoSinks(target, slow_motion.info(reader.info), OutputOptions()) as sinks,
     ):
         for blurry in reader:
             for frame in slow_motion.frames(blurry, [blurry.rgb] * factor):

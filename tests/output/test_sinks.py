@@ -11,9 +11,10 @@ import pytest
 from spikedeblur.errors import OutputError
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoInfo
+from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.sinks import VideoSinks, compared, comparison_path
+from spikedeblur.output.slow_motion import SlowMotion
 from spikedeblur.restoration.pipeline import Deblurrer
-from spikedeblur.restoration.slow_motion import SlowMotion
 from tests.recordings import frame_at
 
 
@@ -39,14 +40,16 @@ def test_the_comparison_stands_beside_the_output():
 def test_an_existing_comparison_is_kept_and_nothing_is_written(tmp_path):
     (tmp_path / "o_compare.mkv").write_text("precious")
     with pytest.raises(OutputError):
-        VideoSinks(tmp_path / "o.mkv", VideoInfo.synthetic(16, 16, 25), compare="side")
+        VideoSinks(
+            tmp_path / "o.mkv", VideoInfo.synthetic(16, 16, 25), OutputOptions(compare="side")
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["o_compare.mkv"]
 
 
 def test_slow_motion_keeps_the_clock(tmp_path):
-    info = VideoInfo.synthetic(16, 16, 25)
+    info = SlowMotion(2).info(VideoInfo.synthetic(16, 16, 25))
     picture = np.zeros((16, 16, 3), np.uint8)
-    with VideoSinks(tmp_path / "o.mkv", info, slow_motion=SlowMotion(2)) as sinks:
+    with VideoSinks(tmp_path / "o.mkv", info, OutputOptions()) as sinks:
         for index in range(6):
             frame = frame_at(index, picture, rate=50)
             sinks.write(frame, frame)

@@ -15,9 +15,10 @@ from spikedeblur.errors import InputError, OutputError, UsageError
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.output.restored import to_integers
 from spikedeblur.output.sinks import VideoSinks
 from spikedeblur.recording.exposures import StreamExposures, VoxelExposures
-from spikedeblur.restoration.pipeline import Deblurrer, to_integers
+from spikedeblur.restoration.pipeline import Deblurrer
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH, frame_at
 
 

@@ -12,8 +12,8 @@ from spikedeblur.errors import UsageError
 from spikedeblur.io.images import write_image
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.output.slow_motion import SlowMotion
 from spikedeblur.restoration.pipeline import Deblurrer
-from spikedeblur.restoration.slow_motion import SlowMotion
 from spikedeblur.sample.picture import draw_street
 from spikedeblur.simulation.camera import encoded
 from spikedeblur.simulation.recording import Recorder, Recording, as_bytes

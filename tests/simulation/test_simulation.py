@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.errors import InputError, OutputError, UsageError
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.spikes.sidecar import read_sidecar
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import create_video, open_video
@@ -123,7 +124,7 @@ def test_frames_of_any_rate_are_read_at_the_times_they_were_simulated_for(fps, p
 
 def source_video(path, count):
     picture = noise_photo(8, 48, 200)
-    with create_video(path, VideoInfo.synthetic(64, 48, 400), codec="ffv1") as video:
+    with create_video(path, VideoInfo.synthetic(64, 48, 400), EncoderSettings("ffv1")) as video:
         for number in range(count):
             moved = np.ascontiguousarray(picture[:, 2 * number : 2 * number + 64])
             video.write(timed(moved, number, Fraction(400)))

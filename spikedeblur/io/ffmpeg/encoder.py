@@ -29,9 +29,9 @@ _CONSTANT_RATE_CODECS = frozenset({"mpeg1video", "mpeg2video", "mpeg4"})
 class VideoEncoder:
     """The video stream of `output`: takes frames, gives packets.
 
-    container: the format the packets are for, in which `output` may be a segment. size: (width,
-    height). `warnings` says what of the input is not kept, as far as is known. `end` is where the
-    last frame ends, counted in `time_base` as all times of packets are.
+    container: the format the packets are for, in which `output` may be a segment. `warnings` says
+    what of the input is not kept, as far as is known. `end` is where the last frame ends, counted
+    in `time_base` as all times of packets are.
     Raises `UsageError` for what the encoder or the format refuses.
     """
 
@@ -42,16 +42,13 @@ class VideoEncoder:
         path: Path,
         source: VideoInfo,
         choice: EncoderChoice,
-        size: tuple[int, int],
-        time_base: Fraction,
     ) -> None:
         self.path = path
         self.warnings = list(choice.warnings)
-        self.time_base = time_base
+        self.time_base = source.time_base
         self.end = 0
         self._container = container
         self._info = source
-        self._size = size
         self._frames = 0
         self._last_pts: int | None = None
         self._durations: dict[int, int] = {}
@@ -109,7 +106,7 @@ class VideoEncoder:
                 f"({self.path.name}) - use .mkv, or another --codec"
             ) from None
         context = stream.codec_context
-        context.width, context.height = self._size
+        context.width, context.height = self._info.width, self._info.height
         context.pix_fmt = choice.pix_fmt
         context.time_base = self.time_base
         context.flags |= Flags.frame_duration

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 
 import av
@@ -15,6 +14,7 @@ from spikedeblur.errors import UsageError
 from spikedeblur.io.colour import PixelLayout
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 from spikedeblur.io.ffmpeg.logs import errors_said
+from spikedeblur.io.ffmpeg.pixel_formats import choose_pixel_format, nearest
 from spikedeblur.io.ffmpeg.scheduling import ordinary_priority
 from spikedeblur.io.guards.encoder_files import refuse_files
 from spikedeblur.io.video_info import VideoInfo
@@ -39,8 +39,6 @@ _DEFAULT_PRESET = {
 }
 # FFV1 can be put into MP4 too, but no player expects it there.
 _LOSSLESS_HOMES = frozenset({"matroska", "avi", "nut"})
-# These refuse frames whose size is not a multiple of the chroma subsampling.
-_EVEN_ONLY = frozenset({"libx264", "libx264rgb", "libx265", "libvpx"})
 # Below, libx265 (4.1) writes outside its memory: seen at widths of 33 to 48 pixels.
 _X265_MIN_WIDTH = 64
 # Encoders without --crf would aim at 200 kbit/s; they get the finest quantiser that they use well.
@@ -73,13 +71,24 @@ _UNLISTED = {"mpegts": {"libx264", "libx265"}, "mpeg": {"mpeg2video"}}
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """What the caller wants of the encoder; `None` and "auto" leave the choice to the input."""
+    """What the caller wants of a video file; `None` and "auto" leave the choice to the input.
+
+    codec: an encoder of FFmpeg. crf: quality on its own scale, lower is better. preset: its trade
+    of speed for size. pix_fmt: a pixel format. encoder_options: further ones, by their names.
+    audio, subtitles: whether those of the input are copied.
+    """
 
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None
     pix_fmt: str = "auto"
-    options: Mapping[str, str] | None = None
+    encoder_options: Mapping[str, str] | None = None
+    audio: bool = True
+    subtitles: bool = True
+
+
+AS_INPUT = EncoderSettings()
+"""What fits the input."""
 
 
 @dataclass(frozen=True)
@@ -93,23 +102,19 @@ class EncoderChoice:
 
 
 def choose_encoder(
-    settings: EncoderSettings,
-    info: VideoInfo,
-    size: tuple[int, int],
-    container: str,
-    held: set[str],
+    settings: EncoderSettings, info: VideoInfo, container: str, held: set[str]
 ) -> EncoderChoice:
-    """Choose for video like `info` at `size` (width, height), in a format that can hold `held`.
+    """Choose for video like `info`, in a format that can hold `held`.
 
     Raises `UsageError` for a codec, pixel format or option that does not exist or does not fit.
     """
     warnings: list[str] = []
-    codec = settings.codec or _default_codec(info, size[0], container, held)
+    codec = settings.codec or _default_codec(info, container, held)
     encoder = _encoder(codec)
-    if encoder.name == "libx265" and size[0] < _X265_MIN_WIDTH:
+    if encoder.name == "libx265" and info.width < _X265_MIN_WIDTH:
         raise UsageError(
             f"libx265 fails on frames narrower than {_X265_MIN_WIDTH} pixels (got "
-            f"{size[0]}) - choose libx264 or ffv1"
+            f"{info.width}) - choose libx264 or ffv1"
         )
     if info.lossless and settings.codec is None and not encoder.lossless:
         warnings.append(
@@ -123,7 +128,7 @@ def choose_encoder(
         )
     # Those of hardware, such as cuda, have no components: such frames are not in memory.
     supported = [pixel.name for pixel in encoder.video_formats or () if pixel.components]
-    pix_fmt = _pixel_format(settings.pix_fmt, info, size, encoder.name, supported, warnings)
+    pix_fmt = choose_pixel_format(settings.pix_fmt, info, encoder.name, supported, warnings)
     options = _options(settings, encoder, PixelLayout.of(pix_fmt), info.hdr)
     if info.hdr is not None and info.hdr.parameters(encoder.name) is None:
         warnings.append(
@@ -133,7 +138,7 @@ def choose_encoder(
     return EncoderChoice(encoder.name, pix_fmt, options, tuple(warnings))
 
 
-def _default_codec(info: VideoInfo, width: int, container: str, held: set[str]) -> str:
+def _default_codec(info: VideoInfo, container: str, held: set[str]) -> str:
     """Lossless stays lossless, RGB stays RGB, depth is kept."""
     layout = PixelLayout.of(info.pix_fmt)
     if container == "gif":
@@ -144,7 +149,7 @@ def _default_codec(info: VideoInfo, width: int, container: str, held: set[str]) 
         return "libvpx-vp9" if layout.depth <= 8 else "libsvtav1"
     held = held | _UNLISTED.get(container, set())
     plain = "libx264rgb" if layout.family == "rgb" else "libx264"
-    deep = layout.depth > 8 and info.codec != "h264" and width >= _X265_MIN_WIDTH
+    deep = layout.depth > 8 and info.codec != "h264" and info.width >= _X265_MIN_WIDTH
     for name in ("libx265" if deep else plain, plain, "libx265", "libtheora", "mpeg2video"):
         if name in held and name in av.codecs_available:
             return name
@@ -158,7 +163,7 @@ def _encoder(name: str) -> av.Codec:
         encoder = av.Codec(name, "w")
     except (av.FFmpegError, ValueError):
         known = sorted(each for each in av.codecs_available if _is_video_encoder(each))
-        raise UsageError(f"there is no video encoder '{name}'{_nearest(name, known)}") from None
+        raise UsageError(f"there is no video encoder '{name}'{nearest(name, known)}") from None
     if encoder.type != "video":
         raise UsageError(
             f"'{name}' encodes {encoder.type}, not video - choose libx264, libx265, ffv1, ..."
@@ -173,90 +178,6 @@ def _is_video_encoder(name: str) -> bool:
         return False
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about `name`: the most similar names that exist."""
-    close = get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f" - the nearest are {', '.join(close)}" if close else " - see ffmpeg's documentation"
-
-
-def _pixel_format(
-    wanted: str,
-    info: VideoInfo,
-    size: tuple[int, int],
-    codec: str,
-    supported: list[str],
-    warnings: list[str],
-) -> str:
-    source = PixelLayout.of(info.pix_fmt)
-    if wanted != "auto":
-        if wanted not in supported:
-            raise UsageError(
-                f"{codec} cannot encode the pixel format '{wanted}'" + _nearest(wanted, supported)
-            )
-        if not _fits(PixelLayout.of(wanted), codec, size):
-            raise UsageError(
-                f"{codec} needs an even size for {wanted} (got {size[0]}x{size[1]}) - "
-                "choose yuv444p, or --codec ffv1"
-            )
-        chosen = PixelLayout.of(wanted)
-    else:
-        layouts = [PixelLayout.of(name) for name in supported]
-        usable = [each for each in layouts if not each.alpha and _fits(each, codec, size)]
-        if not usable:
-            raise UsageError(
-                f"{codec} has no pixel format for {size[0]}x{size[1]} - choose another --codec"
-            )
-        chosen = min(usable, key=lambda each: _loss(source, each))
-        odd = size[0] % source.chroma_x or size[1] % source.chroma_y
-        if odd and (chosen.chroma_x, chosen.chroma_y) < (source.chroma_x, source.chroma_y):
-            warnings.append(
-                f"{codec} cannot hold {source.name} at the odd size "
-                f"{size[0]}x{size[1]}: {chosen.name} is written"
-            )
-    if chosen.depth < source.depth:
-        warnings.append(f"{source.depth} bits are reduced to {chosen.depth} ({chosen.name})")
-        if info.colour.hdr:
-            warnings.append(f"HDR ({info.colour.hdr}) in {chosen.depth} bits shows banding")
-    if source.family != "gray" and (
-        chosen.chroma_x > source.chroma_x or chosen.chroma_y > source.chroma_y
-    ):
-        warnings.append(f"colour resolution is reduced from {source.name} to {chosen.name}")
-    return chosen.name
-
-
-def _fits(layout: PixelLayout, codec: str, size: tuple[int, int]) -> bool:
-    """Whether frames of `size` can be made in a pixel format: integers, whole chroma samples."""
-    if layout.depth > 16 or "f16" in layout.name or "f32" in layout.name or layout.name == "pal8":
-        return False
-    if codec == "mjpeg":  # whose limited range is not standard
-        return layout.full_range
-    if codec not in _EVEN_ONLY:
-        return True
-    if layout.family == "gray":  # which decoders return as 4:2:0, of limited range
-        return False
-    return size[0] % layout.chroma_x == 0 and size[1] % layout.chroma_y == 0
-
-
-def _loss(source: PixelLayout, other: PixelLayout) -> tuple[int, ...]:
-    """Order pixel formats by what they lose of `source`, then by what they hold in vain."""
-    gray = source.family == "gray"
-    across = other.chroma_x - (2 if gray else source.chroma_x)
-    down = other.chroma_y - (2 if gray else source.chroma_y)
-    lost_chroma = max(across, 0) + max(down, 0)
-    spare_chroma = abs(across) + abs(down)
-    return (
-        other.family != source.family,
-        other.family == "gray",
-        max(source.depth - other.depth, 0),
-        lost_chroma,
-        max(other.depth - source.depth, 0),
-        spare_chroma,
-        other.full_range != source.full_range,
-        other.name != source.name,
-        not other.name.startswith(("yuv", "gray", "gbr")),
-    )
-
-
 def _options(
     settings: EncoderSettings, encoder: av.Codec, layout: PixelLayout, hdr: HdrMetadata | None
 ) -> dict[str, str]:
@@ -264,7 +185,7 @@ def _options(
     known = _known_options(encoder.name)
     deep = layout.depth > 8
     default_crf = _DEFAULT_CRF | _DEEP_CRF if deep else _DEFAULT_CRF
-    given = dict(settings.options or {})
+    given = dict(settings.encoder_options or {})
     options = dict(_FIXED_OPTIONS.get(encoder.name, {}))
     if encoder.name in _FINE_ENCODERS and "b" not in given:
         options.update(_FINE)
@@ -284,7 +205,7 @@ def _options(
             options[name] = str(table[encoder.name])
     for name, option in given.items():
         if name not in known:
-            raise UsageError(f"{encoder.name} has no option '{name}'{_nearest(name, known)}")
+            raise UsageError(f"{encoder.name} has no option '{name}'{nearest(name, known)}")
         refuse_files(name, str(option))
         options[name] = str(option)
     if encoder.name == "libx265":

@@ -7,13 +7,13 @@ a whole is joined by the exact ones, which are kept beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import av
 from av.packet import Packet
@@ -27,7 +27,7 @@ from spikedeblur.io.ffmpeg.containers import (
     output_errors,
 )
 from spikedeblur.io.ffmpeg.encoder import VideoEncoder
-from spikedeblur.io.ffmpeg.encoders import EncoderSettings, choose_encoder
+from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderSettings, choose_encoder
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
 _FORMATS = "nut", "mov"  # the second for ProRes and DNxHD, which NUT has no names for
@@ -36,39 +36,19 @@ _FORMATS = "nut", "mov"  # the second for ProRes and DNxHD, which NUT has no nam
 class SegmentWriter:
     """Encodes frames into a segment of the video `whole`; it appears when the block ends well.
 
-    The other arguments are those of `create_video`; what stands beside the pictures is left alone.
+    settings: those of `whole`; sound and subtitles belong there.
     After the block `times` holds the pts of each packet, in decoding order, and `end` where the
     last frame ends, counted in the time base of `whole`.
     """
 
     def __init__(
-        self,
-        path: Path,
-        whole: Path,
-        source: VideoInfo,
-        *,
-        codec: str | None = None,
-        crf: float | None = None,
-        preset: str | None = None,
-        pix_fmt: str = "auto",
-        encoder_options: Mapping[str, str] | None = None,
-        width: int | None = None,
-        height: int | None = None,
-        time_base: Fraction | None = None,
-        **_beside: Any,
+        self, path: Path, whole: Path, source: VideoInfo, settings: EncoderSettings = AS_INPUT
     ) -> None:
         self.path = path
         self.times: list[int] = []
         self.end = 0
-        size = width or source.width, height or source.height
         container = container_of(whole)
-        choice = choose_encoder(
-            EncoderSettings(codec, crf, preset, pix_fmt, encoder_options),
-            source,
-            size,
-            container,
-            codecs_held(container),
-        )
+        choice = choose_encoder(settings, source, container, codecs_held(container))
         form = segment_format(choice.codec)
         if form is None:
             raise UsageError(
@@ -76,9 +56,7 @@ class SegmentWriter:
             )
         with ExitStack() as stack:
             self._output = stack.enter_context(open_output(path, form, overwrite=True))
-            self._encoder = VideoEncoder(
-                self._output, container, whole, source, choice, size, time_base or source.time_base
-            )
+            self._encoder = VideoEncoder(self._output, container, whole, source, choice)
             self._output.start_encoding()
             self._stack = stack.pop_all()
 

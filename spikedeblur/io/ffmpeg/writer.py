@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +22,7 @@ from spikedeblur.io.ffmpeg.containers import (
     output_errors,
 )
 from spikedeblur.io.ffmpeg.encoder import VideoEncoder
-from spikedeblur.io.ffmpeg.encoders import EncoderChoice, EncoderSettings, choose_encoder
+from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderChoice, EncoderSettings, choose_encoder
 from spikedeblur.io.ffmpeg.streams import StreamCopier
 from spikedeblur.io.pipes import PIPE_CONTAINER, is_pipe
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
@@ -42,31 +42,20 @@ class VideoWriter:
         self,
         path: Path | str,
         source: VideoInfo,
+        settings: EncoderSettings = AS_INPUT,
         *,
-        codec: str | None = None,
-        crf: float | None = None,
-        preset: str | None = None,
-        pix_fmt: str = "auto",
-        encoder_options: Mapping[str, str] | None = None,
-        audio: bool = True,
-        subtitles: bool = True,
-        width: int | None = None,
-        height: int | None = None,
-        time_base: Fraction | None = None,
         overwrite: bool = False,
     ) -> None:
         """Open the encoder for video like `source`.
 
-        `width`, `height` and `time_base` replace those of `source`; the other arguments are the
-        command line's. Raises `UsageError` for settings the encoder or the format refuses, and
-        `OutputError` for a path that cannot be written.
+        Raises `UsageError` for settings the encoder or the format refuses, and `OutputError` for a
+        path that cannot be written.
         """
         self.path = Path(path)
         self.frames = 0
         self._warnings: list[str] = []
         self._info = source
-        self._size = (width or source.width, height or source.height)
-        self._time_base = time_base or source.time_base
+        self._size = source.width, source.height
         self._first: tuple[int, int] | None = None
         self._newest: Packet | None = None
         self._end = 0
@@ -74,15 +63,9 @@ class VideoWriter:
         self._container = PIPE_CONTAINER if is_pipe(path) else container_of(self.path)
         _refuse_input(self.path, source.path)
         with ExitStack() as stack:
-            choice = choose_encoder(
-                EncoderSettings(codec, crf, preset, pix_fmt, encoder_options),
-                source,
-                self._size,
-                self._container,
-                codecs_held(self._container),
-            )
+            choice = choose_encoder(settings, source, self._container, codecs_held(self._container))
             self._output = stack.enter_context(open_output(self.path, self._container, overwrite))
-            self._open(choice, audio, subtitles, stack)
+            self._open(choice, settings, stack)
             self._stack = stack.pop_all()
 
     @property
@@ -149,18 +132,12 @@ class VideoWriter:
         """The encoder's, see `VideoEncoder`."""
         return self._encoder.header
 
-    def _open(self, choice: EncoderChoice, audio: bool, subtitles: bool, stack: ExitStack) -> None:
-        self._encoder = VideoEncoder(
-            self._output,
-            self._container,
-            self.path,
-            self._info,
-            choice,
-            self._size,
-            self._time_base,
-        )
+    def _open(self, choice: EncoderChoice, settings: EncoderSettings, stack: ExitStack) -> None:
+        self._encoder = VideoEncoder(self._output, self._container, self.path, self._info, choice)
         self._copier = stack.enter_context(
-            StreamCopier(self._info, self._output, audio=audio, subtitles=subtitles)
+            StreamCopier(
+                self._info, self._output, audio=settings.audio, subtitles=settings.subtitles
+            )
         )
         if self._container in MOVIE:
             self._output.container_options.update(self._movie_options())

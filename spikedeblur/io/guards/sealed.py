@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from spikedeblur.errors import UsageError
 from spikedeblur.io.atomic import atomic_path
 
 HIGHEST_BYTES = 1 << 26
@@ -31,7 +32,7 @@ def read_sealed(path: Path, kind: type[Content]) -> Content | None:
         if len(lines) != 3 or lines[2] or lines[1] != _seal(lines[0]):
             return None
         return kind.model_validate_json(lines[0])
-    except (OSError, ValidationError):
+    except (OSError, ValidationError, UsageError):
         return None
 
 

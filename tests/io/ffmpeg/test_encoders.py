@@ -32,7 +32,7 @@ def psnr_of(path: Path, codec: str | None, **options: object) -> tuple[float, li
     """(dB of the luma after one generation, warnings)."""
     pictures = [picture(number) for number in range(6)]
     info = VideoInfo.synthetic(SIZE[1], SIZE[0], 25, "yuv420p")
-    with create_video(path, info, codec=codec, **options) as writer:
+    with create_video(path, info, EncoderSettings(codec, **options)) as writer:
         for number, rgb in enumerate(pictures):
             writer.write(VideoFrame(number, number, Fraction(1, 25), 1, Fraction(1, 25), rgb))
     seen = [frame.rgb.astype(float).mean(2) for frame in frames_of(path)]
@@ -82,12 +82,12 @@ def test_encoders_of_hardware_take_frames_from_memory(codec: str, pix_fmt: str) 
     if codec not in av.codecs_available:
         pytest.skip("this build of PyAV has no such encoder")
     info = VideoInfo.synthetic(640, 360, 25, pix_fmt)
-    choice = choose_encoder(EncoderSettings(codec), info, (640, 360), "mp4", {codec})
+    choice = choose_encoder(EncoderSettings(codec), info, "mp4", {codec})
     assert av.VideoFormat(choice.pix_fmt).components
     deep = PixelLayout.of(choice.pix_fmt).depth > 8
     assert deep == (pix_fmt == "yuv420p10le") or any("reduced" in each for each in choice.warnings)
     assert choice.options.get("b") == ("0" if "nvenc" in codec else None)
     given = choose_encoder(
-        EncoderSettings(codec, options={"b": "5000000"}), info, (640, 360), "mp4", {codec}
+        EncoderSettings(codec, encoder_options={"b": "5000000"}), info, "mp4", {codec}
     )
     assert given.options == {"b": "5000000"}

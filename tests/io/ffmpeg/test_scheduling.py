@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.ffmpeg.scheduling import ordinary_priority
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoInfo
@@ -24,7 +25,7 @@ def policies():
 def test_av1_is_encoded_by_ordinary_threads(tmp_path):
     """SVT-AV1 makes them real-time ones where it may, as for root."""
     info = VideoInfo.synthetic(64, 64, 25)
-    with create_video(tmp_path / "v.mkv", info, codec="libsvtav1") as out:
+    with create_video(tmp_path / "v.mkv", info, EncoderSettings("libsvtav1")) as out:
         for index in range(3):
             out.write(frame_at(index, np.full((64, 64, 3), 90, np.uint8), 25))
             assert policies() == {os.SCHED_OTHER}

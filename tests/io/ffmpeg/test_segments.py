@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.errors import InputError
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.ffmpeg.segments import SegmentWriter, delay_of, timed_packets
 from spikedeblur.io.video import create_video, open_video
 from tests.io.clips import Clip, frames_of, make_clip, packets_of, pass_through
@@ -42,16 +43,16 @@ LOSSLESS = {
 
 def joined(source: Path, target: Path, length: int, **options: object) -> list[str]:
     """Write the frames of `source` in segments of `length`, and join them."""
-    segments = []
+    segments, settings = [], EncoderSettings(**options)
     with open_video(source) as reader:
         frames = list(reader)
         for start in range(0, len(frames), length):
             path = target.with_name(f"{target.stem}{start}.nut")
-            with SegmentWriter(path, target, reader.info, **options) as segment:
+            with SegmentWriter(path, target, reader.info, settings) as segment:
                 for frame in frames[start : start + length]:
                     segment.write(frame)
             segments.append((path, segment))
-        with create_video(target, reader.info, **options) as writer:
+        with create_video(target, reader.info, settings) as writer:
             delay = max(delay_of(segment.times) for _, segment in segments)
             for path, segment in segments:
                 assert segment.header == writer.header

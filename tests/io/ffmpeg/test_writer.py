@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.errors import OutputError, UsageError
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
@@ -32,9 +33,11 @@ def frame(info: VideoInfo, index: int, rgb: np.ndarray | None = None) -> VideoFr
     return VideoFrame(index, index, info.time_base, 1, info.time_base, rgb)
 
 
-def written(path: Path, info: VideoInfo, count: int = 3, **options: object) -> list[str]:
+def written(
+    path: Path, info: VideoInfo, count: int = 3, overwrite: bool = False, **settings: object
+) -> list[str]:
     """Write `count` frames of noise; return the warnings."""
-    with create_video(path, info, **options) as writer:
+    with create_video(path, info, EncoderSettings(**settings), overwrite=overwrite) as writer:
         for index in range(count):
             writer.write(frame(info, index))
     return writer.warnings
@@ -116,10 +119,10 @@ def test_lossless_rgb_in_matroska_is_exact(pix_fmt: str, tmp_path: Path) -> None
 def test_settings_that_cannot_work_are_refused_before_anything_is_written(
     settings: dict, words: str, tmp_path: Path
 ) -> None:
-    info = dataclasses.replace(VideoInfo.synthetic(64, 48, RATE, "yuv420p"))
+    info = VideoInfo.synthetic(settings.pop("width", 64), 48, RATE, "yuv420p")
     path = tmp_path / settings.pop("path", "x.mp4")
     with pytest.raises(UsageError) as caught:
-        VideoWriter(path, info, **settings)
+        VideoWriter(path, info, EncoderSettings(**settings))
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -173,10 +176,10 @@ def test_times_that_do_not_increase_are_refused(tmp_path: Path) -> None:
 
 
 def test_another_size_and_time_base_can_be_written(tmp_path: Path) -> None:
-    info = VideoInfo.synthetic(64, 48, RATE, "yuv420p")
-    with create_video(
-        tmp_path / "x.mp4", info, width=128, height=48, time_base=Fraction(1, 100)
-    ) as writer:
+    info = dataclasses.replace(
+        VideoInfo.synthetic(64, 48, RATE, "yuv420p"), width=128, time_base=Fraction(1, 100)
+    )
+    with create_video(tmp_path / "x.mp4", info) as writer:
         for index in range(8):
             writer.write(
                 VideoFrame(

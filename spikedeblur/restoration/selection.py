@@ -7,15 +7,11 @@ by which windows are laid out, are found in all frames, so these are read from t
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from spikedeblur.io.video_info import VideoFrame
-
-WHOLE = range(sys.maxsize)
-"""The segment that holds every frame of a video, however long."""
 
 
 @dataclass(frozen=True)

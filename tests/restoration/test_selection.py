@@ -7,10 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedeblur.output.selection import WHOLE, Selection
+from spikedeblur.output.destinations import WHOLE
 from spikedeblur.recording.exposures import expose
 from spikedeblur.restoration.inference import TiledModel
 from spikedeblur.restoration.restorers import ClassicalRestorer, NetRestorer
+from spikedeblur.restoration.selection import Selection
 from tests.recordings import frame_at
 
 

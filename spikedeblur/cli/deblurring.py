@@ -1,0 +1,196 @@
+"""Deblurring one video of a call, from the checks before it to what is said when it is done."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spikedeblur.cli.batch import PIPE, Job, Outcome
+from spikedeblur.cli.console import Console
+from spikedeblur.cli.kept import kept
+from spikedeblur.cli.plan import tell_plan
+from spikedeblur.cli.progress import progress_display
+from spikedeblur.cli.status import ExitStatus
+from spikedeblur.cli.values import TimePoint
+from spikedeblur.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from spikedeblur.io.spikes.source import SpikeOptions
+    from spikedeblur.io.video import VideoSelection
+    from spikedeblur.output.options import OutputOptions
+    from spikedeblur.output.shards import Shard
+    from spikedeblur.restoration.pipeline import Deblurrer
+
+
+@dataclass(frozen=True)
+class VideoPart:
+    """A `VideoSelection` whose ends may be numbers of frames, which a video makes times of."""
+
+    start: TimePoint | None
+    end: TimePoint | None
+    rate: Fraction | None
+    colorspace: str | None
+
+    def of(self, video: Path) -> VideoSelection:
+        """The same in seconds on the clock of `video`."""
+        from spikedeblur.io.video import VideoSelection, open_video
+
+        clock = Fraction(1)
+        if any(point is not None and point.frame is not None for point in (self.start, self.end)):
+            with open_video(video, rate=self.rate) as reader:
+                clock = reader.info.average_rate
+        start, end = (
+            None if point is None else point.on_clock(clock) for point in (self.start, self.end)
+        )
+        return VideoSelection(start, end, self.rate, self.colorspace)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done with each video of a call."""
+
+    deblurrer: Deblurrer
+    spike_options: SpikeOptions
+    output_options: OutputOptions
+    part: VideoPart
+    shard: Shard
+    segment: int
+    resume: bool
+    strict: bool
+    no_clobber: bool
+    dry_run: bool
+    as_json: bool
+    progress: str
+
+
+def deblur(console: Console, task: Task, job: Job, *, event: str) -> Outcome:
+    """Deblur one video; `event` names the JSON object that says how it went."""
+    check_paths(job)
+    options, shard = task.output_options, task.shard
+    resume = task.resume or shard.count > 1
+    if (task.no_clobber and job.output.exists()) or (
+        resume and not options.overwrite and _is_finished(job.output, tidy=True)
+    ):
+        console.note(f"{job.output} exists: nothing to do")
+        return Outcome(ExitStatus.OK)
+    selection = task.part.of(job.video)
+    if task.dry_run:
+        tell_plan(console, task.deblurrer, job, task.spike_options, selection, task.as_json)
+        return Outcome(ExitStatus.OK)
+    warned = console.warnings
+    with (
+        progress_display(
+            task.progress, "deblurred", quiet=console.quiet, json_lines=task.as_json
+        ) as display,
+        kept(console, job.output, display),
+    ):
+        tally = task.deblurrer.run(
+            job.video,
+            job.spikes,
+            job.output,
+            spike_options=task.spike_options,
+            start=selection.start,
+            end=selection.end,
+            rate=selection.rate,
+            colorspace=selection.colorspace,
+            strict=task.strict,
+            resume=resume,
+            shard=shard,
+            segment=task.segment,
+            on_frame=display.advance_to,
+            options=options,
+        )
+    warnings = console.warnings - warned
+    joined = shard.count == 1 or _is_finished(job.output)
+    console.note(
+        f"wrote {job.output if joined else f'shard {shard} of {job.output}'}: "
+        f"{tally.written} frames in {display.seconds:.1f} s, "
+        f"{display.fps:.2f} fps, {warnings} warning{'' if warnings == 1 else 's'}"
+    )
+    if task.as_json:
+        from spikedeblur.machine.memory import peak_rss_mb
+
+        console.json(
+            {
+                "event": event,
+                "frames": tally.written,
+                "fps": round(display.fps, 3),
+                "output": str(job.output),
+                "joined": joined,
+                "warnings": warnings,
+                "peak_rss_mb": round(peak_rss_mb(), 1),
+                "partial": tally.partial,
+                "uncovered": tally.uncovered,
+                "not_finite": tally.not_finite,
+                "damaged": tally.damaged,
+            }
+        )
+    status = ExitStatus.DAMAGED_INPUT if tally.input_was_damaged else ExitStatus.OK
+    return Outcome(status, tally.written)
+
+
+def chosen_shard(console: Console, given: str | None) -> Shard:
+    """The part of the work to do: as given, else as the launcher of this process has it."""
+    from spikedeblur.output.shards import Shard, shard_of_environment
+
+    if given is not None:
+        return Shard.parse(given)
+    shard, launcher = shard_of_environment(os.environ)
+    if launcher:
+        console.note(f"shard {shard}, as {launcher} has it; --shard 1/1 does the whole video")
+    return shard
+
+
+def _is_finished(output: Path, tidy: bool = False) -> bool:
+    """Whether nothing is left to do for `output`. tidy: remove what a kill may have left then."""
+    from spikedeblur.output.parts import Parts, is_finished
+
+    finished = is_finished(output)
+    if finished and tidy:
+        Parts(output).remove()
+    return finished
+
+
+def check_paths(job: Job) -> None:
+    """Refuse, before anything is loaded, what cannot end well."""
+    video, spikes, output = job.video, job.spikes, job.output
+    if "%" not in video.name and video != PIPE and not video.exists():
+        raise InputError(f"there is no file {video} - check the name")
+    if spikes is not None and not spikes.exists():
+        raise InputError(f"there is no file {spikes} - check the name given to --spikes")
+    for kind, path in (("input", video), ("spike file", spikes)):
+        if path is None or PIPE in (path, output):
+            continue
+        if output.absolute() == path.absolute() or (
+            output.exists() and path.exists() and output.samefile(path)
+        ):
+            raise UsageError(f"the output is the {kind} ({output}) - choose another -o")
+
+
+def check_stdout(as_json: bool, compare: str | None) -> None:
+    """Refuse what would mix with the video on standard output."""
+    for given, name in ((as_json, "--json or --dry-run"), (compare, "--compare")):
+        if given:
+            raise UsageError(
+                f"the video goes to standard output (-o -, and {name}) - write it to a file"
+            )
+    if sys.stdout.isatty():
+        raise UsageError("standard output is a terminal (-o -) - name a file, or pipe it on")
+
+
+@contextmanager
+def stdin_stored(job: Job) -> Iterator[Job]:
+    """The job with a file in place of standard input."""
+    if job.video != PIPE:
+        yield job
+        return
+    from spikedeblur.io.pipes import stored
+
+    with stored(sys.stdin.buffer) as path:
+        yield replace(job, video=path)

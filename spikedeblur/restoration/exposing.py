@@ -1,0 +1,65 @@
+"""The spikes of a video: opened beside it, and checked to belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.spikes.source import SpikeOptions
+from spikedeblur.io.spikes.stream import SpikeStream
+from spikedeblur.io.video import Reader, open_video
+from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.recording.exposures import (
+    Exposures,
+    StreamExposures,
+    VoxelExposures,
+    open_exposures,
+)
+
+Spikes = str | Path | SpikeStream | Exposures
+
+
+def exposed_video(
+    reader: Reader, spikes: Spikes, options: SpikeOptions, bins: int
+) -> tuple[Iterator[VideoFrame], Exposures]:
+    """The frames of `reader`, and the exposures, in `bins` bins, that `spikes` gives them.
+
+    options: what beats the sidecar of a recording. Raises `UsageError` for a voxel file beside a
+    part of a video, `InputError` for spikes that end before the first frame, and what opening
+    them does.
+    """
+    frames = iter(reader)
+    first = next(frames)
+    began, duration = _first_time(reader, first), reader.info.duration
+    exposures = open_exposures(
+        spikes,
+        options,
+        bins=bins,
+        interval_s=first.span[1],
+        first_pts_s=began,
+        duration_s=None if duration is None else duration - began,
+        video_size=(reader.info.width, reader.info.height),
+    )
+    if isinstance(exposures, VoxelExposures) and reader.info.start is not None:
+        raise UsageError(
+            "a voxel file belongs to the whole video (--start given) - give the "
+            ".dat, or leave --start out"
+        )
+    if isinstance(exposures, StreamExposures) and exposures.ended_before(first):
+        raise InputError(
+            "the spikes end before the first frame is exposed "
+            f"({float(exposures.stream.duration_s):.3f} s of spikes from "
+            f"{float(exposures.stream.offset_s):.3f} s on) - check --offset"
+        )
+    return chain([first], frames), exposures
+
+
+def _first_time(reader: Reader, first: VideoFrame) -> Fraction:
+    """Time of the video's first frame, also when reading starts later."""
+    if reader.info.start is None:
+        return first.span[0]
+    with open_video(reader.path, rate=reader.info.average_rate) as whole:
+        return next(iter(whole)).span[0]
