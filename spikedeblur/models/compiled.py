@@ -14,11 +14,8 @@ import torch
 from torch import nn
 
 from spikedeblur.errors import UsageError
-from spikedeblur.models.spike_encoder import ResidualBlock3D
-from spikedeblur.models.vrt.conv import ConvBlock
-from spikedeblur.models.vrt.tmsa import TMSABlock
+from spikedeblur.models.residual import Block
 
-BLOCKS = (TMSABlock, ConvBlock, ResidualBlock3D)
 COMPILERS = ("g++", "clang++", "c++", "cl")
 KERNELS = 128  # of one kind of block: every width and every shift of a window is another
 
@@ -33,7 +30,7 @@ def compile_blocks(model: nn.Module, device: torch.device) -> None:
     torch._dynamo.config.suppress_errors = True
     torch._dynamo.config.recompile_limit = KERNELS
     for module in model.modules():
-        if isinstance(module, BLOCKS):
+        if isinstance(module, Block):
             module.compile()
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from spikedeblur.models.sections import Count, Fraction01, Section
+from spikedeblur.models.sections import Count, Fraction01, OneOf, Section
+from spikedeblur.models.vrt.blocks import BLOCKS
 from spikedeblur.vocabulary import BINS, WINDOW
 
 # A configuration may come with weights from strangers: what it asks for is bounded, well above
@@ -20,7 +21,7 @@ Width = Annotated[int, Field(ge=1, le=2048)]
 Depth = Annotated[int, Field(ge=1, le=100)]
 Ratio = Annotated[float, Field(gt=0, le=64)]
 Stride = Literal[1, 2]
-BlockKind = Literal["tmsa", "conv"]
+BlockKind = Annotated[str, OneOf(BLOCKS)]
 
 
 class ChunkConfig(Section):

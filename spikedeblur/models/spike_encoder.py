@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikedeblur.models.clip_conv import ClipConv
+from spikedeblur.models.residual import Block
 from spikedeblur.vocabulary import BINS
 
 
-class ResidualBlock3D(nn.Module):
+class ResidualBlock3D(Block):
     """Conv3d 3x3x3 - ReLU - Conv3d 3x3x3 - add - ReLU, without normalisation.
 
     The second convolution starts at zero, so that a deep pyramid starts as its strided
@@ -27,9 +28,11 @@ class ResidualBlock3D(nn.Module):
         super().__init__()
         self.conv1 = ClipConv(channels, channels, depth=3)
         self.conv2 = ClipConv(channels, channels, depth=3)
-        nn.init.zeros_(self.conv2.weight)
-        if self.conv2.bias is not None:
-            nn.init.zeros_(self.conv2.bias)
+        for parameter in self.conv2.parameters():
+            nn.init.zeros_(parameter)
+
+    def last_layers(self) -> Sequence[nn.Module]:
+        return [self.conv2]
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         inner = functional.relu(self.conv1(x_BCTHW), inplace=True)

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from spikedeblur.errors import UsageError
-from spikedeblur.models.compiled import BLOCKS, compile_blocks
-from spikedeblur.models.vrt.conv import ConvGroup
+from spikedeblur.models.compiled import compile_blocks
+from spikedeblur.models.spike_encoder import ResidualBlock3D
+from spikedeblur.models.vrt.conv import ConvBlock, ConvGroup
+from spikedeblur.models.vrt.tmsa import TMSABlock
 from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.training.config import load_config
 
@@ -37,7 +39,7 @@ def test_every_repeated_block_is_compiled_and_no_name_changes(monkeypatch):
     compiled = {
         type(module) for module in model.modules() if module._compiled_call_impl is not None
     }
-    assert compiled == set(BLOCKS)
+    assert compiled == {TMSABlock, ConvBlock, ResidualBlock3D}
     assert list(model.state_dict()) == names
 
 

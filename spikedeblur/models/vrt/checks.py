@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spikedeblur.models.vrt.blocks import BLOCKS
+
 STAGES = 7  # stages 1 to 7; stage 8 has one group per further entry
-BLOCKS = ("tmsa", "conv")
 
 
 def check_options(
@@ -32,7 +33,7 @@ def check_options(
             f"one group of stage 8, got {len(depths)}, {len(embed_dims)} and {len(num_heads)}"
         )
     if len(blocks) != STAGES + 1 or set(blocks) - set(BLOCKS):
-        raise ValueError(f"blocks must be 8 of 'tmsa' and 'conv', got {tuple(blocks)}")
+        raise ValueError(f"blocks must be 8 of {', '.join(BLOCKS)}, got {tuple(blocks)}")
     if len(temporal_strides) != 3 or set(temporal_strides) - {1, 2}:
         raise ValueError(f"temporal_strides must be 3 of 1 and 2, got {tuple(temporal_strides)}")
     _check_widths(embed_dims, num_heads, blocks)
@@ -61,9 +62,4 @@ def _check_widths(
     if len(set(embed_dims[STAGES:])) > 1:
         raise ValueError(f"groups of stage 8 need one width, got {tuple(embed_dims[STAGES:])}")
     for entry, (dim, heads) in enumerate(zip(embed_dims, num_heads, strict=True)):
-        # The position code needs an even width: half for y, half for x.
-        if blocks[min(entry, STAGES)] == "tmsa" and (dim % heads or dim % 2):
-            raise ValueError(
-                f"entry {entry} of embed_dims must be even and a multiple of its num_heads, "
-                f"got {dim} and {heads}"
-            )
+        BLOCKS[blocks[min(entry, STAGES)]].check_width(dim, heads)

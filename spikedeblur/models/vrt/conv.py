@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spikedeblur.models.clip_conv import ClipConv
-from spikedeblur.models.vrt.tmsa import drop_path
+from spikedeblur.models.residual import Block
+from spikedeblur.models.vrt.layers import drop_path
+from spikedeblur.models.vrt.stages import Run, Stage, StageOptions
 
 
-class ConvBlock(nn.Module):
+class ConvBlock(Block):
     """x + conv(1,3,3)(GELU(conv(3,3,3)(x))); (N, T, H, W, C) -> the same shape.
 
     With `per_frame` the first kernel is (1,3,3) too, so that frames do not mix.
@@ -31,9 +33,37 @@ class ConvBlock(nn.Module):
         branch = self.conv2(F.gelu(self.conv1(x))).permute(0, 2, 3, 4, 1)
         return x_NTHWC + drop_path(branch, self.drop_path_rate, self.training)
 
+    def last_layers(self) -> Sequence[nn.Module]:
+        return [self.conv2]
+
 
 class ConvGroup(nn.Sequential):
     """A run of convolution blocks."""
 
     def __init__(self, dim: int, per_frame: bool, drop_path_rates: Sequence[float]) -> None:
         super().__init__(*(ConvBlock(dim, per_frame, rate) for rate in drop_path_rates))
+
+
+class ConvStage(Stage):
+    """One group of convolution blocks."""
+
+    def add_blocks(self, run: Run, options: StageOptions) -> None:
+        self.residual_group = ConvGroup(run.dim, run.per_frame, run.rates)
+
+    def blocks(self, x_NTHWC: Tensor) -> Tensor:
+        return self.residual_group(x_NTHWC)
+
+    @classmethod
+    def refinement(cls, run: Run, options: StageOptions) -> nn.Module:
+        return ResidualConv(run)
+
+
+class ResidualConv(nn.Module):
+    """A group of stage 8."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.residual_group = ConvGroup(run.dim, run.per_frame, run.rates)
+
+    def forward(self, x_NTHWC: Tensor) -> Tensor:
+        return self.residual_group(x_NTHWC)

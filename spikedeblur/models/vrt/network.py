@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from spikedeblur.models.clip_conv import ClipConv
+from spikedeblur.models.residual import Residual
+from spikedeblur.models.vrt.blocks import BLOCKS
 from spikedeblur.models.vrt.checks import check_options
-from spikedeblur.models.vrt.conv import ConvBlock
 from spikedeblur.models.vrt.flow import SpyNet, strided_flows
-from spikedeblur.models.vrt.stages import ResidualTMSA, Stage, StageOptions, refinement
-from spikedeblur.models.vrt.tmsa import TMSABlock
+from spikedeblur.models.vrt.stages import Run, Stage, StageOptions
 from spikedeblur.models.vrt.warping import CORNERS, neighbour_images
 from spikedeblur.models.vrt.windowing import Size3
 
@@ -42,7 +42,7 @@ class VRT(nn.Module):
         mul_attn_ratio: share of each stage's blocks with mutual attention; 0 for none.
         pa_frames: 2 aligns both neighbours along SpyNet flows; 0 has no flows and no alignment.
         deformable_groups: offset groups of the alignment.
-        blocks: "tmsa" or "conv" for each of the stages 1 to 7 and for stage 8.
+        blocks: a kind of `BLOCKS` for each of the stages 1 to 7 and for stage 8.
         temporal_strides: 1 or 2 for stages 2, 3, 4: keep every frame, or every second.
         use_checkpoint_attn, use_checkpoint_ffn: recompute these parts in the backward pass.
         zero_init: start the last layer of each residual branch at zero.
@@ -88,23 +88,25 @@ class VRT(nn.Module):
             use_checkpoint_attn, use_checkpoint_ffn,
         )  # fmt: skip
         rates = torch.linspace(0, drop_path_rate, sum(depths), device="cpu").split(list(depths))
-        dims = embed_dims
+        first, dims = len(KINDS), embed_dims
+        runs = [
+            Run(dim, heads, part.tolist(), per_frame=i >= first and i in indep_reconsts)
+            for i, (dim, heads, part) in enumerate(zip(dims, num_heads, rates, strict=True))
+        ]
         warped = 2 * 3 * CORNERS if pa_frames else 0
         self.conv_first = ClipConv(in_chans + warped, dims[0])
         if pa_frames:
             self.spynet = SpyNet()
         for i, (kind, scale) in enumerate(zip(KINDS, SCALES, strict=True)):
-            stage = Stage(
-                kind, scale, dims[max(i - 1, 0)], dims[i], depths[i], num_heads[i], blocks[i],
-                rates[i].tolist(), options,
-            )  # fmt: skip
+            stage = BLOCKS[blocks[i]](kind, scale, dims[max(i - 1, 0)], runs[i], options)
             setattr(self, f"stage{i + 1}", stage)
-        first = len(KINDS)
-        self.stage8 = refinement(
-            dims[first - 1], dims[first:], depths[first:], num_heads[first:],
-            [i in indep_reconsts for i in range(first, len(depths))], blocks[first],
-            [part.tolist() for part in rates[first:]], options,
-        )  # fmt: skip
+        before, dim = dims[first - 1], dims[first]
+        self.stage8 = nn.ModuleList(
+            [
+                nn.Sequential(nn.Identity(), nn.LayerNorm(before), nn.Linear(before, dim)),
+                *(BLOCKS[blocks[first]].refinement(run, options) for run in runs[first:]),
+            ]
+        )
         self.norm = nn.LayerNorm(dims[-1])
         self.conv_after_body = nn.Linear(dims[-1], dims[0])
         self.conv_last = ClipConv(dims[0], out_chans)
@@ -178,7 +180,8 @@ class VRT(nn.Module):
     @property
     def min_size(self) -> tuple[int, int]:
         """Least height and width of a clip: mutual attention needs one whole window per stage."""
-        scale = max((s.scale for s in map(self._stage, range(1, 8)) if s.mutual_depth), default=0)
+        stages = map(self._stage, range(1, 8))
+        scale = max((stage.scale for stage in stages if stage.needs_whole_window), default=0)
         return max(8, scale * self.window_size[1]), max(8, scale * self.window_size[2])
 
     def _check_clip(self, x: Tensor) -> None:
@@ -202,15 +205,8 @@ class VRT(nn.Module):
         """
         last: list[nn.Module] = [self.conv_last]
         for module in self.modules():
-            if isinstance(module, TMSABlock):
-                last += [module.attn.proj, module.mlp.fc2]
-            elif isinstance(module, ConvBlock):
-                last.append(module.conv2)
-            elif isinstance(module, ResidualTMSA):
-                last.append(module.linear)
-            elif isinstance(module, Stage):
-                last += [module.linear1] if module.mutual_depth else []
-                last += [module.linear2] if module.self_depth else []
+            if isinstance(module, Residual):
+                last += module.last_layers()
         for layer in last:
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)

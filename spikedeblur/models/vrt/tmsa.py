@@ -9,37 +9,16 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from spikedeblur.models.vrt.attention import WindowAttention, tokens_at_once
+from spikedeblur.models.residual import Block, Residual
+from spikedeblur.models.vrt.attention import WindowAttention
+from spikedeblur.models.vrt.layers import GEGLU, drop_path
+from spikedeblur.models.vrt.stages import Run, Stage, StageOptions
 from spikedeblur.models.vrt.windowing import Size3, WindowPlan, effective_window, window_plan
 
 
-class GEGLU(nn.Module):
-    """fc2(GELU(fc11(x)) * fc12(x)): the gated feed-forward of VRT, on the channel axis."""
-
-    def __init__(self, channels: int, hidden: int, out_channels: int) -> None:
-        super().__init__()
-        self.fc11 = nn.Linear(channels, hidden)
-        self.fc12 = nn.Linear(channels, hidden)
-        self.fc2 = nn.Linear(hidden, out_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        runs = x.reshape(-1, x.shape[-1]).split(tokens_at_once(x.device))
-        parts = [self.fc2(F.gelu(self.fc11(run)) * self.fc12(run)) for run in runs]
-        return torch.cat(parts).view(*x.shape[:-1], -1)
-
-
-def drop_path(branch: Tensor, rate: float, training: bool) -> Tensor:
-    """Stochastic depth: leave a residual branch out, per sample, with probability `rate`."""
-    if not training or rate == 0:
-        return branch
-    keep = branch.new_empty(branch.shape[0], *[1] * (branch.ndim - 1)).bernoulli_(1 - rate)
-    return branch * keep / (1 - rate)
-
-
-class TMSABlock(nn.Module):
+class TMSABlock(Block):
     """x + attention(norm1(x)), then x + mlp(norm2(x)); (N, T, H, W, C) -> the same shape."""
 
     def __init__(
@@ -74,6 +53,9 @@ class TMSABlock(nn.Module):
         else:
             branch = self._feed_forward(x_NTHWC)
         return x_NTHWC + drop_path(branch, self.drop_path_rate, self.training)
+
+    def last_layers(self) -> Sequence[nn.Module]:
+        return [self.attn.proj, self.mlp.fc2]
 
     def _attention(self, x_NTHWC: Tensor, plan: WindowPlan) -> Tensor:
         x_PC = x_NTHWC.reshape(-1, x_NTHWC.shape[-1])
@@ -126,3 +108,85 @@ class TMSAGroup(nn.Module):
             plan = window_plan((batch, *size), window, bool(i % 2), x_NTHWC.device)
             x_NTHWC = block(x_NTHWC, plan)
         return x_NTHWC
+
+
+class TMSAStage(Stage):
+    """Mutual attention fills the first `mul_attn_ratio` of the depth, self attention the rest.
+
+    A group without blocks is left out with its linear layer.
+    """
+
+    @classmethod
+    def check_width(cls, dim: int, heads: int) -> None:
+        # The position code needs an even width: half for y, half for x.
+        if dim % heads or dim % 2:
+            raise ValueError(
+                f"embed_dims must be even and a multiple of its num_heads, got {dim} and {heads}"
+            )
+
+    def add_blocks(self, run: Run, options: StageOptions) -> None:
+        depth = len(run.rates)
+        self.mutual_depth = int(options.mul_attn_ratio * depth)
+        self.self_depth = depth - self.mutual_depth
+        # The rates of self attention restart from the stage's first: official behaviour.
+        if self.mutual_depth:
+            window = (2, *options.window_size[1:])
+            rates = run.rates[: self.mutual_depth]
+            self.residual_group1 = _group(run, window, rates, options, mutual=True)
+            self.linear1 = nn.Linear(run.dim, run.dim)
+        if self.self_depth:
+            rates = run.rates[: self.self_depth]
+            self.residual_group2 = _group(run, options.window_size, rates, options)
+            self.linear2 = nn.Linear(run.dim, run.dim)
+
+    @property
+    def needs_whole_window(self) -> bool:
+        return self.mutual_depth > 0
+
+    def blocks(self, x_NTHWC: Tensor) -> Tensor:
+        x = x_NTHWC
+        if self.mutual_depth:
+            x = self.linear1(self.residual_group1(x)) + x
+        if self.self_depth:
+            x = self.linear2(self.residual_group2(x)) + x
+        return x
+
+    def last_layers(self) -> Sequence[nn.Module]:
+        mutual = [self.linear1] if self.mutual_depth else []
+        return [*mutual, self.linear2] if self.self_depth else mutual
+
+    @classmethod
+    def refinement(cls, run: Run, options: StageOptions) -> nn.Module:
+        return ResidualTMSA(run, options)
+
+
+class ResidualTMSA(Residual):
+    """x + linear(group(x)): one group of stage 8, self attention only."""
+
+    def __init__(self, run: Run, options: StageOptions) -> None:
+        super().__init__()
+        depth, height, width = options.window_size
+        window = (1 if run.per_frame else depth, height, width)
+        self.residual_group = _group(run, window, run.rates, options)
+        self.linear = nn.Linear(run.dim, run.dim)
+
+    def forward(self, x_NTHWC: Tensor) -> Tensor:
+        return x_NTHWC + self.linear(self.residual_group(x_NTHWC))
+
+    def last_layers(self) -> Sequence[nn.Module]:
+        return [self.linear]
+
+
+def _group(
+    run: Run, window: Size3, rates: Sequence[float], options: StageOptions, mutual: bool = False
+) -> TMSAGroup:
+    return TMSAGroup(
+        run.dim,
+        window,
+        run.heads,
+        mutual,
+        options.mlp_ratio,
+        rates,
+        use_checkpoint_attn=options.use_checkpoint_attn,
+        use_checkpoint_ffn=options.use_checkpoint_ffn,
+    )
