@@ -19,7 +19,6 @@ PRIOR_SPIKES = 0.3  # that every pixel is taken to have had at its mean rate: ca
 
 # Spike recordings.
 BIT_ORDERS = ("little", "big")
-SPIKE_LAYOUTS = PLAIN, SPS10, SPS100 = ("plain", "sps10", "sps100")
 PREVIEW_METHODS = ("tfp", "tfi")
 
 # Video. Matrices with their codes of ITU-T H.273, table 4.

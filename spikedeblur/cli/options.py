@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from spikedeblur.cli.values import EXPOSURE, HERTZ, PAIR, SECONDS, SIZE, THREADS
-from spikedeblur.vocabulary import BIT_ORDERS, COMPARISONS, DEVICES, PRECISIONS, SPIKE_LAYOUTS
+from spikedeblur.cli.values import EXPOSURE, HERTZ, LAYOUT, PAIR, SECONDS, SIZE, THREADS
+from spikedeblur.vocabulary import BIT_ORDERS, COMPARISONS, DEVICES, PRECISIONS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -54,11 +54,11 @@ SPIKE_OPTIONS = (
     ),
     click.option(
         "--spike-layout",
-        type=click.Choice(SPIKE_LAYOUTS),
+        type=LAYOUT,
         envvar="SPIKEDEBLUR_SPIKE_LAYOUT",
         show_envvar=True,
-        help="Header bits among the pixels of a .dat: none, 16 columns after the pixels "
-        "of each row, or those of 1000x1000 cameras.  [default: the one that fits]",
+        help="Header bits among the pixels of a .dat: plain is none, sps10 16 columns after the "
+        "pixels of each row, sps100 those of 1000x1000 cameras.  [default: the one that fits]",
     ),
     click.option(
         "--bit-order",

@@ -101,11 +101,19 @@ def parse_pair(text: str) -> tuple[str, str]:
     return key, value
 
 
+def parse_layout(text: str) -> str:
+    """The name of a layout that spike files have. Raises `UsageError`, which lists them."""
+    from spikedeblur.io.spikes.cameras import layout_named
+
+    return layout_named(text).name
+
+
 SIZE = Parsed("WxH", parse_size)
 HERTZ = Parsed("HZ", parse_positive)
 EXPOSURE = Parsed("S", parse_exposure)
 SECONDS = Parsed("S", parse_seconds)
 TIME = Parsed("T", parse_time_point)
 TILE = Parsed("auto|N", parse_tile)
+LAYOUT = Parsed("NAME", parse_layout)
 PAIR = Parsed("K=V", parse_pair)
 THREADS = click.IntRange(min=1, max=MOST_THREADS)

@@ -120,7 +120,7 @@ def _guessed(
     if not rate_known:
         options = replace(options, rate_hz=Fraction(1))
     facts: dict[str, Any] = {
-        "sizes_that_fit": sorted({f"{each.width}x{each.height}" for each in readings}),
+        "sizes_that_fit": sorted({"{}x{}".format(*each.camera.size) for each in readings}),
         "readings_that_fit": [str(each) for each in readings],
         "note": problem,
     }
@@ -130,10 +130,10 @@ def _guessed(
         likely = None if is_array_file(path) else likely_plane(path)
         if likely is None:
             return Recording(None, False, {"kind": "spikes", **facts, "likely": None})
-        facts |= {"likely": likely.size, "likely_because": likely.reason}
+        facts |= {"likely": str(likely.camera), "likely_because": likely.reason}
         if likely.rest:
             return Recording(None, False, {"kind": "spikes", **facts})
-        options = replace(options, size=(likely.width, likely.height), layout=likely.layout)
+        options = replace(options, size=likely.camera.size, layout=likely.camera.layout.name)
         source = resolve_spike_source(path, options, sidecar)
         source.origins["size"] = source.origins["layout"] = "guessed"
     known = _known(source)

@@ -1,26 +1,28 @@
-"""Plane sizes and rates of the spike cameras and published spike data sets."""
+"""Plane sizes, rates and layouts of the spike cameras and published spike data sets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikedeblur.io.spikes.layouts import LAYOUTS
+from spikedeblur.errors import UsageError
+from spikedeblur.io.spikes.layouts import PLAIN, Layout
+from spikedeblur.io.spikes.sps100 import SPS100
 
-__all__ = ["CAMERAS", "Camera", "fitting_cameras", "fitting_sizes"]
+__all__ = ["CAMERAS", "LAYOUTS", "Camera", "fitting_cameras", "fitting_sizes", "layout_named"]
 
 
 @dataclass(frozen=True)
 class Camera:
     """A plane size in pixels and the rates (ticks per second) it is known to be recorded at.
 
-    layout: how its packed planes are laid out, a name of `LAYOUTS`.
+    layout: how its packed planes are laid out.
     """
 
     width: int
     height: int
     rates_hz: tuple[int, ...]
     name: str
-    layout: str = "plain"
+    layout: Layout = PLAIN
 
     @property
     def size(self) -> tuple[int, int]:
@@ -29,18 +31,19 @@ class Camera:
 
     def fills(self, n_bytes: int) -> bool:
         """Whether whole planes of its layout fill so many bytes."""
-        return n_bytes % LAYOUTS[self.layout].plane_bytes(*self.size) == 0
+        return n_bytes % self.layout.plane_bytes(*self.size) == 0
 
     def __str__(self) -> str:
         size = f"{self.width}x{self.height}"
-        return size if self.layout == "plain" else f"{size} in the layout {self.layout}"
+        return size if self.layout == PLAIN else f"{size} in the layout {self.layout.name}"
 
 
+SPS10 = Layout("sps10", "16 header columns after the pixels of each row", header=16)
 CAMERAS = (
     Camera(400, 250, (20_000, 40_000), "Vidar, sps10"),
-    Camera(400, 250, (20_000, 40_000), "sps10 with 16 header columns", "sps10"),
+    Camera(400, 250, (20_000, 40_000), "sps10 with 16 header columns", SPS10),
     Camera(1000, 1000, (20_000,), "sps100, M1K40, BSS"),
-    Camera(1000, 1000, (20_000,), "sps100 with line headers", "sps100"),
+    Camera(1000, 1000, (20_000,), "sps100 with line headers", SPS100),
     Camera(640, 360, (1_920,), "Spk-GoPro"),
     Camera(320, 180, (1_920,), "S-SDM GoPro"),
     Camera(1280, 720, (1_920,), "S-SDM GoPro, full size"),
@@ -50,14 +53,24 @@ CAMERAS = (
 )
 
 
+LAYOUTS = {camera.layout.name: camera.layout for camera in CAMERAS}
+
+
+def layout_named(name: str) -> Layout:
+    """The layout of that name. Raises UsageError if there is none."""
+    if name not in LAYOUTS:
+        raise UsageError(f"unknown spike layout ({name!r}) - give {', '.join(LAYOUTS)}")
+    return LAYOUTS[name]
+
+
 def fitting_cameras(n_bytes: int) -> list[Camera]:
     """Known cameras whose planes fill a file of n_bytes exactly, commonest first.
 
     Recordings that begin within a plane are known by their headers, not by their size.
     """
-    return [camera for camera in CAMERAS if camera.layout != "sps100" and camera.fills(n_bytes)]
+    return [camera for camera in CAMERAS if not camera.layout.cut and camera.fills(n_bytes)]
 
 
 def fitting_sizes(n_bytes: int) -> list[tuple[int, int]]:
     """Known (width, height) whose plain planes fill a file of n_bytes, commonest camera first."""
-    return [camera.size for camera in fitting_cameras(n_bytes) if camera.layout == "plain"]
+    return [camera.size for camera in fitting_cameras(n_bytes) if camera.layout == PLAIN]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,8 +9,8 @@ from pathlib import Path
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.spikes.arrays import ArrayFile
-from spikedeblur.io.spikes.cameras import CAMERAS, Camera
-from spikedeblur.io.spikes.layouts import LAYOUTS, find_sps100
+from spikedeblur.io.spikes.cameras import CAMERAS, LAYOUTS, Camera, layout_named
+from spikedeblur.io.spikes.layouts import PLAIN
 from spikedeblur.io.spikes.packed import dat_files, file_bytes
 from spikedeblur.io.spikes.stream import check_size, is_array_file
 
@@ -24,16 +23,9 @@ DURATION_TOLERANCE = Fraction(3, 100)
 class Reading:
     """One way to read a recording: a plane that fills it, and a rate (None: not known)."""
 
-    width: int
-    height: int
-    layout: str
+    camera: Camera
     rate_hz: Fraction | None
     ticks: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) in pixels."""
-        return self.width, self.height
 
     def lasts(self, duration_s: Fraction, interval_s: Fraction) -> bool:
         """Whether it lasts as long as the video: within 3 % or one frame interval."""
@@ -43,12 +35,10 @@ class Reading:
         return difference <= max(DURATION_TOLERANCE * duration_s, interval_s)
 
     def __str__(self) -> str:
-        size = f"{self.width}x{self.height}"
-        if self.layout != "plain":
-            size += f" in the layout {self.layout}"
         if self.rate_hz is None:
-            return f"{size} at an unknown rate"
-        return f"{size} at {float(self.rate_hz):g} Hz ({float(self.ticks / self.rate_hz):.3g} s)"
+            return f"{self.camera} at an unknown rate"
+        lasts = float(self.ticks / self.rate_hz)
+        return f"{self.camera} at {float(self.rate_hz):g} Hz ({lasts:.3g} s)"
 
 
 def possible_readings(
@@ -73,14 +63,14 @@ def possible_readings(
     if size is not None:
         check_size(*size)
         cameras = [
-            Camera(*size, _rates_of(size), "", name)
-            for name, each in LAYOUTS.items()
+            Camera(*size, _rates_of(size), "", each)
+            for each in LAYOUTS.values()
             if each.size in (None, size)
         ]
     if layout is not None:
-        cameras = [camera for camera in cameras if camera.layout == layout]
+        cameras = [camera for camera in cameras if camera.layout.name == layout]
     readings = _at_rates(cameras, rate_hz, _Packed(path, bit_order).ticks)
-    plain_ones = [reading for reading in readings if reading.layout == "plain"]
+    plain_ones = [reading for reading in readings if reading.camera.layout == PLAIN]
     return plain_ones if size is not None and plain_ones else readings
 
 
@@ -102,7 +92,8 @@ def settled_reading(
     """
     fitting = readings = possible_readings(path, size, rate_hz, layout, key, bit_order)
     if size is not None and rate_hz is not None and len(readings) != 1:
-        return Reading(*size, layout or "plain", rate_hz, 0)  # opening it will tell what is wrong
+        unchecked = Camera(*size, (), "", layout_named(layout or PLAIN.name))
+        return Reading(unchecked, rate_hz, 0)  # opening it will tell what is wrong
     # A plane at a rate that is known may well be recorded for longer than the video.
     if duration_s is not None and (rate_hz is None or len(readings) > 1):
         fitting = [reading for reading in readings if reading.lasts(duration_s, interval_s)]
@@ -120,7 +111,7 @@ def _wanted(unknown: Sequence[str], readings: Sequence[Reading]) -> str:
     """The options that would tell the readings apart."""
     options = {"size": "--spike-size WxH", "rate": "--spike-rate HZ"}
     asked = [options[name] for name in unknown]
-    if any(reading.layout != "plain" for reading in readings):
+    if any(reading.camera.layout != PLAIN for reading in readings):
         asked.append("--spike-layout NAME")
     return " and ".join(asked)
 
@@ -129,19 +120,20 @@ class _Packed:
     """Packed planes of which only the number of bytes is known, in one file or several."""
 
     def __init__(self, path: Path, bit_order: str) -> None:
-        self._first = dat_files(path)[0] if path.is_dir() else path
-        sizes = [file_bytes(each) for each in (dat_files(path) if path.is_dir() else [path])]
-        self._total, self._unit = sum(sizes), math.gcd(*sizes)
+        files = dat_files(path) if path.is_dir() else [path]
+        self._sizes = {each: file_bytes(each) for each in files}
         self._bit_order = bit_order
 
     def ticks(self, camera: Camera) -> int:
         """Ticks of a camera that fills each file with whole planes; 0 if it does not."""
-        layout = LAYOUTS[camera.layout]
-        plane = layout.plane_bytes(*camera.size)
-        if layout.size is not None:
-            start = find_sps100(self._first, self._bit_order)
-            return 0 if start is None else (self._total - start) // plane
-        return 0 if self._unit % plane else self._total // plane
+        total, layout = 0, camera.layout
+        for path, size in self._sizes.items():
+            start = layout.first_plane(path, self._bit_order)
+            ticks = None if start is None else layout.ticks(size - start, *camera.size)
+            if ticks is None:
+                return 0
+            total += ticks
+        return total
 
 
 def _rates_of(size: tuple[int, int]) -> tuple[int, ...]:
@@ -158,7 +150,7 @@ def _at_rates(
         known: list[Fraction | None] = [Fraction(rate) for rate in camera.rates_hz]
         if ticks := ticks_of(camera):
             readings += [
-                Reading(*camera.size, camera.layout, rate, ticks)
+                Reading(camera, rate, ticks)
                 for rate in ((known or [None]) if rate_hz is None else [rate_hz])
             ]
     return readings

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.spikes.cameras import Camera, fitting_cameras
-from spikedeblur.io.spikes.layouts import Layout, find_sps100, has_sps100_probes
+from spikedeblur.io.spikes.layouts import Layout
 
 __all__ = ["PackedFile", "PackedFolder", "StoredPlanes", "dat_files", "file_bytes"]
 
@@ -56,13 +56,12 @@ class PackedFile:
             offset=self._start + start * self._plane_bytes,
             shape=(stop - start, self._plane_bytes),
         )
-        if self._layout.name == "sps100":
-            whole = has_sps100_probes(packed, self._bit_order)
-            if not whole.all():
-                raise InputError(
-                    f"{self.path} loses its step at tick {start + int(whole.argmin())} (no line"
-                    " 500 begins and ends the plane there) - record or copy it again"
-                )
+        whole = self._layout.check(packed, self._bit_order)
+        if not whole.all():
+            raise InputError(
+                f"{self.path} loses its step at tick {start + int(whole.argmin())} (no headers"
+                " of a plane there) - record or copy it again"
+            )
         return self._layout.unpack(packed, self.width, self.height, self._bit_order)
 
     def close(self) -> None:
@@ -145,35 +144,27 @@ def _unreadable(path: Path, error: OSError) -> InputError:
 def _extent(path: Path, width: int, height: int, layout: Layout, bit_order: str) -> tuple[int, int]:
     """First byte of the first plane, and the number of planes. Raises InputError."""
     size = file_bytes(path)
-    if layout.size is not None:
-        return _sps100_extent(path, size, (width, height), layout, bit_order)
-    plane = layout.plane_bytes(width, height)
-    ticks, rest = divmod(size, plane)
-    if rest:
-        raise InputError(_not_whole(path, size, (width, height), layout))
-    return 0, ticks
-
-
-def _sps100_extent(
-    path: Path, size: int, wanted: tuple[int, int], layout: Layout, bit_order: str
-) -> tuple[int, int]:
-    if wanted != layout.size:
+    if layout.size not in (None, (width, height)):
+        only = "{}x{}".format(*layout.size)
         raise UsageError(
-            f"an {layout.name} has 1000x1000 pixels ({wanted[0]}x{wanted[1]} seen) - give that"
-            " size, or another --spike-layout"
+            f"an {layout.name} has {only} pixels ({width}x{height} seen) - give that size, or"
+            " another --spike-layout"
         )
-    if size % 16:
+    if rest := size % layout.unit:
         raise InputError(
-            f"{path} holds {size:,} bytes, but an sps100 writes 16 at a time ({size % 16} bytes"
-            " more seen) - copy the file again"
+            f"{path} holds {size:,} bytes, but an {layout.name} writes {layout.unit} at a time"
+            f" ({rest} bytes more seen) - copy the file again"
         )
-    start = find_sps100(path, bit_order)
+    start = layout.first_plane(path, bit_order)
     if start is None:
         raise InputError(
-            f"no plane of an sps100 begins in {path} ({size:,} bytes; line 500 of channel 0 is not"
-            " among its headers) - give another --spike-layout"
+            f"no plane of an {layout.name} begins in {path} ({size:,} bytes; none of its headers"
+            " seen) - give another --spike-layout"
         )
-    return start, (size - start) // layout.plane_bytes(*wanted)
+    ticks = layout.ticks(size - start, width, height)
+    if ticks is None:
+        raise InputError(_not_whole(path, size, (width, height), layout))
+    return start, ticks
 
 
 def _not_whole(path: Path, size: int, wanted: tuple[int, int], layout: Layout) -> str:
@@ -183,9 +174,9 @@ def _not_whole(path: Path, size: int, wanted: tuple[int, int], layout: Layout) -
     amiss = f"{rest:,} too many" if rest <= plane / 2 else f"{plane - rest:,} short"
     with_headers = f" with {layout.told}" if layout.header else ""
     width, height = wanted
-    stored_too = Camera(width - layout.runs * layout.header, height, (), "", layout.name)
+    stored_too = Camera(width - layout.runs * layout.header, height, (), "", layout)
     if same := [camera for camera in fitting_cameras(size) if camera.size == wanted]:
-        advice = f"give --spike-layout {same[0].layout}, whose planes fill it"
+        advice = f"give --spike-layout {same[0].layout.name}, whose planes fill it"
     elif layout.header and stored_too.width > 0 and stored_too.fills(size):
         advice = (
             f"give the pixels alone, --spike-size {stored_too.width}x{height}: "

@@ -14,7 +14,7 @@ import numpy as np
 from spikedeblur.errors import InputError, shown
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.guards.limits import check_regular
-from spikedeblur.io.spikes.layouts import LAYOUTS
+from spikedeblur.io.spikes.cameras import LAYOUTS
 from spikedeblur.quantities import exact
 
 __all__ = ["Sidecar", "parse_homography", "read_sidecar", "sidecar_path", "write_sidecar"]

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.io.spikes.cameras import CAMERAS, Camera
-from spikedeblur.io.spikes.layouts import LAYOUTS
 from spikedeblur.io.spikes.packed import dat_files, file_bytes
 
 __all__ = ["LikelyPlane", "likely_plane"]
@@ -37,27 +36,19 @@ class LikelyPlane:
     plane of the file.
     """
 
-    width: int
-    height: int
-    layout: str
+    camera: Camera
     echo: float
     likeness: float
     rest: int
 
     @property
-    def size(self) -> str:
-        """Size and layout, as they are told."""
-        size = f"{self.width}x{self.height}"
-        return size if self.layout == "plain" else f"{size} in the layout {self.layout}"
-
-    @property
     def reason(self) -> str:
         """Why it is likely, in words."""
-        bits = LAYOUTS[self.layout].plane_bytes(self.width, self.height) * 8
+        bits = self.camera.layout.plane_bytes(*self.camera.size) * 8
         over = f"; {self.rest:,} bytes of another plane follow" if self.rest else ""
         return (
             f"bits {bits:,} apart belong together (correlation {self.echo:+.2f}), and rows of "
-            f"{self.width} resemble the next ({self.likeness:.2f}){over}"
+            f"{self.camera.width} resemble the next ({self.likeness:.2f}){over}"
         )
 
 
@@ -92,9 +83,7 @@ def likely_plane(path: Path) -> LikelyPlane | None:
             ]
         )
     )
-    return LikelyPlane(
-        *cameras[best].size, cameras[best].layout, echo, likeness[best], size % plane
-    )
+    return LikelyPlane(cameras[best], echo, likeness[best], size % plane)
 
 
 def _plane_bytes(packed: NDArray[np.uint8], size: int) -> tuple[int, float] | None:
@@ -132,9 +121,7 @@ def _autocorrelation(bits: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _cameras_of(plane: int) -> list[Camera]:
     """Known cameras with planes of so many bytes, then every size that has, padded or not."""
-    known = [
-        camera for camera in CAMERAS if LAYOUTS[camera.layout].plane_bytes(*camera.size) == plane
-    ]
+    known = [camera for camera in CAMERAS if camera.layout.plane_bytes(*camera.size) == plane]
     others = []
     for pixels in range(plane * 8, plane * 8 - 8, -1):
         for width in range(SMALLEST_SIDE, pixels // SMALLEST_SIDE + 1):

@@ -125,9 +125,11 @@ def resolve_spike_source(
         duration_s=duration_s,
         interval_s=interval_s,
     )
-    size, size_origin = _first(options.size, noted_size, reading.size, "inferred")
+    size, size_origin = _first(options.size, noted_size, reading.camera.size, "inferred")
     rate, rate_origin = _first(options.rate_hz, noted.rate_hz, reading.rate_hz, "inferred")
-    layout, layout_origin = _first(options.layout, noted.layout, reading.layout, "inferred")
+    layout, layout_origin = _first(
+        options.layout, noted.layout, reading.camera.layout.name, "inferred"
+    )
     noted_exposure = Exposure(noted.exposure_s) if noted.exposure_s else None
     whole_interval = Exposure(Fraction(1), relative=True)
     exposure, exposure_origin = _first(options.exposure, noted_exposure, whole_interval)

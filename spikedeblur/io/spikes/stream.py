@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from spikedeblur.errors import UsageError, shown
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.spikes.arrays import ARRAY_SUFFIXES, ArrayFile
-from spikedeblur.io.spikes.layouts import layout_named
+from spikedeblur.io.spikes.cameras import layout_named
 from spikedeblur.io.spikes.packed import PackedFile, PackedFolder, StoredPlanes
 from spikedeblur.quantities import exact
 from spikedeblur.vocabulary import BIT_ORDERS

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.spikes.layouts import Layout
+from spikedeblur.io.spikes.packed import PackedFile
 from spikedeblur.io.spikes.sidecar import Sidecar
 from spikedeblur.io.spikes.source import SpikeOptions, recording_in, resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
@@ -116,6 +118,34 @@ class TestSps100:
         (tmp_path / "s.dat").write_bytes(bytes(128_000))
         with pytest.raises(UsageError, match=r"1000x1000 pixels \(1024x1000 seen"):
             SpikeStream.open(tmp_path / "s.dat", width=1024, height=1000, layout="sps100", **RATE)
+
+
+class Headed(Layout):
+    """A file of 8 bytes, then planes whose last byte is 1."""
+
+    def first_plane(self, path, bit_order):
+        return 8
+
+    def check(self, packed, bit_order):
+        return packed[:, -1] == 1
+
+
+def test_a_layout_with_headers_of_its_own(tmp_path):
+    """Where planes begin, how many there are and whether they are sound is asked of it alone."""
+    planes = np.random.default_rng(3).random((5, 4, 8)) < 0.5
+    packed = np.packbits(planes.reshape(5, 32), axis=1, bitorder="little")
+    packed = np.concatenate([packed, np.ones((5, 4), np.uint8)], axis=1)
+    packed[4, -1] = 0
+    (tmp_path / "s.dat").write_bytes(bytes(8) + packed.tobytes())
+    layout = Headed("headed", "32 header bits at its end")
+    file = PackedFile(tmp_path / "s.dat", 8, 8, layout, "little")
+    assert file.ticks == 5
+    np.testing.assert_array_equal(file.read(1, 4)[:, :4], planes[1:4])
+    with pytest.raises(InputError, match="tick 4"):
+        file.read(2, 5)
+    (tmp_path / "s.dat").write_bytes(bytes(8) + packed.tobytes() + b"1")
+    with pytest.raises(InputError, match="not a whole number"):
+        PackedFile(tmp_path / "s.dat", 8, 8, layout, "little")
 
 
 class TestFolder:

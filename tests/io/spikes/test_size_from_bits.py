@@ -28,7 +28,7 @@ def scene(height: int, width: int, ticks: int, seed: int = 0) -> np.ndarray:
 def test_any_size_is_found(tmp_path, width, height):
     (tmp_path / "s.dat").write_bytes(plain(scene(height, width, 160)))
     found = likely_plane(tmp_path / "s.dat")
-    assert (found.width, found.height, found.layout, found.rest) == (width, height, "plain", 0)
+    assert (str(found.camera), found.rest) == (f"{width}x{height}", 0)
     assert found.likeness > 0.5 and f"rows of {width} resemble" in found.reason
 
 
@@ -48,14 +48,14 @@ def test_known_cameras_and_header_columns(tmp_path):
     for name, write in (("plain", plain), ("sps10", sps10)):
         (tmp_path / "s.dat").write_bytes(write(spikes))
         found = likely_plane(tmp_path / "s.dat")
-        assert (found.width, found.height, found.layout) == (400, 250, name)
+        assert (found.camera.size, found.camera.layout.name) == ((400, 250), name)
 
 
 @pytest.mark.parametrize("change", [lambda content: content[:-1], lambda content: content + b"\0"])
 def test_a_cut_file_still_shows_it(tmp_path, change):
     (tmp_path / "s.dat").write_bytes(change(plain(scene(48, 72, 160))))
     found = likely_plane(tmp_path / "s.dat")
-    assert (found.width, found.height) == (72, 48) and found.rest > 0
+    assert found.camera.size == (72, 48) and found.rest > 0
     assert "of another plane follow" in found.reason
 
 
