@@ -13,6 +13,10 @@ SAFETENSORS = ".safetensors"
 PICKLES = (".pth", ".pt", ".ckpt")  # official checkpoints, of which plain tensors are read
 WEIGHTS_SUFFIXES = (SAFETENSORS, *PICKLES)
 
+# Methods beside those without weights, which `restoration.methods` lists.
+NETWORK = "net"
+BLURRY = "blurry"  # of the benchmark: the video as it is
+
 # SDM: sharp = blurry x rate / mean rate.
 SDM_WINDOWS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # parts of the exposure, beside all of it
 PRIOR_SPIKES = 0.3  # that every pixel is taken to have had at its mean rate: calms dark pixels

@@ -9,14 +9,12 @@ from pathlib import Path
 
 from spikedeblur.errors import UsageError, shown
 from spikedeblur.models.checkpoint import packaged_weights, weights_path
+from spikedeblur.restoration.methods import METHODS
 from spikedeblur.restoration.pipeline import Deblurrer
 from spikedeblur.restoration.restorers import ClassicalRestorer
-from spikedeblur.vocabulary import WEIGHTS_SUFFIXES
+from spikedeblur.vocabulary import BLURRY, NETWORK, WEIGHTS_SUFFIXES
 
-BLURRY = "blurry"
-"""The method that does nothing: what the others are to be better than."""
-
-METHODS = (BLURRY, "tfp", "tfi", "sdm", "net")
+KNOWN = (BLURRY, *METHODS, NETWORK)
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,12 @@ class Setup:
     precision: str = "auto"
     threads: int | None = None
     tile: int | None = None
+
+    @property
+    def is_timeable(self) -> bool:
+        """Whether it has something to do on frames that come with counts, but without a stream."""
+        method = METHODS.get(self.kind.partition(":")[0])
+        return self.kind != BLURRY and not (method and method.needs_stream)
 
     def build(self) -> Deblurrer | None:
         """Make the method ready; None for the blurry video as it is. Raises as `Deblurrer` does."""
@@ -58,7 +62,7 @@ def parse_methods(text: str, weights: str | None = None) -> list[Setup]:
     """
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
-        raise UsageError(f"no method ({text!r}) - give some of {', '.join(METHODS)}")
+        raise UsageError(f"no method ({text!r}) - give some of {', '.join(KNOWN)}")
     stems = [Path(name).stem for name in names]
     return [
         _setup(name, weights, stem if stems.count(stem) == 1 else name)
@@ -67,17 +71,17 @@ def parse_methods(text: str, weights: str | None = None) -> list[Setup]:
 
 
 def _setup(name: str, weights: str | None, short: str) -> Setup:
-    if name == "net":
-        return Setup(name, "net", str(weights_path(weights)))
+    if name == NETWORK:
+        return Setup(name, NETWORK, str(weights_path(weights)))
     if name == BLURRY:
         return Setup(name, BLURRY)
-    if name.partition(":")[0] in ClassicalRestorer.METHODS:
+    if name.partition(":")[0] in METHODS:
         ClassicalRestorer(name)  # says what is wrong with it
         return Setup(name, name)
     if name in packaged_weights() or Path(name).suffix.lower() in WEIGHTS_SUFFIXES:
-        return Setup(short, "net", str(weights_path(name)))
+        return Setup(short, NETWORK, str(weights_path(name)))
     raise UsageError(
-        f"unknown method ({shown(name)}) - give some of {', '.join(METHODS)}, "
+        f"unknown method ({shown(name)}) - give some of {', '.join(KNOWN)}, "
         "sdm:FRACTION, or a weights file"
     )
 
@@ -96,7 +100,7 @@ def vary(
     """
     varied = []
     for setup in setups:
-        if setup.kind == "net":
+        if setup.kind == NETWORK:
             varied += [
                 replace(setup, device=device, precision=precision, threads=count, tile=tile)
                 for precision, tile, count in product(precisions, tiles, threads)

@@ -22,6 +22,7 @@ from spikedeblur.metrics import frame_psnr
 from spikedeblur.models.vrt_spike import VRTSpike, build_model
 from spikedeblur.restoration.inference import is_out_of_memory
 from spikedeblur.training.config import load_config
+from spikedeblur.vocabulary import NETWORK
 
 Size = tuple[int, int]
 
@@ -76,7 +77,7 @@ class SkippedPass:
     precision: str
     frames: int
     skipped: str
-    method: str = "net"
+    method: str = NETWORK
 
 
 def compared_precisions(name: str, device: torch.device) -> tuple[list[str], dict[str, str]]:
@@ -151,7 +152,7 @@ def made_up_window(network: VRTSpike, size: Size, frames: int) -> tuple[Tensor, 
     if not network.uses_spikes:
         return rgb, None
     plane = max(height // 2, 1), max(width // 2, 1)
-    mean = torch.full((1, frames, network.config.bins, *plane), 2.0)
+    mean = torch.full((1, frames, network.bins, *plane), 2.0)
     return rgb, torch.poisson(mean, generator=generator).to(device)
 
 
@@ -191,7 +192,7 @@ class _Trial:
         compared = full is not None and full is not self
         return PassResult(
             case=f"{size[0]}x{size[1]}",
-            method="net",
+            method=NETWORK,
             psnr=None,
             ssim=None,
             temporal=None,

@@ -20,13 +20,14 @@ from spikedeblur.benchmark.runs import Plan
 from spikedeblur.benchmark.setups import Setup
 from spikedeblur.machine.device import choose_device
 from spikedeblur.sample import SEED
+from spikedeblur.vocabulary import NETWORK
 
 
 def summary(
     results: Sequence[MethodResult], setups: Sequence[Setup], plan: Plan, isolated: bool
 ) -> dict[str, Any]:
     """The object of `benchmark --json`: machine, settings, cases (a row each), means."""
-    devices = [setup.device for setup in setups if setup.kind == "net"]
+    devices = [setup.device for setup in setups if setup.kind == NETWORK]
     device = choose_device(devices[0]) if devices else "cpu"
     return {
         "machine": machine(device),

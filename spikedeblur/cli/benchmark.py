@@ -16,7 +16,8 @@ from spikedeblur.cli.options import overwrite_option
 from spikedeblur.cli.tables import print_comparison, print_passes, print_results
 from spikedeblur.cli.values import SIZE, THREADS, TILE
 from spikedeblur.errors import UsageError
-from spikedeblur.vocabulary import DEVICES, PRECISIONS
+from spikedeblur.restoration.methods import METHODS
+from spikedeblur.vocabulary import BLURRY, DEVICES, NETWORK, PRECISIONS
 
 if TYPE_CHECKING:
     from spikedeblur.benchmark.cases import Job
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from spikedeblur.benchmark.setups import Setup
     from spikedeblur.report.gallery import Gallery
 
-METHODS = "blurry, tfp, tfi, sdm, net"
 SIZES = ((640, 360),)
-NOTHING_TO_TIME = ("blurry", "tfi")  # on made-up frames, which have no spikes of their own
 Size = tuple[int, int]
 
 
@@ -36,8 +35,8 @@ Size = tuple[int, int]
 @click.option(
     "--methods",
     metavar="M,...",
-    help=f"Some of {METHODS}, sdm:FRACTION (its window as a part of the exposure), and "
-    "weights files.  [default: blurry,sdm,net]",
+    help=f"Some of {', '.join((BLURRY, *METHODS, NETWORK))}, sdm:FRACTION (its window "
+    "as a part of the exposure), and weights files.  [default: blurry,sdm,net]",
 )
 @click.option(
     "--weights",
@@ -215,12 +214,13 @@ def command(
 
 
 def _timeable(setups: list[Setup], console: Console) -> list[Setup]:
-    left_out = [setup.method for setup in setups if setup.kind in NOTHING_TO_TIME]
+    """Those that have something to do on made-up frames, which come with counts alone."""
+    timeable = [setup for setup in setups if setup.is_timeable]
+    left_out = [setup.method for setup in setups if not setup.is_timeable]
     if left_out:
         console.note(
             f"--speed leaves out {', '.join(left_out)}: made-up frames have nothing for it to do"
         )
-    timeable = [setup for setup in setups if setup.kind not in NOTHING_TO_TIME]
     if not timeable:
         raise UsageError("no method is left to time - give --methods sdm,net")
     return timeable
@@ -259,7 +259,7 @@ def _check_alone(
 ) -> None:
     if not speed:
         raise UsageError("--frames and --config are for timing the network - give --speed too")
-    if methods not in (None, "net"):
+    if methods not in (None, NETWORK):
         raise UsageError(
             f"--frames and --config time the network alone (--methods {methods}) - "
             "leave --methods out"
@@ -310,7 +310,7 @@ def _passes(
     if threads:
         torch.set_num_threads(threads[0])
     network = fresh_network(config, chosen) if config else load_model(weights, chosen)
-    window = frames or network.config.window
+    window = frames or network.window
     name = config or weights or "shipped"
     rows: list[dict[str, Any]] = []
     for size in sizes:

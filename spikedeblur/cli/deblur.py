@@ -26,7 +26,8 @@ from spikedeblur.cli.progress import KINDS
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ, TILE, TIME, TimePoint
 from spikedeblur.errors import UsageError
-from spikedeblur.vocabulary import COLOUR_MATRICES, SEGMENT_FRAMES, SLOWMO_TIMINGS
+from spikedeblur.restoration.methods import METHODS
+from spikedeblur.vocabulary import COLOUR_MATRICES, NETWORK, SEGMENT_FRAMES, SLOWMO_TIMINGS
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.source import SpikeOptions
@@ -71,11 +72,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--method",
-    type=click.Choice(["net", "sdm", "tfp", "tfi"]),
-    default="net",
+    type=click.Choice([NETWORK, *METHODS]),
+    default=NETWORK,
     show_default=True,
-    help="net is the network; the others need no weights: sdm sharpens the video by its "
-    "spikes, tfp and tfi make grey pictures of the spikes alone.",
+    help=f"{NETWORK} is the network; the others need no weights: "
+    + "; ".join(f"{name} {method.summary}" for name, method in METHODS.items())
+    + ".",
 )
 @compute_options
 @click.option(

@@ -79,16 +79,15 @@ def _weights(path: Path) -> dict[str, Any]:
     from spikedeblur.models.checkpoint import load_model
 
     model = load_model(path)
-    config = model.config
     return {
         "kind": "weights",
         "parameters": sum(each.numel() for each in model.parameters()),
         "uses_spikes": model.uses_spikes,
-        "bins": config.bins,
-        "window": config.window,
-        "stem": config.MODEL.STEM,
-        "target_time": config.MODEL.TARGET_TIME,
-        "widths": list(config.MODEL.VRT.EMBED_DIMS),
+        "bins": model.bins,
+        "window": model.window,
+        "stem": model.stem,
+        "target_time": model.any_target_time,
+        "widths": list(model.widths),
     }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 from operator import mul
 
 import torch
@@ -26,6 +26,7 @@ from spikedeblur.models.head import CandidateHead
 from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT
+from spikedeblur.models.vrt.network import SCALES
 from spikedeblur.prior.photometry import GAMMA, grey
 from spikedeblur.prior.pieces import by_pieces
 from spikedeblur.prior.planes import pad_bottom_right, resize
@@ -136,14 +137,45 @@ class VRTSpike(nn.Module):
             self.vrt.conv_last = nn.Identity()  # type: ignore[assignment]  # the head is in its place
 
     @property
+    def bins(self) -> int:
+        """Voxel bins over one exposure, K."""
+        return self.config.bins
+
+    @property
+    def window(self) -> int:
+        """Frames of the clips that it was trained on."""
+        return self.config.window
+
+    @property
     def uses_spikes(self) -> bool:
-        """Whether the model was built to take voxel grids."""
+        """Whether it was built to take voxel grids."""
         return self.spikes is not None
+
+    @property
+    def any_target_time(self) -> bool:
+        """Whether it was built to restore instants beside the middle of the exposure."""
+        return self.config.MODEL.TARGET_TIME
 
     @property
     def size_multiple(self) -> int:
         """What padded heights and widths are multiples of."""
         return COARSEST * self.stem
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of the stages 1 to 7, then of the groups of stage 8."""
+        return self.config.MODEL.VRT.EMBED_DIMS
+
+    @property
+    def channels_per_pixel(self) -> float:
+        """Channels of the widest stage, at its scale, per pixel of the frame."""
+        stages = zip_longest(self.widths, SCALES, fillvalue=1)
+        return max(width / scale**2 for width, scale in stages) / self.stem**2
+
+    @property
+    def may_leave_weights_unused(self) -> bool:
+        """Whether a short clip leaves some stage one frame, and nothing to align it with."""
+        return any(stride > 1 for stride in self.config.MODEL.VRT.TEMPORAL_STRIDES)
 
     def forward(
         self, rgb: Tensor, voxels: Tensor | None = None, target_time: float | Tensor = 0.0
@@ -201,7 +233,7 @@ class VRTSpike(nn.Module):
         frames, told = reading.frames, reading.told
         inputs = [functional.pixel_unshuffle(frames, self.stem)]
         net_size = inputs[0].shape[-2:]
-        if self.config.MODEL.TARGET_TIME:
+        if self.any_target_time:
             inputs.append(target_N.to(frames)[:, None, None, None].expand(-1, 1, *net_size))
         if reading.counts is not None and told is not None:
             told = told.on_plane(frames.shape[-2:])
@@ -228,7 +260,7 @@ class VRTSpike(nn.Module):
         return rows, columns
 
     def _check(self, rgb: Tensor, voxels: Tensor | None) -> None:
-        bins = self.config.bins
+        bins = self.bins
         if rgb.ndim != 5 or rgb.shape[2] != 3 or not rgb.numel():
             raise InputError(f"frames of shape {tuple(rgb.shape)} - expected (B, T, 3, H, W)")
         if self.uses_spikes and voxels is None:

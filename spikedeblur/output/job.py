@@ -160,11 +160,11 @@ def fingerprint_of_recording(path: Path) -> str:
 
 
 def weights_fingerprint(model: object) -> str | None:
-    """SHA-256 of a network's tensors and their names; of another function, its name."""
+    """SHA-256 of a network's tensors and their names; of another model, its class."""
     if model is None:
         return None
     if not isinstance(model, torch.nn.Module):
-        return getattr(model, "__qualname__", type(model).__qualname__)
+        return f"{type(model).__module__}.{type(model).__qualname__}"
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

@@ -9,11 +9,12 @@ from itertools import islice
 import numpy as np
 
 from spikedeblur.benchmark.cases import Case
-from spikedeblur.benchmark.setups import BLURRY, Setup
+from spikedeblur.benchmark.setups import Setup
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.resample import resize
 from spikedeblur.restoration.pipeline import Deblurrer
+from spikedeblur.vocabulary import BLURRY
 
 SPIKES, SHARP = "spikes", "sharp"
 SPIKES_METHOD = "tfp:0.125"

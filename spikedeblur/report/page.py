@@ -23,10 +23,10 @@ from spikedeblur.benchmark.columns import (
     of_groups,
     telling,
 )
-from spikedeblur.benchmark.setups import BLURRY
 from spikedeblur.io.image_files import png_bytes
 from spikedeblur.report.gallery import SHARP, SPIKES, Shots
 from spikedeblur.report.plots import COLOURS, Line, Point, lines, quality_against_speed
+from spikedeblur.vocabulary import BLURRY
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 GREY = "#8a8f98"

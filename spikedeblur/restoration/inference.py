@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from spikedeblur.errors import SpikedeblurError
 from spikedeblur.machine.copies import Copies
 from spikedeblur.machine.device import autocast
 from spikedeblur.machine.memory import available_bytes, keep_freed
-from spikedeblur.models.vrt.network import SCALES
+from spikedeblur.models.contract import RestorationModel
 from spikedeblur.prior.planes import resample, shrink_factors
 from spikedeblur.recording.geometry import (
     open_sides,
@@ -42,9 +41,6 @@ from spikedeblur.restoration.tiling import (
 from spikedeblur.vocabulary import SMALLEST_TILE
 
 LOGGER = logging.getLogger("spikedeblur")
-
-Model = Callable[..., Tensor]
-"""model(rgb (1, T, 3, H, W), voxels (1, T, K, h, w) or None, target_time) -> (1, T, 3, H, W)."""
 
 FADE = 4.0
 """Spike pixels from where the sensor's sight ends to where its spikes count fully."""
@@ -117,7 +113,7 @@ class TiledModel:
 
     def __init__(
         self,
-        model: Model,
+        model: RestorationModel,
         *,
         device: torch.device | None = None,
         precision: str = "fp32",
@@ -178,11 +174,11 @@ class TiledModel:
 
     def working_bytes(self, tile: int, frames: int) -> float:
         """Estimated peak memory of a pass over `frames` frames of one tile."""
-        return 4 * frames * COPIES * _channels_per_pixel(self.model) * tile**2
+        return 4 * frames * COPIES * self.model.channels_per_pixel * tile**2
 
     def grid(self, height: int, width: int, tile: int) -> TileGrid:
         """The tiles of a frame, placed on the network's own pooling grid."""
-        multiple = max(MULTIPLE, getattr(self.model, "size_multiple", MULTIPLE))
+        multiple = max(MULTIPLE, self.model.size_multiple)
         return TileGrid(height, width, tile, self.overlap_of(tile), multiple)
 
     def overlap_of(self, tile: int) -> int:
@@ -267,15 +263,6 @@ class TiledModel:
     ) -> Tensor:
         with torch.inference_mode(), autocast(precision, self.device):
             return self.model(crop, voxels, target_time)
-
-
-def _channels_per_pixel(model: Model) -> float:
-    """Channels of the widest stage, at its scale, per pixel of the frame; VRT's if unknown."""
-    config = getattr(model, "config", None)
-    if config is None:
-        return 120.0
-    stages = zip_longest(config.MODEL.VRT.EMBED_DIMS, SCALES, fillvalue=1)
-    return float(max(width / scale**2 for width, scale in stages) / config.MODEL.STEM**2)
 
 
 def plane_step(frame_size: tuple[int, int], pixels_per_spike: float, tile: Tile) -> int:

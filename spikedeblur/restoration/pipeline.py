@@ -25,6 +25,7 @@ from spikedeblur.machine.ahead import ReadAhead, WriteBehind
 from spikedeblur.machine.device import choose_device, choose_precision
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.compiled import compile_blocks
+from spikedeblur.models.contract import RestorationModel
 from spikedeblur.output.destinations import WHOLE
 from spikedeblur.output.job import Job, describe_job
 from spikedeblur.output.options import OutputOptions
@@ -35,10 +36,10 @@ from spikedeblur.output.slow_motion import SlowMotion
 from spikedeblur.output.tally import Tally
 from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExposures, expose
 from spikedeblur.restoration.exposing import Spikes, exposed_video
-from spikedeblur.restoration.inference import Model, TiledModel
+from spikedeblur.restoration.inference import TiledModel
 from spikedeblur.restoration.restorers import ClassicalRestorer, NetRestorer, Restorer
 from spikedeblur.restoration.selection import Selection
-from spikedeblur.vocabulary import BINS, KEEP, SEGMENT_FRAMES, WINDOW
+from spikedeblur.vocabulary import BINS, KEEP, NETWORK, SEGMENT_FRAMES
 
 LOGGER = logging.getLogger("spikedeblur")
 
@@ -51,7 +52,7 @@ class Deblurrer:
 
     model: weights by file or packaged name, a model (a module is moved to the device), or None for
     the shipped weights.
-    method: net, or sdm, tfp, tfi, which need no weights (`model` is then left alone).
+    method: net, or one of `restoration.methods`, which need no weights (`model` is left alone).
     device: auto, cpu, cuda, cuda:N, mps. precision: auto, fp32, bf16, fp16 (CUDA only).
     compiled: the network's blocks go through torch.compile first.
     threads: of the CPU, for the whole process; None leaves torch's choice.
@@ -67,9 +68,9 @@ class Deblurrer:
 
     def __init__(
         self,
-        model: str | Path | Model | None = None,
+        model: str | Path | RestorationModel | None = None,
         *,
-        method: str = "net",
+        method: str = NETWORK,
         device: str = "auto",
         precision: str = "auto",
         compiled: bool = False,
@@ -91,7 +92,7 @@ class Deblurrer:
         self.tiled: TiledModel | None = None
         self._settings: dict[str, Any] = {"method": method}
         times = self.slow_motion.target_times
-        if method != "net":
+        if method != NETWORK:
             self.restorer: Restorer = ClassicalRestorer(method, times)
             return
         chosen = choose_device(device)
@@ -101,22 +102,24 @@ class Deblurrer:
             network = load_model(model, chosen)
         elif isinstance(model, torch.nn.Module):
             network = model.to(chosen).eval()
+        if not isinstance(network, RestorationModel):
+            raise UsageError(
+                f"not a model ({type(network).__name__} seen) - give weights, or what has the "
+                "members of spikedeblur.models.contract.RestorationModel"
+            )
         if compiled and isinstance(network, torch.nn.Module):
             compile_blocks(network, chosen)
-        if (config := getattr(network, "config", None)) is not None:
-            self.bins = config.bins
-            window = window or config.window
-            if slowmo > 1 and not config.MODEL.TARGET_TIME:
-                raise UsageError(
-                    f"these weights restore one instant only (--slowmo {slowmo}) - "
-                    "use weights trained with MODEL.TARGET_TIME"
-                )
-        self.uses_spikes = getattr(network, "uses_spikes", True)
+        if slowmo > 1 and not network.any_target_time:
+            raise UsageError(
+                f"these weights restore one instant only (--slowmo {slowmo}) - "
+                "use weights trained with MODEL.TARGET_TIME"
+            )
+        self.bins, self.uses_spikes = network.bins, network.uses_spikes
         self.tiled = TiledModel(
             network, device=chosen, precision=numbers, tile=tile, overlap=overlap
         )
         self.restorer = NetRestorer(
-            self.tiled, window=window or WINDOW, stride=stride, target_times=times
+            self.tiled, window=window or network.window, stride=stride, target_times=times
         )
         self._settings |= {
             "precision": numbers,

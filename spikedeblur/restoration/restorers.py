@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, repeat
 from typing import Protocol
 
 import numpy as np
 
-from spikedeblur.classical import grey, sdm, spike_light, tfp
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.output.restored import Restored
 from spikedeblur.recording.exposures import ExposedFrame
 from spikedeblur.restoration.cuts import in_shots
 from spikedeblur.restoration.inference import SpikePlanes, TiledModel
+from spikedeblur.restoration.methods import METHODS, Method
 from spikedeblur.restoration.windows import (
     Window,
     WindowMerger,
@@ -23,7 +25,7 @@ from spikedeblur.restoration.windows import (
     default_stride,
     sliding_windows,
 )
-from spikedeblur.vocabulary import WINDOW
+from spikedeblur.vocabulary import NETWORK, WINDOW
 
 
 class Restorer(Protocol):
@@ -129,19 +131,51 @@ class NetRestorer:
         return Restored(exposed, [np.moveaxis(picture, 0, -1) for picture in pictures], not_finite)
 
 
-class ClassicalRestorer:
-    """One of the methods without weights (sdm, tfp, tfi), frame by frame.
+@dataclass(frozen=True)
+class View:
+    """An exposed frame as the methods without weights take it; what is costly is made once."""
 
-    sdm:FRACTION and tfp:FRACTION take their rates over that part of the exposure everywhere.
+    exposed: ExposedFrame
+
+    @cached_property
+    def frame(self) -> np.ndarray:
+        """(H, W, 3) float32, sRGB in [0, 1]."""
+        rgb = self.exposed.frame.rgb
+        frame: np.ndarray = rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)
+        return frame
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """The voxel grid (K, h, w) over the frame's field of view. Raises `InputError`."""
+        if self.exposed.counts is None:
+            raise InputError("a method without weights needs spikes - give --spikes")
+        return self.on_frame(self.exposed.counts)
+
+    def on_frame(self, planes: np.ndarray) -> np.ndarray:
+        """Planes (K, Hs, Ws) on one over the frame's field of view; empty where no sensor looked.
+
+        With plain scaling the spike plane is that plane itself.
+        """
+        homography = self.exposed.homography
+        if homography is None:
+            return planes
+        writable = np.require(planes, requirements="W")  # as torch wants it
+        return SpikePlanes(writable[None], homography).on_frame(self.exposed.frame.rgb.shape[:2])[0]
+
+
+class ClassicalRestorer:
+    """One of the methods without weights, frame by frame.
+
+    method: a name of `METHODS`, or NAME:FRACTION for rates over that part of the exposure
+    everywhere. Raises `UsageError` for another.
     """
 
-    METHODS = ("sdm", "tfp", "tfi")
-
     def __init__(self, method: str, target_times: Sequence[float] = (0.0,)) -> None:
-        self._method, separator, fraction = method.partition(":")
-        if self._method not in self.METHODS:
-            raise UsageError(f"unknown method ({method!r}) - give net, {', '.join(self.METHODS)}")
-        self._window = _window(method, fraction) if separator else None
+        name, separator, fraction = method.partition(":")
+        if name not in METHODS:
+            raise UsageError(f"unknown method ({method!r}) - give {NETWORK}, {', '.join(METHODS)}")
+        self._method = METHODS[name]
+        self._window = _window(method, fraction, self._method) if separator else None
         self._target_times = target_times
 
     def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
@@ -154,44 +188,25 @@ class ClassicalRestorer:
         for exposed in frames:
             pictures = None
             if exposed.coverage:
-                pictures = [self._picture(exposed, time) for time in self._target_times]
+                view = View(exposed)
+                pictures = [
+                    self._method.picture(view, time, self._window) for time in self._target_times
+                ]
             yield Restored(exposed, pictures)
 
-    def _picture(self, exposed: ExposedFrame, target_time: float) -> np.ndarray:
-        rgb = exposed.frame.rgb
-        frame = rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)
-        if self._method == "tfi":
-            light = spike_light(*exposed.spikes_around(target_time))
-            return grey(_on_frame(light[None], exposed.homography, frame.shape[:2])[0], frame)
-        if exposed.counts is None:
-            raise InputError(f"{self._method} needs spikes - give --spikes")
-        counts = _on_frame(exposed.counts, exposed.homography, frame.shape[:2])
-        restore = tfp if self._method == "tfp" else sdm
-        return restore(frame, counts, target_time, self._window)
 
-
-def _window(method: str, fraction: str) -> float:
+def _window(text: str, fraction: str, method: Method) -> float:
     """The window that a method such as `sdm:0.125` names."""
     try:
         window = float(fraction)
     except ValueError:
         window = 0.0
-    if method.startswith("tfi") or not 0 < window <= 1:
+    if not method.takes_window or not 0 < window <= 1:
+        known = " or ".join(
+            f"{name}:FRACTION" for name, each in METHODS.items() if each.takes_window
+        )
         raise UsageError(
-            f"no such window ({method!r}) - give sdm:FRACTION or tfp:FRACTION, the "
-            "part of the exposure, above 0 and up to 1"
+            f"no such window ({text!r}) - give {known}, the part of the exposure, "
+            "above 0 and up to 1"
         )
     return window
-
-
-def _on_frame(
-    planes: np.ndarray, homography: tuple[float, ...] | None, shape: tuple[int, int]
-) -> np.ndarray:
-    """Planes (K, Hs, Ws) on one over the frame's field of view; empty where no sensor looked.
-
-    With plain scaling the spike plane is that plane itself.
-    """
-    if homography is None:
-        return planes
-    writable = np.require(planes, requirements="W")  # as torch wants it
-    return SpikePlanes(writable[None], homography).on_frame(shape)[0]

@@ -39,9 +39,8 @@ class Learner:
         if self.sharded:
             for network in (self.model, self.averaged):
                 shard(network, world.device, world.size)
-        # A stage that the temporal strides leave with one frame has nothing to align it with.
-        shortened = any(stride > 1 for stride in config.MODEL.VRT.TEMPORAL_STRIDES)
-        self.parallel = self.model if self.sharded else world.wrap(self.model, shortened)
+        some_unused = self.model.may_leave_weights_unused
+        self.parallel = self.model if self.sharded else world.wrap(self.model, some_unused)
         if settings.COMPILE:
             compile_blocks(self.model, world.device)
         self.loss = RestorationLoss(config.LOSS).to(world.device)

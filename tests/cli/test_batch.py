@@ -14,6 +14,7 @@ from spikedeblur.cli.main import main
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.errors import UsageError
 from spikedeblur.io.video import open_video
+from tests.networks import without_spikes
 
 VIDEOS = [Path("in/a.mp4"), Path("in/b.mkv")]
 
@@ -137,15 +138,14 @@ def test_spikes_by_order_and_pattern(spikes, expected):
 
 
 def test_weights_without_spikes_leave_those_beside_the_video_alone(folder, monkeypatch, capsys):
-    from spikedeblur.cli import deblur as module
-    from spikedeblur.restoration.pipeline import Deblurrer
-
+    @without_spikes
     def plain(rgb, voxels, target_time):
         assert voxels is None
         return rgb
 
-    plain.uses_spikes = False
-    monkeypatch.setattr(module, "_deblurrer", lambda settings: Deblurrer(plain))
+    monkeypatch.setattr(
+        "spikedeblur.restoration.pipeline.load_model", lambda weights, device: plain
+    )
     assert deblur(folder / "a.mkv") == 0
     assert "warning" not in capsys.readouterr().err.replace("0 warnings", "")
 

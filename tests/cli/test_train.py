@@ -12,7 +12,6 @@ import torch
 import yaml
 
 from spikedeblur.cli.main import main
-from spikedeblur.cli.train import LAYOUTS
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.vrt import VRT
 from spikedeblur.models.vrt_spike import build_model
@@ -20,6 +19,7 @@ from spikedeblur.simulation.simulation import Settings, simulate
 from spikedeblur.training.config import load_config
 from spikedeblur.training.data import layouts
 from spikedeblur.training.state import read_state
+from spikedeblur.vocabulary import TRAINING_LAYOUTS
 from tests.training import trees
 from tests.training.pictures import photo_folder
 from tests.training.tiny_run import SMALLEST
@@ -55,10 +55,10 @@ def config(tmp_path):
 
 
 def test_the_layouts_offered_are_those_there_are():
-    assert tuple(layouts.LAYOUTS) == LAYOUTS == tuple(TREES)
+    assert tuple(layouts.LAYOUTS) == TRAINING_LAYOUTS == tuple(TREES)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", TRAINING_LAYOUTS)
 def test_every_layout_is_trained_on(layout, config, tmp_path):
     TREES[layout](tmp_path / "set")
     run = tmp_path / "run"

@@ -24,6 +24,7 @@ from spikedeblur.models.checkpoint import load_model
 from spikedeblur.recording.exposures import VoxelExposures
 from spikedeblur.restoration.inference import SpikePlanes, TiledModel
 from spikedeblur.restoration.pipeline import Deblurrer
+from tests.networks import Network
 from tests.recordings import frame_at
 
 pytestmark = pytest.mark.slow
@@ -32,6 +33,7 @@ PACKAGE_PARENT = Path(spikedeblur.__file__).resolve().parents[1]
 HOUR = 108_000  # frames at 30 per second
 
 
+@Network
 def identity(rgb, voxels, target_time):
     return rgb
 
@@ -111,6 +113,7 @@ from fractions import Fraction
 from spikedeblur import SpikeStream
 from spikedeblur.machine.memory import peak_rss_mb
 from spikedeblur.recording.voxel import voxelize
+from tests.networks import Network
 with SpikeStream.open(sys.argv[1], width=400, height=250, rate_hz=20000) as stream:
     for number in range(40):
         start = stream.ticks // 40 * number

@@ -27,11 +27,13 @@ from spikedeblur.restoration.pipeline import Deblurrer
 from tests.documents import ROOT, blocks
 from tests.integration.killing import FRAMES, Job, assert_same_video, make_job
 from tests.io.clips import frames_of
+from tests.networks import Network
 from tests.props import lay_out
 
 LONG = 130
 
 
+@Network
 def mixing(rgb, voxels, target_time):
     """A model whose every frame depends on its place in the window and on all others in it."""
     places = torch.arange(1.0, 1 + rgb.shape[1]).reshape(1, -1, 1, 1, 1)

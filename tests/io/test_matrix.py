@@ -15,6 +15,7 @@ import pytest
 from spikedeblur.restoration.pipeline import Deblurrer
 from tests.io.clips import Clip, make_clip
 from tests.io.comparison import check, probe
+from tests.networks import without_spikes
 
 TIMES = {
     "constant": tuple(range(0, 7 * 512, 512)),
@@ -36,11 +37,9 @@ MATRIX = list(
 A_FEW = MATRIX[::347]
 
 
+@without_spikes
 def identity(rgb, voxels, target_time):
     return rgb
-
-
-identity.uses_spikes = False  # type: ignore[attr-defined]
 
 
 def clip_of(case: tuple) -> Clip:

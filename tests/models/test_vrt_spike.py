@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 from spikedeblur.errors import ConfigError, InputError
+from spikedeblur.models.contract import RestorationModel
 from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.prior.photometry import grey, to_linear
 from spikedeblur.training.config import load_config
@@ -198,3 +199,12 @@ def test_spikes_must_come_with_a_model_that_takes_them():
 def test_configuration_that_cannot_be_built_is_an_error_of_ours():
     with pytest.raises(ConfigError, match="embed_dims"):
         tiny("small", "MODEL.VRT.EMBED_DIMS=[8,8,8,8,8,8,16,8,8,8,8]")
+
+
+def test_it_keeps_the_contract_of_models():
+    model = tiny("small", "DATA.CLIP_LEN=4", "MODEL.TARGET_TIME=false")
+    assert isinstance(model, RestorationModel)
+    assert (model.bins, model.window, model.uses_spikes) == (8, 4, True)
+    assert (model.size_multiple, model.any_target_time) == (16, False)
+    # Widest for its size is the first stage, at half of the frame's.
+    assert model.channels_per_pixel == model.widths[0] / 4

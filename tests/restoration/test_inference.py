@@ -18,6 +18,7 @@ from spikedeblur.restoration.inference import SpikePlanes, TiledModel, plane_ste
 from spikedeblur.restoration.tiling import Tile
 from spikedeblur.training.config import load_config
 from spikedeblur.vocabulary import SMALLEST_TILE
+from tests.networks import Network
 
 CPU = torch.device("cpu")
 
@@ -59,8 +60,8 @@ def local(rgb, voxels, target_time):
 @given(st.integers(1, 140), st.integers(1, 140))
 def test_a_local_model_gives_the_same_tiled_and_whole(height, width):
     rgb = video(height, width)
-    whole = TiledModel(local, tile=256)(rgb, None)[0]
-    tiled = TiledModel(local, tile=48, overlap=16)(rgb, None)[0]
+    whole = TiledModel(Network(local), tile=256)(rgb, None)[0]
+    tiled = TiledModel(Network(local), tile=48, overlap=16)(rgb, None)[0]
     np.testing.assert_allclose(tiled, whole, atol=1e-6)
 
 
@@ -68,8 +69,8 @@ def test_a_local_model_gives_the_same_tiled_and_whole(height, width):
 def test_spike_planes_of_tiles_fit_together(spike_size):
     """Also the resampled spikes agree between tiles and whole, at any ratio of the two cameras."""
     rgb, planes = video(80, 120), spikes(*spike_size)
-    whole = TiledModel(local, tile=128)(rgb, planes, [0.0, 0.25])
-    tiled = TiledModel(local, tile=48, overlap=16)(rgb, planes, [0.0, 0.25])
+    whole = TiledModel(Network(local), tile=128)(rgb, planes, [0.0, 0.25])
+    tiled = TiledModel(Network(local), tile=48, overlap=16)(rgb, planes, [0.0, 0.25])
     assert len(whole) == len(tiled) == 2
     for one, other in zip(whole, tiled, strict=True):
         np.testing.assert_allclose(other, one, atol=1e-5)
@@ -77,7 +78,9 @@ def test_spike_planes_of_tiles_fit_together(spike_size):
 
 
 def test_sixteen_bits_are_scaled_to_one():
-    out = TiledModel(lambda rgb, voxels, time: rgb)(np.full((1, 8, 8, 3), 65535, np.uint16), None)
+    out = TiledModel(Network(lambda rgb, voxels, time: rgb))(
+        np.full((1, 8, 8, 3), 65535, np.uint16), None
+    )
     assert (out[0] == 1).all()
 
 
@@ -137,7 +140,7 @@ class Hungry:
 )
 def test_out_of_memory_halves_the_tile_and_does_the_frames_again(error, text, caplog):
     rgb, planes = video(150, 200), spikes(75, 100)
-    model = TiledModel(Hungry(47, error, text), tile=256)
+    model = TiledModel(Network(Hungry(47, error, text)), tile=256)
     with caplog.at_level(logging.WARNING, "spikedeblur"):
         out = model(rgb, planes)
     assert model.tile == SMALLEST_TILE
@@ -146,18 +149,18 @@ def test_out_of_memory_halves_the_tile_and_does_the_frames_again(error, text, ca
         "going on with 48",
         "going on with 32",
     ]
-    np.testing.assert_array_equal(out[0], TiledModel(local, tile=32)(rgb, planes)[0])
+    np.testing.assert_array_equal(out[0], TiledModel(Network(local), tile=32)(rgb, planes)[0])
 
 
 def test_no_tile_fits():
-    model = TiledModel(Hungry(8, MemoryError, ""), tile=256)
+    model = TiledModel(Network(Hungry(8, MemoryError, "")), tile=256)
     with pytest.raises(SpikedeblurError, match=f"{SMALLEST_TILE} pixels"):
         model(video(100, 100), None)
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
     with pytest.raises(RuntimeError, match="shapes differ"):
-        TiledModel(Hungry(8, RuntimeError, "shapes differ"), tile=64)(video(50, 50), None)
+        TiledModel(Network(Hungry(8, RuntimeError, "shapes differ")), tile=64)(video(50, 50), None)
 
 
 def not_finite_above(limit: float, even_in_fp32: bool):
@@ -173,7 +176,7 @@ def not_finite_above(limit: float, even_in_fp32: bool):
 
 def test_a_tile_that_is_not_finite_is_done_again_in_fp32():
     rgb = video(20, 20)
-    model = TiledModel(not_finite_above(0, even_in_fp32=False), precision="bf16")
+    model = TiledModel(Network(not_finite_above(0, even_in_fp32=False)), precision="bf16")
     np.testing.assert_allclose(model(rgb, None)[0].transpose(0, 2, 3, 1), 1 - rgb / 255, atol=1e-6)
     assert model.not_finite == 0
 
@@ -181,7 +184,7 @@ def test_a_tile_that_is_not_finite_is_done_again_in_fp32():
 def test_a_tile_that_stays_not_finite_is_left_blurry_and_counted():
     rgb = np.zeros((1, 32, 80, 3), np.uint8)
     rgb[:, :, 64:] = 200
-    model = TiledModel(not_finite_above(0.3, even_in_fp32=True), tile=32, overlap=0)
+    model = TiledModel(Network(not_finite_above(0.3, even_in_fp32=True)), tile=32, overlap=0)
     out = model(rgb, None)[0].transpose(0, 2, 3, 1)
     np.testing.assert_allclose(out[:, :, :32], 1 - rgb[:, :, :32] / 255, atol=1e-6)
     np.testing.assert_allclose(out[:, :, 64:], rgb[:, :, 64:] / 255, atol=1e-6)
@@ -189,7 +192,7 @@ def test_a_tile_that_stays_not_finite_is_left_blurry_and_counted():
 
 
 def test_the_tile_is_chosen_by_free_memory(monkeypatch):
-    model = TiledModel(local)
+    model = TiledModel(Network(local))
     sides = []
     for free in (10**8, 10**10, 10**11, 10**13):
         monkeypatch.setattr(inference, "available_bytes", lambda free=free: free)
@@ -211,4 +214,4 @@ def test_the_shipped_network_takes_common_frames_whole_on_a_laptop(monkeypatch):
 @pytest.mark.parametrize("settings", [{"tile": 16}, {"tile": 64, "overlap": 40}, {"overlap": -1}])
 def test_impossible_tiles_are_refused_at_once(settings):
     with pytest.raises(UsageError):
-        TiledModel(local, **settings)
+        TiledModel(Network(local), **settings)

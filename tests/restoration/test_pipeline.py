@@ -19,13 +19,16 @@ from spikedeblur.output.restored import to_integers
 from spikedeblur.output.sinks import VideoSinks
 from spikedeblur.recording.exposures import StreamExposures, VoxelExposures
 from spikedeblur.restoration.pipeline import Deblurrer
+from tests.networks import Network, without_spikes
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH, frame_at
 
 
+@Network
 def identity(rgb, voxels, target_time):
     return rgb
 
 
+@Network
 def invert(rgb, voxels, target_time):
     return 1 - rgb
 
@@ -64,6 +67,7 @@ def test_identity_gives_back_every_frame_with_its_time(count, dtype):
 def test_every_window_sees_its_frames_with_their_own_spikes():
     """A model that paints the mean count of a frame's grid shows which grid came with it."""
 
+    @Network
     def paint(rgb, voxels, target_time):
         assert rgb.shape[:2] == voxels.shape[:2] == (1, 5)
         return voxels.mean((2, 3, 4))[:, :, None, None, None].expand_as(rgb) / 100
@@ -79,6 +83,7 @@ def test_every_window_sees_its_frames_with_their_own_spikes():
 def test_nothing_is_blended_across_a_cut(sizes):
     """A model that gives each frame the mean of its window would show every neighbour it saw."""
 
+    @Network
     def mean(rgb, voxels, target_time):
         return rgb.mean(1, keepdim=True).expand_as(rgb)
 
@@ -93,6 +98,7 @@ def test_nothing_is_blended_across_a_cut(sizes):
 def test_slow_motion_spreads_frames_over_interval_and_exposure():
     times = []
 
+    @Network
     def note(rgb, voxels, target_time):
         times.append(target_time)
         return torch.full_like(rgb, 0.5 + target_time)
@@ -152,14 +158,24 @@ class TestCoverage:
 
 
 def test_models_without_spikes_need_none():
+    @without_spikes
     def plain(rgb, voxels, target_time):
         assert voxels is None
         return 1 - rgb
 
-    plain.uses_spikes = False
     blurry = random_frames(5)
     sharp = list(Deblurrer(plain).frames(blurry))
     np.testing.assert_array_equal(sharp[2].rgb, 255 - blurry[2].rgb)
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(UsageError, match="function seen"):
+        Deblurrer(lambda rgb, voxels, target_time: rgb)
+
+
+def test_models_of_one_instant_make_no_slow_motion():
+    with pytest.raises(UsageError, match="--slowmo 2"):
+        Deblurrer(Network(identity, any_target_time=False), slowmo=2)
 
 
 def test_methods_that_need_spikes_say_so():
@@ -262,6 +278,7 @@ def test_run_writes_the_same_number_of_frames_at_the_same_times(recording, tmp_p
 
 
 def test_a_run_that_fails_leaves_nothing(recording, tmp_path):
+    @Network
     def broken(rgb, voxels, target_time):
         raise ValueError("broken")
 
@@ -312,11 +329,11 @@ def test_a_part_of_the_video_keeps_its_place_in_the_spikes(recording, tmp_path):
 
 
 def test_spikes_are_left_alone_by_weights_that_use_none(recording, tmp_path, caplog):
+    @without_spikes
     def plain(rgb, voxels, target_time):
         assert voxels is None
         return rgb
 
-    plain.uses_spikes = False
     Deblurrer(plain).run(recording.blurry, tmp_path / "nowhere.dat", tmp_path / "out.mkv")
     assert "use no spikes" in caplog.text
 

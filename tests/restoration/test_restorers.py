@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from spikedeblur.recording.exposures import expose
 from spikedeblur.restoration.inference import TiledModel
 from spikedeblur.restoration.restorers import ClassicalRestorer, NetRestorer
+from tests.networks import Network
 from tests.recordings import frame_at
 
 
+@Network
 def mixing(rgb, voxels, target_time):
     """A model whose every frame depends on its place in the window and on all others in it."""
     weights = torch.arange(1.0, 1 + rgb.shape[1]).reshape(1, -1, 1, 1, 1)

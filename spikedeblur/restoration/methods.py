@@ -1,0 +1,61 @@
+"""The methods without weights, by name: for the command line, the benchmark and the restorers.
+
+A new one is a function and a line in `METHODS`. Nothing heavy is imported before one is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from spikedeblur.restoration.restorers import View
+
+    Picture = NDArray[np.float32]
+
+
+class Method(NamedTuple):
+    """How a frame is restored, and what users are told of it.
+
+    picture: (view of an exposed frame, instant in [-0.5, 0.5] of its exposure, part of the exposure
+    to take rates over or None) -> (H, W, 3) float32, sRGB. summary: as --help has it, after the
+    name. takes_window: whether NAME:FRACTION sets the part. needs_stream: whether it takes spikes
+    one by one, not counts.
+    """
+
+    picture: Callable[[View, float, float | None], Picture]
+    summary: str
+    takes_window: bool = False
+    needs_stream: bool = False
+
+
+def sdm(view: View, target: float, window: float | None) -> Picture:
+    """Spike-modulated deblurring: the frame times rate over mean rate."""
+    from spikedeblur import classical
+
+    return classical.sdm(view.frame, view.counts, target, window)
+
+
+def tfp(view: View, target: float, window: float | None) -> Picture:
+    """Texture from playback: the rate of spikes, in grey."""
+    from spikedeblur import classical
+
+    return classical.tfp(view.frame, view.counts, target, window)
+
+
+def tfi(view: View, target: float, window: float | None) -> Picture:
+    """Texture from intervals: one over the ticks between two spikes, in grey."""
+    from spikedeblur import classical
+
+    light = classical.spike_light(*view.exposed.spikes_around(target))
+    return classical.grey(view.on_frame(light[None])[0], view.frame)
+
+
+METHODS = {
+    "sdm": Method(sdm, "sharpens the video by its spikes", takes_window=True),
+    "tfp": Method(tfp, "shows the rate of the spikes alone, in grey", takes_window=True),
+    "tfi": Method(tfi, "shows the intervals between spikes, in grey", needs_stream=True),
+}
