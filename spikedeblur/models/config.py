@@ -66,6 +66,12 @@ class PriorConfig(Section):
     TELL_MOTION: bool = False  # what following the spikes' motion did, for the head to judge anew
 
 
+class RefinerConfig(Section):
+    """The full-resolution part around VRT; it chooses among pictures that the spikes suggest."""
+
+    WIDTHS: tuple[Width, Width] = (16, 40)  # at full and at half resolution
+
+
 class VRTConfig(Section):
     """The official hyper-parameters under the seed's spelling, and what `small` adds to them."""
 
@@ -103,6 +109,7 @@ class ModelConfig(Section):
     STEM: Literal[1, 2] = 1
     TARGET_TIME: bool = False
     PRIOR: PriorConfig | None = None
+    REFINER: RefinerConfig | None = None
     SPIKE_ENCODER: SpikeEncoderConfig = SpikeEncoderConfig()
     SPIKE_TSA: TemporalAttentionConfig = TemporalAttentionConfig()
     FUSE: FuseConfig = FuseConfig()

@@ -1,0 +1,82 @@
+"""VRT and spikes around the joint picture: the network that is shipped.
+
+    frames, spikes -> what the spikes say without learning (`prior.features`): pictures and maps
+    pictures, maps -> Refiner, full resolution -> half -> VRT, fused with the spikes -> sharp frames
+
+Shape suffixes: B batch, T frames, N = B * T, K bins, H and W frame pixels.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from spikedeblur.models.config import NetworkConfig
+from spikedeblur.models.refiner import Refiner
+from spikedeblur.models.vrt_spike import SpikeBranch, VRTSpike, build_vrt
+from spikedeblur.prior.features import MAPS, PICTURES, PriorFeatures, prior_features
+from spikedeblur.prior.planes import pad_bottom_right, resize
+
+DOUBTFUL = (
+    0.6,
+    0.9,
+)  # where the sharp frame begins to give way to the blurry one; where it is gone
+
+
+class VRTJoint(VRTSpike):
+    """Blurry frames and their spikes -> sharp frames, around the joint picture.
+
+    Called as `VRTSpike` is; `features` may be given where they were made before.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        nn.Module.__init__(self)
+        self.config = config
+        model, self.stem = config.MODEL, 2
+        assert model.REFINER is not None
+        half = model.REFINER.WIDTHS[1]
+        self.spikes = SpikeBranch(model, config.bins)
+        self.vrt = build_vrt(model.VRT, half, half)
+        self.vrt.conv_last = nn.Identity()  # type: ignore[assignment]  # the refiner takes features
+        self.refiner = Refiner(
+            len(PICTURES), len(MAPS) + 1, model.REFINER.WIDTHS, model.VRT.EMBED_DIMS[0]
+        )
+
+    def forward(
+        self,
+        rgb: Tensor,
+        voxels: Tensor | None = None,
+        target_time: float | Tensor = 0.0,
+        features: PriorFeatures | None = None,
+    ) -> Tensor:
+        self._check(rgb, voxels)
+        batch, frames, _, height, width = rgb.shape
+        target = torch.as_tensor(target_time, dtype=torch.float32, device=rgb.device).expand(batch)
+        if features is None:
+            assert voxels is not None
+            with torch.autocast(rgb.device.type, enabled=False):
+                features = prior_features(rgb, voxels, target)
+        padded = self._padded_size(height, width)
+        pictures = pad_bottom_right(features.pictures, *padded)
+        maps = pad_bottom_right(features.maps, *padded)
+        moment = target.repeat_interleave(frames)[:, None, None, None].expand(-1, 1, *padded)
+        rates = resize(features.rates, (-(-height // 2), -(-width // 2)))
+        rates = pad_bottom_right(rates, padded[0] // 2, padded[1] // 2)
+        assert self.spikes is not None
+        fuse = partial(self.spikes.fuse, self.spikes(rates.unflatten(0, (batch, frames))))
+        guide = resize(pictures[:, 0], (padded[0] // 2, padded[1] // 2))
+
+        def body(x_NChw: Tensor) -> Tensor:
+            clip = x_NChw.unflatten(0, (batch, frames))
+            out = self.vrt.features(clip, fuse, guide.unflatten(0, (batch, frames)))
+            return rearrange(out, "b t h w c -> (b t) c h w")
+
+        sharp = self.refiner(pictures, torch.cat([maps, moment], dim=1), body)
+        begins, ends = DOUBTFUL
+        doubtful = pad_bottom_right(features.doubt, *padded)
+        blurry = pad_bottom_right(rgb.flatten(0, 1), *padded)
+        sharp = torch.lerp(sharp, blurry, ((doubtful - begins) / (ends - begins)).clamp(0, 1))
+        return sharp[..., :height, :width].unflatten(0, (batch, frames))

@@ -1,0 +1,127 @@
+"""What a network is given of a clip: pictures to choose among, and what speaks for each.
+
+None of it depends on weights, so that clips can be read once and trained on often.
+
+Shape suffixes: B clips, T frames, N = B * T, K bins, P pictures, M maps, H and W frame pixels, h
+and w spike pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spikedeblur.prior.evidence import Sightings, doubt, linearity
+from spikedeblur.prior.intervals import Charge
+from spikedeblur.prior.joint import Exposure, JointPicture, decoded, encoded, joint_picture
+from spikedeblur.prior.photometry import grey, luminance
+from spikedeblur.prior.planes import moved, resize
+from spikedeblur.prior.prior import log_count, relative_rates, sdm_ratio
+from spikedeblur.prior.recentring import Recentring
+from spikedeblur.prior.registration import misplacement
+
+PICTURES = ("blurry", "sdm", "own", "joint")
+MAPS = ("confidence", "frame_left", "bins_left", "length", "doubt", "count", "linearity")
+WINDOWS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the exposure, that SDM blends
+LEAST_LINEARITY = -0.05  # below it, encoded values were added up
+REACH = 1  # frames to either side that serve as neighbours
+
+
+@dataclass(frozen=True)
+class PriorFeatures:
+    """Of N frames: `pictures` (N, P, 3, H, W) sRGB in [0, 1], `maps` (N, M, H, W), `rates`
+    (N, K, h, w), each bin's light over the exposure's mean, less 1, times the frame's grey value.
+    """
+
+    pictures: Tensor
+    maps: Tensor
+    rates: Tensor
+
+    @property
+    def doubt(self) -> Tensor:
+        """How little the spikes have to do with the frame: (N, 1, H, W) in [0, 1]."""
+        place = MAPS.index("doubt")
+        return self.maps[:, place : place + 1]
+
+
+@torch.no_grad()
+def prior_features(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_B: Tensor) -> PriorFeatures:
+    """Read clips: frames sRGB in [0, 1], spike counts, target times in [-0.5, 0.5]."""
+    clips = [
+        clip_features(rgb.float(), voxels.float(), float(target))
+        for rgb, voxels, target in zip(rgb_BT3HW, voxels_BTKhw, target_B, strict=True)
+    ]
+    return PriorFeatures(
+        *(torch.cat([getattr(c, name) for c in clips]) for name in ("pictures", "maps", "rates"))
+    )
+
+
+def clip_features(rgb_T3HW: Tensor, voxels_TKhw: Tensor, target: float) -> PriorFeatures:
+    """Read one clip, whose frames are each other's neighbours."""
+    exposures, seen = read_clip(rgb_T3HW, voxels_TKhw)
+    doubtful = doubt(seen)
+    frames = []
+    for place, (exposure, charge) in enumerate(exposures):
+        around = range(max(0, place - REACH), min(len(exposures), place + REACH + 1))
+        neighbours = [(other - place, exposures[other][0]) for other in around if other != place]
+        start = start_picture(exposure, charge, target, seen)
+        joint = joint_picture(exposure, neighbours, grey(start), 2 * target)
+        frames.append(frame_features(exposure, charge, start, joint, doubtful[place : place + 1]))
+    return PriorFeatures(*(torch.cat(each) for each in zip(*frames, strict=True)))
+
+
+def read_clip(
+    rgb_T3HW: Tensor, voxels_TKhw: Tensor
+) -> tuple[list[tuple[Exposure, Charge]], Sightings]:
+    """Read the spikes of a clip where they lie on its frames, and how light was added up."""
+    plane = (voxels_TKhw.shape[-2], voxels_TKhw.shape[-1])
+    counts = voxels_TKhw.sum(dim=1)
+    light = torch.cat([luminance(frame[None], plane)[0] for frame in rgb_T3HW])
+    seen = Sightings.of(light[None], counts[None])
+    linear = bool(linearity(seen) > LEAST_LINEARITY)
+    shift = misplacement(seen)
+    exposures = []
+    for rgb, voxels in zip(rgb_T3HW, voxels_TKhw, strict=True):
+        charge = Charge.of(voxels[None])
+        if shift.any():
+            charge = charge.on(lambda x: moved(x, -shift[:, :, None, None]).clamp(min=0))
+        count = charge.counts.sum(dim=1, keepdim=True)
+        exposures.append((Exposure(rgb[None], charge.steadied(), count, linear), charge))
+    return exposures, seen
+
+
+def start_picture(exposure: Exposure, charge: Charge, target: float, seen: Sightings) -> Tensor:
+    """Restore a frame by SDM, in the light that was added up: (1, 3, H, W)."""
+    rgb, time = exposure.rgb, torch.tensor([target], device=exposure.rgb.device)
+    recounted: Tensor | float = 1.0
+    frames = rgb
+    if target:
+        recentred = Recentring.of(exposure.light, time).of_frames(rgb, seen.exponent())
+        frames = recentred.frames()
+        recounted = recentred.recounted(frames, rgb)
+    windows = torch.tensor([part * charge.bins for part in WINDOWS], device=rgb.device)
+    ratio = sdm_ratio(charge, windows, time, recounted).log()
+    ratio = resize(ratio, rgb.shape[-2:], up="bicubic").exp()
+    return (decoded(frames, exposure.linear) * ratio).clamp(0, 1)
+
+
+def frame_features(
+    exposure: Exposure, charge: Charge, start: Tensor, joint: JointPicture, doubtful: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Lay out what is known of one frame: pictures, maps, rates."""
+    size, linear = exposure.rgb.shape[-2:], exposure.linear
+    own, all_of_it = (start * joint.change(each) for each in (joint.own, joint.joint))
+    pictures = [exposure.rgb, *(encoded(each, linear) for each in (start, own, all_of_it))]
+    maps = [
+        joint.confidence,
+        joint.frame_left.clamp(-3, 3),
+        joint.bins_left.clamp(max=3),
+        (joint.length + 1).log() / 3,
+        resize(doubtful, size),
+        resize(log_count(charge.counts), size),
+        torch.full_like(joint.confidence, 1.0 if linear else -1.0),
+    ]
+    rates = relative_rates(charge.light()) * grey(resize(exposure.rgb, charge.counts.shape[-2:]))
+    return torch.stack(pictures, dim=1), torch.cat(maps, dim=1), rates

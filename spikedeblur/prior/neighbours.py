@@ -1,0 +1,120 @@
+"""The motion between the middles of two exposures, and how far a neighbour is believed.
+
+A neighbour saw the same scene from elsewhere. Its picture and its bins say something of this one
+where the two agree; where they do not, or where one looks beyond the other's border, nothing.
+
+Shape suffixes: N exposures, K bins, J powers of time, h and w spike pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from spikedeblur.prior.path import (
+    COARSEST_SIDE,
+    SMOOTHING,
+    MotionPath,
+    along,
+    bin_times,
+    damped_solve,
+    plane_basis,
+    robust_weight,
+    slope_along,
+)
+from spikedeblur.prior.photometry import gaussian_blur
+from spikedeblur.prior.warps import inside, pixel_centres, warp
+
+STEPS = (3, 5, 8, 10)  # of least squares, from the finest level to the coarsest
+RIGID_LEVELS = 2  # of the finest ones turn and tilt; coarser ones shift only
+VARIANCE = 8e-4  # of the mean of bins, relative and absolute, that noise explains
+DARKEST = 0.1  # of the mean light: added before the logarithm
+
+
+def mean_light(light_NKhw: Tensor, path: MotionPath) -> Tensor:
+    """Return the light of the exposure as it stands at the path's reference: (N, 1, h, w)."""
+    moved = along(light_NKhw, path.coefficients, path.reference, "bilinear")
+    return moved.mean(dim=1, keepdim=True)
+
+
+def end_velocity(path: MotionPath) -> Tensor:
+    """Return how far the exposure moves from its begin to its end, on average: (N, 2)."""
+    ends = path.coefficients.new_tensor([-1.0, 1.0])
+    there = path.displacement(ends).mean(dim=(3, 4))
+    return there[:, 1] - there[:, 0]
+
+
+def motion_between(here_N1hw: Tensor, there_N1hw: Tensor, starts: list[Tensor]) -> Tensor:
+    """Find u (N, 2, h, w) with there(x + u(x)) like here(x), for a plane before a camera.
+
+    here, there: light of both exposures (`mean_light`). starts: shifts (N, 2) to begin from; the
+    motion that leaves least is taken.
+    """
+    here, there = log_light(here_N1hw), log_light(there_N1hw)
+    tries = [plane_motion(here, there, start) for start in starts]
+    missed = torch.stack([typical_miss(here, there, way) for way in tries])
+    best = missed.argmin(dim=0)
+    return torch.stack(tries)[best, torch.arange(len(best), device=best.device)]
+
+
+def log_light(light_N1hw: Tensor) -> Tensor:
+    """Return the logarithm of light, calmed where it is dark."""
+    return (light_N1hw + DARKEST * light_N1hw.mean(dim=(1, 2, 3), keepdim=True) + 1e-6).log()
+
+
+def typical_miss(here_N1hw: Tensor, there_N1hw: Tensor, way_N2hw: Tensor) -> Tensor:
+    """Return the median difference in view, large where little is in view: (N,)."""
+    size = here_N1hw.shape[-2:]
+    known = inside(pixel_centres(size, way_N2hw) + way_N2hw, size).flatten(1)
+    miss = (warp(there_N1hw, way_N2hw) - here_N1hw).abs().flatten(1)
+    median = miss.masked_fill(known == 0, torch.nan).nanmedian(dim=1).values
+    return torch.where(known.mean(dim=1) > 0.2, median, torch.inf)
+
+
+def plane_motion(here_N1hw: Tensor, there_N1hw: Tensor, start_N2: Tensor) -> Tensor:
+    """Fit eight parameters by robust Gauss-Newton, from coarse to fine: (N, 2, h, w)."""
+    rows = here_N1hw.shape[-2]
+    parameters = here_N1hw.new_zeros(len(here_N1hw), 8)
+    parameters[:, 0], parameters[:, 3] = start_N2[:, 0], start_N2[:, 1]
+    levels = [torch.cat([here_N1hw, there_N1hw], dim=1)]
+    while len(levels) < len(STEPS) and min(levels[-1].shape[-2:]) >= COARSEST_SIDE:
+        levels.append(functional.avg_pool2d(levels[-1], 2))
+    for level in reversed(range(len(levels))):
+        here, there = gaussian_blur(levels[level], SMOOTHING).split(1, dim=1)
+        size = here.shape[-2:]
+        basis, centres = plane_basis(size, here) * (size[0] / rows), pixel_centres(size, here)
+        free = slice(None) if level < RIGID_LEVELS else slice(0, 4, 3)
+        for _ in range(STEPS[level]):
+            way = torch.einsum("nm,mchw->nchw", parameters, basis)
+            moved = warp(there, way, "bicubic")
+            wrong = moved - here
+            weight = robust_weight(wrong.square(), 1.0, inside(centres + way, size))
+            slopes = slope_along(moved, basis)[:, free]
+            weighted = slopes * weight.flatten(2)
+            normal = torch.einsum("nmp,nqp->nmq", weighted, slopes).double()
+            right = torch.einsum("np,nmp->nm", wrong.flatten(1), weighted).double()
+            parameters[:, free] -= damped_solve(normal, right, 1e-3)
+    return torch.einsum("nm,mchw->nchw", parameters, plane_basis(here_N1hw.shape[-2:], here_N1hw))
+
+
+def through(way_N2hw: Tensor, other: MotionPath, times_K: Tensor) -> Tensor:
+    """Follow a motion and then the other exposure's path: (N, K, 2, h, w)."""
+    moves = other.displacement(times_K)
+    return way_N2hw[:, None] + warp(moves.flatten(1, 2), way_N2hw).view_as(moves)
+
+
+def disagreement(here_N1hw: Tensor, other_light_NKhw: Tensor, there_NK2hw: Tensor) -> Tensor:
+    """Return the squared difference of both exposures' light over that of noise: (N, 1, h, w).
+
+    here: `mean_light` of this exposure. there: displacements to the other one's bins (`through`).
+    """
+    planes = other_light_NKhw.flatten(0, 1)[:, None]
+    moved = warp(planes, there_NK2hw.flatten(0, 1)).view_as(other_light_NKhw)
+    wrong = gaussian_blur(here_N1hw - moved.mean(dim=1, keepdim=True), 0.7).square()
+    return gaussian_blur(wrong, 1.5) / (VARIANCE * (here_N1hw.square() + 1))
+
+
+def other_times(light_NKhw: Tensor) -> Tensor:
+    """Return the instants of an exposure's bins."""
+    return bin_times(light_NKhw.shape[1], light_NKhw)

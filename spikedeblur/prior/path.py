@@ -1,0 +1,226 @@
+"""The path of every point through the exposure, as the spikes alone tell it.
+
+What stands at x at the reference instant r stands at x + u(x, t) at the instant t, with
+u(x, t) = sum_j c_j(x) (t^j - r^j) and t from -1 to 1 over the exposure. Each estimate is
+Gauss-Newton on the bins' light against the mean of the bins moved by it, from coarse to fine: of a
+camera before a plane (eight parameters for all pixels, robust), of a second plane where the first
+does not fit, and of every neighbourhood by itself. Per neighbourhood the one along which the bins
+agree best is taken.
+
+Shape suffixes: N exposures, K bins, J powers of time, M parameters, h and w spike pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from spikedeblur.prior.photometry import gaussian_blur
+from spikedeblur.prior.planes import slope
+from spikedeblur.prior.warps import enlarged, pixel_centres, warp
+
+# Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
+ORDER = 3  # powers of time
+BINS = 16  # that the path is fitted to: more tell nothing
+SMOOTHING = 0.8  # spike pixels, before slopes are taken
+POOLING = 2.5  # spike pixels that move together where each neighbourhood has a path of its own
+COARSEST_SIDE = 16  # spike pixels, of the coarsest level of a pyramid
+CAMERA_STEPS = (4, 5, 8, 10)  # of least squares, from the finest level to the coarsest
+PIXEL_STEPS = (4, 6, 6)
+DARKEST = 0.1  # of the mean light: added before the logarithm
+RELATIVE_VARIANCE, LEAST_VARIANCE = 0.002, 0.002  # of a bin's light that noise explains
+AGREEMENT = 1.5  # spike pixels over which agreement is judged
+SHARPNESS = 6.0  # of the choice between paths
+
+
+def bin_times(bins: int, like: Tensor) -> Tensor:
+    """Return the middles of `bins` bins on the scale from -1 to 1: (K,)."""
+    return (2 * torch.arange(bins, device=like.device, dtype=like.dtype) + 1) / bins - 1
+
+
+def powers(times_K: Tensor, reference: float = 0.0) -> Tensor:
+    """Return t^j less r^j for j = 1..J: (J, K)."""
+    return torch.stack([times_K ** (j + 1) - reference ** (j + 1) for j in range(ORDER)])
+
+
+@dataclass(frozen=True)
+class MotionPath:
+    """Displacements of N exposures from a reference instant.
+
+    `coefficients` (N, J, 2, h, w) in spike pixels; `mismatch` (N, 1, h, w), variance of light along
+    the path over what noise explains: about 1 or less where the path is right; `reference` in
+    [-1, 1].
+    """
+
+    coefficients: Tensor
+    mismatch: Tensor
+    reference: float = 0.0
+
+    def displacement(self, times_K: Tensor) -> Tensor:
+        """Return the displacements to instants in [-1, 1]: (N, K, 2, h, w)."""
+        return displacement(self.coefficients, times_K, self.reference)
+
+
+def displacement(coefficients_NJ2hw: Tensor, times_K: Tensor, reference: float = 0.0) -> Tensor:
+    """Evaluate the polynomial of each point: (N, K, 2, h, w)."""
+    return torch.einsum("jk,njchw->nkchw", powers(times_K, reference), coefficients_NJ2hw)
+
+
+def along(
+    light_NKhw: Tensor, coefficients_NJ2hw: Tensor, reference: float = 0.0,
+    mode: str = "bicubic",
+) -> Tensor:  # fmt: skip
+    """Move each bin back along the path to the reference: (N, K, h, w)."""
+    times = bin_times(light_NKhw.shape[1], light_NKhw)
+    way = displacement(coefficients_NJ2hw, times, reference)
+    moved = warp(light_NKhw.flatten(0, 1)[:, None], way.flatten(0, 1), mode)
+    return moved.view_as(light_NKhw)
+
+
+def estimate_path(light_NKhw: Tensor, reference: float = 0.0) -> MotionPath:
+    """Estimate the path of every point from the light of K bins, a multiple of `BINS`.
+
+    reference: the instant that displacements start from, in [-1, 1].
+    """
+    light = light_NKhw.unflatten(1, (BINS, -1)).sum(dim=2)
+    logs = log_pyramid(light)
+    camera = camera_path(logs, reference)
+    wrong = mismatch(light, camera, reference)
+    second = camera_path(logs, reference, (wrong / (wrong + 2)).square())
+    paths = [camera, second, pixel_path(logs, reference)]
+    wrongs = [wrong, *(mismatch(light, path, reference) for path in paths[1:])]
+    share = share_of_best(torch.cat(wrongs, dim=1))
+    coefficients = torch.einsum("nphw,npjchw->njchw", share, torch.stack(paths, dim=1))
+    return MotionPath(coefficients, mismatch(light, coefficients, reference), reference)
+
+
+def share_of_best(mismatch_NPhw: Tensor) -> Tensor:
+    """Weigh P paths per neighbourhood by how well the bins agree along them: (N, P, h, w)."""
+    wrong = gaussian_blur(mismatch_NPhw, AGREEMENT)
+    best = wrong.min(dim=1, keepdim=True).values
+    return torch.softmax(-SHARPNESS * wrong / (best + 0.3), dim=1)
+
+
+def mismatch(light_NKhw: Tensor, coefficients_NJ2hw: Tensor, reference: float = 0.0) -> Tensor:
+    """Return the variance along the path over what noise explains: (N, 1, h, w)."""
+    moved = along(gaussian_blur(light_NKhw, 0.7), coefficients_NJ2hw, reference)
+    template = moved.mean(dim=1, keepdim=True)
+    left = gaussian_blur((moved - template).square().mean(dim=1, keepdim=True), AGREEMENT)
+    merged = light_NKhw.shape[1] / 32  # the variances are those of 32 bins
+    expected = RELATIVE_VARIANCE * template.square() + LEAST_VARIANCE / merged**2
+    return left / expected
+
+
+def log_pyramid(light_NKhw: Tensor) -> list[Tensor]:
+    """Return the logarithm of light at halved sizes, smoothed; the finest level first."""
+    floor = DARKEST * light_NKhw.mean(dim=(1, 2, 3), keepdim=True) + 1e-6
+    planes, levels = (light_NKhw + floor).log(), []
+    while True:
+        levels.append(gaussian_blur(planes, SMOOTHING))
+        if len(levels) == len(CAMERA_STEPS) or min(planes.shape[-2:]) < COARSEST_SIDE:
+            return levels
+        planes = functional.avg_pool2d(planes, 2)
+
+
+def plane_basis(size: Sequence[int], like: Tensor) -> Tensor:
+    """Return the displacements of a plane before a camera, one for each parameter: (8, 2, h, w).
+
+    Translation, affine and two projective terms, over coordinates in parts of the longer side.
+    """
+    middle = torch.tensor([size[1] / 2, size[0] / 2], device=like.device)[:, None, None]
+    x, y = (pixel_centres(size, like) - middle) / max(size)
+    one, zero = torch.ones_like(x), torch.zeros_like(x)
+    across = torch.stack([one, x, y, zero, zero, zero, x * x, x * y])
+    down = torch.stack([zero, zero, zero, one, x, y, x * y, y * y])
+    return torch.stack([across, down], dim=1)
+
+
+def camera_path(
+    pyramid: Sequence[Tensor], reference: float = 0.0, weight_N1hw: Tensor | None = None
+) -> Tensor:
+    """Fit a plane before a moving camera: coefficients (N, J, 2, h, w).
+
+    pyramid: `log_pyramid`. weight: how much each place of the finest level counts.
+    """
+    finest = pyramid[0]
+    number, bins, rows, _ = finest.shape
+    phi = powers(bin_times(bins, finest), reference)
+    centred = phi - phi.mean(dim=1, keepdim=True)
+    gram = (centred @ centred.T).double()
+    parameters = finest.new_zeros(number, ORDER, 8)
+    for level in reversed(range(len(pyramid))):
+        planes = pyramid[level]
+        size = planes.shape[-2:]
+        basis = plane_basis(size, planes) * (size[0] / rows)
+        told = None if weight_N1hw is None else functional.adaptive_avg_pool2d(weight_N1hw, (size[0], size[1]))
+        for _ in range(CAMERA_STEPS[level]):
+            coefficients = torch.einsum("njm,mchw->njchw", parameters, basis)
+            moved = along(planes, coefficients, reference)
+            template = moved.mean(dim=1, keepdim=True)
+            wrong = moved - template
+            weight = robust_weight(wrong.square().mean(dim=1, keepdim=True), AGREEMENT)
+            weight = weight if told is None else weight * told
+            slopes = slope_along(template, basis)
+            weighted = slopes * weight.flatten(2)
+            normal = torch.einsum("nmp,nqp->nmq", weighted, slopes).double()
+            normal = torch.einsum("ij,nmq->nimjq", gram, normal).reshape(number, ORDER * 8, -1)
+            error = torch.einsum("jk,nkp->njp", centred, wrong.flatten(2))
+            right = torch.einsum("njp,nmp->njm", error, weighted).double().flatten(1)
+            parameters = parameters - damped_solve(normal, right, 1e-4).view_as(parameters)
+    return torch.einsum("njm,mchw->njchw", parameters, plane_basis(finest.shape[-2:], finest))
+
+
+def slope_along(planes_N1hw: Tensor, basis_M2hw: Tensor) -> Tensor:
+    """Return how planes change as each parameter grows: (N, M, h * w)."""
+    across, down = slope(planes_N1hw, -1), slope(planes_N1hw, -2)
+    return (across * basis_M2hw[None, :, 0] + down * basis_M2hw[None, :, 1]).flatten(2)
+
+
+def robust_weight(squares_N1hw: Tensor, sigma: float, known: Tensor | float = 1.0) -> Tensor:
+    """Weigh places by their squared errors over the median: what moves otherwise hardly counts."""
+    spread = gaussian_blur(squares_N1hw * known, sigma)
+    typical = spread.flatten(1).median(dim=1).values.clamp(min=1e-8)
+    return known / (1 + spread / typical[:, None, None, None]).square()
+
+
+def damped_solve(normal_NMM: Tensor, right_NM: Tensor, damping: float) -> Tensor:
+    """Solve normal equations, damped by a part of their diagonal: (N, M) float32."""
+    diagonal = normal_NMM.diagonal(dim1=1, dim2=2)
+    damped = normal_NMM + torch.diag_embed(damping * diagonal + 1e-6)
+    return torch.linalg.solve(damped, right_NM).float()
+
+
+def pixel_path(pyramid: Sequence[Tensor], reference: float = 0.0) -> Tensor:
+    """Fit every neighbourhood by itself (Lucas & Kanade, IJCAI 1981): (N, J, 2, h, w)."""
+    number, bins = pyramid[0].shape[:2]
+    phi = powers(bin_times(bins, pyramid[0]), reference)
+    centred = phi - phi.mean(dim=1, keepdim=True)
+    fitted = torch.linalg.solve(centred @ centred.T + 1e-6 * torch.eye(ORDER).to(phi), centred)
+    levels = pyramid[: len(PIXEL_STEPS)]
+    path = pyramid[0].new_zeros(number * ORDER, 2, *levels[-1].shape[-2:])
+    for planes, steps in zip(reversed(levels), reversed(PIXEL_STEPS[: len(levels)]), strict=True):
+        path = enlarged(path, planes.shape[-2:])
+        for _ in range(steps):
+            moved = along(planes, path.unflatten(0, (number, ORDER)), reference)
+            template = moved.mean(dim=1, keepdim=True)
+            wrong = torch.einsum("jk,nkhw->njhw", fitted, moved - template)
+            step = pooled_step(slope(template, -1), slope(template, -2), wrong)
+            path = gaussian_blur(path + step.flatten(0, 1), 1.0)
+    return path.unflatten(0, (number, ORDER))
+
+
+def pooled_step(across_N1hw: Tensor, down_N1hw: Tensor, wrong_NJhw: Tensor) -> Tensor:
+    """Return the step of each neighbourhood that removes the error `wrong`: (N, J, 2, h, w)."""
+    count = wrong_NJhw.shape[1]
+    products = [across_N1hw**2, across_N1hw * down_N1hw, down_N1hw**2]
+    products += [across_N1hw * wrong_NJhw, down_N1hw * wrong_NJhw]
+    pooled = gaussian_blur(torch.cat(products, dim=1), POOLING)
+    xx, xy, yy, bx, by = pooled.split([1, 1, 1, count, count], dim=1)
+    floor = 1e-4 + 1e-3 * (xx + yy).mean(dim=(1, 2, 3), keepdim=True)
+    xx, yy = xx + floor, yy + floor
+    step = torch.stack([xy * by - yy * bx, xy * bx - xx * by], dim=2)
+    return (step / (xx * yy - xy.square())[:, :, None]).clamp(-1, 1)
