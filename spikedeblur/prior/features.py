@@ -15,8 +15,16 @@ from torch import Tensor
 
 from spikedeblur.prior.evidence import Sightings, doubt, linearity
 from spikedeblur.prior.intervals import Charge
-from spikedeblur.prior.joint import Exposure, JointPicture, decoded, encoded, joint_picture
+from spikedeblur.prior.joint import (
+    Exposure,
+    JointPicture,
+    decoded,
+    encoded,
+    joint_picture,
+    neighbours_of,
+)
 from spikedeblur.prior.photometry import grey, luminance
+from spikedeblur.prior.pieces import pieces
 from spikedeblur.prior.planes import moved, resize
 from spikedeblur.prior.prior import log_count, relative_rates, sdm_ratio
 from spikedeblur.prior.recentring import Recentring
@@ -60,45 +68,41 @@ def prior_features(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_B: Tensor) ->
 
 def clip_features(rgb_T3HW: Tensor, voxels_TKhw: Tensor, target: float) -> PriorFeatures:
     """Read one clip, whose frames are each other's neighbours."""
-    exposures, seen = read_clip(rgb_T3HW, voxels_TKhw)
-    doubtful = doubt(seen)
-    frames = []
-    for place, (exposure, charge) in enumerate(exposures):
-        around = range(max(0, place - REACH), min(len(exposures), place + REACH + 1))
-        neighbours = [(other - place, exposures[other][0]) for other in around if other != place]
-        start = start_picture(exposure, charge, target, seen)
-        joint = joint_picture(exposure, neighbours, grey(start), 2 * target)
-        frames.append(frame_features(exposure, charge, start, joint, doubtful[place : place + 1]))
+    shot, charge, seen = read_clip(rgb_T3HW, voxels_TKhw)
+    doubtful, frames = doubt(seen), []
+    for piece in pieces(len(rgb_T3HW), rgb_T3HW.shape[-2:]):
+        here, counted = shot.at(piece), charge.at(piece)
+        start = start_picture(here, counted, target, seen)
+        around = neighbours_of(shot, range(len(rgb_T3HW))[piece], REACH)
+        joint = joint_picture(here, around, grey(start), 2 * target)
+        frames.append(frame_features(here, counted, start, joint, doubtful[piece]))
     return PriorFeatures(*(torch.cat(each) for each in zip(*frames, strict=True)))
 
 
-def read_clip(
-    rgb_T3HW: Tensor, voxels_TKhw: Tensor
-) -> tuple[list[tuple[Exposure, Charge]], Sightings]:
+def read_clip(rgb_T3HW: Tensor, voxels_TKhw: Tensor) -> tuple[Exposure, Charge, Sightings]:
     """Read the spikes of a clip where they lie on its frames, and how light was added up."""
     plane = (voxels_TKhw.shape[-2], voxels_TKhw.shape[-1])
-    counts = voxels_TKhw.sum(dim=1)
     light = torch.cat([luminance(frame[None], plane)[0] for frame in rgb_T3HW])
-    seen = Sightings.of(light[None], counts[None])
+    seen = Sightings.of(light[None], voxels_TKhw.sum(dim=1)[None])
     linear = bool(linearity(seen) > LEAST_LINEARITY)
-    shift = misplacement(seen)
-    exposures = []
-    for rgb, voxels in zip(rgb_T3HW, voxels_TKhw, strict=True):
-        charge = Charge.of(voxels[None])
-        if shift.any():
-            charge = charge.on(lambda x: moved(x, -shift[:, :, None, None]).clamp(min=0))
-        count = charge.counts.sum(dim=1, keepdim=True)
-        exposures.append((Exposure(rgb[None], charge.steadied(), count, linear), charge))
-    return exposures, seen
+    charge, shift = Charge.of(voxels_TKhw), misplacement(seen)
+    if shift.any():
+        way = -shift[:, :, None, None].expand(len(voxels_TKhw), -1, -1, -1)
+        charge = charge.on(lambda x: moved(x, way).clamp(min=0))
+    count = charge.counts.sum(dim=1, keepdim=True)
+    return Exposure.of(rgb_T3HW, charge.steadied(), count, linear), charge, seen
 
 
 def start_picture(exposure: Exposure, charge: Charge, target: float, seen: Sightings) -> Tensor:
-    """Restore a frame by SDM, in the light that was added up: (1, 3, H, W)."""
-    rgb, time = exposure.rgb, torch.tensor([target], device=exposure.rgb.device)
+    """Restore frames by SDM, in the light that was added up: (N, 3, H, W)."""
+    rgb = exposure.rgb
+    time = rgb.new_full((len(rgb),), target)
     recounted: Tensor | float = 1.0
     frames = rgb
     if target:
-        recentred = Recentring.of(exposure.light, time).of_frames(rgb, seen.exponent())
+        recentred = Recentring.of(exposure.light, time).of_frames(
+            rgb, seen.exponent().expand(len(rgb))
+        )
         frames = recentred.frames()
         recounted = recentred.recounted(frames, rgb)
     windows = torch.tensor([part * charge.bins for part in WINDOWS], device=rgb.device)
@@ -110,7 +114,7 @@ def start_picture(exposure: Exposure, charge: Charge, target: float, seen: Sight
 def frame_features(
     exposure: Exposure, charge: Charge, start: Tensor, joint: JointPicture, doubtful: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Lay out what is known of one frame: pictures, maps, rates."""
+    """Lay out what is known of frames: pictures, maps, rates."""
     size, linear = exposure.rgb.shape[-2:], exposure.linear
     own, all_of_it = (start * joint.change(each) for each in (joint.own, joint.joint))
     pictures = [exposure.rgb, *(encoded(each, linear) for each in (start, own, all_of_it))]

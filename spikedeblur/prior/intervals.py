@@ -41,6 +41,10 @@ class Charge:
         """The same on another plane: `move` is linear, (N, C, h, w) -> (N, C, *, *)."""
         return Charge(move(self.counts), move(self.drawn))
 
+    def at(self, exposures: slice) -> Charge:
+        """Take some of the exposures."""
+        return Charge(self.counts[exposures], self.drawn[exposures])
+
     @property
     def bins(self) -> int:
         """K."""

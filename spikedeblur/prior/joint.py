@@ -47,25 +47,31 @@ DARKEST = 0.003  # light added where luminances are divided
 
 @dataclass(frozen=True)
 class Exposure:
-    """One frame, sRGB (N, 3, H, W), and the light of its bins in spikes, (N, K, h, w).
+    """Frames of one shot, sRGB (N, 3, H, W), with the light of their bins and what it tells.
 
-    `count` (N, 1, h, w), spikes of the exposure; `linear`: light was added up, not encoded values.
+    `light` (N, K, h, w) in spikes; `count` (N, 1, h, w), spikes of the exposure; `linear`: light
+    was added up, not encoded values; `path` from the middle of each exposure, `middle` (N, 1, h, w)
+    its light as it stands there.
     """
 
     rgb: Tensor
     light: Tensor
     count: Tensor
     linear: bool
+    path: MotionPath
+    middle: Tensor
 
-    @cached_property
-    def path(self) -> MotionPath:
-        """The path from the middle of the exposure."""
-        return estimate_path(self.light)
+    @classmethod
+    def of(cls, rgb: Tensor, light: Tensor, count: Tensor, linear: bool) -> Exposure:
+        """Find the paths of frames and their spikes."""
+        path = estimate_path(light)
+        return cls(rgb, light, count, linear, path, mean_light(light, path))
 
-    @cached_property
-    def middle(self) -> Tensor:
-        """The light of the exposure as it stands in its middle: (N, 1, h, w)."""
-        return mean_light(self.light, self.path)
+    def at(self, frames: Sequence[int] | slice) -> Exposure:
+        """Take some of the frames."""
+        parts = (self.rgb, self.light, self.count)
+        rgb, light, count = (part[frames] for part in parts)
+        return Exposure(rgb, light, count, self.linear, self.path.at(frames), self.middle[frames])
 
     @cached_property
     def luminance(self) -> Tensor:
@@ -146,18 +152,37 @@ class JointPicture:
         return (luminance_N1HW.clamp(min=0) + DARKEST) / (self.start + DARKEST)
 
 
-def joint_picture(
-    here: Exposure, neighbours: Sequence[tuple[int, Exposure]], start_N1HW: Tensor,
-    reference: float = 0.0,
-) -> JointPicture:  # fmt: skip
-    """Solve for the luminance of a frame at `reference`, in [-1, 1] of its exposure.
+@dataclass(frozen=True)
+class Neighbour:
+    """Exposures `distance` frames away, one a frame; `known` (N,) is 0 where there is none."""
 
-    neighbours: exposures of the same shot by their distance in frames, such as -1 and 1. start: a
-    first estimate, in light.
+    exposure: Exposure
+    distance: int
+    known: Tensor
+
+
+def neighbours_of(shot: Exposure, frames: range, reach: int) -> list[Neighbour]:
+    """Find the neighbours of `frames` within a shot, to both sides."""
+    last, around = len(shot.rgb) - 1, []
+    for distance in (step for n in range(1, reach + 1) for step in (-n, n)):
+        places = [frame + distance for frame in frames]
+        known = shot.rgb.new_tensor([float(0 <= place <= last) for place in places])
+        if known.any():
+            held = [min(max(place, 0), last) for place in places]
+            around.append(Neighbour(shot.at(held), distance, known))
+    return around
+
+
+def joint_picture(
+    here: Exposure, neighbours: Sequence[Neighbour], start_N1HW: Tensor, reference: float = 0.0
+) -> JointPicture:
+    """Solve for the luminance of frames at `reference`, in [-1, 1] of their exposures.
+
+    start: a first estimate, in light.
     """
     path = here.path if reference == 0 else estimate_path(here.light, reference)
     own = own_measurement(here, path)
-    others = [neighbour_measurement(here, path, *each) for each in neighbours]
+    others = [neighbour_measurement(here, path, each) for each in neighbours]
     model = LinearModel([own])
     measured = own.weighted()
     alone = joint_solve(model, measured, start_N1HW, HOLD, OWN_ROUNDS)
@@ -197,21 +222,21 @@ def own_measurement(here: Exposure, path: MotionPath) -> Measurement:
     return here.measurement(frame_way, bins_way, doubtful * late)
 
 
-def neighbour_measurement(
-    here: Exposure, path: MotionPath, distance: int, other: Exposure
-) -> Measurement:
-    """What the exposure `distance` frames away measured of the picture."""
+def neighbour_measurement(here: Exposure, path: MotionPath, neighbour: Neighbour) -> Measurement:
+    """What neighbouring exposures measured of the pictures."""
+    other = neighbour.exposure
     picture = mean_light(here.light, path) if path.reference else here.middle
-    swept = distance * end_velocity(path)
+    swept = neighbour.distance * end_velocity(path)
     way = motion_between(picture, other.middle, [swept, torch.zeros_like(swept)])
     there = through(way, other.path, other_times(other.light))
     wrong = disagreement(picture, other.light, there)
     size, plane = here.rgb.shape[-2:], here.light.shape[-2:]
     bins_way = back(through(way, other.path, bin_times(BINS, other.light)))
     frame_way = back(through(way, other.path, bin_times(INSTANTS, other.light)))
-    frame_way = enlarged(frame_way.flatten(0, 1), size).view(1, INSTANTS, 2, *size)
+    frame_way = enlarged(frame_way.flatten(0, 1), size).unflatten(0, (-1, INSTANTS))
     place = pixel_centres(plane, way) + inverse(way, 6)
-    believed = inside(place, plane) / (1 + sample(wrong, place))
+    believed = neighbour.known[:, None, None, None] * inside(place, plane)
+    believed = believed / (1 + sample(wrong, place))
     measured = other.measurement(frame_way, bins_way, torch.zeros_like(believed))
     return Measurement(
         measured.frame, measured.bins, measured.frame_at, measured.bins_at,

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from spikedeblur.prior.photometry import gaussian_blur
-from spikedeblur.prior.planes import slope
+from spikedeblur.prior.planes import resize, slope
 from spikedeblur.prior.warps import enlarged, pixel_centres, warp
 
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
@@ -63,6 +63,10 @@ class MotionPath:
     def displacement(self, times_K: Tensor) -> Tensor:
         """Return the displacements to instants in [-1, 1]: (N, K, 2, h, w)."""
         return displacement(self.coefficients, times_K, self.reference)
+
+    def at(self, frames: Sequence[int] | slice) -> MotionPath:
+        """Take some of the exposures."""
+        return MotionPath(self.coefficients[frames], self.mismatch[frames], self.reference)
 
 
 def displacement(coefficients_NJ2hw: Tensor, times_K: Tensor, reference: float = 0.0) -> Tensor:
@@ -156,7 +160,7 @@ def camera_path(
         planes = pyramid[level]
         size = planes.shape[-2:]
         basis = plane_basis(size, planes) * (size[0] / rows)
-        told = None if weight_N1hw is None else functional.adaptive_avg_pool2d(weight_N1hw, (size[0], size[1]))
+        told = None if weight_N1hw is None else resize(weight_N1hw, size)
         for _ in range(CAMERA_STEPS[level]):
             coefficients = torch.einsum("njm,mchw->njchw", parameters, basis)
             moved = along(planes, coefficients, reference)
