@@ -29,8 +29,8 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the shipped geometry with few channels, as initialised."""
     import torch
 
+    from spikedeblur.models.build import build_model
     from spikedeblur.models.checkpoint import save_model
-    from spikedeblur.models.vrt_spike import build_model
     from spikedeblur.training.config import load_config
 
     config = load_config(

@@ -19,7 +19,8 @@ from spikedeblur.errors import SpikedeblurError
 from spikedeblur.machine.device import DTYPES, autocast, choose_precision, computes_bf16
 from spikedeblur.machine.memory import give_back_freed, keep_freed, peak_rss_mb, reset_peak
 from spikedeblur.metrics import frame_psnr
-from spikedeblur.models.vrt_spike import VRTSpike, build_model
+from spikedeblur.models.build import build_model
+from spikedeblur.models.vrt_spike import VRTSpike
 from spikedeblur.restoration.inference import is_out_of_memory
 from spikedeblur.training.config import load_config
 from spikedeblur.vocabulary import NETWORK

@@ -20,11 +20,12 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from spikedeblur.errors import ConfigError, WeightsError, shown
+from spikedeblur.models.build import build_model
 from spikedeblur.models.config import NetworkConfig
 from spikedeblur.models.sections import parse_section
 from spikedeblur.models.tensor_files import open_safetensors, read_pickle
 from spikedeblur.models.vrt_import import deduce_config
-from spikedeblur.models.vrt_spike import VRTSpike, build_model
+from spikedeblur.models.vrt_spike import VRTSpike
 from spikedeblur.vocabulary import PICKLES, SAFETENSORS
 
 DEFAULT = "small"

@@ -123,8 +123,11 @@ class ModelConfig(Section):
                 f"CHANNELS_PER_SCALE {list(self.CHANNELS_PER_SCALE)} must equal the first four "
                 f"VRT.EMBED_DIMS {list(widths)}, since the two are fused"
             )
-        if self.PRIOR is not None and not self.USE_SPIKE:
-            raise ValueError("PRIOR needs USE_SPIKE: true")
+        for name in ("PRIOR", "REFINER"):
+            if getattr(self, name) is not None and not self.USE_SPIKE:
+                raise ValueError(f"{name} needs USE_SPIKE: true")
+        if self.PRIOR is not None and self.REFINER is not None:
+            raise ValueError("REFINER takes the place of PRIOR - set one of them to null")
         return self
 
 

@@ -36,7 +36,7 @@ class VRTJoint(VRTSpike):
         nn.Module.__init__(self)
         self.config = config
         model, self.stem = config.MODEL, 2
-        assert model.REFINER is not None
+        assert model.REFINER is not None and model.USE_SPIKE
         half = model.REFINER.WIDTHS[1]
         self.spikes = SpikeBranch(model, config.bins)
         self.vrt = build_vrt(model.VRT, half, half)
@@ -44,6 +44,12 @@ class VRTJoint(VRTSpike):
         self.refiner = Refiner(
             len(PICTURES), len(MAPS) + 1, model.REFINER.WIDTHS, model.VRT.EMBED_DIMS[0]
         )
+
+    @property
+    def channels_per_pixel(self) -> float:
+        """Channels of the widest feature map, that of the refiner, per pixel of the frame."""
+        assert self.config.MODEL.REFINER is not None
+        return float(self.config.MODEL.REFINER.WIDTHS[0])
 
     def forward(
         self,

@@ -19,7 +19,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spikedeblur.errors import ConfigError, InputError
+from spikedeblur.errors import InputError
 from spikedeblur.models.config import ModelConfig, NetworkConfig, PriorConfig, VRTConfig
 from spikedeblur.models.fusion import MultiScaleTemporalCrossAttnFuse
 from spikedeblur.models.head import CandidateHead
@@ -285,11 +285,3 @@ class VRTSpike(nn.Module):
                     f"{name} of shape {tuple(tensor.shape)} hold values that are not "
                     "finite - check the input"
                 )
-
-
-def build_model(config: NetworkConfig) -> VRTSpike:
-    """A model with fresh weights for a configuration."""
-    try:
-        return VRTSpike(config)
-    except ValueError as error:
-        raise ConfigError(f"the configuration cannot be built ({error})") from None

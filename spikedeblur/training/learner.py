@@ -11,8 +11,9 @@ from torch.distributed.fsdp import FSDPModule
 
 from spikedeblur.machine.device import autocast
 from spikedeblur.machine.memory import keep_freed
+from spikedeblur.models.build import build_model
 from spikedeblur.models.compiled import compile_blocks
-from spikedeblur.models.vrt_spike import VRTSpike, build_model
+from spikedeblur.models.vrt_spike import VRTSpike
 from spikedeblur.training.config import Config
 from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.distributed import World

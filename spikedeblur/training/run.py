@@ -9,8 +9,9 @@ from pathlib import Path
 
 from spikedeblur.errors import ConfigError, SpikedeblurError, WeightsError
 from spikedeblur.machine.device import choose_precision
+from spikedeblur.models.build import build_model
 from spikedeblur.models.checkpoint import load_model
-from spikedeblur.models.vrt_spike import VRTSpike, build_model
+from spikedeblur.models.vrt_spike import VRTSpike
 from spikedeblur.training.config import Config, load_config
 from spikedeblur.training.data.datasets import training_and_validation
 from spikedeblur.training.data.sampler import ClipSource

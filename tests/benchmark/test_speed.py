@@ -12,7 +12,7 @@ import torch
 from spikedeblur.benchmark import speed
 from spikedeblur.benchmark.operations import operation_counter
 from spikedeblur.errors import ConfigError, SpikedeblurError, UsageError
-from spikedeblur.models.vrt_spike import build_model
+from spikedeblur.models.build import build_model
 from spikedeblur.training.config import load_config
 
 TINY = [

@@ -12,9 +12,9 @@ import torch
 import yaml
 
 from spikedeblur.cli.main import main
+from spikedeblur.models.build import build_model
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.vrt import VRT
-from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.simulation.simulation import Settings, simulate
 from spikedeblur.training.config import load_config
 from spikedeblur.training.data import layouts

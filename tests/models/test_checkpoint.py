@@ -13,10 +13,10 @@ from pydantic import create_model
 from safetensors.torch import load_file, save_file
 
 from spikedeblur.errors import ConfigError, WeightsError
+from spikedeblur.models.build import build_model
 from spikedeblur.models.checkpoint import HEADER, load_model, save_model
 from spikedeblur.models.sections import RENAMED, Section
 from spikedeblur.models.vrt import VRT
-from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.training import config as training_config
 from spikedeblur.training.config import Config, load_config
 

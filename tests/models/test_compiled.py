@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from spikedeblur.errors import UsageError
+from spikedeblur.models.build import build_model
 from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.spike_encoder import ResidualBlock3D
 from spikedeblur.models.vrt.conv import ConvBlock, ConvGroup
 from spikedeblur.models.vrt.tmsa import TMSABlock
-from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.training.config import load_config
 
 CPU = torch.device("cpu")

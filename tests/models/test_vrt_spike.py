@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional
 
 from spikedeblur.errors import ConfigError, InputError
+from spikedeblur.models.build import build_model
 from spikedeblur.models.contract import RestorationModel
-from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.prior.photometry import grey, to_linear
 from spikedeblur.training.config import load_config
 

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from spikedeblur.models import clip_conv
-from spikedeblur.models.vrt_spike import build_model
+from spikedeblur.models.build import build_model
 from spikedeblur.prior import pieces
 from spikedeblur.training.config import load_config
 

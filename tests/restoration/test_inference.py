@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from spikedeblur.errors import SpikedeblurError, UsageError
-from spikedeblur.models.vrt_spike import build_model
+from spikedeblur.models.build import build_model
 from spikedeblur.restoration import inference
 from spikedeblur.restoration.inference import SpikePlanes, TiledModel, plane_step
 from spikedeblur.restoration.tiling import Tile

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from spikedeblur.errors import ConfigError, UsageError, WeightsError
+from spikedeblur.models.build import build_model
 from spikedeblur.models.checkpoint import load_model, save_model
-from spikedeblur.models.vrt_spike import build_model
 from spikedeblur.training.config import config_from_dict, load_config
 from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.distributed import World
