@@ -45,6 +45,12 @@ if TYPE_CHECKING:
     help="Sequences to validate on.  [default: a part of what is given]",
 )
 @click.option(
+    "--pool",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep clips of --photos there, solved once and drawn often.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -88,6 +94,7 @@ def command(
     data: Path | None,
     layout: str | None,
     val: Path | None,
+    pool: Path | None,
     output: Path,
     resume: bool,
     init: Path | None,
@@ -134,6 +141,7 @@ def command(
             data=data,
             layout=layout,
             val=val,
+            pool=pool,
             output=output,
             resume=resume,
             init=init,

@@ -58,7 +58,8 @@ class VRTJoint(VRTSpike):
         target_time: float | Tensor = 0.0,
         features: PriorFeatures | None = None,
     ) -> Tensor:
-        self._check(rgb, voxels)
+        if features is None:
+            self._check(rgb, voxels)
         batch, frames, _, height, width = rgb.shape
         target = torch.as_tensor(target_time, dtype=torch.float32, device=rgb.device).expand(batch)
         if features is None:

@@ -23,7 +23,7 @@ from spikedeblur.prior.neighbours import (
     other_times,
     through,
 )
-from spikedeblur.prior.path import BINS, MotionPath, bin_times, displacement, estimate_path
+from spikedeblur.prior.path import MotionPath, bin_times, displacement, estimate_path, merged
 from spikedeblur.prior.photometry import grey, to_linear, to_srgb
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.solve import LinearModel, Measurement, joint_solve
@@ -92,13 +92,14 @@ class Exposure:
         light beside that of noise, infinite where it says nothing.
         """
         size, plane = self.rgb.shape[-2:], self.light.shape[-2:]
-        bins = self.light.unflatten(1, (BINS, -1)).sum(dim=2)
+        bins = merged(self.light)
+        number = bins.shape[1]
         gain = resize(self.luminance, plane) / (self.count + PRIOR_SPIKES)
         known = (self.count / FEWEST_SPIKES).clamp(max=1)
         frame_at = pixel_centres(size, bins) + frame_way
         bins_at = (pixel_centres(plane, bins) + bins_way) * self.scale
-        bins = bins * gain * BINS
-        error = (SPIKE_ERROR * BINS * gain + LIGHT_ERROR).square() + spread * bins.mean(
+        bins = bins * gain * number
+        error = (SPIKE_ERROR * number * gain + LIGHT_ERROR).square() + spread * bins.mean(
             1, True
         ).square()
         bins_weight = known * inside_all(bins_at, size) * error.rsqrt()
@@ -213,7 +214,7 @@ def own_measurement(here: Exposure, path: MotionPath) -> Measurement:
     size = here.rgb.shape[-2:]
     fine = enlarged(path.coefficients.flatten(0, 1), size)
     fine = fine.view(*path.coefficients.shape[:3], *size)
-    times = bin_times(BINS, here.light)
+    times = bin_times(merged(here.light).shape[1], here.light)
     instants = bin_times(INSTANTS, here.light)
     frame_way = back(displacement(fine, instants, path.reference))
     bins_way = back(path.displacement(times))
@@ -231,7 +232,8 @@ def neighbour_measurement(here: Exposure, path: MotionPath, neighbour: Neighbour
     there = through(way, other.path, other_times(other.light))
     wrong = disagreement(picture, other.light, there)
     size, plane = here.rgb.shape[-2:], here.light.shape[-2:]
-    bins_way = back(through(way, other.path, bin_times(BINS, other.light)))
+    times = bin_times(merged(other.light).shape[1], other.light)
+    bins_way = back(through(way, other.path, times))
     frame_way = back(through(way, other.path, bin_times(INSTANTS, other.light)))
     frame_way = enlarged(frame_way.flatten(0, 1), size).unflatten(0, (-1, INSTANTS))
     place = pixel_centres(plane, way) + inverse(way, 6)

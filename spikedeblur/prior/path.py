@@ -25,7 +25,7 @@ from spikedeblur.prior.warps import enlarged, pixel_centres, warp
 
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
 ORDER = 3  # powers of time
-BINS = 16  # that the path is fitted to: more tell nothing
+MOST_BINS = 16  # that the path is fitted to: more tell nothing
 SMOOTHING = 0.8  # spike pixels, before slopes are taken
 POOLING = 2.5  # spike pixels that move together where each neighbourhood has a path of its own
 COARSEST_SIDE = 16  # spike pixels, of the coarsest level of a pyramid
@@ -86,11 +86,11 @@ def along(
 
 
 def estimate_path(light_NKhw: Tensor, reference: float = 0.0) -> MotionPath:
-    """Estimate the path of every point from the light of K bins, a multiple of `BINS`.
+    """Estimate the path of every point from the light of K bins.
 
     reference: the instant that displacements start from, in [-1, 1].
     """
-    light = light_NKhw.unflatten(1, (BINS, -1)).sum(dim=2)
+    light = merged(light_NKhw)
     logs = log_pyramid(light)
     camera = camera_path(logs, reference)
     wrong = mismatch(light, camera, reference)
@@ -100,6 +100,13 @@ def estimate_path(light_NKhw: Tensor, reference: float = 0.0) -> MotionPath:
     share = share_of_best(torch.cat(wrongs, dim=1))
     coefficients = torch.einsum("nphw,npjchw->njchw", share, torch.stack(paths, dim=1))
     return MotionPath(coefficients, mismatch(light, coefficients, reference), reference)
+
+
+def merged(light_NKhw: Tensor) -> Tensor:
+    """Add up neighbouring bins until at most `MOST_BINS` are left: (N, K', h, w)."""
+    bins = light_NKhw.shape[1]
+    kept = max(n for n in range(1, MOST_BINS + 1) if bins % n == 0)
+    return light_NKhw.unflatten(1, (kept, -1)).sum(dim=2)
 
 
 def share_of_best(mismatch_NPhw: Tensor) -> Tensor:

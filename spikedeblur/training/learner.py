@@ -14,6 +14,7 @@ from spikedeblur.machine.memory import keep_freed
 from spikedeblur.models.build import build_model
 from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.vrt_spike import VRTSpike
+from spikedeblur.prior.features import PriorFeatures
 from spikedeblur.training.config import Config
 from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.distributed import World
@@ -21,6 +22,14 @@ from spikedeblur.training.losses import RestorationLoss
 from spikedeblur.training.optimization import build_average, build_optimizer, build_schedule
 from spikedeblur.training.sharding import optimizer_parts, shard, shared_out, whole
 from spikedeblur.training.state import State
+
+
+def features(batch: Batch) -> dict[str, PriorFeatures]:
+    """Return what was found out about the clips before, as the network takes it."""
+    if "pictures" not in batch:
+        return {}
+    parts = (batch[key].flatten(0, 1) for key in ("pictures", "maps", "rates"))
+    return {"features": PriorFeatures(*parts)}
 
 
 class Learner:
@@ -76,7 +85,9 @@ class Learner:
             if key != "sharp"
         }
         with autocast(self.precision, device):
-            return network(there["blurry"], there.get("voxels"), there["target_time"])
+            return network(
+                there["blurry"], there.get("voxels"), there["target_time"], **features(there)
+            )
 
     @property
     def averaged(self) -> VRTSpike:

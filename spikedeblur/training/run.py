@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from spikedeblur.errors import ConfigError, SpikedeblurError, WeightsError
+from spikedeblur.errors import ConfigError, SpikedeblurError, UsageError, WeightsError
 from spikedeblur.machine.device import choose_precision
 from spikedeblur.models.build import build_model
 from spikedeblur.models.checkpoint import load_model
@@ -32,6 +32,7 @@ def run_training(
     data: Path | None = None,
     layout: str | None = None,
     val: Path | None = None,
+    pool: Path | None = None,
     output: Path,
     resume: bool = False,
     init: Path | None = None,
@@ -42,7 +43,8 @@ def run_training(
 
     Clips are synthesised from `photos` or read from `data` (one of them), whose `layout` is
     seen from its folders unless named; validated is on `val`, else on the validation part of
-    `data`, else on clips synthesised from photos that the training does not see. `init` names
+    `data`, else on clips synthesised from photos that the training does not see. `pool` is a folder
+    that keeps clips of photos with what their spikes say, made once and drawn often. `init` names
     weights to start from; a resumed run starts from its own. `report` is called in the first
     process with what happens (`training.events`).
 
@@ -51,7 +53,14 @@ def run_training(
     """
 
     def sources() -> tuple[ClipSource, ClipSource]:
-        return training_and_validation(config, photos=photos, data=data, layout=layout, val=val)
+        if pool is not None and (photos is None or config.MODEL.REFINER is None):
+            raise UsageError(
+                f"a pool keeps clips of photographs for networks with a refiner (--pool {pool}) - "
+                "give --photos and a configuration such as small, or leave --pool out"
+            )
+        return training_and_validation(
+            config, photos=photos, data=data, layout=layout, val=val, pool=pool
+        )
 
     train(config, sources, output=output, resume=resume, init=init, device=device, report=report)
 

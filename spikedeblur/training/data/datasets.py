@@ -12,12 +12,14 @@ from spikedeblur.errors import UsageError
 from spikedeblur.simulation.clips import Clip, Conditions, random_clip, random_ratio
 from spikedeblur.simulation.photos import SUFFIXES, PhotoLibrary, find_photos, held_out
 from spikedeblur.training.config import Config
+from spikedeblur.training.data.pool import PooledClips
 from spikedeblur.training.data.randomness import CLIP, OTHER_SCENE, RATIO, SPOILING, spoiled, stream
 from spikedeblur.training.data.recorded import (
     RecordedClips,
     training_sequences,
     validation_sequences,
 )
+from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.data.sequences import RecordedSequence
 
 VALIDATION_SEED = 20_000
@@ -101,15 +103,15 @@ class PhotoClips(Dataset[dict[str, torch.Tensor]]):
         }
 
 
-Clips = PhotoClips | RecordedClips
+def photo_clips(config: Config, photos: list[Path], larger: int = 1) -> PhotoClips:
+    """Training clips synthesised from `photos`; an epoch is one batch, see `PhotoClips`.
 
-
-def photo_clips(config: Config, photos: list[Path]) -> PhotoClips:
-    """Training clips synthesised from `photos`; an epoch is one batch, see `PhotoClips`."""
+    larger: how many times the crop's side a clip measures.
+    """
     batch = config.TRAIN.BATCH_SIZE
     return PhotoClips(
         photos,
-        crop=config.DATA.CROP_SIZE,
+        crop=larger * config.DATA.CROP_SIZE,
         clip_len=config.DATA.CLIP_LEN,
         bins=config.DATA.K,
         seed=config.TRAIN.SEED,
@@ -166,16 +168,17 @@ def training_and_validation(
     data: Path | None,
     layout: str | None = None,
     val: Path | None = None,
-) -> tuple[Clips, Clips]:
+    pool: Path | None = None,
+) -> tuple[ClipSource, ClipSource]:
     """The clips of a training run, and those on which it is measured.
 
     From `photos`, or recorded in `data`, whose `layout` is seen from its folders unless named;
-    `val` is a folder of either kind for validation.
+    `val` is a folder of either kind for validation. `pool` keeps solved clips of photographs.
     Raises `UsageError` unless exactly one of `photos` and `data` is given, `InputError` for
     folders that hold no such thing.
     """
     if photos is not None and data is None:
-        return from_photos(config, photos, val)
+        return from_photos(config, photos, val, pool)
     if data is not None and photos is None:
         training, validation = training_sequences(data, val, layout)
         return recorded_clips(config, training), recorded_validation(config, validation)
@@ -184,12 +187,19 @@ def training_and_validation(
     )
 
 
-def from_photos(config: Config, photos: Path, val: Path | None) -> tuple[Clips, Clips]:
+def from_photos(
+    config: Config, photos: Path, val: Path | None, pool: Path | None
+) -> tuple[ClipSource, ClipSource]:
     """Clips made of `photos`; validation clips of `val`, or of photographs kept out."""
     seen = find_photos(photos)
+    validation: ClipSource
     if val is None:
         seen, unseen = held_out(seen)
-        return photo_clips(config, seen), validation_clips(config, unseen)
-    if holds_photos(val):
-        return photo_clips(config, seen), validation_clips(config, find_photos(val))
-    return photo_clips(config, seen), recorded_validation(config, validation_sequences(val))
+        validation = validation_clips(config, unseen)
+    elif holds_photos(val):
+        validation = validation_clips(config, find_photos(val))
+    else:
+        validation = recorded_validation(config, validation_sequences(val))
+    if pool is None:
+        return photo_clips(config, seen), validation
+    return PooledClips(photo_clips(config, seen, larger=2), pool, config.DATA.CROP_SIZE), validation

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 # What a random number is for: the same (seed, epoch, index) must not give the same numbers twice.
-CLIP, RATIO, OTHER_SCENE, SPOILING = range(4)
+CLIP, RATIO, OTHER_SCENE, SPOILING, POOL = range(5)
 
 
 def stream(*key: int) -> np.random.Generator:

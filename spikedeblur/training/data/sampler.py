@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from spikedeblur.errors import SpikedeblurError
 
-CLIP_KEYS = ("blurry", "sharp", "voxels", "target_time")
+CLIP_KEYS = ("blurry", "sharp", "voxels", "target_time", "pictures", "maps", "rates")
 Batch = dict[str, Tensor]
 
 
