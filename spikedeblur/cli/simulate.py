@@ -125,7 +125,7 @@ def command(
     if validation is not None:
         _make_validation_set(context, source, output, validation)
         return
-    from spikedeblur.simulation.simulation import Settings, simulate
+    from spikedeblur.simulation.simulation import RigSettings, simulate
 
     if not exposure.relative and fps is None:
         raise UsageError(
@@ -137,7 +137,7 @@ def command(
         made = simulate(
             source,
             output,
-            Settings(rate_hz=spike_rate, exposure=part, fps=fps, **settings),
+            RigSettings(rate_hz=spike_rate, exposure=part, fps=fps, **settings),
             overwrite=overwrite,
             progress=lambda frames: display.advance_to(frames, settings["frames"]),
         )

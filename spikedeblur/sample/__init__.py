@@ -25,9 +25,9 @@ def make_sample(folder: Path, overwrite: bool = False) -> None:
     480x270 at 50 frames a second, spikes of half that size at 20 kHz, the shutter open for most of
     the interval and about 7 pixels of motion in it. Raises what `simulate` raises.
     """
-    from spikedeblur.simulation.simulation import Settings, simulate
+    from spikedeblur.simulation.simulation import RigSettings, simulate
 
-    settings = Settings(
+    settings = RigSettings(
         frames=FRAMES, size=SIZE, fps=Fraction(50), blur_px=7.0, threshold=1.0, seed=SEED
     )
     with tempfile.TemporaryDirectory() as pictures:

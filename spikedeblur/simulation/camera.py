@@ -34,7 +34,7 @@ class View(Protocol):
 
 
 @dataclass(frozen=True)
-class Exposure:
+class ExposedLight:
     """What falls on the camera during one exposure.
 
     `mean` and `instant` are light (3, H, W): the average, and the view at the target time.
@@ -85,7 +85,7 @@ def instants_needed(distance: float) -> int:
 @torch.no_grad()
 def expose(
     view: View, start: float, stop: float, target: float, instants: int, plane: SpikePlane
-) -> Exposure:
+) -> ExposedLight:
     """Add up the light of the exposure from `start` to `stop`, and look once at `target`.
 
     Times are in frame intervals. The exposure is cut into `instants` equal parts, each standing
@@ -101,7 +101,7 @@ def expose(
         instant, light = light[-1], light[: len(part)]
         total += light.sum(dim=0)
         grey.append(plane.project(light))
-    return Exposure(total / instants, instant.clone(), torch.cat(grey))
+    return ExposedLight(total / instants, instant.clone(), torch.cat(grey))
 
 
 def encoded(light: torch.Tensor, gamma_space: bool) -> torch.Tensor:

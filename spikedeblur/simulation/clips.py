@@ -9,7 +9,7 @@ import torch
 
 from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 from spikedeblur.simulation.camera import (
-    Exposure,
+    ExposedLight,
     SpikePlane,
     VideoCamera,
     area_weights,
@@ -37,7 +37,7 @@ class Conditions:
     photo_scale: tuple[float, float] = (0.4, 1.0)
     """Frame pixels per photograph pixel."""
     exposure: tuple[float, float] = (0.2, 1.0)
-    """Exposure in frame intervals."""
+    """ExposedLight in frame intervals."""
     exposure_stops: tuple[float, float] = (-1.7, 1.0)
     """Brightness of the scene: photo light times 2 to this power."""
     gamma_space: float = 0.35
@@ -184,7 +184,7 @@ def random_camera(rng: np.random.Generator, conditions: Conditions, tone: Tone) 
 
 def clip_voxels(
     rng: np.random.Generator,
-    exposures: list[Exposure],
+    exposures: list[ExposedLight],
     length: float,
     bins: int,
     off: bool,
@@ -226,7 +226,7 @@ def clip_voxels(
 
 
 def sensor_for(
-    rng: np.random.Generator, exposures: list[Exposure], ticks: float, conditions: Conditions
+    rng: np.random.Generator, exposures: list[ExposedLight], ticks: float, conditions: Conditions
 ) -> SpikeSensor:
     """A sensor whose threshold gives these exposures a mean rate from `conditions.rate`."""
     mean = float(torch.stack([exposure.grey.mean() for exposure in exposures]).mean())

@@ -103,7 +103,7 @@ class Interval:
         return torch.lerp(before, after, share)[0]
 
 
-class Footage:
+class InterpolatedVideo:
     """The view of sharp `frames`, `per_interval` of which pass in a frame interval of the camera.
 
     Frames are (h, w, 3) uint8, cut to the shape of `size` (H, W) about their middle and reduced to

@@ -100,7 +100,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class FramePair:
     """One frame: `blurry` and `sharp` (H, W, 3) uint8, and the spikes of its interval in blocks.
 
     The blocks (n, Hs, Ws) bool have to be taken before the next frame is.
@@ -140,14 +140,14 @@ class Recorder:
         self._random = torch.Generator().manual_seed(recording.seed)
         self._charge = torch.rand(*recording.spike_size[::-1], generator=self._random)
 
-    def record(self, frames: Iterable[int]) -> Iterator[Recorded]:
+    def record(self, frames: Iterable[int]) -> Iterator[FramePair]:
         """Yield the `frames` 0, 1, 2 ... one after the other."""
         earlier: IntervalLight | None = None
         for frame in frames:
             mean, instant, light = self.expose(frame)
             blurry = self.camera.develop(mean[None], self.recording.gamma_space, self._noise)
             sharp = encoded(instant[None], self.recording.gamma_space)
-            yield Recorded(
+            yield FramePair(
                 as_bytes(blurry), as_bytes(sharp), self.fire(frame, light.after(earlier))
             )
             earlier = light

@@ -19,9 +19,9 @@ from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.simulation.composition import Tone, random_scene
-from spikedeblur.simulation.footage import Footage
+from spikedeblur.simulation.footage import InterpolatedVideo
 from spikedeblur.simulation.photos import PhotoLibrary
-from spikedeblur.simulation.recording import Recorded, Recorder, Recording
+from spikedeblur.simulation.recording import FramePair, Recorder, Recording
 from spikedeblur.simulation.scene import Scene
 
 BLURRY, SHARP, SPIKES, SIDECAR = "blurry.mkv", "sharp.mkv", "spikes.dat", "spikes.toml"
@@ -34,7 +34,7 @@ SOURCE_FRAMES = 8
 
 
 @dataclass(frozen=True)
-class Settings:
+class RigSettings:
     """What `simulate` may be told; None leaves the choice to it. Sizes are (width, height).
 
     `size` None: of the video, or 640x360. `spike_size` None: half of `size`. `frames` None: all
@@ -83,7 +83,7 @@ class Simulated:
 def simulate(
     source: Path | str,
     output: Path | str,
-    settings: Settings | None = None,
+    settings: RigSettings | None = None,
     *,
     overwrite: bool = False,
     progress: Callable[[int], None] = lambda frames: None,
@@ -95,7 +95,7 @@ def simulate(
     Raises `UsageError` for settings that cannot be, `InputError` for a source that cannot be read,
     `OutputError` for files that exist (unless `overwrite`) or cannot be written.
     """
-    source, output, settings = Path(source), Path(output), settings or Settings()
+    source, output, settings = Path(source), Path(output), settings or RigSettings()
     if settings.frames is not None and settings.frames < 1:
         raise UsageError(
             f"the number of frames must be above zero ({settings.frames} seen) - give another"
@@ -111,7 +111,7 @@ def simulate(
         recording = settings.recording(
             (video.info.width, video.info.height), video.info.average_rate / SOURCE_FRAMES
         )
-        footage = Footage(
+        footage = InterpolatedVideo(
             pictures(video),
             float(video.info.average_rate / recording.fps),
             recording.size[::-1],
@@ -160,7 +160,7 @@ def pictures(video: Reader) -> Iterator[np.ndarray]:
 
 
 def write_recording(
-    recorded: Iterator[Recorded],
+    recorded: Iterator[FramePair],
     recording: Recording,
     folder: Path,
     overwrite: bool,

@@ -20,7 +20,7 @@ from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.distributed import World
 from spikedeblur.training.losses import RestorationLoss
 from spikedeblur.training.optimization import build_average, build_optimizer, build_schedule
-from spikedeblur.training.sharding import optimizer_parts, shard, shared_out, whole
+from spikedeblur.training.sharding import apply_fsdp, optimizer_parts, shared_out, whole
 from spikedeblur.training.state import State
 
 
@@ -48,7 +48,7 @@ class Learner:
         self.sharded = settings.FSDP and world.size > 1
         if self.sharded:
             for network in (self.model, self.averaged):
-                shard(network, world.device, world.size)
+                apply_fsdp(network, world.device, world.size)
         some_unused = self.model.may_leave_weights_unused
         self.parallel = self.model if self.sharded else world.wrap(self.model, some_unused)
         if settings.COMPILE:

@@ -39,7 +39,7 @@ from spikedeblur.training.state import (
     set_random_state,
     write_state,
 )
-from spikedeblur.training.tally import Tally
+from spikedeblur.training.tally import StepStatistics
 from spikedeblur.training.tensorboard import Board
 from spikedeblur.training.validation import Quality, Validator
 
@@ -72,7 +72,7 @@ class Trainer:
         self.recorded = 0  # the step of the last line in metrics.jsonl
         self.saved = -1  # the step of the newest state on the disk
         self.best_psnr = -math.inf
-        self.tally = Tally()
+        self.tally = StepStatistics()
         self.board: Board | None = None
         seed_everything(settings.SEED, world.rank)
         self.random = random_state(world.device)
@@ -184,7 +184,7 @@ class Trainer:
             self.folder.append(record)
         if self.board is not None:
             self.board.add(record, self.validator.triptych)
-        self.tally = Tally()
+        self.tally = StepStatistics()
         self.recorded = self.step
         self.report(record)
 
@@ -252,6 +252,6 @@ class Trainer:
         self.learner.load(state["learner"])
         self.step = self.saved = state["step"]
         self.recorded, self.best_psnr = state["recorded"], state["best_psnr"]
-        self.tally = Tally(*state["tally"])
+        self.tally = StepStatistics(*state["tally"])
         self.random = state["random"][self.world.rank]
         return True

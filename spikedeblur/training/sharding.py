@@ -21,7 +21,7 @@ from spikedeblur.models.vrt.stages import Stage
 from spikedeblur.models.vrt_spike import VRTSpike
 
 
-def shard(model: VRTSpike, device: torch.device, processes: int) -> None:
+def apply_fsdp(model: VRTSpike, device: torch.device, processes: int) -> None:
     """Share the weights of `model` out among all processes, in place."""
     # Said of parts that return a view; nothing here changes what a part returned.
     warnings.filterwarnings("ignore", ".*returned a view tensor")

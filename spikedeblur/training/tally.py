@@ -15,7 +15,7 @@ class Means(NamedTuple):
 
 
 @dataclass
-class Tally:
+class StepStatistics:
     """Running sums; part of the state, so that a resumed run records the same losses."""
 
     steps: int = 0

@@ -22,7 +22,7 @@ class Quality:
     blurry_psnr: float
 
 
-def shard(count: int, rank: int, world_size: int) -> list[list[int]]:
+def clips_of_rank(count: int, rank: int, world_size: int) -> list[list[int]]:
     """Return this rank's clips, one to a batch: no clip twice, none left out, no padding."""
     return [[index] for index in range(rank, count, world_size)]
 
@@ -36,7 +36,7 @@ class Validator:
     def __init__(self, clips: ClipSource, world: World, workers: int) -> None:
         self.world = world
         self.triptych: Tensor | None = None
-        batches = shard(len(clips), world.rank, world.size)
+        batches = clips_of_rank(len(clips), world.rank, world.size)
         self.loader = clip_loader(FixedClips(clips), batches, workers)
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ from spikedeblur.cli.main import main
 from spikedeblur.models.build import build_model
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.vrt import VRT
-from spikedeblur.simulation.simulation import Settings, simulate
+from spikedeblur.simulation.simulation import RigSettings, simulate
 from spikedeblur.training.config import load_config
 from spikedeblur.training.data import layouts
 from spikedeblur.training.state import read_state
@@ -34,7 +34,7 @@ def simulated(root: Path) -> None:
         simulate(
             photos,
             root / name,
-            Settings(frames=3, size=(32, 24), rate_hz=Fraction(2000), seed=seed),
+            RigSettings(frames=3, size=(32, 24), rate_hz=Fraction(2000), seed=seed),
         )
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spikedeblur.recording.light import srgb_to_linear
-from spikedeblur.simulation.footage import Footage, motion_between, sampled
+from spikedeblur.simulation.footage import InterpolatedVideo, motion_between, sampled
 from tests.training.pictures import noise_photo
 
 
@@ -34,7 +34,7 @@ def test_a_known_motion_is_found(shift):
 
 def test_source_frames_are_seen_unchanged_at_their_times():
     frames = panned_frames(5, 2)
-    footage = Footage(iter(frames), 2.0, (80, 100))
+    footage = InterpolatedVideo(iter(frames), 2.0, (80, 100))
     for number in footage.frame_numbers(None):
         seen = footage.render(np.array([number, number + 0.5]))
         for place, view in enumerate(seen[: 1 if number == 2 else 2]):
@@ -44,7 +44,7 @@ def test_source_frames_are_seen_unchanged_at_their_times():
 
 def test_between_frames_things_have_moved_half_way():
     frames = panned_frames(5, 4)
-    footage = Footage(iter(frames[::2]), 1.0, (80, 100))
+    footage = InterpolatedVideo(iter(frames[::2]), 1.0, (80, 100))
     next(footage.frame_numbers(None))
     inside = (slice(20, -20), slice(20, -20))
     seen = footage.render(np.array([0.5]))[0].permute(1, 2, 0).numpy()[inside]
@@ -66,12 +66,12 @@ def test_between_frames_things_have_moved_half_way():
     ],
 )
 def test_it_lasts_as_long_as_the_source(source, per_interval, limit, frames):
-    footage = Footage(iter(panned_frames(source, 1)), per_interval, (20, 25))
+    footage = InterpolatedVideo(iter(panned_frames(source, 1)), per_interval, (20, 25))
     assert list(footage.frame_numbers(limit)) == list(range(frames))
 
 
 def test_only_the_present_frame_is_held():
-    footage = Footage(iter(panned_frames(20, 1)), 4.0, (20, 25))
+    footage = InterpolatedVideo(iter(panned_frames(20, 1)), 4.0, (20, 25))
     for number in footage.frame_numbers(None):
         footage.render(number + np.linspace(0, 0.99, 9))
         assert len(footage._held) <= 7 and len(footage._motion) <= 5
@@ -79,7 +79,7 @@ def test_only_the_present_frame_is_held():
 
 def test_another_shape_is_cut_about_the_middle():
     frame = noise_photo(5, 40, 100)
-    footage = Footage(iter([frame]), 1.0, (20, 20))
+    footage = InterpolatedVideo(iter([frame]), 1.0, (20, 20))
     next(footage.frame_numbers(None))
     light = srgb_to_linear(frame[:, 30:70] / 255.0)
     halved = light.reshape(20, 2, 20, 2, 3).mean(axis=(1, 3))

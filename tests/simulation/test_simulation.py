@@ -15,7 +15,7 @@ from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.recording.light import luminance, srgb_to_linear
 from spikedeblur.recording.voxel import voxelize
-from spikedeblur.simulation.simulation import Settings, simulate, timed
+from spikedeblur.simulation.simulation import RigSettings, simulate, timed
 from tests.training.pictures import noise_photo, photo_folder
 
 SMALL = {"frames": 3, "size": (64, 48), "fps": Fraction(50), "rate_hz": Fraction(5000)}
@@ -30,7 +30,7 @@ def photos(tmp_path_factory):
 def recording(photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("recording") / "new"
     progress = []
-    written = simulate(photos, folder, Settings(**SMALL, seed=1), progress=progress.append)
+    written = simulate(photos, folder, RigSettings(**SMALL, seed=1), progress=progress.append)
     assert progress == [1, 2, 3]
     return folder, written
 
@@ -90,8 +90,8 @@ def test_sharp_is_the_middle_of_the_exposure(recording):
 
 def test_a_seed_gives_the_same_recording_and_another_seed_another(photos, recording, tmp_path):
     folder, _ = recording
-    simulate(photos, tmp_path, Settings(**SMALL, seed=1))
-    simulate(photos, tmp_path / "2", Settings(**SMALL, seed=2))
+    simulate(photos, tmp_path, RigSettings(**SMALL, seed=1))
+    simulate(photos, tmp_path / "2", RigSettings(**SMALL, seed=2))
     spikes = [(place / "spikes.dat").read_bytes() for place in (folder, tmp_path, tmp_path / "2")]
     assert spikes[0] == spikes[1] != spikes[2]
     blurry = [frames_of(place / "blurry.mkv")[2][1] for place in (folder, tmp_path, tmp_path / "2")]
@@ -99,13 +99,13 @@ def test_a_seed_gives_the_same_recording_and_another_seed_another(photos, record
 
 
 def test_twice_the_threshold_halves_the_spikes(photos, recording, tmp_path):
-    simulate(photos, tmp_path, Settings(**SMALL, seed=1, threshold=2.0))
+    simulate(photos, tmp_path, RigSettings(**SMALL, seed=1, threshold=2.0))
     rates = [stream_of(place)[:].mean() for place in (recording[0], tmp_path)]
     assert rates[1] == pytest.approx(rates[0] / 2, rel=0.01)
 
 
 def test_ticks_need_not_fit_the_frames(photos, tmp_path):
-    settings = Settings(
+    settings = RigSettings(
         **{**SMALL, "fps": Fraction(30), "rate_hz": Fraction(1000)},
         spike_size=(25, 19),
         blur_px=0.0,
@@ -117,7 +117,9 @@ def test_ticks_need_not_fit_the_frames(photos, tmp_path):
 @pytest.mark.parametrize("fps", [Fraction(30), Fraction(30000, 1001), Fraction(60), Fraction(144)])
 def test_frames_of_any_rate_are_read_at_the_times_they_were_simulated_for(fps, photos, tmp_path):
     """Although Matroska holds milliseconds: a tick of 20 kHz is a twentieth of one."""
-    simulate(photos, tmp_path, Settings(frames=4, size=(32, 24), fps=fps, rate_hz=Fraction(1000)))
+    simulate(
+        photos, tmp_path, RigSettings(frames=4, size=(32, 24), fps=fps, rate_hz=Fraction(1000))
+    )
     with open_video(tmp_path / "blurry.mkv") as video:
         assert [frame.span for frame in video] == [(n / fps, 1 / fps) for n in range(4)]
 
@@ -133,7 +135,7 @@ def source_video(path, count):
 
 def test_a_sharp_video_is_recorded_between_its_frames(tmp_path):
     source = source_video(tmp_path / "source.mkv", 25)
-    written = simulate(source, tmp_path / "out", Settings(rate_hz=Fraction(5000)))
+    written = simulate(source, tmp_path / "out", RigSettings(rate_hz=Fraction(5000)))
     assert (written.frames, written.ticks) == (3, 300)
     shown = frames_of(tmp_path / "out" / "sharp.mkv")
     originals = frames_of(source)
@@ -147,13 +149,13 @@ def test_a_sharp_video_is_recorded_between_its_frames(tmp_path):
 
 def test_what_cannot_be_is_refused(photos, recording, tmp_path):
     with pytest.raises(OutputError, match="exists"):
-        simulate(photos, recording[0], Settings(**SMALL))
+        simulate(photos, recording[0], RigSettings(**SMALL))
     with pytest.raises(UsageError, match="number of frames"):
-        simulate(photos, tmp_path, Settings(frames=0))
+        simulate(photos, tmp_path, RigSettings(frames=0))
     with pytest.raises(UsageError, match="exposure is longer"):
-        simulate(photos, tmp_path, Settings(exposure=Fraction(2)))
+        simulate(photos, tmp_path, RigSettings(exposure=Fraction(2)))
     with pytest.raises(UsageError, match="threshold"):
-        simulate(photos, tmp_path, Settings(threshold=0.0))
+        simulate(photos, tmp_path, RigSettings(threshold=0.0))
     with pytest.raises(InputError):
         simulate(tmp_path / "missing.mp4", tmp_path / "out")
     with pytest.raises(InputError, match="too short"):

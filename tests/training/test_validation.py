@@ -13,13 +13,13 @@ from torch import Tensor
 
 from spikedeblur.training.data.sampler import Batch
 from spikedeblur.training.distributed import World
-from spikedeblur.training.validation import Validator, frame_psnr, frame_ssim, shard
+from spikedeblur.training.validation import Validator, clips_of_rank, frame_psnr, frame_ssim
 from tests.training.tiny_run import NoiseClips
 
 
 @given(clips=st.integers(0, 20), processes=st.integers(1, 9))
 def test_every_clip_is_measured_by_one_process(clips: int, processes: int) -> None:
-    shares = [shard(clips, rank, processes) for rank in range(processes)]
+    shares = [clips_of_rank(clips, rank, processes) for rank in range(processes)]
     assert sorted(index for share in shares for [index] in share) == list(range(clips))
 
 
