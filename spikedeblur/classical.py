@@ -1,9 +1,10 @@
-"""The methods without weights: TFP, TFI and SDM, on one frame and the spikes of its exposure.
+"""The methods without weights: TFP, TFI, SDM and joint inversion of a frame and its spikes.
 
 A spike pixel counts light as a video pixel does, only in time as well. So the rate of spikes
 around one instant is an image of that instant (TFP: texture from playback, TFI: texture from
 inter-spike intervals; Zhu et al., ICME 2019), and it says how each video pixel's light, summed
 over the exposure, was spread in time (SDM: sharp = blurry x rate / mean rate, in linear light).
+Spikes also tell the path of every point, and with it one picture explains frame and spikes (joint).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from spikedeblur.prior.intervals import Charge
 
-__all__ = ["grey", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
+__all__ = ["grey", "joint", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
 
 Floats = NDArray[np.float32]
 
@@ -46,6 +47,19 @@ def sdm(frame: Floats, counts: Floats, target: float = 0.0, window: float | None
         ratio = resize(ratio, frame.shape[:2])
     sharp = srgb_to_linear(frame) * np.clip(ratio, *RATIO_RANGE)[..., None]
     return linear_to_srgb(np.clip(sharp, 0, 1)).astype(np.float32)
+
+
+def joint(frame: Floats, counts: Floats, target: float = 0.0) -> Floats:
+    """Invert frame and spikes jointly -> sharp frame at `target`, (H, W, 3) sRGB [0, 1].
+
+    Arguments as for `sdm`. The method `joint` of a video solves with both neighbours, too.
+    """
+    from spikedeblur.prior.frames import ReadFrame, joint_frame
+
+    _check(target)
+    sharp = joint_frame(ReadFrame.of_arrays(frame, counts), {}, target)
+    picture: Floats = sharp.permute(1, 2, 0).numpy()
+    return picture
 
 
 def tfp(frame: Floats, counts: Floats, target: float = 0.0, window: float | None = None) -> Floats:

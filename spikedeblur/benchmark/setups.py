@@ -11,7 +11,7 @@ from spikedeblur.errors import UsageError, shown
 from spikedeblur.models.checkpoint import packaged_weights, weights_path
 from spikedeblur.restoration.methods import METHODS
 from spikedeblur.restoration.pipeline import Deblurrer
-from spikedeblur.restoration.restorers import ClassicalRestorer
+from spikedeblur.restoration.restorers import restorer_of
 from spikedeblur.vocabulary import BLURRY, NETWORK, WEIGHTS_SUFFIXES
 
 KNOWN = (BLURRY, *METHODS, NETWORK)
@@ -76,7 +76,7 @@ def _setup(name: str, weights: str | None, short: str) -> Setup:
     if name == BLURRY:
         return Setup(name, BLURRY)
     if name.partition(":")[0] in METHODS:
-        ClassicalRestorer(name)  # says what is wrong with it
+        restorer_of(name)  # says what is wrong with it
         return Setup(name, name)
     if name in packaged_weights() or Path(name).suffix.lower() in WEIGHTS_SUFFIXES:
         return Setup(short, NETWORK, str(weights_path(name)))

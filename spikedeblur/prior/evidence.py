@@ -25,6 +25,7 @@ ENCODED_SLOPE, LINEAR_SLOPE, MIDDLE_SLOPE = 1 / 2.2, 1.0, 0.72
 FLAT_VARIANCE = 0.05  # of log luminance: tells little of the slope
 FIXED_PATTERN = 0.08  # relative spread of the gain of a sensor's pixels
 AVERAGED = 0.1  # what smoothing leaves of the variance of noise
+DOUBTFUL = (0.6, 0.9)  # from where on spikes are believed less; where they are not any more
 CLIP_TRUST = 0.01  # variance of log light below which a place is judged by the whole clip
 
 
@@ -98,6 +99,12 @@ def doubt(seen: Sightings) -> Tensor:
     whole = _share(whole).repeat_interleave(seen.count.shape[1])[:, None, None, None]
     doubtful = _share(local + CLIP_TRUST * torch.cat([whole, torch.ones_like(whole)], dim=1))
     return resize(doubtful, seen.count.shape[-2:])
+
+
+def believed(doubt_N1hw: Tensor) -> Tensor:
+    """How much of what the spikes say is to be taken, by how doubtful they are: in [0, 1]."""
+    begins, ends = DOUBTFUL
+    return ((ends - doubt_N1hw) / (ends - begins)).clamp(0, 1)
 
 
 def _halved(planes_Nchw: Tensor) -> Tensor:

@@ -84,13 +84,18 @@ def read_clip(rgb_T3HW: Tensor, voxels_TKhw: Tensor) -> tuple[Exposure, Charge, 
     plane = (voxels_TKhw.shape[-2], voxels_TKhw.shape[-1])
     light = torch.cat([luminance(frame[None], plane)[0] for frame in rgb_T3HW])
     seen = Sightings.of(light[None], voxels_TKhw.sum(dim=1)[None])
-    linear = bool(linearity(seen) > LEAST_LINEARITY)
+    linear = adds_light(seen)
     charge, shift = Charge.of(voxels_TKhw), misplacement(seen)
     if shift.any():
         way = -shift[:, :, None, None].expand(len(voxels_TKhw), -1, -1, -1)
         charge = charge.on(lambda x: moved(x, way).clamp(min=0))
     count = charge.counts.sum(dim=1, keepdim=True)
     return Exposure.of(rgb_T3HW, charge.steadied(), count, linear), charge, seen
+
+
+def adds_light(seen: Sightings) -> bool:
+    """Tell whether the frames of one clip add up light; else they add up encoded values."""
+    return bool(linearity(seen) > LEAST_LINEARITY)
 
 
 def start_picture(exposure: Exposure, charge: Charge, target: float, seen: Sightings) -> Tensor:

@@ -37,7 +37,7 @@ from spikedeblur.output.tally import Tally
 from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExposures, expose
 from spikedeblur.restoration.exposing import Spikes, exposed_video
 from spikedeblur.restoration.inference import TiledModel
-from spikedeblur.restoration.restorers import ClassicalRestorer, NetRestorer, Restorer
+from spikedeblur.restoration.restorers import NetRestorer, Restorer, restorer_of
 from spikedeblur.restoration.selection import Selection
 from spikedeblur.vocabulary import BINS, KEEP, NETWORK, SEGMENT_FRAMES
 
@@ -93,7 +93,7 @@ class Deblurrer:
         self._settings: dict[str, Any] = {"method": method}
         times = self.slow_motion.target_times
         if method != NETWORK:
-            self.restorer: Restorer = ClassicalRestorer(method, times)
+            self.restorer: Restorer = restorer_of(method, times)
             return
         chosen = choose_device(device)
         numbers = choose_precision(precision, chosen)

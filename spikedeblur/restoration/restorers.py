@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import groupby, repeat
 from typing import Protocol
 
 import numpy as np
 
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import UsageError
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.output.restored import Restored
 from spikedeblur.recording.exposures import ExposedFrame
 from spikedeblur.restoration.cuts import in_shots
 from spikedeblur.restoration.inference import SpikePlanes, TiledModel
 from spikedeblur.restoration.methods import METHODS, Method
+from spikedeblur.restoration.view import View
 from spikedeblur.restoration.windows import (
     Window,
     WindowMerger,
@@ -131,40 +130,16 @@ class NetRestorer:
         return Restored(exposed, [np.moveaxis(picture, 0, -1) for picture in pictures], not_finite)
 
 
-@dataclass(frozen=True)
-class View:
-    """An exposed frame as the methods without weights take it; what is costly is made once."""
-
-    exposed: ExposedFrame
-
-    @cached_property
-    def frame(self) -> np.ndarray:
-        """(H, W, 3) float32, sRGB in [0, 1]."""
-        rgb = self.exposed.frame.rgb
-        frame: np.ndarray = rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)
-        return frame
-
-    @cached_property
-    def counts(self) -> np.ndarray:
-        """The voxel grid (K, h, w) over the frame's field of view. Raises `InputError`."""
-        if self.exposed.counts is None:
-            raise InputError("a method without weights needs spikes - give --spikes")
-        return self.on_frame(self.exposed.counts)
-
-    def on_frame(self, planes: np.ndarray) -> np.ndarray:
-        """Planes (K, Hs, Ws) on one over the frame's field of view; empty where no sensor looked.
-
-        With plain scaling the spike plane is that plane itself.
-        """
-        homography = self.exposed.homography
-        if homography is None:
-            return planes
-        writable = np.require(planes, requirements="W")  # as torch wants it
-        return SpikePlanes(writable[None], homography).on_frame(self.exposed.frame.rgb.shape[:2])[0]
+def restorer_of(method: str, target_times: Sequence[float] = (0.0,)) -> Restorer:
+    """Make ready a method without weights, by name as `ClassicalRestorer` takes it."""
+    known = METHODS.get(method)
+    if known is not None and known.restorer is not None:
+        return known.restorer(target_times)
+    return ClassicalRestorer(method, target_times)
 
 
 class ClassicalRestorer:
-    """One of the methods without weights, frame by frame.
+    """One of the methods without weights, each frame by itself.
 
     method: a name of `METHODS`, or NAME:FRACTION for rates over that part of the exposure
     everywhere. Raises `UsageError` for another.

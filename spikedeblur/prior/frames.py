@@ -1,0 +1,109 @@
+"""Frames read one after the other, and what the joint picture makes of each.
+
+What `features` does with a whole clip, for a video of any length: a frame is read once, serves as
+neighbour of those beside it, and is restored from no more than these, so that it comes out the same
+wherever a video is cut into parts.
+
+Shape suffixes: K bins, H and W frame pixels, h and w spike pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from spikedeblur.errors import UsageError
+from spikedeblur.prior.evidence import Sightings, believed, doubt
+from spikedeblur.prior.features import adds_light, read_clip, start_picture
+from spikedeblur.prior.intervals import Charge
+from spikedeblur.prior.joint import Exposure, Neighbour, encoded, joint_picture
+from spikedeblur.prior.path import BINS, MotionPath
+from spikedeblur.prior.photometry import grey
+from spikedeblur.prior.planes import resize
+from spikedeblur.prior.warps import warp
+
+BORDER = 4  # spike pixels within which the light of a sensor's border is made to stand still
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ReadFrame:
+    """One frame with its path, the light between its spikes, and what both cameras saw.
+
+    in_sight: (1, 1, h, w), 1 where the spike sensor looked; None where that is everywhere.
+    """
+
+    exposure: Exposure
+    charge: Charge
+    seen: Sightings
+    in_sight: Tensor | None = None
+
+    @classmethod
+    @torch.no_grad()
+    def of_arrays(cls, frame: Floats, counts: Floats, in_sight: Floats | None = None) -> ReadFrame:
+        """Read a frame (H, W, 3) sRGB in [0, 1] and the voxel grid (K, h, w) over the same field.
+
+        in_sight: (h, w), as above. Raises `UsageError` for bins that cannot be paired.
+        """
+        if len(counts) % BINS:
+            raise UsageError(
+                f"joint inversion takes voxel grids of a multiple of {BINS} bins ({len(counts)} "
+                f"seen) - make them anew with {2 * BINS}"
+            )
+        rgb = torch.from_numpy(np.ascontiguousarray(frame.transpose(2, 0, 1)))
+        voxels = torch.from_numpy(np.require(counts, np.float32, ["C", "W"]))
+        sight = None if in_sight is None else torch.from_numpy(in_sight)[None, None]
+        return cls(*read_clip(rgb[None], voxels[None]), sight)
+
+    def neighbour(self, distance: int, linear: bool) -> Neighbour:
+        """Serve a frame `distance` frames before."""
+        exposure = replace(self.exposure, linear=linear)
+        return Neighbour(exposure, distance, exposure.rgb.new_ones(1))
+
+
+@torch.no_grad()
+def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float) -> Tensor:
+    """Restore a frame at an instant of its exposure: (3, H, W) sRGB in [0, 1].
+
+    around: its neighbours by their distance, the one before at -1. target: in [-0.5, 0.5]. As much
+    of the joint picture is taken as its path is believed, and where the spikes are of another scene
+    the frame stays as it is.
+    """
+    clip = [frame, *around.values()]
+    seen = Sightings(
+        *(
+            torch.cat([getattr(each.seen, name) for each in clip], dim=1)
+            for name in ("luminance", "count", "clear")
+        )
+    )
+    linear = adds_light(seen)
+    here = replace(frame.exposure, linear=linear)
+    start = start_picture(here, frame.charge, target, seen)
+    others = [each.neighbour(distance, linear) for distance, each in around.items()]
+    joint = joint_picture(here, others, grey(start), 2 * target)
+    confidence, size = joint.confidence, here.rgb.shape[-2:]
+    if frame.in_sight is not None:
+        confidence = confidence * resize(stays_in_sight(frame.in_sight, here.path), size)
+    change = (joint.change(joint.joint) - 1) * confidence
+    sharp = encoded(start * (1 + change), linear)
+    belief = believed(resize(doubt(seen)[:1], size))
+    if frame.in_sight is not None:
+        belief = belief * (resize(frame.in_sight, size) == 1)
+    return torch.lerp(here.rgb, sharp, belief)[0]
+
+
+def stays_in_sight(in_sight_11hw: Tensor, path: MotionPath) -> Tensor:
+    """Return 1 where the path of a point stays off the border of what the sensor saw: (1, 1, h, w).
+
+    At the border stands an edge that does not move with the scene.
+    """
+    border = functional.max_pool2d(1 - in_sight_11hw, 2 * BORDER + 1, 1, BORDER)
+    way = path.displacement(path.coefficients.new_tensor([-1.0, -0.5, 0.5, 1.0]))[0]
+    met = warp(border.expand(len(way), -1, -1, -1), way).amax(dim=0, keepdim=True)
+    return 1 - torch.maximum(border, met)

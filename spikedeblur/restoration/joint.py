@@ -1,0 +1,79 @@
+"""The method `joint`: each frame restored together with the one before and the one after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
+
+import numpy as np
+
+from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.output.restored import Restored
+from spikedeblur.prior.frames import ReadFrame, joint_frame
+from spikedeblur.recording.exposures import ExposedFrame
+from spikedeblur.restoration.cuts import in_shots
+from spikedeblur.restoration.view import View
+
+REACH = 1  # frames to either side
+
+
+@dataclass(frozen=True)
+class Read:
+    """An exposed frame as it was read; None where no spikes cover it."""
+
+    exposed: ExposedFrame
+    frame: ReadFrame | None
+
+    @classmethod
+    def of(cls, exposed: ExposedFrame) -> Read:
+        if not exposed.coverage:
+            return cls(exposed, None)
+        view = View(exposed)
+        return cls(exposed, ReadFrame.of_arrays(view.frame, view.counts, view.in_sight))
+
+    @property
+    def can_help(self) -> bool:
+        """Whether it says something of its neighbours: only if all of its exposure is known."""
+        return self.exposed.coverage == 1
+
+
+class JointRestorer:
+    """Path and joint picture, frame by frame; neighbours lie in the same shot.
+
+    Three frames are held, each of which is read once. target_times: instants of the exposure to
+    restore, each in [-0.5, 0.5].
+    """
+
+    def __init__(self, target_times: Sequence[float] = (0.0,)) -> None:
+        self._target_times = target_times
+
+    def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
+        return in_shots(frames, lambda frame: frame.rgb)
+
+    def context(self, wanted: range, shot: int) -> range:
+        return range(max(wanted.start - REACH, shot), wanted.stop + REACH)
+
+    def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        for _, sequence in groupby(frames, key=lambda exposed: exposed.sequence):
+            yield from self._restore_sequence(sequence)
+
+    def _restore_sequence(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        before: Read | None = None
+        here: Read | None = None
+        for after in chain(map(Read.of, frames), [None]):
+            if here is not None:
+                yield Restored(here.exposed, self._pictures(here, {-1: before, 1: after}))
+            before, here = here, after
+
+    def _pictures(self, here: Read, beside: dict[int, Read | None]) -> list[np.ndarray] | None:
+        """Restore a frame at all target times; None where nobody asks for it, or it cannot be."""
+        if here.frame is None or not here.exposed.wanted:
+            return None
+        around = {
+            distance: each.frame
+            for distance, each in beside.items()
+            if each is not None and each.frame is not None and each.can_help
+        }
+        pictures = (joint_frame(here.frame, around, time) for time in self._target_times)
+        return [picture.permute(1, 2, 0).numpy() for picture in pictures]
