@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from spikedeblur.errors import UsageError
 from spikedeblur.prior.evidence import Sightings, believed, doubt
 from spikedeblur.prior.features import adds_light, read_clip, start_picture
 from spikedeblur.prior.intervals import Charge
 from spikedeblur.prior.joint import Exposure, Neighbour, encoded, joint_picture
-from spikedeblur.prior.path import BINS, MotionPath
+from spikedeblur.prior.path import MotionPath
 from spikedeblur.prior.photometry import grey
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.warps import warp
@@ -49,13 +48,8 @@ class ReadFrame:
     def of_arrays(cls, frame: Floats, counts: Floats, in_sight: Floats | None = None) -> ReadFrame:
         """Read a frame (H, W, 3) sRGB in [0, 1] and the voxel grid (K, h, w) over the same field.
 
-        in_sight: (h, w), as above. Raises `UsageError` for bins that cannot be paired.
+        in_sight: (h, w), as above.
         """
-        if len(counts) % BINS:
-            raise UsageError(
-                f"joint inversion takes voxel grids of a multiple of {BINS} bins ({len(counts)} "
-                f"seen) - make them anew with {2 * BINS}"
-            )
         rgb = torch.from_numpy(np.ascontiguousarray(frame.transpose(2, 0, 1)))
         voxels = torch.from_numpy(np.require(counts, np.float32, ["C", "W"]))
         sight = None if in_sight is None else torch.from_numpy(in_sight)[None, None]
