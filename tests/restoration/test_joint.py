@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from spikedeblur.classical import joint
-from spikedeblur.errors import UsageError
 from spikedeblur.recording.exposures import ExposedFrame
 from spikedeblur.recording.voxel import voxelize
 from spikedeblur.restoration.joint import JointRestorer
@@ -91,6 +90,10 @@ def test_nothing_changes_where_the_sensor_did_not_look():
     assert psnr(picture, sharp, inner) > psnr(blurry, sharp, inner) + 5
 
 
-def test_bins_that_cannot_be_paired_are_refused():
-    with pytest.raises(UsageError, match=r"multiple of 16 bins \(10 seen\)"):
-        joint(np.zeros((8, 8, 3), np.float32), np.zeros((10, 4, 4), np.float32))
+@pytest.mark.parametrize("bins", [1, 7, 10, 16])
+def test_any_number_of_bins_will_do(bins):
+    rng = np.random.default_rng(bins)
+    frame = rng.random((8, 12, 3)).astype(np.float32)
+    picture = joint(frame, rng.poisson(2, (bins, 4, 6)).astype(np.float32), 0.25)
+    assert picture.shape == frame.shape
+    assert np.isfinite(picture).all()
