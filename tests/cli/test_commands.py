@@ -333,8 +333,10 @@ def test_simulate_asks_for_the_frame_rate_of_an_exposure_in_seconds(recording, t
 def test_train_passes_on_what_it_was_told(monkeypatch, tmp_path, capsys):
     from spikedeblur.training.events import Record, Saved
 
-    def run_training(config, *, photos, data, layout, val, output, resume, init, device, report):
-        assert (photos, data, layout, val) == (tmp_path, None, None, None)
+    def run_training(
+        config, *, photos, data, layout, val, pool, output, resume, init, device, report
+    ):
+        assert (photos, data, layout, val, pool) == (tmp_path, None, None, None, None)
         assert (resume, device) == (True, "cpu")
         assert (config.TRAIN.STEPS, config.TRAIN.SEED, config.TRAIN.PRECISION) == (3, 9, "bf16")
         report(Record(step=2, loss=0.25, lr=1e-3, seconds=0.5, wait=0.0, psnr=30.5))
