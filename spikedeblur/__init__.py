@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spikedeblur.alignment import align
     from spikedeblur.errors import SpikedeblurError
-    from spikedeblur.io.spikes.source import SpikeOptions
+    from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.io.spikes.stream import SpikeStream, write_dat
     from spikedeblur.io.video import open_video
     from spikedeblur.models.checkpoint import load_model
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Deblurrer",
+    "RecordingSettings",
     "Shard",
-    "SpikeOptions",
     "SpikeStream",
     "SpikedeblurError",
     "__version__",
@@ -37,7 +37,8 @@ __all__ = [
 _HOMES = {
     "Deblurrer": "spikedeblur.restoration.pipeline",
     "Shard": "spikedeblur.output.shards",
-    "SpikeOptions": "spikedeblur.io.spikes.source",
+    "RecordingSettings": "spikedeblur.io.spikes.settings",
+    "SpikeOptions": "spikedeblur.io.spikes.settings",
     "SpikeStream": "spikedeblur.io.spikes.stream",
     "SpikedeblurError": "spikedeblur.errors",
     "align": "spikedeblur.alignment",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spikedeblur.io.spikes.sidecar import Sidecar, write_sidecar
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import write_sidecar
 from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
@@ -77,7 +78,7 @@ def make_recording(folder: Path, frames: int = 7) -> Recording:
     write_dat(folder / "spikes.dat", [np.array(planes)])
     write_sidecar(
         folder / "spikes.toml",
-        Sidecar(width=WIDTH // 2, height=HEIGHT // 2, rate_hz=Fraction(RATE * TICKS)),
+        RecordingSettings(width=WIDTH // 2, height=HEIGHT // 2, rate_hz=Fraction(RATE * TICKS)),
     )
     return Recording(
         folder, folder / "blurry.mkv", folder / "sharp.mkv", folder / "spikes.dat", frames

@@ -26,6 +26,7 @@ def test_public_names_are_there_and_cost_nothing_until_used():
     assert promised <= set(spikedeblur.__all__) <= set(dir(spikedeblur))
     for name in set(spikedeblur.__all__) - {"__version__"}:
         assert getattr(spikedeblur, name).__name__ == name
+    assert spikedeblur.SpikeOptions is spikedeblur.RecordingSettings  # its former name
     assert isinstance(spikedeblur.__version__, str)
     with pytest.raises(AttributeError, match="nonsense"):
         _ = spikedeblur.nonsense

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from spikedeblur.classical import sdm
-from spikedeblur.io.spikes.sidecar import Sidecar, read_sidecar
-from spikedeblur.io.spikes.source import SpikeOptions, resolve_spike_source
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import read_sidecar
+from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream, write_dat
 from spikedeblur.io.video import open_video
 from spikedeblur.models.checkpoint import load_model
@@ -176,8 +177,10 @@ def test_the_sidecar_lays_a_larger_sensor_on_the_frame(recording, tmp_path, said
         wide[:, 2:18, 3:27] = spikes
         spikes = wide
     write_dat(tmp_path / "s.dat", [spikes])
-    rig = Sidecar(width=spikes.shape[2], height=spikes.shape[1], rate_hz=known.rate_hz, **said)
-    source = resolve_spike_source(tmp_path / "s.dat", SpikeOptions(), rig)
+    rig = RecordingSettings(
+        width=spikes.shape[2], height=spikes.shape[1], rate_hz=known.rate_hz, **said
+    )
+    source = resolve_spike_source(tmp_path / "s.dat", RecordingSettings(), rig)
 
     with open_video(recording.blurry) as reader:
         frame = next(iter(reader))
@@ -189,7 +192,7 @@ def test_the_sidecar_lays_a_larger_sensor_on_the_frame(recording, tmp_path, said
     laid = StreamExposures.of_source(source, bins=16, video_size=(48, 32))
     alone = open_exposures(
         recording.spikes,
-        SpikeOptions(),
+        RecordingSettings(),
         bins=16,
         interval_s=frame.span[1],
         first_pts_s=frame.span[0],

@@ -19,7 +19,9 @@ from corridor import Stations, draw
 from spikedeblur import voxelize
 from spikedeblur.cli.main import main
 from spikedeblur.io.images import write_image
-from spikedeblur.io.spikes.source import SpikeOptions, find_sidecar, resolve_spike_source
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import find_sidecar
+from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.video import open_video
 from spikedeblur.recording.exposures import StreamExposures
 from spikedeblur.recording.resample import resize
@@ -116,7 +118,9 @@ def the_sample(folder: Path) -> None:
     blurry, sharp = picture(case / "blurry.mkv", FRAME), picture(case / "sharp.mkv", FRAME)
     by_sdm, by_net = (picture(folder / f"{name}.mkv", FRAME) for name in ("sdm", "net"))
     exposures = StreamExposures.of_source(
-        resolve_spike_source(case / "spikes.dat", SpikeOptions(), find_sidecar(case / "spikes.dat"))
+        resolve_spike_source(
+            case / "spikes.dat", RecordingSettings(), find_sidecar(case / "spikes.dat")
+        )
     )
     stream = exposures.stream
     with open_video(case / "blurry.mkv") as reader:

@@ -18,12 +18,9 @@ from spikedeblur.alignment.footage import Footage, read_footage
 from spikedeblur.alignment.refinement import Refiner
 from spikedeblur.alignment.search import Hypothesis, distinct, search
 from spikedeblur.alignment.state import DRIFT, EXPOSURE, FEWEST_FRAMES, GEOMETRY, TIME, State, Step
-from spikedeblur.io.spikes.source import (
-    SpikeOptions,
-    SpikeSource,
-    find_sidecar,
-    resolve_spike_source,
-)
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import find_sidecar
+from spikedeblur.io.spikes.source import SpikeSource, resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.recording.geometry import placed, spike_to_video
 
@@ -44,7 +41,7 @@ LEAST_CORRELATION = 0.6
 def align(
     video: Path,
     spikes: Path,
-    options: SpikeOptions | None = None,
+    options: RecordingSettings | None = None,
     known: Known | None = None,
     drift: bool = False,
 ) -> Alignment:
@@ -61,7 +58,7 @@ def align(
     footage = read_footage(video)
     source = resolve_spike_source(
         spikes,
-        options or SpikeOptions(),
+        options or RecordingSettings(),
         find_sidecar(spikes),
         duration_s=footage.duration_s,
         interval_s=footage.first_interval_s,
@@ -107,7 +104,7 @@ class Aligner:
         """In frame intervals: the known one, or the one that is said, or any."""
         exposure = self.known.exposure
         if exposure is None:
-            if self.source.origins["exposure"] == "default":
+            if self.source.origin("exposure") == "default":
                 return FIRST_EXPOSURE
             exposure = self.source.exposure
         interval_s = Fraction(self.footage.interval_s)
@@ -116,7 +113,7 @@ class Aligner:
     @property
     def _crop_start(self) -> tuple[int, int]:
         """Left and top, in the sensor, of the part of it that is read."""
-        left, top, *_ = self.source.crop or (0, 0)
+        left, top, *_ = self.source.settings.crop or (0, 0)
         return left, top
 
     def run(self) -> Alignment:

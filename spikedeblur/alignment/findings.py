@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from spikedeblur.errors import InputError
-from spikedeblur.io.spikes.sidecar import Sidecar
+from spikedeblur.io.spikes.layouts import PLAIN
+from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.source import SpikeSource
 from spikedeblur.quantities import Exposure, exact
 
@@ -122,21 +123,17 @@ class Alignment:
         """What the spike clock gains on the video's, as a share."""
         return self.rate_hz / float(self.source.rate_hz) - 1
 
-    def sidecar(self) -> Sidecar:
+    def sidecar(self) -> RecordingSettings:
         """All that is known of the recording now."""
-        source = self.source
-        rate_hz = exact(round(self.rate_hz, 6)) if self.drift else source.rate_hz
-        return Sidecar(
-            width=source.width,
-            height=source.height,
-            rate_hz=rate_hz,
-            flip=source.flip,
-            bit_order=source.bit_order,
-            key=source.key,
-            layout=None if source.layout == "plain" else source.layout,
-            crop=source.crop,
+        known = self.source.settings
+        return replace(
+            known,
+            rate_hz=exact(round(self.rate_hz, 6)) if self.drift else known.rate_hz,
+            layout=None if known.layout == PLAIN.name else known.layout,
             offset_s=_rounded(self.offset_s),
-            exposure_s=_rounded(self.exposure_s),
+            exposure=Exposure(_rounded(self.exposure_s)),
+            exposure_start_s=None,
+            scale=None,
             homography=tuple(float(f"{each:.9g}") for each in self.homography),
         )
 

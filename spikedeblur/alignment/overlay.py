@@ -34,8 +34,8 @@ def write_overlay(
     Raises `InputError` if it has no spikes after all, and what reading and writing raise.
     """
     start = exact(max(alignment.seen_s, 0))
-    source = replace(
-        alignment.source,
+    settings = replace(
+        alignment.source.settings,
         offset_s=exact(alignment.offset_s),
         scale=None,
         rate_hz=exact(alignment.rate_hz),
@@ -43,6 +43,7 @@ def write_overlay(
         exposure=Exposure(exact(alignment.exposure_s)),
         exposure_start_s=None,
     )
+    source = replace(alignment.source, settings=settings)
     with open_video(video, start=start) as reader:
         exposures = StreamExposures.of_source(
             source, bins=1, video_size=(reader.info.width, reader.info.height)

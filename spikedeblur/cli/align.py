@@ -16,7 +16,7 @@ from spikedeblur.quantities import parse_exposure
 
 if TYPE_CHECKING:
     from spikedeblur.alignment import Alignment
-    from spikedeblur.io.spikes.source import SpikeOptions
+    from spikedeblur.io.spikes.settings import RecordingSettings
 
 
 def parse_homography(text: str) -> tuple[float, ...]:
@@ -85,7 +85,7 @@ def command(
     *,
     video: Path,
     spikes: Path,
-    spike_options: SpikeOptions,
+    spike_options: RecordingSettings,
     fixed: tuple[tuple[str, Any], ...],
     output: Path | None,
     preview: Path | None,

@@ -30,7 +30,7 @@ from spikedeblur.restoration.methods import METHODS
 from spikedeblur.vocabulary import COLOUR_MATRICES, NETWORK, SEGMENT_FRAMES, SLOWMO_TIMINGS
 
 if TYPE_CHECKING:
-    from spikedeblur.io.spikes.source import SpikeOptions
+    from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.output.options import OutputOptions
 
 
@@ -174,7 +174,7 @@ def command(
     *,
     videos: tuple[Path, ...],
     spikes: tuple[Path, ...],
-    spike_options: SpikeOptions,
+    spike_options: RecordingSettings,
     output: Path | None,
     output_dir: Path | None,
     output_options: OutputOptions,

@@ -21,7 +21,7 @@ from spikedeblur.cli.values import TimePoint
 from spikedeblur.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from spikedeblur.io.spikes.source import SpikeOptions
+    from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.io.video import VideoSelection
     from spikedeblur.output.options import OutputOptions
     from spikedeblur.output.shards import Shard
@@ -56,7 +56,7 @@ class Task:
     """What is to be done with each video of a call."""
 
     deblurrer: Deblurrer
-    spike_options: SpikeOptions
+    spike_options: RecordingSettings
     output_options: OutputOptions
     part: VideoPart
     shard: Shard

@@ -16,7 +16,7 @@ from spikedeblur.errors import SpikedeblurError, UsageError
 from spikedeblur.vocabulary import PREVIEW_METHODS
 
 if TYPE_CHECKING:
-    from spikedeblur.io.spikes.source import SpikeOptions
+    from spikedeblur.io.spikes.settings import RecordingSettings
 
 
 @click.command("info")
@@ -50,7 +50,7 @@ def command(
     console: Console,
     *,
     files: tuple[Path, ...],
-    spike_options: SpikeOptions,
+    spike_options: RecordingSettings,
     preview: Path | None,
     preview_method: str,
     picture: bool | None,
@@ -89,7 +89,7 @@ def command(
 
 def _look(
     path: Path,
-    options: SpikeOptions,
+    options: RecordingSettings,
     preview: Path | None,
     method: str,
     overwrite: bool,

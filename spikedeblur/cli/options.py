@@ -7,11 +7,13 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from spikedeblur.cli.values import EXPOSURE, HERTZ, LAYOUT, PAIR, SECONDS, SIZE, THREADS
 from spikedeblur.vocabulary import BIT_ORDERS, COMPARISONS, DEVICES, PRECISIONS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Pairs = tuple[tuple[str, str], ...]
 
 SPIKE_OPTIONS = (
     click.option(
@@ -78,6 +80,19 @@ SPIKE_OPTIONS = (
 )
 
 
+# The settings of a recording that they are.
+SETTINGS = {
+    "spike_size": "size",
+    "spike_rate": "rate_hz",
+    "exposure": "exposure",
+    "offset": "offset_s",
+    "flip": "flip",
+    "spike_layout": "layout",
+    "bit_order": "bit_order",
+    "spike_key": "key",
+}
+
+
 def spike_options(command: Function) -> Function:
     """Add the options that say how to read spikes, as one argument `spike_options`.
 
@@ -85,31 +100,19 @@ def spike_options(command: Function) -> Function:
     """
 
     @wraps(command)
-    def gathered(
-        *args: Any,
-        spike_size: Any,
-        spike_rate: Any,
-        exposure: Any,
-        offset: Any,
-        flip: bool | None,
-        spike_layout: str | None,
-        bit_order: str | None,
-        spike_key: str | None,
-        **others: Any,
-    ) -> Any:
-        from spikedeblur.io.spikes.source import SpikeOptions
+    def gathered(*args: Any, **options: Any) -> Any:
+        from spikedeblur.io.spikes.settings import RecordingSettings, merged
 
-        options = SpikeOptions(
-            size=spike_size,
-            rate_hz=spike_rate,
-            exposure=exposure,
-            offset_s=offset,
-            flip=flip,
-            layout=spike_layout,
-            bit_order=bit_order,
-            key=spike_key,
+        source_of = click.get_current_context().get_parameter_source
+        given: dict[bool, dict[str, Any]] = {False: {}, True: {}}
+        for name, setting in SETTINGS.items():
+            from_environment = source_of(name) == ParameterSource.ENVIRONMENT
+            given[from_environment][setting] = options.pop(name)
+        settings = merged(
+            ("option", RecordingSettings(**given[False])),
+            ("environment", RecordingSettings(**given[True])),
         )
-        return command(*args, spike_options=options, **others)
+        return command(*args, spike_options=settings, **options)
 
     return _with_options(gathered, SPIKE_OPTIONS)
 
@@ -189,40 +192,26 @@ OUTPUT_OPTIONS = (
 )
 
 
-def output_options(command: Function) -> Function:
-    """Add the options that say how to write video, as one argument `output_options`.
+# Those of them, and of `overwrite_option`, that are fields of `OutputOptions`.
+SAME_NAMES = ("codec", "crf", "preset", "pix_fmt", "compare", "overwrite")
 
-    `overwrite` is taken from `overwrite_option`.
-    """
+
+def output_options(command: Function) -> Function:
+    """Add the options that say how to write video, as one argument `output_options`."""
 
     @wraps(command)
     def gathered(
-        *args: Any,
-        codec: str | None,
-        crf: float | None,
-        preset: str | None,
-        pix_fmt: str,
-        encoder_options: tuple[tuple[str, str], ...],
-        no_audio: bool,
-        no_subtitles: bool,
-        compare: Any,
-        overwrite: bool,
-        **others: Any,
+        *args: Any, encoder_options: Pairs, no_audio: bool, no_subtitles: bool, **options: Any
     ) -> Any:
         from spikedeblur.output.options import OutputOptions
 
-        options = OutputOptions(
-            codec=codec,
-            crf=crf,
-            preset=preset,
-            pix_fmt=pix_fmt,
+        output = OutputOptions(
             encoder_options=dict(encoder_options),
             audio=not no_audio,
             subtitles=not no_subtitles,
-            compare=compare,
-            overwrite=overwrite,
+            **{name: options.pop(name) for name in SAME_NAMES},
         )
-        return command(*args, output_options=options, **others)
+        return command(*args, output_options=output, **options)
 
     return _with_options(gathered, OUTPUT_OPTIONS)
 

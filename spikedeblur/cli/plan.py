@@ -9,7 +9,7 @@ from spikedeblur.cli.batch import Job
 from spikedeblur.cli.console import Console, printable
 
 if TYPE_CHECKING:
-    from spikedeblur.io.spikes.source import SpikeOptions
+    from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.io.video import Reader, VideoSelection
     from spikedeblur.restoration.pipeline import Deblurrer
 
@@ -18,7 +18,7 @@ def tell_plan(
     console: Console,
     deblurrer: Deblurrer,
     job: Job,
-    options: SpikeOptions,
+    options: RecordingSettings,
     selection: VideoSelection,
     as_json: bool,
 ) -> None:
@@ -54,7 +54,7 @@ def _video(reader: Reader) -> str:
 
 
 def _spikes(
-    deblurrer: Deblurrer, reader: Reader, spikes: Path | None, options: SpikeOptions
+    deblurrer: Deblurrer, reader: Reader, spikes: Path | None, options: RecordingSettings
 ) -> dict[str, Any]:
     from spikedeblur.recording.exposures import StreamExposures
 

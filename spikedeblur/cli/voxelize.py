@@ -22,7 +22,8 @@ from spikedeblur.vocabulary import BINS
 if TYPE_CHECKING:
     import numpy as np
 
-    from spikedeblur.io.spikes.source import SpikeOptions, SpikeSource
+    from spikedeblur.io.spikes.settings import RecordingSettings
+    from spikedeblur.io.spikes.source import SpikeSource
     from spikedeblur.recording.exposures import StreamExposures
     from spikedeblur.recording.timeline import Interval
 
@@ -168,14 +169,15 @@ def _voxelize(
     output: Path,
     preview: Path | None,
     *,
-    spike_options: SpikeOptions,
+    spike_options: RecordingSettings,
     frames_per_second: Fraction | None,
     bins: int,
     overwrite: bool,
 ) -> None:
     """Voxelize one recording."""
     from spikedeblur.inspection.previews import previewed
-    from spikedeblur.io.spikes.source import find_sidecar, resolve_spike_source
+    from spikedeblur.io.spikes.sidecar import find_sidecar
+    from spikedeblur.io.spikes.source import resolve_spike_source
     from spikedeblur.io.voxels import VoxelInfo, write_voxels
     from spikedeblur.recording.exposures import StreamExposures
 
@@ -210,12 +212,12 @@ def _check_rig(
     console: Console, source: SpikeSource, video_size: tuple[int, int] | None, output: Path
 ) -> None:
     """See to it that where the spikes lie is not lost. Raises `UsageError`."""
-    if source.scale is not None and video_size is None:
+    if source.settings.scale is not None and video_size is None:
         raise UsageError(
             f"where the spikes lie is not known (scale in the sidecar of {source.path}"
             ", no video) - give --video, or a homography in place of the scale"
         )
-    if (source.scale or source.homography) and output.suffix.lower() == ".npy":
+    if (source.settings.scale or source.settings.homography) and output.suffix.lower() == ".npy":
         console.warn(
             f"a .npy cannot tell where the spikes lie on the frame ({output}) - write a "
             ".tif or .npz for deblur"

@@ -7,11 +7,11 @@ from typing import Any
 
 from spikedeblur.errors import InputError
 from spikedeblur.inspection.recordings import is_recording, open_recording
-from spikedeblur.io.spikes.source import SpikeOptions
+from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.vocabulary import WEIGHTS_SUFFIXES
 
 
-def inspect(path: Path, options: SpikeOptions | None = None) -> dict[str, Any]:
+def inspect(path: Path, options: RecordingSettings | None = None) -> dict[str, Any]:
     """`kind` (video, spikes, voxels, weights) of a file and what is to be said of it.
 
     options: how to read spikes, beating their sidecar. Raises `InputError` for what is missing,
@@ -21,7 +21,7 @@ def inspect(path: Path, options: SpikeOptions | None = None) -> dict[str, Any]:
         raise InputError(f"there is no file {path} - check the name")
     suffix = path.suffix.lower()
     if is_recording(path):
-        return _spikes(path, options or SpikeOptions())
+        return _spikes(path, options or RecordingSettings())
     if suffix in (".npy", ".npz"):
         return _voxels(path)
     if suffix in WEIGHTS_SUFFIXES:
@@ -36,7 +36,7 @@ def inspect(path: Path, options: SpikeOptions | None = None) -> dict[str, Any]:
     return _video(path)
 
 
-def _spikes(path: Path, options: SpikeOptions) -> dict[str, Any]:
+def _spikes(path: Path, options: RecordingSettings) -> dict[str, Any]:
     with open_recording(path, options) as recording:
         return recording.describe()
 
@@ -60,19 +60,9 @@ def _voxels(path: Path) -> dict[str, Any]:
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
-    from dataclasses import asdict
-    from fractions import Fraction
+    from spikedeblur.io.spikes.sidecar import plain_values, read_sidecar
 
-    from spikedeblur.io.spikes.sidecar import read_sidecar
-
-    said = {name: value for name, value in asdict(read_sidecar(path)).items() if value is not None}
-    return {
-        "kind": "sidecar",
-        **{
-            name: float(value) if isinstance(value, Fraction) else value
-            for name, value in said.items()
-        },
-    }
+    return {"kind": "sidecar", **plain_values(read_sidecar(path))}
 
 
 def _weights(path: Path) -> dict[str, Any]:

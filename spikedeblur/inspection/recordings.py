@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,14 @@ from spikedeblur.errors import UsageError
 from spikedeblur.inspection.firing import firing_rates
 from spikedeblur.inspection.previews import preview_picture, write_preview
 from spikedeblur.io.spikes.inference import Reading, possible_readings
-from spikedeblur.io.spikes.sidecar import Sidecar
+from spikedeblur.io.spikes.settings import RecordingSettings, merged
+from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.size_from_bits import likely_plane
-from spikedeblur.io.spikes.source import (
-    SpikeOptions,
-    SpikeSource,
-    find_sidecar,
-    resolve_spike_source,
-)
+from spikedeblur.io.spikes.source import SpikeSource, resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream, is_array_file
 from spikedeblur.io.voxels import is_voxel_file
+
+_SHORT = {"width": "size", "rate_hz": "rate", "offset_s": "offset"}
 
 __all__ = ["Recording", "is_recording", "open_recording"]
 
@@ -91,7 +89,7 @@ def is_recording(path: Path) -> bool:
     return path.suffix.lower() == ".dat" or path.is_dir() or array
 
 
-def open_recording(path: Path, options: SpikeOptions) -> Recording:
+def open_recording(path: Path, options: RecordingSettings) -> Recording:
     """Open a recording to look at it, by what is known of it or else by what its bits speak for.
 
     Raises InputError for a file that is missing, empty or damaged, UsageError for options that
@@ -101,24 +99,22 @@ def open_recording(path: Path, options: SpikeOptions) -> Recording:
     try:
         source = resolve_spike_source(path, options, sidecar)
     except UsageError as error:
-        readings = possible_readings(
-            path, options.size, options.rate_hz, options.layout, options.key
-        )
-        return _guessed(path, options, sidecar, readings, str(error))
+        return _guessed(path, options, sidecar, possible_readings(path, options), str(error))
     return Recording(source.open(), True, _known(source))
 
 
 def _guessed(
     path: Path,
-    options: SpikeOptions,
-    sidecar: Sidecar | None,
+    options: RecordingSettings,
+    sidecar: RecordingSettings | None,
     readings: Sequence[Reading],
     problem: str,
 ) -> Recording:
     """A recording whose size or rate nobody gave; `problem` says which readings fit."""
     rate_known = bool(options.rate_hz or (sidecar and sidecar.rate_hz))
     if not rate_known:
-        options = replace(options, rate_hz=Fraction(1))
+        unknown = RecordingSettings(rate_hz=Fraction(1))
+        options = merged(("option", options), ("unknown", unknown))
     facts: dict[str, Any] = {
         "sizes_that_fit": sorted({"{}x{}".format(*each.camera.size) for each in readings}),
         "readings_that_fit": [str(each) for each in readings],
@@ -133,35 +129,39 @@ def _guessed(
         facts |= {"likely": str(likely.camera), "likely_because": likely.reason}
         if likely.rest:
             return Recording(None, False, {"kind": "spikes", **facts})
-        options = replace(options, size=likely.camera.size, layout=likely.camera.layout.name)
+        guessed = RecordingSettings(size=likely.camera.size, layout=likely.camera.layout.name)
+        options = merged(("guessed", guessed), ("option", options))
         source = resolve_spike_source(path, options, sidecar)
-        source.origins["size"] = source.origins["layout"] = "guessed"
     known = _known(source)
     if not rate_known:
-        source.origins["rate"] = "unknown"
-        known |= {"rate_hz": None, "duration_s": None, "origins": _origins(source)}
+        known |= {"rate_hz": None, "duration_s": None}
     return Recording(source.open(), rate_known, {**known, **facts})
 
 
 def _known(source: SpikeSource) -> dict[str, Any]:
     with source.open() as stream:
-        ticks, duration = stream.ticks, float(stream.duration_s)
+        ticks, duration, rate = stream.ticks, float(stream.duration_s), float(stream.rate_hz)
+    settings = source.settings
     return {
         "kind": "spikes",
-        "width": source.width,
-        "height": source.height,
-        "rate_hz": float(source.rate_hz),
+        "width": settings.width,
+        "height": settings.height,
+        "rate_hz": rate,
         "ticks": ticks,
         "duration_s": duration,
-        "layout": source.layout,
-        "flip": source.flip,
-        "bit_order": source.bit_order,
-        "exposure": str(source.exposure),
-        "offset_s": None if source.offset_s is None else float(source.offset_s),
+        "layout": settings.layout,
+        "flip": settings.flip,
+        "bit_order": settings.bit_order,
+        "exposure": str(settings.exposure),
+        "offset_s": None if settings.offset_s is None else float(settings.offset_s),
         "origins": _origins(source),
     }
 
 
 def _origins(source: SpikeSource) -> list[str]:
     """Where each setting came from, but for those that nobody gave."""
-    return [f"{name}: {origin}" for name, origin in source.origins.items() if origin != "default"]
+    origins = source.settings.origins
+    names = (name for name in source.settings.said if name != "height" and name in origins)
+    return [
+        f"{_SHORT.get(name, name)}: {origins[name]}" for name in names if origins[name] != "default"
+    ]

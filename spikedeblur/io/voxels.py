@@ -23,7 +23,7 @@ from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.guards.limits import check_pixels, check_regular
 from spikedeblur.io.guards.tiffs import check_chain, check_page, open_tiff
 from spikedeblur.io.npy import StoredArray, first_header, member_names, open_member, open_npy
-from spikedeblur.io.spikes.sidecar import parse_homography
+from spikedeblur.io.spikes.settings import parse_homography
 
 __all__ = ["VoxelFile", "VoxelInfo", "is_voxel_file", "write_voxels"]
 

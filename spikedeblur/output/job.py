@@ -19,8 +19,8 @@ from spikedeblur.errors import shown
 from spikedeblur.io.fingerprint import fingerprint, fingerprint_of_all
 from spikedeblur.io.images import is_image_sequence, numbered_files
 from spikedeblur.io.spikes.packed import dat_files
+from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import sidecar_path
-from spikedeblur.io.spikes.source import SpikeOptions
 from spikedeblur.io.video import VideoSelection
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.slow_motion import SlowMotion
@@ -107,7 +107,7 @@ class Job(BaseModel):
 def describe_job(
     video: Path,
     spikes: object,
-    options: SpikeOptions | None,
+    options: RecordingSettings | None,
     *,
     selection: VideoSelection,
     slow_motion: SlowMotion,
@@ -139,7 +139,7 @@ def describe_job(
         method=method,
         slowmo=slow_motion.factor,
         slowmo_timing=slow_motion.timing,
-        exposures=_plain(asdict(options or SpikeOptions())),
+        exposures=_plain(_said(options)),
         output=output,
         segment=segment,
         tile=tile,
@@ -170,6 +170,11 @@ def weights_fingerprint(model: object) -> str | None:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+def _said(options: RecordingSettings | None) -> dict[str, Any]:
+    """Every option that is given, by its name."""
+    return {} if options is None else {name: asdict(options)[name] for name in options.said}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

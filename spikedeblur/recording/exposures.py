@@ -17,12 +17,9 @@ import numpy as np
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.guards.limits import check_pixels, max_pixels
-from spikedeblur.io.spikes.source import (
-    SpikeOptions,
-    SpikeSource,
-    find_sidecar,
-    resolve_spike_source,
-)
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import find_sidecar
+from spikedeblur.io.spikes.source import SpikeSource, resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.io.voxels import VoxelFile, is_voxel_file
@@ -120,19 +117,20 @@ class StreamExposures:
         """
         stream = source.open(first_pts_s)
         size = stream.width, stream.height
-        left, top, *_ = source.crop or (0, 0)
+        settings = source.settings
+        left, top, *_ = settings.crop or (0, 0)
         homography = placed(
             size,
             video_size or size,
             crop_start=(left, top),
-            scale=source.scale,
-            homography=source.homography,
+            scale=settings.scale,
+            homography=settings.homography,
         )
         return cls(
             stream,
             bins=bins,
             exposure=source.exposure,
-            exposure_start_s=source.exposure_start_s,
+            exposure_start_s=settings.exposure_start_s,
             homography=homography,
         )
 
@@ -240,7 +238,7 @@ def expose(
 
 def open_exposures(
     spikes: SpikeStream | Exposures | Path | str,
-    options: SpikeOptions,
+    options: RecordingSettings,
     *,
     bins: int,
     interval_s: Fraction,

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.io.spikes.source import SpikeOptions
+from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame
@@ -23,7 +23,7 @@ Spikes = str | Path | SpikeStream | Exposures
 
 
 def exposed_video(
-    reader: Reader, spikes: Spikes, options: SpikeOptions, bins: int
+    reader: Reader, spikes: Spikes, options: RecordingSettings, bins: int
 ) -> tuple[Iterator[VideoFrame], Exposures]:
     """The frames of `reader`, and the exposures, in `bins` bins, that `spikes` gives them.
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from spikedeblur.errors import UsageError
-from spikedeblur.io.spikes.source import SpikeOptions
+from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import Reader, VideoSelection
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
@@ -150,7 +150,7 @@ class Deblurrer:
         spikes: Spikes | None,
         output: str | Path,
         *,
-        spike_options: SpikeOptions | None = None,
+        spike_options: RecordingSettings | None = None,
         start: Fraction | None = None,
         end: Fraction | None = None,
         rate: Fraction | None = None,
@@ -223,14 +223,14 @@ class Deblurrer:
         return self.tally
 
     def open_spikes(
-        self, reader: Reader, spikes: Spikes | None, options: SpikeOptions | None = None
+        self, reader: Reader, spikes: Spikes | None, options: RecordingSettings | None = None
     ) -> tuple[Iterator[VideoFrame], Exposures | None]:
         """The frames of `reader`, and the exposures that `spikes` gives them."""
         if spikes is not None and not self.uses_spikes:
             LOGGER.warning("these weights use no spikes: the ones given are left alone")
         if spikes is None or not self.uses_spikes:
             return iter(reader), self._exposures(None)
-        return exposed_video(reader, spikes, options or SpikeOptions(), self.bins)
+        return exposed_video(reader, spikes, options or RecordingSettings(), self.bins)
 
     def _exposures(self, spikes: Exposures | SpikeStream | None) -> Exposures | None:
         if not self.uses_spikes:
@@ -245,7 +245,7 @@ class Deblurrer:
         self,
         video: Path,
         spikes: Spikes | None,
-        spike_options: SpikeOptions | None,
+        spike_options: RecordingSettings | None,
         selection: VideoSelection,
         source: VideoInfo,
         options: OutputOptions,

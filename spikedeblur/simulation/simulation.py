@@ -14,10 +14,12 @@ from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.atomic import check_output, make_folder
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.ffmpeg.writer import VideoWriter
-from spikedeblur.io.spikes.sidecar import Sidecar, write_sidecar
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import write_sidecar
 from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.quantities import Exposure
 from spikedeblur.simulation.composition import Tone, random_scene
 from spikedeblur.simulation.footage import InterpolatedVideo
 from spikedeblur.simulation.photos import PhotoLibrary
@@ -199,13 +201,11 @@ def timed(picture: np.ndarray, number: int, fps: Fraction) -> VideoFrame:
     return VideoFrame(number, number, 1 / fps, 1, 1 / fps, picture)
 
 
-def sidecar(recording: Recording) -> Sidecar:
+def sidecar(recording: Recording) -> RecordingSettings:
     """What the spike file does not say itself."""
-    width, height = recording.spike_size
-    return Sidecar(
-        width=width,
-        height=height,
+    return RecordingSettings(
+        size=recording.spike_size,
         rate_hz=recording.rate_hz,
         offset_s=Fraction(0),
-        exposure_s=recording.exposure / recording.fps,
+        exposure=Exposure(recording.exposure / recording.fps),
     )

@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings
-from spikedeblur.io.spikes.sidecar import Sidecar, write_sidecar
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import write_sidecar
 from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoInfo
@@ -90,15 +91,15 @@ class Rig:
         return tuple((matrix / matrix[2, 2]).ravel().tolist())
 
     @property
-    def sidecar(self) -> Sidecar:
+    def sidecar(self) -> RecordingSettings:
         """The truth."""
         width, height = self.spike_size
-        return Sidecar(
+        return RecordingSettings(
             width=width,
             height=height,
             rate_hz=Fraction(self.rate_hz),
             offset_s=Fraction(self.offset) / self.fps,
-            exposure_s=Fraction(self.exposure) / self.fps,
+            exposure=Fraction(self.exposure) / self.fps,
             homography=self.homography,
         )
 

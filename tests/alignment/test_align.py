@@ -15,8 +15,9 @@ from spikedeblur.alignment.findings import Alignment, Errors, Known
 from spikedeblur.alignment.footage import read_footage
 from spikedeblur.cli.main import main
 from spikedeblur.io.images import read_image
-from spikedeblur.io.spikes.sidecar import Sidecar, read_sidecar
-from spikedeblur.io.spikes.source import SpikeOptions, resolve_spike_source
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import read_sidecar
+from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.quantities import Exposure
 from tests.alignment.rigs import Rig, mean_distance, random_rig, record
 
@@ -56,7 +57,7 @@ def errors(rig, sidecar):
     """Of offset and exposure, in frame intervals, and of the homography in video pixels."""
     return (
         float(sidecar.offset_s) * rig.fps - rig.offset,
-        float(sidecar.exposure_s) * rig.fps - rig.exposure,
+        float(sidecar.exposure.value) * rig.fps - rig.exposure,
         mean_distance(rig, sidecar.homography),
     )
 
@@ -84,11 +85,11 @@ def test_a_rig_is_found(small, capsys):
 
 def test_how_the_file_is_stored_is_said_again(tmp_path):
     np.savez(tmp_path / "s.npz", spk=np.zeros((4, 5, 6), bool), other=np.zeros(1))
-    options = SpikeOptions(rate_hz=Fraction(2000), key="spk")
+    options = RecordingSettings(rate_hz=Fraction(2000), key="spk")
     source = resolve_spike_source(tmp_path / "s.npz", options)
     homography = (2.0, 0.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.0, 1.0)
     found = Alignment(
-        replace(source, layout="sps10"),
+        replace(source, settings=replace(source.settings, layout="sps10")),
         -0.5,
         0.01,
         2000.0,
@@ -99,7 +100,7 @@ def test_how_the_file_is_stored_is_said_again(tmp_path):
         5,
         0.0,
     ).sidecar()
-    assert found == Sidecar(
+    assert found == RecordingSettings(
         width=6,
         height=5,
         rate_hz=Fraction(2000),
@@ -108,7 +109,7 @@ def test_how_the_file_is_stored_is_said_again(tmp_path):
         layout="sps10",
         key="spk",
         offset_s=Fraction(-1, 2),
-        exposure_s=Fraction(1, 100),
+        exposure=Fraction(1, 100),
         homography=homography,
     )
 
@@ -176,7 +177,7 @@ def test_what_is_known_is_kept(small, tmp_path, capsys):
         == 0
     )
     said, found = json.loads(capsys.readouterr().out), read_sidecar(out)
-    assert (found.exposure_s, found.offset_s) == (Fraction(12, 1000), Fraction(-34, 1000))
+    assert (found.exposure.value, found.offset_s) == (Fraction(12, 1000), Fraction(-34, 1000))
     assert said["exposure_error_s"] == said["offset_error_s"] == 0 < said["homography_error_px"]
     assert mean_distance(SMALL, found.homography) < 0.5
 
@@ -202,8 +203,10 @@ def test_the_search_begins_at_the_exposure_that_is_said(small, tmp_path):
         (Exposure(Fraction(1, 100)), None, 0.5),
         (None, Fraction(8, 1000), 0.4),
     ):
-        options = SpikeOptions(size=(96, 72), rate_hz=Fraction(2500), exposure=said)
-        source = resolve_spike_source(small / "spikes.dat", options, Sidecar(exposure_s=noted))
+        options = RecordingSettings(size=(96, 72), rate_hz=Fraction(2500), exposure=said)
+        source = resolve_spike_source(
+            small / "spikes.dat", options, RecordingSettings(exposure=noted)
+        )
         with source.open() as stream:
             assert Aligner(footage, source, stream, Known()).exposure == pytest.approx(begins)
 

@@ -16,7 +16,9 @@ import tifffile
 
 from spikedeblur.cli.main import main
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.io.spikes.source import SpikeOptions, find_sidecar, resolve_spike_source
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import find_sidecar
+from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.voxels import VoxelFile, write_voxels
 from spikedeblur.recording.exposures import StreamExposures
@@ -186,7 +188,7 @@ def test_sizes_of_no_sensor(size: tuple[int, int], megabytes: float, tmp_path: P
     path = tmp_path / "s.dat"
     path.touch()
     os.truncate(path, 10**12)  # nothing of it is on the disk
-    with refused(UsageError, "beyond any sensor", megabytes):
+    with refused(UsageError, str(size[0]), megabytes):
         SpikeStream.open(path, width=size[0], height=size[1], rate_hz=1000)
 
 
@@ -199,7 +201,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     with refused(InputError, "v.npz"):
         VoxelFile(tmp_path / "v.npz")
     with refused(InputError, "s.dat"):
-        resolve_spike_source(tmp_path / "s.dat", SpikeOptions())
+        resolve_spike_source(tmp_path / "s.dat", RecordingSettings())
     with refused(InputError, "s.dat"):
         SpikeStream.open(tmp_path / "s.dat", width=4, height=4, rate_hz=9)
     assert main(["info", str(tmp_path / "s.dat")]) == 1

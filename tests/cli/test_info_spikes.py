@@ -110,3 +110,19 @@ def test_a_folder_of_spikes(recording, tmp_path, capsys):
     (tmp_path / "s.toml").write_bytes(recording.spikes.with_suffix(".toml").read_bytes())
     found = told(capsys, tmp_path / "s")
     assert (found["ticks"], found["rate_hz"]) == (21 * TICKS, RATE * TICKS)
+
+
+def test_it_says_who_has_said_it(tmp_path, capsys, monkeypatch):
+    (tmp_path / "s.dat").write_bytes(bytes(12_500 * 3))
+    (tmp_path / "s.toml").write_text("rate_hz = 20000\nflip = false\noffset_s = 1\n")
+    monkeypatch.setenv("SPIKEDEBLUR_SPIKE_RATE", "40000")
+    monkeypatch.setenv("SPIKEDEBLUR_FLIP", "true")
+    found = told(capsys, tmp_path / "s.dat", "--no-flip")
+    assert (found["rate_hz"], found["flip"], found["offset_s"]) == (40_000, False, 1)
+    assert set(found["origins"]) == {
+        "size: inferred",
+        "rate: environment",
+        "flip: option",
+        "layout: inferred",
+        "offset: sidecar",
+    }

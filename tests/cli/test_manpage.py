@@ -18,7 +18,7 @@ import pytest
 from spikedeblur.cli.main import COMMANDS, main, root
 from spikedeblur.cli.manpage import build, escape
 from spikedeblur.io.spikes.cameras import CAMERAS
-from spikedeblur.io.spikes.sidecar import KEYS
+from spikedeblur.io.spikes.settings import KEYS
 
 ROOT = Path(__file__).parents[2]
 MAN = ROOT / "man"

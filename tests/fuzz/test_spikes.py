@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from spikedeblur.errors import SpikedeblurError
 from spikedeblur.inspection.files import inspect
-from spikedeblur.io.spikes.source import SpikeOptions, find_sidecar, resolve_spike_source
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import find_sidecar
+from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Exposure
@@ -125,15 +127,17 @@ def test_exposures(
     """Whatever the clocks say: no more is counted than there is."""
     path, content = tmp_path / "s.dat", part * 24 * repeats
     write(path, content)
-    options = SpikeOptions(
-        size=size,
-        rate_hz=Fraction(rate),
-        exposure=None if shutter is None else Exposure(Fraction(shutter[0], divisor), shutter[1]),
-        offset_s=None if offset is None else Fraction(offset, divisor),
-    )
     shown, lasting = Fraction(time, divisor), Fraction(interval, divisor)
     frame = VideoFrame(0, time, Fraction(1, divisor), 1, lasting, np.zeros((2, 2, 3), np.uint8))
     try:
+        options = RecordingSettings(
+            size=size,
+            rate_hz=Fraction(rate),
+            exposure=None
+            if shutter is None
+            else Exposure(Fraction(shutter[0], divisor), shutter[1]),
+            offset_s=None if offset is None else Fraction(offset, divisor),
+        )
         source = resolve_spike_source(path, options, duration_s=lasting, interval_s=lasting)
         exposures = StreamExposures.of_source(source, bins=bins, first_pts_s=shown)
         counted, seen = exposures.counts(frame)
@@ -143,7 +147,7 @@ def test_exposures(
         return
     assert 0 <= seen <= 1 and (counted is None) == (seen == 0)
     if counted is not None:
-        assert counted.shape == (bins, source.height, source.width)
+        assert counted.shape == (bins, source.settings.height, source.settings.width)
         assert np.isfinite(counted).all() and (counted >= 0).all()
         if seen == 1:
             assert counted.sum() <= 8 * len(content) + 0.01
@@ -236,7 +240,7 @@ def test_sidecars(tmp_path: Path, content: bytes) -> None:
     write(spikes, bytes(range(30)))
     write(spikes.with_suffix(".toml"), content)
     try:
-        source = resolve_spike_source(spikes, SpikeOptions(), find_sidecar(spikes))
+        source = resolve_spike_source(spikes, RecordingSettings(), find_sidecar(spikes))
         with source.open() as stream:
             assert stream.ticks <= 30
             exposures = StreamExposures.of_source(source)
@@ -251,9 +255,6 @@ def test_sidecars(tmp_path: Path, content: bytes) -> None:
 def test_the_whole_sidecar_is_one(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(WHOLE)
     (tmp_path / "s.dat").write_bytes(bytes(30))
-    assert (
-        resolve_spike_source(
-            tmp_path / "s.dat", SpikeOptions(), find_sidecar(tmp_path / "s.dat")
-        ).height
-        == 6
-    )
+    sidecar = find_sidecar(tmp_path / "s.dat")
+    source = resolve_spike_source(tmp_path / "s.dat", RecordingSettings(), sidecar)
+    assert source.settings.height == 6

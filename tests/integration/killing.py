@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from spikedeblur.cli.main import main
-from spikedeblur.io.spikes.sidecar import Sidecar, write_sidecar
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import write_sidecar
 from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.output.parts import Parts
 from tests.io.clips import Clip, frames_of, make_clip, packets_of
@@ -86,7 +87,8 @@ def make_job(folder: Path, suffix: str, frames: int = FRAMES) -> Job:
     planes = np.random.default_rng(1).random((frames * TICKS, 24, 32)) < 0.3
     write_dat(folder / "spikes.dat", [planes])
     write_sidecar(
-        folder / "spikes.toml", Sidecar(width=32, height=24, rate_hz=Fraction(RATE * TICKS))
+        folder / "spikes.toml",
+        RecordingSettings(width=32, height=24, rate_hz=Fraction(RATE * TICKS)),
     )
     return Job(make_clip(folder, clip), folder / "spikes.dat")
 

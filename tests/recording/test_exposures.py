@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.io.spikes.source import SpikeOptions
+from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import SpikeStream, write_dat
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.io.voxels import write_voxels
@@ -145,8 +146,8 @@ def test_every_kind_of_spikes_gives_the_same_counts(stream, planes, tmp_path):
         "first_pts_s": Fraction(0),
         "duration_s": Fraction(1, 10),
     }
-    options = SpikeOptions(size=(8, 6), rate_hz=Fraction(RATE_HZ))
-    from_stream = open_exposures(stream, SpikeOptions(), **known)
+    options = RecordingSettings(size=(8, 6), rate_hz=Fraction(RATE_HZ))
+    from_stream = open_exposures(stream, RecordingSettings(), **known)
     expected = [from_stream.counts(blank(index))[0] for index in range(5)]
     write_voxels(tmp_path / "v.tif", expected, (5, 4, 6, 8))
     for spikes in (stream.path, str(stream.path), tmp_path / "v.tif", from_stream):
@@ -156,11 +157,11 @@ def test_every_kind_of_spikes_gives_the_same_counts(stream, planes, tmp_path):
 
 
 def test_an_unknown_offset_is_the_first_frames_time(stream):
-    options = SpikeOptions(size=(8, 6), rate_hz=Fraction(RATE_HZ))
+    options = RecordingSettings(size=(8, 6), rate_hz=Fraction(RATE_HZ))
     for given, expected in ((None, Fraction(3)), (Fraction(1), Fraction(1))):
         exposures = open_exposures(
             stream.path,
-            SpikeOptions(options.size, options.rate_hz, offset_s=given),
+            replace(options, offset_s=given),
             bins=4,
             interval_s=Fraction(1, 50),
             first_pts_s=Fraction(3),

@@ -45,7 +45,7 @@ def test_spikes_are_as_the_protocol_says(cases: list[Path]) -> None:
         assert (sidecar.width, sidecar.height) == (width, height)
         planes = (case / "spikes.dat").stat().st_size * 8 // (width * height)
         assert planes // protocols.FRAMES in protocol.ticks
-        exposed = sidecar.exposure_s * sidecar.rate_hz * protocols.FRAMES / planes
+        exposed = sidecar.exposure.value * sidecar.rate_hz * protocols.FRAMES / planes
         assert float(exposed) == pytest.approx(float(protocol.exposure[0]), rel=0.5)
 
 

@@ -58,7 +58,7 @@ def test_what_is_written_is_what_was_asked_for(recording):
     assert (written.frames, written.ticks) == (3, 300)
     said = read_sidecar(folder / "spikes.toml")
     assert (said.width, said.height, said.rate_hz) == (32, 24, 5000)
-    assert said.exposure_s == Fraction(9, 500) and said.offset_s == 0
+    assert said.exposure.value == Fraction(9, 500) and said.offset_s == 0
     assert len(stream_of(folder)) == 300
     for name in ("blurry.mkv", "sharp.mkv"):
         shown = frames_of(folder / name)

@@ -10,7 +10,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from spikedeblur.io.spikes.source import SpikeOptions, resolve_spike_source
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.simulation.photos import read_photo
 
@@ -76,7 +77,7 @@ def test_the_rate_around_the_true_tick_is_the_true_picture(streams):
 @pytest.mark.slow
 def test_they_open_with_no_more_than_the_rate(streams):
     for path in streams:
-        source = resolve_spike_source(path, SpikeOptions(rate_hz=Fraction(20_000)))
-        assert (source.width, source.height, source.layout) == (400, 250, "plain")
+        source = resolve_spike_source(path, RecordingSettings(rate_hz=Fraction(20_000)))
+        assert (source.settings.pixels, source.settings.layout) == ((400, 250), "plain")
         with source.open() as stream:
             assert stream.shape == (301, 250, 400)

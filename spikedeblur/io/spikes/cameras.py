@@ -39,7 +39,7 @@ class Camera:
 
 
 SPS10 = Layout("sps10", "16 header columns after the pixels of each row", header=16)
-CAMERAS = (
+CAMERAS: tuple[Camera, ...] = (
     Camera(400, 250, (20_000, 40_000), "Vidar, sps10"),
     Camera(400, 250, (20_000, 40_000), "sps10 with 16 header columns", SPS10),
     Camera(1000, 1000, (20_000,), "sps100, M1K40, BSS"),
@@ -56,8 +56,10 @@ CAMERAS = (
 LAYOUTS = {camera.layout.name: camera.layout for camera in CAMERAS}
 
 
-def layout_named(name: str) -> Layout:
-    """The layout of that name. Raises UsageError if there is none."""
+def layout_named(name: str | None) -> Layout:
+    """The layout of that name, for None the plain one. Raises UsageError if there is none."""
+    if name is None:
+        return PLAIN
     if name not in LAYOUTS:
         raise UsageError(f"unknown spike layout ({name!r}) - give {', '.join(LAYOUTS)}")
     return LAYOUTS[name]

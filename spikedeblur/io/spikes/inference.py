@@ -12,6 +12,7 @@ from spikedeblur.io.spikes.arrays import ArrayFile
 from spikedeblur.io.spikes.cameras import CAMERAS, LAYOUTS, Camera, layout_named
 from spikedeblur.io.spikes.layouts import PLAIN
 from spikedeblur.io.spikes.packed import dat_files, file_bytes
+from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import check_size, is_array_file
 
 __all__ = ["Reading", "possible_readings", "settled_reading"]
@@ -41,58 +42,45 @@ class Reading:
         return f"{self.camera} at {float(self.rate_hz):g} Hz ({lasts:.3g} s)"
 
 
-def possible_readings(
-    path: Path,
-    size: tuple[int, int] | None = None,
-    rate_hz: Fraction | None = None,
-    layout: str | None = None,
-    key: str | None = None,
-    bit_order: str = "little",
-) -> list[Reading]:
-    """Every plane (the given one, or known ones that fill the file) at every rate it may have.
+def possible_readings(path: Path, known: RecordingSettings) -> list[Reading]:
+    """Every plane (the known one, or those that fill the file) at every rate it may have.
 
-    A size that is given is taken for plain planes where those fill the file. Raises InputError for
+    A size that is known is taken for plain planes where those fill the file. Raises InputError for
     a file that is missing, empty or damaged.
     """
     if is_array_file(path):
-        array = ArrayFile(path, key)
+        array = ArrayFile(path, known.key)
         array.close()
         plain = Camera(array.width, array.height, _rates_of((array.width, array.height)), "")
-        return _at_rates([plain], rate_hz, lambda _: array.ticks)
-    cameras: Sequence[Camera] = CAMERAS
+        return _at_rates([plain], known.rate_hz, lambda _: array.ticks)
+    size, cameras = known.pixels, CAMERAS
     if size is not None:
         check_size(*size)
-        cameras = [
+        cameras = tuple(
             Camera(*size, _rates_of(size), "", each)
             for each in LAYOUTS.values()
             if each.size in (None, size)
-        ]
-    if layout is not None:
-        cameras = [camera for camera in cameras if camera.layout.name == layout]
-    readings = _at_rates(cameras, rate_hz, _Packed(path, bit_order).ticks)
+        )
+    if known.layout is not None:
+        cameras = tuple(camera for camera in cameras if camera.layout.name == known.layout)
+    packed = _Packed(path, known.bit_order or "little")
+    readings = _at_rates(cameras, known.rate_hz, packed.ticks)
     plain_ones = [reading for reading in readings if reading.camera.layout == PLAIN]
     return plain_ones if size is not None and plain_ones else readings
 
 
 def settled_reading(
-    path: Path,
-    *,
-    size: tuple[int, int] | None,
-    rate_hz: Fraction | None,
-    layout: str | None,
-    key: str | None,
-    bit_order: str,
-    duration_s: Fraction | None,
-    interval_s: Fraction,
+    path: Path, known: RecordingSettings, *, duration_s: Fraction | None, interval_s: Fraction
 ) -> Reading:
-    """What was said of a recording, and for the rest the one reading that fits.
+    """What is known of a recording, and for the rest the one reading that fits.
 
     duration_s, interval_s: how long the video and one of its frames last, if there is a video.
     Raises UsageError that lists the readings if not exactly one fits.
     """
-    fitting = readings = possible_readings(path, size, rate_hz, layout, key, bit_order)
+    fitting = readings = possible_readings(path, known)
+    size, rate_hz = known.pixels, known.rate_hz
     if size is not None and rate_hz is not None and len(readings) != 1:
-        unchecked = Camera(*size, (), "", layout_named(layout or PLAIN.name))
+        unchecked = Camera(*size, (), "", layout_named(known.layout))
         return Reading(unchecked, rate_hz, 0)  # opening it will tell what is wrong
     # A plane at a rate that is known may well be recorded for longer than the video.
     if duration_s is not None and (rate_hz is None or len(readings) > 1):

@@ -17,17 +17,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedeblur.errors import UsageError, shown
+from spikedeblur.errors import UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.spikes.arrays import ARRAY_SUFFIXES, ArrayFile
 from spikedeblur.io.spikes.cameras import layout_named
 from spikedeblur.io.spikes.packed import PackedFile, PackedFolder, StoredPlanes
+from spikedeblur.io.spikes.settings import Crop, RecordingSettings
 from spikedeblur.quantities import exact
-from spikedeblur.vocabulary import BIT_ORDERS
 
 __all__ = [
     "BitOrder",
-    "Crop",
     "SpikeStream",
     "check_size",
     "is_array_file",
@@ -37,10 +36,6 @@ __all__ = [
 
 BitOrder = Literal["little", "big"]
 MAX_PIXELS = 1 << 27
-Crop = tuple[int, int, int, int]
-"""Part of a plane: left, top, width, height, in pixels of the upright picture."""
-# Beyond those of any camera, and such that all times can be told as floats.
-LOWEST_RATE, HIGHEST_RATE = Fraction(1, 10**9), Fraction(10**9)
 
 
 class SpikeStream:
@@ -94,24 +89,37 @@ class SpikeStream:
         Raises UsageError for settings that cannot be, InputError for a file that is missing, empty,
         damaged, or does not hold whole planes of that size.
         """
-        path = Path(path)
-        rate = exact(rate_hz)
-        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-            raise UsageError(
-                f"spike rate must be above zero and that of a camera ({shown(rate_hz)} Hz seen)"
-                " - give ticks per second"
-            )
+        settings = RecordingSettings(
+            width=width,
+            height=height,
+            rate_hz=exact(rate_hz),
+            flip=flip,
+            bit_order=bit_order,
+            offset_s=exact(offset_s),
+            layout=layout,
+            key=key,
+            crop=crop,
+        )
+        return cls.read_as(Path(path), settings)
+
+    @classmethod
+    def read_as(cls, path: Path, settings: RecordingSettings) -> SpikeStream:
+        """Open a recording as `open` does. Without an offset, tick 0 lies at 0 s."""
+        rate = settings.rate_hz
+        if rate is None:
+            raise UsageError(f"{path} does not say its rate - give rate_hz, ticks per second")
         if is_array_file(path):
-            planes: StoredPlanes = _open_array(path, width, height, key)
+            planes: StoredPlanes = _open_array(path, settings)
         else:
-            planes = _open_packed(path, width, height, layout, bit_order)
+            planes = _open_packed(path, settings)
         try:
-            _check_crop(crop, planes)
+            _check_crop(settings.crop, planes)
         except UsageError:
             planes.close()
             raise
-        flip = planes.flip if flip is None else flip
-        return cls(path, planes, rate_hz=rate, flip=flip, offset_s=exact(offset_s), crop=crop)
+        flip = planes.flip if settings.flip is None else settings.flip
+        offset = settings.offset_s or Fraction(0)
+        return cls(path, planes, rate_hz=rate, flip=flip, offset_s=offset, crop=settings.crop)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -198,21 +206,20 @@ def is_array_file(path: Path | str) -> bool:
     return Path(path).suffix.lower() in ARRAY_SUFFIXES
 
 
-def stored_upside_down(path: Path | str, layout: str) -> bool:
+def stored_upside_down(path: Path | str, layout: str | None) -> bool:
     """Whether such a file stores its rows bottom-up, unless someone says otherwise."""
     return ArrayFile.flip if is_array_file(path) else layout_named(layout).flip
 
 
-def _open_array(path: Path, width: int | None, height: int | None, key: str | None) -> ArrayFile:
-    planes = ArrayFile(path, key)
+def _open_array(path: Path, settings: RecordingSettings) -> ArrayFile:
+    planes = ArrayFile(path, settings.key)
     held = planes.width, planes.height
-    wanted = width or held[0], height or held[1]
     try:
         check_size(*held)
-        if wanted != held:
+        if settings.pixels not in (None, held):
+            given = f"{settings.width}x{settings.height}"
             raise UsageError(
-                f"{path} holds planes of {held[0]}x{held[1]} ({wanted[0]}x{wanted[1]} given) - "
-                "leave the size out"
+                f"{path} holds planes of {held[0]}x{held[1]} ({given} given) - leave the size out"
             )
     except UsageError:
         planes.close()
@@ -220,16 +227,13 @@ def _open_array(path: Path, width: int | None, height: int | None, key: str | No
     return planes
 
 
-def _open_packed(
-    path: Path, width: int | None, height: int | None, layout: str, bit_order: str
-) -> StoredPlanes:
-    if width is None or height is None:
+def _open_packed(path: Path, settings: RecordingSettings) -> StoredPlanes:
+    if settings.pixels is None:
         raise UsageError(f"{path} does not say its size - give width and height")
-    check_size(width, height)
-    if bit_order not in BIT_ORDERS:
-        raise UsageError(f"unknown bit order ({shown(bit_order)}) - give little or big")
+    check_size(*settings.pixels)
     kind = PackedFolder if path.is_dir() else PackedFile
-    return kind(path, width, height, layout_named(layout), bit_order)
+    layout = layout_named(settings.layout)
+    return kind(path, *settings.pixels, layout, settings.bit_order or "little")
 
 
 def _check_crop(crop: Crop | None, planes: StoredPlanes) -> None:
@@ -237,12 +241,7 @@ def _check_crop(crop: Crop | None, planes: StoredPlanes) -> None:
     if crop is None:
         return
     left, top, width, height = crop
-    if (
-        min(left, top) < 0
-        or min(width, height) < 1
-        or left + width > planes.width
-        or top + height > planes.height
-    ):
+    if left + width > planes.width or top + height > planes.height:
         raise UsageError(
             f"the crop is not within the spike plane ({list(crop)} of {planes.width}x"
             f"{planes.height} seen) - give left, top, width and height in its pixels"

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.spikes.cameras import fitting_sizes
-from spikedeblur.io.spikes.sidecar import Sidecar, read_sidecar
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import read_sidecar
 from spikedeblur.io.spikes.source import recording_in
 from spikedeblur.training.data.sequences import (
     FrameFiles,
@@ -60,19 +61,19 @@ def same_stem(folder: Path, stem: str) -> Path:
     return found[0] if found else existing(folder / f"{stem}.png")
 
 
-def plane_of(picture: Path, divisor: int) -> Sidecar:
+def plane_of(picture: Path, divisor: int) -> RecordingSettings:
     """Spikes on a plane smaller than a picture by a whole number."""
     height, width = read_picture(picture).shape[:2]
-    return Sidecar(width=width // divisor, height=height // divisor)
+    return RecordingSettings(width=width // divisor, height=height // divisor)
 
 
-def plane_bytes(plane: Sidecar) -> int:
+def plane_bytes(plane: RecordingSettings) -> int:
     """Bytes of a tick."""
     assert plane.width is not None and plane.height is not None
     return -(-plane.width * plane.height // 8)
 
 
-def ticks_in(path: Path, plane: Sidecar) -> int:
+def ticks_in(path: Path, plane: RecordingSettings) -> int:
     """Whole ticks in a spike file. Raises `InputError` when the plane does not divide it."""
     size, of_tick = existing(path).stat().st_size, plane_bytes(plane)
     if size == 0 or size % of_tick:
@@ -83,7 +84,7 @@ def ticks_in(path: Path, plane: Sidecar) -> int:
     return size // of_tick
 
 
-def centred(path: Path, plane: Sidecar, ticks: int | None) -> tuple[Fraction, Fraction]:
+def centred(path: Path, plane: RecordingSettings, ticks: int | None) -> tuple[Fraction, Fraction]:
     """The middle `ticks` of a file (None: all), from and to."""
     held = ticks_in(path, plane)
     wanted = held if ticks is None else ticks
@@ -96,7 +97,7 @@ def centred(path: Path, plane: Sidecar, ticks: int | None) -> tuple[Fraction, Fr
 
 
 def frames_with_files(
-    pictures: Iterable[Path], sharp: Path, spikes: Path, plane: Sidecar, ticks: int | None
+    pictures: Iterable[Path], sharp: Path, spikes: Path, plane: RecordingSettings, ticks: int | None
 ) -> tuple[FrameFiles, ...]:
     """Frames whose spikes are in a file each, called like the picture."""
     return tuple(
@@ -148,7 +149,7 @@ def in_folders(root: Path) -> Splits:
     return splits
 
 
-def described_plane(folder: Path, root: Path, spikes: Path) -> Sidecar:
+def described_plane(folder: Path, root: Path, spikes: Path) -> RecordingSettings:
     """The spike plane by spike.toml in the sequence, its split or the root; else by file size."""
     for place in (folder, folder.parent, root):
         if (place / "spike.toml").is_file():
@@ -163,7 +164,7 @@ def described_plane(folder: Path, root: Path, spikes: Path) -> Sidecar:
             f"the spike size is not clear ({spikes}; known cameras that fit: {sizes})"
             f" - write width and height into {root / 'spike.toml'}"
         )
-    return Sidecar(width=fitting[0][0], height=fitting[0][1])
+    return RecordingSettings(width=fitting[0][0], height=fitting[0][1])
 
 
 def spk_gopro(root: Path) -> Splits:

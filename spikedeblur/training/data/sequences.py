@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
@@ -16,7 +16,8 @@ import numpy as np
 from spikedeblur.errors import InputError
 from spikedeblur.io.image_files import read_image
 from spikedeblur.io.spikes.packed import dat_files
-from spikedeblur.io.spikes.sidecar import Sidecar, read_sidecar, sidecar_path
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import read_sidecar, sidecar_path
 from spikedeblur.io.spikes.stream import SpikeStream, is_array_file
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame
@@ -96,7 +97,7 @@ class PictureSequence:
 
     name: str
     frames: tuple[FrameFiles, ...]
-    sidecar: Sidecar
+    sidecar: RecordingSettings
     step: int = 1
 
     def __len__(self) -> int:
@@ -124,7 +125,7 @@ class VideoSequence:
     step: int = 1
 
     @cached_property
-    def sidecar(self) -> Sidecar:
+    def sidecar(self) -> RecordingSettings:
         """How the spikes are to be read. Raises `InputError` when it leaves size or rate open."""
         said = read_sidecar(existing(sidecar_path(self.spikes)))
         sized = is_array_file(self.spikes) or said.width is not None
@@ -182,7 +183,7 @@ class VideoSequence:
         interval = exposure_interval(
             time,
             shown,
-            said.exposure_s or shown,
+            said.exposure.seconds(shown) if said.exposure else shown,
             said.offset_s or Fraction(0),
             stream.rate_hz,
             said.exposure_start_s,
@@ -199,16 +200,6 @@ def eight_bits(rgb: np.ndarray) -> np.ndarray:
     return rgb if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
 
 
-def open_stream(path: Path, said: Sidecar) -> SpikeStream:
+def open_stream(path: Path, said: RecordingSettings) -> SpikeStream:
     """The spikes of a file, read as its sidecar says; a rate is needed for nothing but seconds."""
-    return SpikeStream.open(
-        path,
-        width=said.width,
-        height=said.height,
-        rate_hz=said.rate_hz or Fraction(1),
-        flip=said.flip,
-        bit_order=said.bit_order or "little",
-        layout=said.layout or "plain",
-        key=said.key,
-        crop=said.crop,
-    )
+    return SpikeStream.read_as(path, replace(said, rate_hz=said.rate_hz or Fraction(1)))

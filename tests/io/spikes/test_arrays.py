@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikedeblur.errors import InputError, SpikedeblurError, UsageError
-from spikedeblur.io.spikes.source import SpikeOptions, resolve_spike_source
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.voxels import is_voxel_file
 from tests.io.spikes.files import ARRAYS, RATE, SMALL, planes_of, saved
@@ -133,12 +134,12 @@ class TestArrays:
     def test_the_size_is_known_and_the_rate_asked_for(self, tmp_path, suffix):
         path = saved(tmp_path, suffix, SMALL)
         with pytest.raises(UsageError, match=r"spike rate of .*12x9 at 1000 Hz.*--spike-rate"):
-            resolve_spike_source(path, SpikeOptions())
-        source = resolve_spike_source(path, SpikeOptions(rate_hz=Fraction(5)))
-        assert (source.width, source.height, source.flip) == (12, 9, False)
+            resolve_spike_source(path, RecordingSettings())
+        source = resolve_spike_source(path, RecordingSettings(rate_hz=Fraction(5)))
+        assert (source.settings.pixels, source.settings.flip) == ((12, 9), False)
         assert source.open().shape == (40, 9, 12)
         lasting = resolve_spike_source(
-            path, SpikeOptions(), duration_s=Fraction(40, 1000), interval_s=Fraction(1, 1000)
+            path, RecordingSettings(), duration_s=Fraction(40, 1000), interval_s=Fraction(1, 1000)
         )
         assert lasting.rate_hz == 1000
 

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikedeblur.errors import InputError, OutputError
-from spikedeblur.io.spikes.sidecar import Sidecar, read_sidecar, sidecar_path, write_sidecar
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.sidecar import read_sidecar, sidecar_path, write_sidecar
+from spikedeblur.quantities import Exposure
 
 EXAMPLE = """
 width = 400            # pixels
@@ -35,14 +37,14 @@ def read(tmp_path, text):
 
 
 def test_every_key(tmp_path):
-    assert read(tmp_path, EXAMPLE) == Sidecar(
+    assert read(tmp_path, EXAMPLE) == RecordingSettings(
         width=400,
         height=250,
         rate_hz=Fraction(20000),
         flip=False,
         bit_order="big",
         offset_s=Fraction(-1, 4),
-        exposure_s=Fraction(166, 10000),
+        exposure=Exposure(Fraction(166, 10000)),
         exposure_start_s=Fraction(1, 1000),
         layout="sps10",
         key="spk",
@@ -52,15 +54,15 @@ def test_every_key(tmp_path):
 
 
 def test_a_scale_is_one_number_or_two(tmp_path):
-    assert read(tmp_path, "scale = 2.5\n") == Sidecar(scale=(2.5, 2.5))
+    assert read(tmp_path, "scale = 2.5\n") == RecordingSettings(scale=(2.5, 2.5))
     two = read(tmp_path, "scale = [2, 3.5]\n")
-    assert two == Sidecar(scale=(2.0, 3.5))
+    assert two == RecordingSettings(scale=(2.0, 3.5))
     write_sidecar(tmp_path / "t.toml", two)
     assert read_sidecar(tmp_path / "t.toml") == two
 
 
 def test_says_nothing(tmp_path):
-    assert read(tmp_path, "# nothing known\n") == Sidecar()
+    assert read(tmp_path, "# nothing known\n") == RecordingSettings()
 
 
 def test_what_is_written_is_toml_and_reads_back_equal(tmp_path):
@@ -77,7 +79,9 @@ def test_what_is_written_is_toml_and_reads_back_equal(tmp_path):
 @given(st.floats(1e-6, 1e8), st.floats(-1e8, 1e8), st.booleans())
 def test_numbers_survive(tmp_path_factory, rate, offset, flip):
     path = tmp_path_factory.mktemp("toml") / "s.toml"
-    sidecar = Sidecar(rate_hz=Fraction(str(rate)), offset_s=Fraction(str(offset)), flip=flip)
+    sidecar = RecordingSettings(
+        rate_hz=Fraction(str(rate)), offset_s=Fraction(str(offset)), flip=flip
+    )
     write_sidecar(path, sidecar)
     assert read_sidecar(path) == sidecar
 

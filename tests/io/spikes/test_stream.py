@@ -101,13 +101,13 @@ def test_only_plain_slices_are_read(dat, index):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"width": 0}, "above zero.*0x3"),
+        ({"width": 0}, "width .0 seen.*above zero"),
         ({"height": -3}, "above zero"),
         ({"width": 10**6, "height": 10**6}, "beyond any sensor"),
-        ({"rate_hz": 0}, "spike rate"),
-        ({"rate_hz": -5.0}, "spike rate"),
+        ({"rate_hz": 0}, "rate_hz .0 seen"),
+        ({"rate_hz": -5.0}, "rate_hz .-5 seen"),
         ({"rate_hz": float("nan")}, "finite"),
-        ({"bit_order": "middle"}, "bit order"),
+        ({"bit_order": "middle"}, "bit_order .'middle' seen"),
     ],
 )
 def test_impossible_settings_are_usage_errors(dat, options, message):

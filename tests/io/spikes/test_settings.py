@@ -1,0 +1,96 @@
+"""What is said of a recording: checked in one place; who is believed, and who has said what."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spikedeblur.errors import UsageError
+from spikedeblur.io.spikes.settings import KEYS, RecordingSettings, merged
+from spikedeblur.quantities import Exposure
+
+HOMOGRAPHY = (2.0, 0.0, 0.5, 0.0, 2.0, 0.5, 0.0, 0.0, 1.0)
+SAID = st.builds(
+    RecordingSettings,
+    rate_hz=st.none() | st.integers(1, 9),
+    flip=st.none() | st.booleans(),
+    offset_s=st.none() | st.integers(-9, 9),
+    size=st.none() | st.tuples(st.integers(1, 9), st.integers(1, 9)),
+)
+ORIGINS = ("option", "environment", "sidecar", "default")
+
+
+def test_values_are_taken_as_they_come_and_kept_exact():
+    said = RecordingSettings(
+        size=(np.int64(400), 250),
+        rate_hz=0.1,
+        offset_s=-1,
+        exposure=0.008,
+        crop=[0, 1, 2, 3],
+        scale=2,
+    )
+    assert said.pixels == (400, 250) and type(said.width) is int
+    assert (said.rate_hz, said.offset_s) == (Fraction(1, 10), Fraction(-1))
+    assert said.exposure == Exposure(Fraction(8, 1000))
+    assert (said.crop, said.scale) == ((0, 1, 2, 3), (2.0, 2.0))
+    with pytest.raises(FrozenInstanceError):
+        said.flip = True
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"width": 400},
+        {"size": (0, 5)},
+        {"rate_hz": 0},
+        {"rate_hz": True},
+        {"exposure": Exposure(Fraction(0))},
+        {"layout": "sps9"},
+        {"bit_order": "middle"},
+        {"scale": 1, "homography": HOMOGRAPHY},
+    ],
+)
+def test_what_cannot_be_is_refused_whoever_says_it(said):
+    with pytest.raises(UsageError):
+        RecordingSettings(**said)
+
+
+@given(st.lists(SAID, max_size=4))
+def test_the_first_who_says_a_thing_is_believed(layers):
+    found = merged(*zip(ORIGINS, layers, strict=False))
+    for setting in KEYS.values():
+        says = [
+            (getattr(layer, setting.name), origin)
+            for origin, layer in zip(ORIGINS, layers, strict=False)
+            if getattr(layer, setting.name) is not None
+        ]
+        value, origin = says[0] if says else (None, None)
+        assert getattr(found, setting.name) == value
+        assert found.origins.get(setting.name) == origin
+
+
+def test_layers_that_are_merged_already_keep_their_origins():
+    upper = merged(
+        ("option", RecordingSettings(flip=True)), ("environment", RecordingSettings(rate_hz=9))
+    )
+    found = merged(("option", upper), ("sidecar", None), ("default", RecordingSettings(key="k")))
+    assert found.origins == {"flip": "option", "rate_hz": "environment", "key": "default"}
+    assert found == replace(found, origins={})  # who has said it makes no other setting
+
+
+@pytest.mark.parametrize("upper", [{"scale": (2.0, 3.0)}, {"homography": HOMOGRAPHY}])
+def test_a_scale_or_a_homography_of_a_lower_layer_gives_way_to_the_other(upper):
+    lower = {"homography": HOMOGRAPHY} if "scale" in upper else {"scale": (2.0, 3.0)}
+    found = merged(("option", RecordingSettings(**upper)), ("sidecar", RecordingSettings(**lower)))
+    assert found == RecordingSettings(**upper)
+
+
+def test_every_key_says_what_it_is():
+    for key, setting in KEYS.items():
+        assert setting.metadata["wanted"], key
+        assert setting.metadata["unit"] or setting.metadata["comment"] or key == "bit_order", key
