@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import torch
 from corridor import Stations, draw
 
 from spikedeblur import voxelize
@@ -23,6 +24,7 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.video import open_video
+from spikedeblur.prior.frames import ReadFrame
 from spikedeblur.recording.exposures import StreamExposures
 from spikedeblur.recording.resample import resize
 from spikedeblur.sample.picture import draw_street
@@ -30,12 +32,14 @@ from spikedeblur.sample.picture import draw_street
 HERE = Path(__file__).parent
 FRAME = 11  # of the sample: one that is blurred a good deal
 CROP = slice(100, 190), slice(120, 240)  # rows, columns: brick and windows
-METHODS = "blurry,tfp,sdm,sdm:0.125,net"
+METHODS = "blurry,tfp,sdm,sdm:0.125,joint,net"
 PICTURES_ALONE = (
     "<style>header, section:not(:nth-of-type(2)) { display: none }"
     "main { padding: 0 12px } section { margin: 12px 0 }"
     ".stage { max-width: 720px }</style></head>"
 )
+ZOOM, GRID = 2, 15  # of the frame with paths over it; spike pixels from one path to the next
+YELLOW = 255, 220, 0
 HARD_FRAME = 1
 HARD = {  # what makes a recording too hard: options of simulate, and of deblur
     "clock": ([], ["--offset", "0.004"]),
@@ -151,6 +155,33 @@ def the_sample(folder: Path) -> None:
     (HERE / "corridor.svg").write_text(draw(stations), encoding="utf-8")
 
 
+def the_path(folder: Path) -> None:
+    """path.png: the paths of points through the exposure, over the blurry frame."""
+    case = folder / "sample"
+    exposures = StreamExposures.of_source(
+        resolve_spike_source(case / "spikes.dat", SpikeOptions(), find_sidecar(case / "spikes.dat"))
+    )
+    with open_video(case / "blurry.mkv") as reader:
+        frame = next(islice(reader, FRAME, None))
+    counts, _ = exposures.counts(frame)
+    read = ReadFrame.of_arrays(frame.rgb.astype(np.float32) / 255, counts)
+    times = torch.linspace(-1, 1, 400)
+    ways = 2 * ZOOM * read.exposure.path.displacement(times)[0].numpy()  # (400, 2, h, w)
+    shown = frame.rgb.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
+    rows, columns = shown.shape[:2]
+    for y in range(GRID // 2, ways.shape[2], GRID):
+        for x in range(GRID // 2, ways.shape[3], GRID):
+            centre = 2 * ZOOM * np.array([x + 0.5, y + 0.5])
+            angles = np.linspace(0, 2 * np.pi, 60)
+            ring = 3.5 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+            for dots in (ways[:, :, y, x], ring):
+                u, v = np.rint(centre + dots).astype(int).T
+                inside = (u >= 0) & (u < columns - 1) & (v >= 0) & (v < rows - 1)
+                for down, across in ((0, 0), (0, 1), (1, 0), (1, 1)):
+                    shown[v[inside] + down, u[inside] + across] = YELLOW
+    write_image(HERE / "path.png", shown)
+
+
 def the_report(folder: Path) -> None:
     """report.png: the pictures of a report on the sample, as Chromium shows them."""
     browser = shutil.which("chromium")
@@ -232,5 +263,6 @@ if __name__ == "__main__":
         demo = Path(scratch) / "demo"  # the report names a case by its folder
         demo.mkdir()
         the_sample(demo)
+        the_path(demo)
         the_report(demo)
         too_hard(demo)

@@ -1,0 +1,90 @@
+"""The linear model and its adjoint, and the picture that is solved for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spikedeblur.prior.photometry import gaussian_blur
+from spikedeblur.prior.solve import Lattice, LinearModel, Measurement, joint_solve
+from spikedeblur.prior.warps import pixel_centres
+
+
+def measurement(size, plane, seed=0, motion=3.0, number=2) -> Measurement:
+    """Random values at the places of a random, smooth motion; some weights are zero."""
+    random = torch.Generator().manual_seed(seed)
+
+    def uniform(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=random)
+
+    scale = torch.tensor([size[1] / plane[1], size[0] / plane[0]])[:, None, None]
+    frame_way = motion * (2 * uniform(number, 5, 2, 1, 1) - 1)
+    bins_way = motion * (2 * uniform(number, 4, 2, 1, 1) - 1)
+    frame_at = pixel_centres(size, frame_way) + frame_way + 0.3 * uniform(number, 5, 2, *size)
+    bins_at = (
+        pixel_centres(plane, bins_way) * scale + bins_way + 0.3 * uniform(number, 4, 2, *plane)
+    )
+    return Measurement(
+        uniform(number, 1, *size),
+        uniform(number, 4, *plane),
+        frame_at,
+        bins_at,
+        80 * uniform(number, 1, *size),
+        20 * uniform(number, 4, *plane) * (uniform(number, 4, *plane) > 0.2),
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "plane"),
+    [((16, 24), (8, 12)), ((15, 20), (5, 10)), ((12, 12), (12, 12)), ((20, 30), (8, 12))],
+)
+def test_the_adjoint_is_one(size, plane):
+    """<A x, y> = <x, A* y> for any x and y, whatever the ratio of the planes."""
+    model = LinearModel([measurement(size, plane), measurement(size, plane, seed=1)])
+    random = torch.Generator().manual_seed(2)
+    picture = torch.randn(2, 1, *size, generator=random)
+    seen = model.seen(picture)
+    parts = [torch.randn(part.shape, generator=random) for part in seen]
+    left = sum((one.double() * other).sum() for one, other in zip(seen, parts, strict=True))
+    right = (picture.double() * model.adjoint(parts)).sum()
+    torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-3)
+
+
+def test_cells_hold_the_mean_of_their_pixels():
+    picture = torch.full((1, 1, 12, 18), 0.7)
+    for cell in ((1, 1), (2, 3), (2.5, 1.8)):
+        averaged = Lattice((12, 18), cell, picture).averaged(picture)
+        torch.testing.assert_close(averaged, torch.full_like(averaged, 0.7))
+
+
+def test_the_picture_that_was_measured_is_found():
+    size, plane = (24, 32), (12, 16)
+    noise = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(3))
+    truth = 3 * gaussian_blur(noise - 0.5, 1.0) + 0.5
+    one = measurement(size, plane, number=1)
+    model = LinearModel([one])
+    measured, start = model.seen(truth), torch.full_like(truth, 0.5)
+    errors = [
+        (joint_solve(model, measured, start, 1.0, rounds) - truth).square().mean()
+        for rounds in (0, 3, 40)
+    ]
+    assert errors[0] > 4 * errors[1] > 8 * errors[2], errors
+
+
+def test_without_measurements_the_start_stays():
+    one = measurement((12, 16), (6, 8))
+    blind = Measurement(
+        one.frame, one.bins, one.frame_at, one.bins_at, 0 * one.frame_weight, 0 * one.bins_weight
+    )
+    start = torch.rand(2, 1, 12, 16)
+    solved = joint_solve(LinearModel([blind]), blind.weighted(), start, 0.07, 4)
+    torch.testing.assert_close(solved, start)
+
+
+def test_each_exposure_of_a_batch_is_solved_by_itself():
+    one = measurement((12, 16), (6, 8))
+    alone = Measurement(*(getattr(one, name)[:1] for name in one.__dataclass_fields__))
+    start = torch.rand(2, 1, 12, 16)
+    both = joint_solve(LinearModel([one]), one.weighted(), start, 0.07, 3)
+    first = joint_solve(LinearModel([alone]), alone.weighted(), start[:1], 0.07, 3)
+    torch.testing.assert_close(both[:1], first, atol=1e-4, rtol=0)
