@@ -21,6 +21,7 @@ class Blur:
         self._rows, self._columns = (_band(*each) for each in zip(shape, sigmas, strict=True))
 
     def __call__(self, planes: torch.Tensor) -> torch.Tensor:
+        """Blur planes (..., h, w)."""
         return self._rows @ (planes @ self._columns)
 
 

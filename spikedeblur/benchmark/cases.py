@@ -75,14 +75,17 @@ class Case:
 
     @cached_property
     def size(self) -> tuple[int, int]:
+        """Width and height of the video."""
         with open_video(self.blurry) as reader:
             return reader.info.width, reader.info.height
 
     @property
     def has_truth(self) -> bool:
+        """Whether the sharp video is there to measure against."""
         return self.sharp is not None
 
     def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
+        """Yield the frames as `deblurrer` restores them, or the blurry ones without one."""
         with open_video(self.blurry) as blurry:
             if deblurrer is None:
                 yield from blurry
@@ -147,6 +150,7 @@ class MadeUp:
         return f"{self.size[0]}x{self.size[1]}"
 
     def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
+        """Yield the frames as `deblurrer` restores them, or the blurry ones without one."""
         width, height = self.size
         rng = np.random.default_rng(SEED)
         rgb = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)

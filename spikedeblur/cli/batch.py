@@ -1,5 +1,6 @@
 """Several videos in one call: which spikes and which output belong to each, and going on when one
-of them fails."""
+of them fails.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ LOGGER = logging.getLogger("spikedeblur")
 
 
 def printable(text: str) -> str:
-    """`text` on one line, control characters as \\xNN: a file name cannot move the cursor."""
+    r"""`text` on one line, control characters as \xNN: a file name cannot move the cursor."""
     return "".join(
         character
         if character.isprintable()
@@ -54,7 +54,7 @@ class _StderrHandler(logging.Handler):
 class _LogFile(logging.FileHandler):
     """Gives up, with a word on stderr, when the file cannot be written: the work is worth more."""
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
         error = sys.exc_info()[1]
         self.setLevel(logging.CRITICAL + 1)
         reason = getattr(error, "strerror", None) or error

@@ -90,6 +90,7 @@ class PlainProgress(Progress):
         self._shown_at, self._shown_percent = self._began, 0
 
     def show(self) -> None:
+        """Print a line if one is due."""
         percent = 100 * self.frames // self.total if self.total else 0
         now = time.monotonic()
         if now - self._shown_at < PLAIN_SECONDS and percent < self._shown_percent + PLAIN_PERCENT:
@@ -113,6 +114,7 @@ class JsonProgress(Progress):
         self._shown_at = -JSON_SECONDS
 
     def show(self) -> None:
+        """Print an object if one is due."""
         if self.seconds - self._shown_at < JSON_SECONDS:
             return
         self._shown_at = self.seconds
@@ -136,6 +138,7 @@ class BarProgress(Progress):
         self._task = self._bar.add_task(label, total=None, speed="", note="")
 
     def show(self) -> None:
+        """Move the bar."""
         self._bar.update(
             self._task, completed=self.frames, total=self.total, speed=self.speed, note=self.note
         )

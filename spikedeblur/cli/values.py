@@ -25,9 +25,11 @@ class Parsed(click.ParamType):
         self._parse = parse
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The name of the value, as the help shows it."""
         return self.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse what was typed; a value that cannot be is click's error of this option."""
         if not isinstance(value, str):
             return value
         try:

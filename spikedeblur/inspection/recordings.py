@@ -29,7 +29,8 @@ __all__ = ["Recording", "is_recording", "open_recording"]
 @dataclass
 class Recording:
     """An opened recording. stream: None where even its plane cannot be told; its rate is 1 where
-    `rate_known` is False. facts: what is to be said of how it is read."""
+    `rate_known` is False. facts: what is to be said of how it is read.
+    """
 
     stream: SpikeStream | None
     rate_known: bool

@@ -1,0 +1,1 @@
+"""Bytes in and out: containers, codecs, spike files, pictures."""

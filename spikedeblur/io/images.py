@@ -151,7 +151,8 @@ class ImageSequenceReader:
 
 class ImageSequenceWriter:
     """Writes frames as images numbered from `first`, which all appear when the `with` block ends
-    well."""
+    well.
+    """
 
     def __init__(
         self, path: Path | str, source: VideoInfo, *, overwrite: bool = False, first: int = 1

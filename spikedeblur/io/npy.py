@@ -1,5 +1,6 @@
 """NumPy's array files (.npy, and the members of an .npz), read a few rows of the first axis at a
-time."""
+time.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The network: its parts, its configuration and its weights files."""

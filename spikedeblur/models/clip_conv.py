@@ -33,6 +33,7 @@ class ClipConv(nn.Conv3d):
         )
 
     def forward(self, input: Tensor) -> Tensor:
+        """Convolve (N, C, T, H, W)."""
         batch, channels, frames, height, _ = input.shape
         depth, step = self.kernel_size[0], self.stride[0]
         if depth > 1 and (batch > 1 or channels * frames * height > NATIVE_UP_TO):

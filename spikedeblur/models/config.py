@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from spikedeblur.models.sections import Count, Fraction01, OneOf, Section
+from spikedeblur.models.sections import Count, Fraction01, Section, one_of
 from spikedeblur.models.vrt.blocks import BLOCKS
 from spikedeblur.vocabulary import BINS, WINDOW
 
@@ -21,7 +21,7 @@ Width = Annotated[int, Field(ge=1, le=2048)]
 Depth = Annotated[int, Field(ge=1, le=100)]
 Ratio = Annotated[float, Field(gt=0, le=64)]
 Stride = Literal[1, 2]
-BlockKind = Annotated[str, OneOf(BLOCKS)]
+BlockKind = Annotated[str, one_of(BLOCKS)]
 
 
 class ChunkConfig(Section):
@@ -34,6 +34,8 @@ class ChunkConfig(Section):
 
 
 class TemporalAttentionConfig(ChunkConfig):
+    """Attention along time, of the spikes' features at each pixel."""
+
     HEADS: Width = 4
     DROPOUT: Fraction01 = 0.0
     MLP_RATIO: Ratio = 2.0
@@ -41,10 +43,14 @@ class TemporalAttentionConfig(ChunkConfig):
 
 
 class FuseConfig(TemporalAttentionConfig):
+    """How the features of frame and spikes become one."""
+
     TYPE: Literal["TemporalCrossAttn"] = "TemporalCrossAttn"
 
 
 class SpikeEncoderConfig(Section):
+    """Strides from each scale of the spike encoder to the next."""
+
     TEMPORAL_STRIDES: tuple[Stride, Stride, Stride] = (1, 1, 1)
     SPATIAL_STRIDES: tuple[Stride, Stride, Stride] = (2, 2, 2)
 
@@ -104,6 +110,8 @@ class VRTConfig(Section):
 
 
 class ModelConfig(Section):
+    """A network."""
+
     USE_SPIKE: bool = True
     CHANNELS_PER_SCALE: tuple[Width, Width, Width, Width] = (96, 96, 96, 96)
     STEM: Literal[1, 2] = 1

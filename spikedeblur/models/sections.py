@@ -18,8 +18,8 @@ Count = Annotated[int, Field(ge=1, le=10**9)]
 Fraction01 = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-def OneOf(choices: Collection[str]) -> AfterValidator:  # reads as an annotation
-    """For `Annotated[str, OneOf(choices)]`: any other value is an error."""
+def one_of(choices: Collection[str]) -> AfterValidator:
+    """Let an annotated string have no other value than one of `choices`."""
 
     def check(value: str) -> str:
         if value not in choices:

@@ -32,9 +32,11 @@ class ResidualBlock3D(Block):
             nn.init.zeros_(parameter)
 
     def last_layers(self) -> Sequence[nn.Module]:
+        """The second convolution."""
         return [self.conv2]
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> the same shape."""
         inner = functional.relu(self.conv1(x_BCTHW), inplace=True)
         return functional.relu(self.conv2(inner) + x_BCTHW, inplace=True)
 
@@ -71,6 +73,7 @@ class SpikeEncoder3D(nn.Module):
         self.scales = 1 + len(wider)
 
     def forward(self, voxels_BTKHW: Tensor) -> list[Tensor]:
+        """(B, T, K, H, W) -> a feature (B, C_i, T_i, H_i, W_i) for each scale."""
         x = voxels_BTKHW.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)
         features = [self.res0(functional.relu(self.in_proj(x)))]
         for i in range(1, self.scales):

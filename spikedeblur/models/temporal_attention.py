@@ -98,6 +98,7 @@ class TemporalAttention(nn.Module):
         self.proj = zero_(nn.Linear(channels, channels))
 
     def forward(self, query_BTHWC: Tensor, keys_BTHWC: Tensor) -> Tensor:
+        """(B, T, H, W, C) and keys (B, T', H, W, C) -> (B, T, H, W, C)."""
         if self.timed:
             query_BTHWC = query_BTHWC + self._code(query_BTHWC, self.query_stride)
             keys_BTHWC = keys_BTHWC + self._code(keys_BTHWC, self.key_stride)
@@ -137,6 +138,7 @@ class SpikeTemporalSA(nn.Module):
         self.mlp = FeedForward(channels, self.config.MLP_RATIO)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> the same shape, in chunks."""
         x_BTHWC = by_chunks(self._block, self.config, x_BCTHW.permute(0, 2, 3, 4, 1))
         return x_BTHWC.permute(0, 4, 1, 2, 3)
 

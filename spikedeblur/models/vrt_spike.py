@@ -180,6 +180,7 @@ class VRTSpike(nn.Module):
     def forward(
         self, rgb: Tensor, voxels: Tensor | None = None, target_time: float | Tensor = 0.0
     ) -> Tensor:
+        """Restore rgb (B, T, 3, H, W) with voxels (B, T, K, h, w) at each clip's target time."""
         self._check(rgb, voxels)
         batch, _, _, height, width = rgb.shape
         padded = self._padded_size(height, width)

@@ -40,7 +40,8 @@ Ticks = Annotated[int, Field(ge=-(1 << 60), le=1 << 60)]
 
 class SegmentFile(BaseModel):
     """One file of a segment: checksum, pts in decoding order, where the last frame ends (both in
-    ticks of the whole's time base), and the encoder's header in hexadecimal."""
+    ticks of the whole's time base), and the encoder's header in hexadecimal.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -129,7 +130,8 @@ class Parts:
 
     def file(self, number: int, sink: Path) -> Path:
         """Where the pictures of segment `number` are that belong into `sink`, the output or the
-        comparison beside it: a video, or a folder of images."""
+        comparison beside it: a video, or a folder of images.
+        """
         name = f"{number:06}{'-compare' if sink == comparison_path(self.output) else ''}"
         return self.folder / (name if is_image_sequence(sink) else f"{name}.nut")
 

@@ -66,7 +66,8 @@ def step(one: np.ndarray, other: np.ndarray) -> float:
 
 def thumbnail(rgb: np.ndarray) -> np.ndarray:
     """A small version of a picture, float32 (cells, 3) in [0, 1], row by row of at most 18 x 32
-    cells; each is the mean of up to 4x4 samples, so that noise and fine texture hardly count."""
+    cells; each is the mean of up to 4x4 samples, so that noise and fine texture hardly count.
+    """
     rows, columns = (
         max(length // (cells * SAMPLES_PER_CELL), 1)
         for length, cells in zip(rgb.shape[:2], THUMBNAIL, strict=True)

@@ -69,6 +69,7 @@ class NetRestorer:
         self._target_times = target_times
 
     def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
+        """Each frame with the place of the first one of its shot, between hard cuts."""
         return in_shots(frames, lambda frame: frame.rgb)
 
     def context(self, wanted: range, shot: int) -> range:
@@ -83,6 +84,7 @@ class NetRestorer:
         return range(shot + start, shot + stop)
 
     def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        """Yield each frame once, restored from all windows that it lies in."""
         for _, sequence in groupby(frames, key=lambda exposed: exposed.sequence):
             yield from self._restore_sequence(sequence)
 
@@ -154,12 +156,15 @@ class ClassicalRestorer:
         self._target_times = target_times
 
     def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
+        """Each frame with the place 0: no frame needs another one."""
         return zip(frames, repeat(0), strict=False)
 
     def context(self, wanted: range, shot: int) -> range:
+        """The frames wanted, and no others."""
         return wanted
 
     def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
+        """Yield each frame, restored by itself."""
         for exposed in frames:
             pictures = None
             if exposed.coverage:

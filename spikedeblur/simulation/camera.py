@@ -22,7 +22,9 @@ class View(Protocol):
     """What stands before a camera whose frames measure `size` (H, W), in continuous time."""
 
     @property
-    def size(self) -> tuple[int, int]: ...
+    def size(self) -> tuple[int, int]:
+        """Height and width of a frame."""
+        ...
 
     def render(self, times: np.ndarray) -> torch.Tensor:
         """Light (N, 3, H, W) float32 at each of `times` (N,), in frame intervals."""

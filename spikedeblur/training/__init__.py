@@ -1,0 +1,1 @@
+"""Training: clips, losses, the loop, and a state to resume from."""

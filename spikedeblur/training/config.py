@@ -19,9 +19,9 @@ from spikedeblur.models.config import Bins, ClipLength, ModelConfig, NetworkConf
 from spikedeblur.models.sections import (
     Count,
     Fraction01,
-    OneOf,
     Section,
     key_name,
+    one_of,
     parse_section,
     todays_key,
     todays_keys,
@@ -31,12 +31,16 @@ from spikedeblur.vocabulary import BINS, PRECISIONS, WINDOW
 
 
 class DataConfig(Section):
+    """The clips that training draws."""
+
     K: Bins = BINS  # voxel bins over one exposure
     CLIP_LEN: ClipLength = WINDOW  # T, the frames of one window
     CROP_SIZE: Annotated[int, Field(ge=16, le=16384, multiple_of=16)] = 256
 
 
 class TrainConfig(Section):
+    """Steps, optimiser, precision and intervals of a run."""
+
     STEPS: Count = 300_000
     BATCH_SIZE: Count = 2  # clips per process and step
     ACCUMULATION: Count = 1
@@ -47,7 +51,7 @@ class TrainConfig(Section):
     WARMUP_STEPS: Annotated[int, Field(ge=0, le=10**9)] = 1000
     CLIP_NORM: Annotated[float, Field(gt=0)] = 1.0
     EMA_DECAY: Fraction01 = 0.999
-    PRECISION: Annotated[str, OneOf(PRECISIONS)] = "fp32"
+    PRECISION: Annotated[str, one_of(PRECISIONS)] = "fp32"
     SEED: Annotated[int, Field(ge=0, lt=2**63)] = 0
     WORKERS: Annotated[int, Field(ge=0, le=256)] = 1
     SAVE_EVERY: Count = 500
@@ -59,6 +63,8 @@ class TrainConfig(Section):
 
 
 class LossConfig(Section):
+    """What training makes small."""
+
     KIND: Literal["charbonnier", "psnr"] = "charbonnier"
     CHARBONNIER_EPS: Annotated[float, Field(gt=0)] = 1e-3
     PERCEPTUAL_WEIGHT: Annotated[float, Field(ge=0)] = 0.0
@@ -66,6 +72,8 @@ class LossConfig(Section):
 
 
 class LogConfig(Section):
+    """What is written beside metrics.jsonl."""
+
     TENSORBOARD: bool = False
 
 

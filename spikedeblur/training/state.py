@@ -27,6 +27,7 @@ State = dict[str, Any]
 
 
 def state_path(folder: Path, step: int) -> Path:
+    """The file of the state of `step` in `folder`."""
     return folder / f"step-{step:09d}.pt"
 
 

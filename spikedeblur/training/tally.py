@@ -37,4 +37,5 @@ class StepStatistics:
         )
 
     def as_list(self) -> list[float]:
+        """The sums as numbers, for a state."""
         return list(astuple(self))

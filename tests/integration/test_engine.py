@@ -168,7 +168,8 @@ def scene(
     height: int, width: int, frames: int, speed: int, noise: float, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """A textured wall that slides by `speed` pixels a frame, as frames (T, H, W, 3) uint8 of
-    averaged light and as voxel grids (T, 32, H/2, W/2) of Poisson counts."""
+    averaged light and as voxel grids (T, 32, H/2, W/2) of Poisson counts.
+    """
     rng = np.random.default_rng(seed)
     wall = np.zeros((height, width + speed * (frames + 1), 3))
     for cell in (2, 5, 13, 34):
@@ -220,7 +221,8 @@ def blended(tile, weight) -> Iterator[int]:
 
 def test_nothing_flickers_at_the_borders_of_windows(shipped):
     """A still scene with noise: the change from frame to frame, where one window takes over from
-    another and elsewhere."""
+    another and elsewhere.
+    """
     torch.set_num_threads(1)
     rgb, counts = scene(64, 64, 35, 0, 4.0)
     frames = (frame_at(index, picture) for index, picture in enumerate(rgb))

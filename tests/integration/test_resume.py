@@ -120,7 +120,8 @@ STEPS = [
 
 def killed_at_step(job: Job, number: int) -> bool:
     """Run with `kill -9` before the file system is changed for the `number`th time; whether it
-    came to that."""
+    came to that.
+    """
     left = [number]
 
     def counted(call):

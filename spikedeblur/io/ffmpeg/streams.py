@@ -98,7 +98,8 @@ class StreamCopier:
     @property
     def _is_hidden_before_zero(self) -> bool:
         """Whether nothing before zero is played anyway: an edit list hides it, as it does the
-        packet with which AAC begins."""
+        packet with which AAC begins.
+        """
         return self._source is not None and "mov" in self._source.format.name.split(",")
 
     def begin(self) -> None:

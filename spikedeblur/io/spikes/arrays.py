@@ -44,7 +44,8 @@ class ArrayFile:
 
     def __init__(self, path: Path, key: str | None = None) -> None:
         """Open it. Raises InputError for what is missing, damaged or no spikes; UsageError for a
-        key that does not fit, and where h5py is needed but not installed."""
+        key that does not fit, and where h5py is needed but not installed.
+        """
         self.path = path
         self._closing = ExitStack()
         self._rows: Callable[[int, int], NDArray[Any]]

@@ -48,6 +48,7 @@ class WindowAttention(nn.Module):
             self.qkv_mut = nn.Linear(dim, 3 * dim)
 
     def forward(self, x_SC: Tensor, plan: WindowPlan) -> Tensor:
+        """Attend within each window of `plan`: (S, C) -> (S, C)."""
         bias_hnn = self._relative_bias(plan.window)
         parts = []
         for group in plan.classes:

@@ -29,11 +29,13 @@ class ConvBlock(Block):
         self.conv2 = ClipConv(dim, dim)
 
     def forward(self, x_NTHWC: Tensor) -> Tensor:
+        """(N, T, H, W, C) -> the same shape."""
         x = x_NTHWC.permute(0, 4, 1, 2, 3)  # free: the tokens are a channels_last_3d tensor
         branch = self.conv2(F.gelu(self.conv1(x))).permute(0, 2, 3, 4, 1)
         return x_NTHWC + drop_path(branch, self.drop_path_rate, self.training)
 
     def last_layers(self) -> Sequence[nn.Module]:
+        """The second convolution."""
         return [self.conv2]
 
 
@@ -48,13 +50,16 @@ class ConvStage(Stage):
     """One group of convolution blocks."""
 
     def add_blocks(self, run: Run, options: StageOptions) -> None:
+        """Make the one group, `residual_group`."""
         self.residual_group = ConvGroup(run.dim, run.per_frame, run.rates)
 
     def blocks(self, x_NTHWC: Tensor) -> Tensor:
+        """Apply the group."""
         return self.residual_group(x_NTHWC)
 
     @classmethod
     def refinement(cls, run: Run, options: StageOptions) -> nn.Module:
+        """A group of stage 8, of convolutions."""
         return ResidualConv(run)
 
 
@@ -66,4 +71,5 @@ class ResidualConv(nn.Module):
         self.residual_group = ConvGroup(run.dim, run.per_frame, run.rates)
 
     def forward(self, x_NTHWC: Tensor) -> Tensor:
+        """(N, T, H, W, C) -> the same shape."""
         return self.residual_group(x_NTHWC)

@@ -32,6 +32,7 @@ class FlowLevel(nn.Module):
         self.basic_module = nn.Sequential(*layers[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
+        """Two pictures and the flow so far (N, 8, H, W) -> what to add to it (N, 2, H, W)."""
         return self.basic_module(x)
 
 

@@ -19,6 +19,7 @@ class GEGLU(nn.Module):
         self.fc2 = nn.Linear(hidden, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., channels) -> (..., out_channels), some tokens at a time."""
         runs = x.reshape(-1, x.shape[-1]).split(tokens_at_once(x.device))
         parts = [self.fc2(F.gelu(self.fc11(run)) * self.fc12(run)) for run in runs]
         return torch.cat(parts).view(*x.shape[:-1], -1)

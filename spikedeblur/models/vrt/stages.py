@@ -49,6 +49,7 @@ class SpaceToChannel(nn.Module):
     """(N, T, H, W, C) -> (N, T, H/2, W/2, 4C); within a 2x2 cell the column is the slow index."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Merge 2x2 cells into channels."""
         return rearrange(x, "n t (h jy) (w jx) c -> n t h w (jx jy c)", jy=2, jx=2)
 
 
@@ -56,6 +57,7 @@ class ChannelToSpace(nn.Module):
     """(N, T, H, W, 4C) -> (N, T, 2H, 2W, C): undoes `SpaceToChannel`."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Spread channels over 2x2 cells."""
         return rearrange(x, "n t h w (jx jy c) -> n t (h jy) (w jx) c", jy=2, jx=2)
 
 
@@ -103,6 +105,7 @@ class Stage(Residual):
         return False
 
     def last_layers(self) -> Sequence[nn.Module]:
+        """None: its blocks stand for themselves."""
         return []  # blocks that stand for themselves
 
     @classmethod

@@ -42,6 +42,7 @@ class TMSABlock(Block):
         self.mlp = GEGLU(dim, int(dim * mlp_ratio), dim)
 
     def forward(self, x_NTHWC: Tensor, plan: WindowPlan) -> Tensor:
+        """Attend within the windows of `plan`: (N, T, H, W, C) -> the same shape."""
         recompute = torch.is_grad_enabled()
         if recompute and self.use_checkpoint_attn:
             branch = checkpoint(self._attention, x_NTHWC, plan, use_reentrant=False)
@@ -55,6 +56,7 @@ class TMSABlock(Block):
         return x_NTHWC + drop_path(branch, self.drop_path_rate, self.training)
 
     def last_layers(self) -> Sequence[nn.Module]:
+        """The projections that end attention and feed-forward."""
         return [self.attn.proj, self.mlp.fc2]
 
     def _attention(self, x_NTHWC: Tensor, plan: WindowPlan) -> Tensor:
@@ -101,6 +103,7 @@ class TMSAGroup(nn.Module):
         )
 
     def forward(self, x_NTHWC: Tensor) -> Tensor:
+        """(N, T, H, W, C) -> the same shape; every other block has its windows shifted."""
         batch, frames, height, width, _ = x_NTHWC.shape
         size = (frames, height, width)
         window = effective_window(size, self.window, keep_depth=self.mutual)
@@ -118,6 +121,7 @@ class TMSAStage(Stage):
 
     @classmethod
     def check_width(cls, dim: int, heads: int) -> None:
+        """Raise ValueError for a width that heads or position code do not divide."""
         # The position code needs an even width: half for y, half for x.
         if dim % heads or dim % 2:
             raise ValueError(
@@ -125,6 +129,7 @@ class TMSAStage(Stage):
             )
 
     def add_blocks(self, run: Run, options: StageOptions) -> None:
+        """Make the groups of mutual and of self attention, with their linear layers."""
         depth = len(run.rates)
         self.mutual_depth = int(options.mul_attn_ratio * depth)
         self.self_depth = depth - self.mutual_depth
@@ -141,9 +146,11 @@ class TMSAStage(Stage):
 
     @property
     def needs_whole_window(self) -> bool:
+        """Whether there is mutual attention, whose windows always hold two frames."""
         return self.mutual_depth > 0
 
     def blocks(self, x_NTHWC: Tensor) -> Tensor:
+        """Apply mutual, then self attention."""
         x = x_NTHWC
         if self.mutual_depth:
             x = self.linear1(self.residual_group1(x)) + x
@@ -152,11 +159,13 @@ class TMSAStage(Stage):
         return x
 
     def last_layers(self) -> Sequence[nn.Module]:
+        """The linear layer of each group."""
         mutual = [self.linear1] if self.mutual_depth else []
         return [*mutual, self.linear2] if self.self_depth else mutual
 
     @classmethod
     def refinement(cls, run: Run, options: StageOptions) -> nn.Module:
+        """A group of stage 8, of self attention."""
         return ResidualTMSA(run, options)
 
 
@@ -171,9 +180,11 @@ class ResidualTMSA(Residual):
         self.linear = nn.Linear(run.dim, run.dim)
 
     def forward(self, x_NTHWC: Tensor) -> Tensor:
+        """(N, T, H, W, C) -> the same shape."""
         return x_NTHWC + self.linear(self.residual_group(x_NTHWC))
 
     def last_layers(self) -> Sequence[nn.Module]:
+        """The linear layer."""
         return [self.linear]
 
 

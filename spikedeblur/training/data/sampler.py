@@ -29,7 +29,9 @@ class ClipSource(Protocol):
 
     def __getitem__(self, index: int) -> dict[str, Any]: ...
 
-    def set_epoch(self, epoch: int) -> None: ...
+    def set_epoch(self, epoch: int) -> None:
+        """Have the clips of another epoch."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -43,10 +43,14 @@ class RecordedSequence(Protocol):
     """Frames one after the other; those `step` apart have exposures that do not overlap."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What messages call it."""
+        ...
 
     @property
-    def step(self) -> int: ...
+    def step(self) -> int:
+        """From one frame to the next whose exposure does not overlap it."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -104,6 +108,7 @@ class PictureSequence:
         return len(self.frames)
 
     def read(self, numbers: range, bins: int) -> Iterator[RecordedFrame]:
+        """Yield the frames `numbers`, ascending. Raises `InputError` for missing files."""
         for number in numbers:
             files = self.frames[number]
             with open_stream(existing(files.spikes), self.sidecar) as stream:
@@ -111,6 +116,7 @@ class PictureSequence:
             yield RecordedFrame(read_picture(files.blurry), read_picture(files.sharp), counts)
 
     def marks(self) -> set[str]:
+        """What gives the sequence away when it turns up again."""
         return {self.name, digest(self.frames[0].blurry)}
 
 
@@ -152,6 +158,7 @@ class VideoSequence:
         return self._length[0]
 
     def read(self, numbers: range, bins: int) -> Iterator[RecordedFrame]:
+        """Yield the frames `numbers`, ascending. Raises `InputError` for missing files."""
         # From half an interval early: containers round times, and no other frame is so near.
         start = (numbers.start - Fraction(1, 2)) / self._length[1]
         with (
@@ -191,6 +198,7 @@ class VideoSequence:
         return voxelize(stream, bins, interval.start, interval.stop)
 
     def marks(self) -> set[str]:
+        """What gives the sequence away when it turns up again."""
         # Not the name: these sequences are called as their maker likes, 001 in every split.
         return {digest(dat_files(self.spikes)[0] if self.spikes.is_dir() else self.spikes)}
 

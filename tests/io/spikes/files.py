@@ -38,7 +38,8 @@ def sps10(planes: np.ndarray, *, flip: bool = True, bit_order: str = "little") -
 
 def sps100(planes: np.ndarray, *, flip: bool = False, bit_order: str = "little") -> bytes:
     """(n, 1000, 1000) planes: each half row of 500 pixels followed by 10 bits of line and 2 of
-    channel, lines 500 to 1 in channels 0 and 1, then 1 to 500 in channels 2 and 3."""
+    channel, lines 500 to 1 in channels 0 and 1, then 1 to 500 in channels 2 and 3.
+    """
     rows = planes[:, ::-1] if flip else planes
     lines = np.array(SPS100_LINES)
     parts = []
