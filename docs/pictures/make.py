@@ -159,7 +159,9 @@ def the_path(folder: Path) -> None:
     """path.png: the paths of points through the exposure, over the blurry frame."""
     case = folder / "sample"
     exposures = StreamExposures.of_source(
-        resolve_spike_source(case / "spikes.dat", SpikeOptions(), find_sidecar(case / "spikes.dat"))
+        resolve_spike_source(
+            case / "spikes.dat", RecordingSettings(), find_sidecar(case / "spikes.dat")
+        )
     )
     with open_video(case / "blurry.mkv") as reader:
         frame = next(islice(reader, FRAME, None))
