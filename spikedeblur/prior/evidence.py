@@ -25,7 +25,7 @@ ENCODED_SLOPE, LINEAR_SLOPE, MIDDLE_SLOPE = 1 / 2.2, 1.0, 0.72
 FLAT_VARIANCE = 0.05  # of log luminance: tells little of the slope
 FIXED_PATTERN = 0.08  # relative spread of the gain of a sensor's pixels
 AVERAGED = 0.1  # what smoothing leaves of the variance of noise
-DOUBTFUL = (0.6, 0.9)  # from where on spikes are believed less; where they are not any more
+DOUBTFUL = (0.4, 0.7)  # from where on spikes are believed less; where they are not any more
 CLIP_TRUST = 0.01  # variance of log light below which a place is judged by the whole clip
 
 

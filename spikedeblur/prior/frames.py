@@ -27,6 +27,10 @@ from spikedeblur.prior.photometry import grey
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.warps import warp
 
+STILL, MOVING = (
+    0.2,
+    0.6,
+)  # frame pixels of a path, up to which nothing moves; from where on all does
 BORDER = 4  # spike pixels within which the light of a sensor's border is made to stand still
 Floats = NDArray[np.float32]
 
@@ -66,8 +70,8 @@ def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float
     """Restore a frame at an instant of its exposure: (3, H, W) sRGB in [0, 1].
 
     around: its neighbours by their distance, the one before at -1. target: in [-0.5, 0.5]. As much
-    of the joint picture is taken as its path is believed, and where the spikes are of another scene
-    the frame stays as it is.
+    of the joint picture is taken as its path is believed. The frame stays as it is where the spikes
+    are of another scene, and where nothing moves.
     """
     clip = [frame, *around.values()]
     seen = Sightings(
@@ -84,9 +88,11 @@ def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float
     confidence, size = joint.confidence, here.rgb.shape[-2:]
     if frame.in_sight is not None:
         confidence = confidence * resize(stays_in_sight(frame.in_sight, here.path), size)
-    change = (joint.change(joint.joint) - 1) * confidence
+    moves = ((joint.length - STILL) / (MOVING - STILL)).clamp(0, 1)
+    change = (joint.change(joint.joint) - 1) * confidence * moves
     sharp = encoded(start * (1 + change), linear)
-    belief = believed(resize(doubt(seen)[:1], size))
+    # What certainly stands still was not blurred, whatever few spikes seem to say.
+    belief = believed(resize(doubt(seen)[:1], size)) * (1 - confidence * (1 - moves))
     if frame.in_sight is not None:
         belief = belief * (resize(frame.in_sight, size) == 1)
     return torch.lerp(here.rgb, sharp, belief)[0]

@@ -56,12 +56,16 @@ class Moving:
             times = frame + (np.arange(INSTANTS) + 0.5) / INSTANTS
             light = self.scene.render(times)
             blurry.append(to_srgb(light.mean(dim=0)))
-            sharp.append(to_srgb(self.scene.render(np.array([frame + 0.5]))[0]))
+            sharp.append(self.sharp(frame + 0.5))
             grey = functional.avg_pool2d(light, 2).mean(dim=1) * self.spikes / INSTANTS
             total = charge + grey.unflatten(0, (BINS, -1)).sum(dim=1).cumsum(dim=0)
             counts.append(torch.cat([charge[None].floor(), total.floor()]).diff(dim=0))
             charge = total[-1]
         return torch.stack(blurry), torch.stack(counts), torch.stack(sharp)
+
+    def sharp(self, time: float) -> Tensor:
+        """The frame of an instant: (3, H, W) sRGB."""
+        return to_srgb(self.scene.render(np.array([time]))[0])
 
     def displacement(self, start: float, stop: float) -> Tensor:
         """How far what stands at each spike pixel at `start` goes until `stop`: (2, h, w), px."""
