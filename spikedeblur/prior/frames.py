@@ -25,6 +25,7 @@ from spikedeblur.prior.joint import Exposure, Neighbour, encoded, joint_picture
 from spikedeblur.prior.path import MotionPath
 from spikedeblur.prior.photometry import grey
 from spikedeblur.prior.planes import resize
+from spikedeblur.prior.timing import in_time, lateness
 from spikedeblur.prior.warps import warp
 
 STILL, MOVING = (
@@ -71,7 +72,7 @@ def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float
 
     around: its neighbours by their distance, the one before at -1. target: in [-0.5, 0.5]. As much
     of the joint picture is taken as its path is believed. The frame stays as it is where the spikes
-    are of another scene, and where nothing moves.
+    are of another scene or time, and where nothing moves.
     """
     clip = [frame, *around.values()]
     seen = Sightings(
@@ -93,6 +94,7 @@ def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float
     sharp = encoded(start * (1 + change), linear)
     # What certainly stands still was not blurred, whatever few spikes seem to say.
     belief = believed(resize(doubt(seen)[:1], size)) * (1 - confidence * (1 - moves))
+    belief = belief * in_time(lateness(seen, torch.cat([each.exposure.light for each in clip])))
     if frame.in_sight is not None:
         belief = belief * (resize(frame.in_sight, size) == 1)
     return torch.lerp(here.rgb, sharp, belief)[0]
