@@ -47,9 +47,9 @@ class VRTJoint(VRTSpike):
 
     @property
     def channels_per_pixel(self) -> float:
-        """Channels of the widest feature map, that of the refiner, per pixel of the frame."""
+        """Half the channels of the refiner's feature maps, few of which are held at once."""
         assert self.config.MODEL.REFINER is not None
-        return float(self.config.MODEL.REFINER.WIDTHS[0])
+        return self.config.MODEL.REFINER.WIDTHS[0] / 2
 
     def forward(
         self,

@@ -25,6 +25,7 @@ from spikedeblur.prior.neighbours import (
 )
 from spikedeblur.prior.path import MotionPath, bin_times, displacement, estimate_path, merged
 from spikedeblur.prior.photometry import grey, to_linear, to_srgb
+from spikedeblur.prior.pieces import by_pieces
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.solve import LinearModel, Measurement, joint_solve
 from spikedeblur.prior.warps import enlarged, inside, inverse, pixel_centres, sample
@@ -64,8 +65,13 @@ class Exposure:
     @classmethod
     def of(cls, rgb: Tensor, light: Tensor, count: Tensor, linear: bool) -> Exposure:
         """Find the paths of frames and their spikes."""
-        path = estimate_path(light)
-        return cls(rgb, light, count, linear, path, mean_light(light, path))
+
+        def found(piece: slice) -> tuple[Tensor, ...]:
+            path = estimate_path(light[piece])
+            return path.coefficients, path.mismatch, mean_light(light[piece], path)
+
+        coefficients, mismatch, middle = by_pieces(found, len(rgb), rgb.shape[-2:])
+        return cls(rgb, light, count, linear, MotionPath(coefficients, mismatch), middle)
 
     def at(self, frames: Sequence[int] | slice) -> Exposure:
         """Take some of the frames."""

@@ -147,7 +147,7 @@ def reconfigured(weights: Path, path: Path, section: str, **values: Any) -> Path
         ("MODEL.VRT", {"DEPTHS": [10**9] * 11}),
         ("MODEL.VRT", {"EMBED_DIMS": [8] * 7 + [2048] * 4, "DEPTHS": [100] * 11}),
         ("MODEL.VRT", {"WINDOW_SIZE": [2048, 2048, 2048]}),
-        ("MODEL.PRIOR", {"SMOOTHINGS": [1e300]}),
+        ("MODEL.REFINER", {"WIDTHS": [16, 10**9]}),
         ("", {"bins": 10**12}),
         ("", {"window": 10**12}),
     ],

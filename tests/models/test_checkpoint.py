@@ -199,10 +199,10 @@ def rewritten(path, change):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda s: s.pop("head.conv.bias"), "lacks tensor head.conv.bias"),
+        (lambda s: s.pop("refiner.last.bias"), "lacks tensor refiner.last.bias"),
         (lambda s: s.update(extra=torch.zeros(1)), "unknown tensor extra"),
-        (lambda s: s.update({"head.conv.bias": torch.zeros(1)}), r"head.conv.bias is \(1,\)"),
-        (lambda s: s["head.conv.bias"].fill_(float("nan")), "not finite"),
+        (lambda s: s.update({"refiner.last.bias": torch.zeros(1)}), r"refiner.last.bias is \(1,\)"),
+        (lambda s: s["refiner.last.bias"].fill_(float("nan")), "not finite"),
     ],
 )
 def test_tensors_that_do_not_fit_are_named(written, change, said):

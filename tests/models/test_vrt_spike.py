@@ -193,7 +193,7 @@ def test_spikes_must_come_with_a_model_that_takes_them():
     with pytest.raises(InputError, match="give voxels"):
         tiny("small")(rgb)
     with pytest.raises(InputError, match="omit them"):
-        tiny("small", "MODEL.USE_SPIKE=false", "MODEL.PRIOR=null")(rgb, voxels)
+        tiny("small", "MODEL.USE_SPIKE=false", "MODEL.REFINER=null")(rgb, voxels)
 
 
 def test_configuration_that_cannot_be_built_is_an_error_of_ours():
@@ -206,5 +206,4 @@ def test_it_keeps_the_contract_of_models():
     assert isinstance(model, RestorationModel)
     assert (model.bins, model.window, model.uses_spikes) == (8, 4, True)
     assert (model.size_multiple, model.any_target_time) == (16, False)
-    # Widest for its size is the first stage, at half of the frame's.
-    assert model.channels_per_pixel == model.widths[0] / 4
+    assert model.channels_per_pixel == model.config.MODEL.REFINER.WIDTHS[0] / 2

@@ -18,6 +18,9 @@ from spikedeblur.training.config import load_config
 SIDE = 48
 
 
+WIDTHS = [32, 48, 64, 80, 64, 48, 32, 32, 32, 32, 32]
+
+
 class LiveBytes(TorchDispatchMode):
     """Bytes of the tensors made within it that are alive, and the most there were at once."""
 
@@ -52,6 +55,10 @@ def model():
     config = load_config(
         "small",
         [
+            "MODEL.REFINER=null",
+            "MODEL.PRIOR={TELL_ENCODING: true, TELL_DOUBT: true, TELL_MOTION: true}",
+            f"MODEL.CHANNELS_PER_SCALE={WIDTHS[:4]}",
+            f"MODEL.VRT.EMBED_DIMS={WIDTHS}",
             "MODEL.VRT.WINDOW_SIZE=[6,4,4]",
             f"MODEL.VRT.DEPTHS={[1] * 11}",
             f"MODEL.SPIKE_TSA.CHUNK_SIZE={SIDE // 8}",

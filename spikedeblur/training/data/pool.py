@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FIRST = 16  # clips that are there before any is drawn twice
 REUSE = 8  # draws for every new clip, until the pool is full
-CAPACITY = 4000  # clips; of 128x128 pixels and 5 frames, 2.6 MB each
+CAPACITY = 1000  # clips; of 128x128 pixels and 5 frames, 5 MB each
 KEYS = ("pictures", "maps", "rates", "sharp")
 
 
