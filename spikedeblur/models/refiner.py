@@ -26,7 +26,7 @@ class ResidualBlock(nn.Module):
         return x_NCHW + self.conv2(functional.gelu(self.conv1(x_NCHW)))
 
 
-class Refiner(nn.Module):
+class FrameRefiner(nn.Module):
     """Pictures (N, P, 3, H, W) and maps (N, M, H, W) -> the sharp frame (N, 3, H, W).
 
     Two scales of its own, and between them `body`, which sees the features at half the size. At

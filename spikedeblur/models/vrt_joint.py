@@ -1,7 +1,7 @@
 """VRT and spikes around the joint picture: the network that is shipped.
 
     frames, spikes -> what the spikes say without learning (`prior.features`): pictures and maps
-    pictures, maps -> Refiner, full resolution -> half -> VRT, fused with the spikes -> sharp frames
+    pictures, maps -> refiner at full resolution, VRT fused with spikes at half -> sharp frames
 
 Shape suffixes: B batch, T frames, N = B * T, K bins, H and W frame pixels.
 """
@@ -15,7 +15,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from spikedeblur.models.config import NetworkConfig
-from spikedeblur.models.refiner import Refiner
+from spikedeblur.models.refiner import FrameRefiner
 from spikedeblur.models.vrt_spike import SpikeBranch, VRTSpike, build_vrt
 from spikedeblur.prior.features import MAPS, PICTURES, PriorFeatures, prior_features
 from spikedeblur.prior.planes import pad_bottom_right, resize
@@ -41,7 +41,7 @@ class VRTJoint(VRTSpike):
         self.spikes = SpikeBranch(model, config.bins)
         self.vrt = build_vrt(model.VRT, half, half)
         self.vrt.conv_last = nn.Identity()  # type: ignore[assignment]  # the refiner takes features
-        self.refiner = Refiner(
+        self.refiner = FrameRefiner(
             len(PICTURES), len(MAPS) + 1, model.REFINER.WIDTHS, model.VRT.EMBED_DIMS[0]
         )
 

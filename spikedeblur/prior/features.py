@@ -16,8 +16,8 @@ from torch import Tensor
 from spikedeblur.prior.evidence import Sightings, doubt, linearity
 from spikedeblur.prior.intervals import Charge
 from spikedeblur.prior.joint import (
-    Exposure,
     JointPicture,
+    ShotFrames,
     decoded,
     encoded,
     joint_picture,
@@ -79,7 +79,7 @@ def clip_features(rgb_T3HW: Tensor, voxels_TKhw: Tensor, target: float) -> Prior
     return PriorFeatures(*(torch.cat(each) for each in zip(*frames, strict=True)))
 
 
-def read_clip(rgb_T3HW: Tensor, voxels_TKhw: Tensor) -> tuple[Exposure, Charge, Sightings]:
+def read_clip(rgb_T3HW: Tensor, voxels_TKhw: Tensor) -> tuple[ShotFrames, Charge, Sightings]:
     """Read the spikes of a clip where they lie on its frames, and how light was added up."""
     plane = (voxels_TKhw.shape[-2], voxels_TKhw.shape[-1])
     light = torch.cat([luminance(frame[None], plane)[0] for frame in rgb_T3HW])
@@ -90,7 +90,7 @@ def read_clip(rgb_T3HW: Tensor, voxels_TKhw: Tensor) -> tuple[Exposure, Charge, 
         way = -shift[:, :, None, None].expand(len(voxels_TKhw), -1, -1, -1)
         charge = charge.on(lambda x: moved(x, way).clamp(min=0))
     count = charge.counts.sum(dim=1, keepdim=True)
-    return Exposure.of(rgb_T3HW, charge.steadied(), count, linear), charge, seen
+    return ShotFrames.of(rgb_T3HW, charge.steadied(), count, linear), charge, seen
 
 
 def adds_light(seen: Sightings) -> bool:
@@ -98,7 +98,7 @@ def adds_light(seen: Sightings) -> bool:
     return bool(linearity(seen) > LEAST_LINEARITY)
 
 
-def start_picture(exposure: Exposure, charge: Charge, target: float, seen: Sightings) -> Tensor:
+def start_picture(exposure: ShotFrames, charge: Charge, target: float, seen: Sightings) -> Tensor:
     """Restore frames by SDM, in the light that was added up: (N, 3, H, W)."""
     rgb = exposure.rgb
     time = rgb.new_full((len(rgb),), target)
@@ -117,7 +117,7 @@ def start_picture(exposure: Exposure, charge: Charge, target: float, seen: Sight
 
 
 def frame_features(
-    exposure: Exposure, charge: Charge, start: Tensor, joint: JointPicture, doubtful: Tensor
+    exposure: ShotFrames, charge: Charge, start: Tensor, joint: JointPicture, doubtful: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Lay out what is known of frames: pictures, maps, rates."""
     size, linear = exposure.rgb.shape[-2:], exposure.linear

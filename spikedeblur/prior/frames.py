@@ -21,17 +21,15 @@ from torch.nn import functional
 from spikedeblur.prior.evidence import Sightings, believed, doubt
 from spikedeblur.prior.features import adds_light, read_clip, start_picture
 from spikedeblur.prior.intervals import Charge
-from spikedeblur.prior.joint import Exposure, Neighbour, encoded, joint_picture
+from spikedeblur.prior.joint import Neighbour, ShotFrames, encoded, joint_picture
 from spikedeblur.prior.path import MotionPath
 from spikedeblur.prior.photometry import grey
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.timing import in_time, lateness
 from spikedeblur.prior.warps import warp
 
-STILL, MOVING = (
-    0.2,
-    0.6,
-)  # frame pixels of a path, up to which nothing moves; from where on all does
+# Frame pixels of a path: up to the first nothing moves, from the second on all does.
+STILL, MOVING = 0.2, 0.6
 BORDER = 4  # spike pixels within which the light of a sensor's border is made to stand still
 Floats = NDArray[np.float32]
 
@@ -43,7 +41,7 @@ class ReadFrame:
     in_sight: (1, 1, h, w), 1 where the spike sensor looked; None where that is everywhere.
     """
 
-    exposure: Exposure
+    exposure: ShotFrames
     charge: Charge
     seen: Sightings
     in_sight: Tensor | None = None

@@ -1,6 +1,6 @@
 """The joint picture of a frame: what explains the frame, its bins and those of its neighbours.
 
-An `Exposure` is one frame with its spikes, and the path that they tell; it serves as neighbour of
+An `ShotFrames` is one frame with its spikes, and the path that they tell; it serves as neighbour of
 several others, so it is made once. `joint_picture` solves for one of them.
 
 Shape suffixes: N exposures (one, mostly), K bins, H and W frame pixels, h and w spike pixels.
@@ -19,11 +19,10 @@ from spikedeblur.prior.neighbours import (
     disagreement,
     end_velocity,
     mean_light,
-    motion_between,
-    other_times,
+    plane_motion_between,
     through,
 )
-from spikedeblur.prior.path import MotionPath, bin_times, displacement, estimate_path, merged
+from spikedeblur.prior.path import MotionPath, bin_times, displacement, estimate_path, merged_bins
 from spikedeblur.prior.photometry import grey, to_linear, to_srgb
 from spikedeblur.prior.pieces import by_pieces
 from spikedeblur.prior.planes import resize
@@ -47,7 +46,7 @@ DARKEST = 0.003  # light added where luminances are divided
 
 
 @dataclass(frozen=True)
-class Exposure:
+class ShotFrames:
     """Frames of one shot, sRGB (N, 3, H, W), with the light of their bins and what it tells.
 
     `light` (N, K, h, w) in spikes; `count` (N, 1, h, w), spikes of the exposure; `linear`: light
@@ -63,7 +62,7 @@ class Exposure:
     middle: Tensor
 
     @classmethod
-    def of(cls, rgb: Tensor, light: Tensor, count: Tensor, linear: bool) -> Exposure:
+    def of(cls, rgb: Tensor, light: Tensor, count: Tensor, linear: bool) -> ShotFrames:
         """Find the paths of frames and their spikes."""
 
         def found(piece: slice) -> tuple[Tensor, ...]:
@@ -73,11 +72,11 @@ class Exposure:
         coefficients, mismatch, middle = by_pieces(found, len(rgb), rgb.shape[-2:])
         return cls(rgb, light, count, linear, MotionPath(coefficients, mismatch), middle)
 
-    def at(self, frames: Sequence[int] | slice) -> Exposure:
+    def at(self, frames: Sequence[int] | slice) -> ShotFrames:
         """Take some of the frames."""
         parts = (self.rgb, self.light, self.count)
         rgb, light, count = (part[frames] for part in parts)
-        return Exposure(rgb, light, count, self.linear, self.path.at(frames), self.middle[frames])
+        return ShotFrames(rgb, light, count, self.linear, self.path.at(frames), self.middle[frames])
 
     @cached_property
     def luminance(self) -> Tensor:
@@ -98,7 +97,7 @@ class Exposure:
         light beside that of noise, infinite where it says nothing.
         """
         size, plane = self.rgb.shape[-2:], self.light.shape[-2:]
-        bins = merged(self.light)
+        bins = merged_bins(self.light)
         number = bins.shape[1]
         gain = resize(self.luminance, plane) / (self.count + PRIOR_SPIKES)
         known = (self.count / FEWEST_SPIKES).clamp(max=1)
@@ -163,12 +162,12 @@ class JointPicture:
 class Neighbour:
     """Exposures `distance` frames away, one a frame; `known` (N,) is 0 where there is none."""
 
-    exposure: Exposure
+    exposure: ShotFrames
     distance: int
     known: Tensor
 
 
-def neighbours_of(shot: Exposure, frames: range, reach: int) -> list[Neighbour]:
+def neighbours_of(shot: ShotFrames, frames: range, reach: int) -> list[Neighbour]:
     """Find the neighbours of `frames` within a shot, to both sides."""
     last, around = len(shot.rgb) - 1, []
     for distance in (step for n in range(1, reach + 1) for step in (-n, n)):
@@ -181,7 +180,7 @@ def neighbours_of(shot: Exposure, frames: range, reach: int) -> list[Neighbour]:
 
 
 def joint_picture(
-    here: Exposure, neighbours: Sequence[Neighbour], start_N1HW: Tensor, reference: float = 0.0
+    here: ShotFrames, neighbours: Sequence[Neighbour], start_N1HW: Tensor, reference: float = 0.0
 ) -> JointPicture:
     """Solve for the luminance of frames at `reference`, in [-1, 1] of their exposures.
 
@@ -215,12 +214,12 @@ def joint_picture(
     )
 
 
-def own_measurement(here: Exposure, path: MotionPath) -> Measurement:
+def own_measurement(here: ShotFrames, path: MotionPath) -> Measurement:
     """What a frame and its bins measured of the picture at the path's reference."""
     size = here.rgb.shape[-2:]
     fine = enlarged(path.coefficients.flatten(0, 1), size)
     fine = fine.view(*path.coefficients.shape[:3], *size)
-    times = bin_times(merged(here.light).shape[1], here.light)
+    times = bin_times(merged_bins(here.light).shape[1], here.light)
     instants = bin_times(INSTANTS, here.light)
     frame_way = back(displacement(fine, instants, path.reference))
     bins_way = back(path.displacement(times))
@@ -229,16 +228,16 @@ def own_measurement(here: Exposure, path: MotionPath) -> Measurement:
     return here.measurement(frame_way, bins_way, doubtful * late)
 
 
-def neighbour_measurement(here: Exposure, path: MotionPath, neighbour: Neighbour) -> Measurement:
+def neighbour_measurement(here: ShotFrames, path: MotionPath, neighbour: Neighbour) -> Measurement:
     """What neighbouring exposures measured of the pictures."""
     other = neighbour.exposure
     picture = mean_light(here.light, path) if path.reference else here.middle
     swept = neighbour.distance * end_velocity(path)
-    way = motion_between(picture, other.middle, [swept, torch.zeros_like(swept)])
-    there = through(way, other.path, other_times(other.light))
+    way = plane_motion_between(picture, other.middle, [swept, torch.zeros_like(swept)])
+    there = through(way, other.path, bin_times(other.light.shape[1], other.light))
     wrong = disagreement(picture, other.light, there)
     size, plane = here.rgb.shape[-2:], here.light.shape[-2:]
-    times = bin_times(merged(other.light).shape[1], other.light)
+    times = bin_times(merged_bins(other.light).shape[1], other.light)
     bins_way = back(through(way, other.path, times))
     frame_way = back(through(way, other.path, bin_times(INSTANTS, other.light)))
     frame_way = enlarged(frame_way.flatten(0, 1), size).unflatten(0, (-1, INSTANTS))

@@ -17,7 +17,6 @@ from spikedeblur.prior.path import (
     SMOOTHING,
     MotionPath,
     along,
-    bin_times,
     damped_solve,
     plane_basis,
     robust_weight,
@@ -45,7 +44,7 @@ def end_velocity(path: MotionPath) -> Tensor:
     return there[:, 1] - there[:, 0]
 
 
-def motion_between(here_N1hw: Tensor, there_N1hw: Tensor, starts: list[Tensor]) -> Tensor:
+def plane_motion_between(here_N1hw: Tensor, there_N1hw: Tensor, starts: list[Tensor]) -> Tensor:
     """Find u (N, 2, h, w) with there(x + u(x)) like here(x), for a plane before a camera.
 
     here, there: light of both exposures (`mean_light`). starts: shifts (N, 2) to begin from; the
@@ -113,8 +112,3 @@ def disagreement(here_N1hw: Tensor, other_light_NKhw: Tensor, there_NK2hw: Tenso
     moved = warp(planes, there_NK2hw.flatten(0, 1)).view_as(other_light_NKhw)
     wrong = gaussian_blur(here_N1hw - moved.mean(dim=1, keepdim=True), 0.7).square()
     return gaussian_blur(wrong, 1.5) / (VARIANCE * (here_N1hw.square() + 1))
-
-
-def other_times(light_NKhw: Tensor) -> Tensor:
-    """Return the instants of an exposure's bins."""
-    return bin_times(light_NKhw.shape[1], light_NKhw)

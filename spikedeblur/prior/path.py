@@ -90,7 +90,7 @@ def estimate_path(light_NKhw: Tensor, reference: float = 0.0) -> MotionPath:
 
     reference: the instant that displacements start from, in [-1, 1].
     """
-    light = merged(light_NKhw)
+    light = merged_bins(light_NKhw)
     logs = log_pyramid(light)
     camera = camera_path(logs, reference)
     wrong = mismatch(light, camera, reference)
@@ -102,7 +102,7 @@ def estimate_path(light_NKhw: Tensor, reference: float = 0.0) -> MotionPath:
     return MotionPath(coefficients, mismatch(light, coefficients, reference), reference)
 
 
-def merged(light_NKhw: Tensor) -> Tensor:
+def merged_bins(light_NKhw: Tensor) -> Tensor:
     """Add up neighbouring bins until at most `MOST_BINS` are left: (N, K', h, w)."""
     bins = light_NKhw.shape[1]
     kept = max(n for n in range(1, MOST_BINS + 1) if bins % n == 0)
@@ -121,8 +121,8 @@ def mismatch(light_NKhw: Tensor, coefficients_NJ2hw: Tensor, reference: float = 
     moved = along(gaussian_blur(light_NKhw, 0.7), coefficients_NJ2hw, reference)
     template = moved.mean(dim=1, keepdim=True)
     left = gaussian_blur((moved - template).square().mean(dim=1, keepdim=True), AGREEMENT)
-    merged = light_NKhw.shape[1] / 32  # the variances are those of 32 bins
-    expected = RELATIVE_VARIANCE * template.square() + LEAST_VARIANCE / merged**2
+    merged_bins = light_NKhw.shape[1] / 32  # the variances are those of 32 bins
+    expected = RELATIVE_VARIANCE * template.square() + LEAST_VARIANCE / merged_bins**2
     return left / expected
 
 

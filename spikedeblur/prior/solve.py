@@ -119,8 +119,8 @@ class LinearModel:
         for (frame_grid, bins_grid), (frame_weight, bins_weight) in zip(
             self._grids, self._weights, strict=True
         ):
-            parts.append(read(pixels, frame_grid).mean(dim=1, keepdim=True) * frame_weight)
-            parts.append(read(cells, bins_grid) * bins_weight)
+            parts.append(read_at(pixels, frame_grid).mean(dim=1, keepdim=True) * frame_weight)
+            parts.append(read_at(cells, bins_grid) * bins_weight)
         return parts
 
     def adjoint(self, parts: Sequence[Tensor]) -> Tensor:
@@ -137,11 +137,11 @@ class LinearModel:
 
 
 def grid_of(at_NK2hw: Tensor, like_N1HW: Tensor) -> Tensor:
-    """Make the grid for `read` from positions: (N, K, h, w, 2)."""
+    """Make the grid for `read_at` from positions: (N, K, h, w, 2)."""
     return normalised(at_NK2hw.flatten(0, 1), like_N1HW).unflatten(0, at_NK2hw.shape[:2])
 
 
-def read(picture_N1HW: Tensor, grid_NKhw2: Tensor) -> Tensor:
+def read_at(picture_N1HW: Tensor, grid_NKhw2: Tensor) -> Tensor:
     """Read a picture at K sets of positions: (N, K, h, w)."""
     number, count, rows, columns, _ = grid_NKhw2.shape
     tall = grid_NKhw2.reshape(number, count * rows, columns, 2)
@@ -152,7 +152,7 @@ def read(picture_N1HW: Tensor, grid_NKhw2: Tensor) -> Tensor:
 
 
 def scattered(values_NKhw: Tensor, grid_NKhw2: Tensor, like_N1HW: Tensor) -> Tensor:
-    """Apply the adjoint of `read`: (N, 1, H, W)."""
+    """Apply the adjoint of `read_at`: (N, 1, H, W)."""
     number, count, rows, columns, _ = grid_NKhw2.shape
     tall = grid_NKhw2.reshape(number, count * rows, columns, 2)
     values = values_NKhw.reshape(number, 1, count * rows, columns)

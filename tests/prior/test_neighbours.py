@@ -10,11 +10,10 @@ from spikedeblur.prior.neighbours import (
     disagreement,
     end_velocity,
     mean_light,
-    motion_between,
-    other_times,
+    plane_motion_between,
     through,
 )
-from spikedeblur.prior.path import estimate_path
+from spikedeblur.prior.path import bin_times, estimate_path
 from tests.prior.moving import Moving
 
 
@@ -31,7 +30,7 @@ def test_the_motion_to_a_neighbour_is_found(distance):
     moving = Moving(10, size=(128, 128))
     (_, path, here), (_, _, there) = read(moving, 1), read(moving, 1 + distance)
     swept = distance * end_velocity(path)
-    way = motion_between(here, there, [swept, torch.zeros_like(swept)])
+    way = plane_motion_between(here, there, [swept, torch.zeros_like(swept)])
     true = moving.displacement(1.5, 1.5 + distance)
     assert (way[0] - true).norm(dim=0).median() < 0.3
     assert true.norm(dim=0).median() > 3
@@ -50,8 +49,10 @@ def test_a_neighbour_of_another_scene_disagrees():
     light, path, here = read(moving, 1)
     other, its_path, there = read(Moving(10, seed=9), 1)
     still = torch.zeros_like(end_velocity(path))
-    same = through(torch.zeros_like(path.coefficients[:, 0]), path, other_times(light))
-    way = motion_between(here, there, [still])
-    apart = disagreement(here, other, through(way, its_path, other_times(other)))
+    same = through(
+        torch.zeros_like(path.coefficients[:, 0]), path, bin_times(light.shape[1], light)
+    )
+    way = plane_motion_between(here, there, [still])
+    apart = disagreement(here, other, through(way, its_path, bin_times(other.shape[1], other)))
     assert disagreement(here, light, same).median() < 1
     assert apart.median() > 10

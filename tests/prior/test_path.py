@@ -11,7 +11,7 @@ from spikedeblur.prior.path import (
     bin_times,
     displacement,
     estimate_path,
-    merged,
+    merged_bins,
     mismatch,
     share_of_best,
 )
@@ -54,7 +54,7 @@ def test_what_stands_still_has_no_path():
 def test_bins_disagree_along_a_wrong_path():
     moving = Moving(12)
     _, counts, _ = moving.seen(range(1, 2))
-    light = merged(Charge.of(counts).steadied())
+    light = merged_bins(Charge.of(counts).steadied())
     right = estimate_path(light).coefficients
     assert mismatch(light, 0 * right).median() > 3 * mismatch(light, right).median()
 
@@ -69,8 +69,8 @@ def test_the_best_path_of_a_neighbourhood_gets_nearly_all_of_the_weight():
 @pytest.mark.parametrize(("bins", "kept"), [(32, 16), (16, 16), (24, 12), (10, 10), (7, 7)])
 def test_bins_are_merged_evenly(bins, kept):
     light = torch.rand(2, bins, 3, 4)
-    assert merged(light).shape == (2, kept, 3, 4)
-    torch.testing.assert_close(merged(light).sum(dim=1), light.sum(dim=1))
+    assert merged_bins(light).shape == (2, kept, 3, 4)
+    torch.testing.assert_close(merged_bins(light).sum(dim=1), light.sum(dim=1))
 
 
 def test_displacements_are_polynomials_of_time():
