@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
-from spikedeblur.recording.light import linear_to_srgb, luminance, srgb_to_linear
-from spikedeblur.recording.resample import blur, resize
+from spikedeblur.recording.light import linear_to_srgb, relative_luminance, srgb_to_linear
+from spikedeblur.recording.resample import blur, resize_planes
 from spikedeblur.vocabulary import PRIOR_SPIKES, SDM_WINDOWS
 
 if TYPE_CHECKING:
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ["grey", "joint", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
 
-Floats = NDArray[np.float32]
+Float32Array = NDArray[np.float32]
 
-SMOOTHING = 0.5  # spike pixels; also what bilinear enlarging of the rate takes for granted
+RATE_SMOOTHING = 0.5  # spike pixels; also what bilinear enlarging of the rate takes for granted
 RATIO_RANGE = (0.1, 8.0)
 
 
-def sdm(frame: Floats, counts: Floats, target: float = 0.0, window: float | None = None) -> Floats:
+def sdm(
+    frame: Float32Array, counts: Float32Array, target: float = 0.0, window: float | None = None
+) -> Float32Array:
     """Spike-modulated deblurring of one frame -> sharp frame at `target`, (H, W, 3) sRGB [0, 1].
 
     frame: (H, W, 3) float32 sRGB in [0, 1]. counts: (K, Hs, Ws) spikes per bin of its exposure,
@@ -44,12 +46,12 @@ def sdm(frame: Floats, counts: Floats, target: float = 0.0, window: float | None
         frame, ratio = _blended_ratio(frame, counts, target)
     else:
         ratio = 1 + _windowed_change(counts, target, window) / (_mean_rate(counts) + PRIOR_SPIKES)
-        ratio = resize(ratio, frame.shape[:2])
+        ratio = resize_planes(ratio, frame.shape[:2])
     sharp = srgb_to_linear(frame) * np.clip(ratio, *RATIO_RANGE)[..., None]
     return linear_to_srgb(np.clip(sharp, 0, 1)).astype(np.float32)
 
 
-def joint(frame: Floats, counts: Floats, target: float = 0.0) -> Floats:
+def joint(frame: Float32Array, counts: Float32Array, target: float = 0.0) -> Float32Array:
     """Invert frame and spikes jointly -> sharp frame at `target`, (H, W, 3) sRGB [0, 1].
 
     Arguments as for `sdm`. The method `joint` of a video solves with both neighbours, too.
@@ -58,11 +60,13 @@ def joint(frame: Floats, counts: Floats, target: float = 0.0) -> Floats:
 
     _check(target)
     sharp = joint_frame(ReadFrame.of_arrays(frame, counts), {}, target)
-    picture: Floats = sharp.permute(1, 2, 0).numpy()
+    picture: Float32Array = sharp.permute(1, 2, 0).numpy()
     return picture
 
 
-def tfp(frame: Floats, counts: Floats, target: float = 0.0, window: float | None = None) -> Floats:
+def tfp(
+    frame: Float32Array, counts: Float32Array, target: float = 0.0, window: float | None = None
+) -> Float32Array:
     """Texture from playback: the spike rate at `target` as a grey frame, (H, W, 3) sRGB [0, 1].
 
     Arguments as for `sdm`; the frame lends its size and its mean luminance.
@@ -70,7 +74,7 @@ def tfp(frame: Floats, counts: Floats, target: float = 0.0, window: float | None
     return grey(spike_rate(counts, target, window), frame)
 
 
-def tfi(frame: Floats, spikes: NDArray[np.bool_], tick: int) -> Floats:
+def tfi(frame: Float32Array, spikes: NDArray[np.bool_], tick: int) -> Float32Array:
     """Texture from intervals: one over the ticks between the spikes around `tick`, as a grey frame.
 
     frame: (H, W, 3) float32 sRGB, lends its size and mean luminance. spikes: (N, Hs, Ws) bool.
@@ -79,21 +83,23 @@ def tfi(frame: Floats, spikes: NDArray[np.bool_], tick: int) -> Floats:
     return grey(spike_light(spikes, tick), frame)
 
 
-def spike_light(spikes: NDArray[np.bool_], tick: int) -> Floats:
+def spike_light(spikes: NDArray[np.bool_], tick: int) -> Float32Array:
     """One over the ticks between the spikes around `tick`: (N, Hs, Ws) bool -> (Hs, Ws) float32."""
     ticks = len(spikes)
     if not 0 <= tick < ticks:
         raise UsageError(f"tick outside the spikes ({tick} of {ticks} seen) - give one inside")
     before = _nearest_spike(spikes[tick::-1])
     after = _nearest_spike(spikes[tick + 1 :]) + 1
-    light: Floats = np.reciprocal((before + after).astype(np.float32))
+    light: Float32Array = np.reciprocal((before + after).astype(np.float32))
     return light
 
 
-def spike_rate(counts: Floats, target: float = 0.0, window: float | None = None) -> Floats:
+def spike_rate(
+    counts: Float32Array, target: float = 0.0, window: float | None = None
+) -> Float32Array:
     """Rate around `target`, in spikes per exposure: counts (K, Hs, Ws) -> (Hs, Ws) float32."""
     if window is not None:
-        positive: Floats = np.maximum(
+        positive: Float32Array = np.maximum(
             _mean_rate(counts) + _windowed_change(counts, target, window), 0
         )
         return positive
@@ -102,11 +108,13 @@ def spike_rate(counts: Floats, target: float = 0.0, window: float | None = None)
     charge, windows, time = _as_network(counts, target)
     count = charge.counts.sum(dim=1, keepdim=True)
     total, change = blended_rate(charge.steadied(), count, windows, time)
-    rate: Floats = (total + change).clamp(min=0)[0, 0].numpy()
+    rate: Float32Array = (total + change).clamp(min=0)[0, 0].numpy()
     return rate
 
 
-def _blended_ratio(frame: Floats, counts: Floats, target: float) -> tuple[Floats, Floats]:
+def _blended_ratio(
+    frame: Float32Array, counts: Float32Array, target: float
+) -> tuple[Float32Array, Float32Array]:
     """The frame as it stands at the target, and sharp over it (H, W): the first candidate.
 
     Windows are blended pixel by pixel; where nothing moves the ratio is 1.
@@ -135,7 +143,7 @@ def _blended_ratio(frame: Floats, counts: Floats, target: float) -> tuple[Floats
     return frame, log_ratio.exp()[0, 0].numpy()
 
 
-def _as_network(counts: Floats, target: float) -> tuple[Charge, Tensor, Tensor]:
+def _as_network(counts: Float32Array, target: float) -> tuple[Charge, Tensor, Tensor]:
     """Charge of one exposure, windows in bins, target time (1,): what `prior` wants."""
     import torch
 
@@ -155,12 +163,12 @@ def _check(target: float, window: float = 1) -> None:
         )
 
 
-def _mean_rate(counts: Floats) -> Floats:
+def _mean_rate(counts: Float32Array) -> Float32Array:
     """Spikes of the exposure: (K, Hs, Ws) -> (Hs, Ws)."""
-    return blur(counts.sum(axis=0), SMOOTHING)
+    return blur(counts.sum(axis=0), RATE_SMOOTHING)
 
 
-def _windowed_change(counts: Floats, target: float, length: float) -> Floats:
+def _windowed_change(counts: Float32Array, target: float, length: float) -> Float32Array:
     """Change of rate in one window: `length` of the exposure around the target, moved inside."""
     _check(target, length)
     bins = len(counts)
@@ -168,14 +176,14 @@ def _windowed_change(counts: Floats, target: float, length: float) -> Floats:
     edges = np.arange(bins + 1)
     overlap = np.minimum(edges[1:], first + length * bins) - np.maximum(edges[:-1], first)
     weights = np.clip(overlap, 0, 1) / length - 1
-    change: Floats = np.tensordot(weights.astype(np.float32), counts, axes=1)
-    return blur(change, SMOOTHING)
+    change: Float32Array = np.tensordot(weights.astype(np.float32), counts, axes=1)
+    return blur(change, RATE_SMOOTHING)
 
 
-def grey(light: Floats, frame: Floats) -> Floats:
+def grey(light: Float32Array, frame: Float32Array) -> Float32Array:
     """Linear light of the spike plane -> grey sRGB frame with the mean luminance of `frame`."""
-    enlarged = resize(light, frame.shape[:2])
-    mean = luminance(srgb_to_linear(frame)).mean()
+    enlarged = resize_planes(light, frame.shape[:2])
+    mean = relative_luminance(srgb_to_linear(frame)).mean()
     matched = enlarged * (mean / max(enlarged.mean(), np.finfo(np.float32).tiny))
     grey = linear_to_srgb(np.clip(matched, 0, 1)).astype(np.float32)
     return np.repeat(grey[..., None], 3, axis=-1)

@@ -9,7 +9,7 @@ import pytest
 
 from spikedeblur.classical import sdm, spike_rate, tfi, tfp
 from spikedeblur.errors import UsageError
-from spikedeblur.recording.light import linear_to_srgb, luminance, srgb_to_linear
+from spikedeblur.recording.light import linear_to_srgb, relative_luminance, srgb_to_linear
 from spikedeblur.recording.resample import blur
 from spikedeblur.recording.voxel import voxelize
 
@@ -46,7 +46,7 @@ class Scene:
         for n in range(TICKS):
             light = self.light((n + 0.5) / TICKS - 0.5)
             total += light
-            charge += self.gain * luminance(light).reshape(48, 2, 72, 2).mean(axis=(1, 3))
+            charge += self.gain * relative_luminance(light).reshape(48, 2, 72, 2).mean(axis=(1, 3))
             spikes[n] = charge >= 1
             charge -= spikes[n]
         return linear_to_srgb(total / TICKS).astype(np.float32), spikes
@@ -132,10 +132,10 @@ def test_spikes_alone_show_the_instant_in_grey(fast, method):
     image = tfp(blurry, counts) if method == "tfp" else tfi(blurry, spikes, TICKS // 2)
     assert image.shape == blurry.shape and image.dtype == np.float32
     assert (image == image[..., :1]).all()
-    light = luminance(srgb_to_linear(scene.sharp()))
+    light = relative_luminance(srgb_to_linear(scene.sharp()))
     assert abs(srgb_to_linear(image[..., 0]).mean() / light.mean() - 1) < 0.03
     shown = np.corrcoef(srgb_to_linear(image[..., 0]).ravel(), light.ravel())[0, 1]
-    blurred = np.corrcoef(luminance(srgb_to_linear(blurry)).ravel(), light.ravel())[0, 1]
+    blurred = np.corrcoef(relative_luminance(srgb_to_linear(blurry)).ravel(), light.ravel())[0, 1]
     assert shown > blurred + 0.05
 
 

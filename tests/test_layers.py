@@ -164,6 +164,7 @@ def test_the_command_line_imports_nothing_heavy_before_it_must(module):
         "errors",
         "quantities",
         "vocabulary",
+        "io.pipes",
         "restoration.methods",
         "machine.memory",
         "cli",

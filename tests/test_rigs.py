@@ -23,7 +23,7 @@ from spikedeblur.recording.geometry import (
     spike_to_video,
     tile_coverage,
     tile_to_spike,
-    warp,
+    warp_to_tile,
 )
 from spikedeblur.recording.light import linear_to_srgb
 from spikedeblur.recording.voxel import voxelize
@@ -105,7 +105,7 @@ def test_one_resampling_agrees_with_bilinear_sampling_at_the_same_points(name):
     found = planes.on_frame(VIDEO)[0]
     step = VIDEO[0] // found.shape[1]
     to_spike = tile_to_spike(matrix, 0, 0, step)
-    wanted = warp(planes.counts[0], to_spike, found.shape[1:])
+    wanted = warp_to_tile(planes.counts[0], to_spike, found.shape[1:])
     inner = tile_coverage(
         np.array([[1, 0, -4], [0, 1, -4], [0, 0, 1.0]]) @ to_spike,
         found.shape[1:],

@@ -26,7 +26,7 @@ from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.video import open_video
 from spikedeblur.prior.frames import ReadFrame
 from spikedeblur.recording.exposures import StreamExposures
-from spikedeblur.recording.resample import resize
+from spikedeblur.recording.resample import resize_planes
 from spikedeblur.sample.picture import draw_street
 
 HERE = Path(__file__).parent
@@ -96,7 +96,7 @@ def grey(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def smaller(rgb: np.ndarray, width: int) -> np.ndarray:
     """A thumbnail of the given width."""
     height = round(rgb.shape[0] * width / rgb.shape[1])
-    planes = resize(rgb.transpose(2, 0, 1).astype(np.float32), (height, width))
+    planes = resize_planes(rgb.transpose(2, 0, 1).astype(np.float32), (height, width))
     return np.clip(planes.transpose(1, 2, 0), 0, 255).round().astype(np.uint8)
 
 

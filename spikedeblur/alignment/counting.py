@@ -12,8 +12,7 @@ import numpy as np
 import torch
 
 from spikedeblur.io.spikes.stream import SpikeStream
-
-CHUNK_PIXELS = 1 << 24
+from spikedeblur.recording.voxel import CHUNK_PIXELS
 
 
 @dataclass(frozen=True)

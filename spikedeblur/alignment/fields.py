@@ -14,7 +14,7 @@ from spikedeblur.alignment.leastsquares import Blur, blurred
 PIXEL = 0.29  # spread of a square pixel, in its side
 SPOILT = 0.01  # of a neighbourhood, black or clipped: as much as is borne
 SPREAD_STEP = 0.05  # in logarithms; the softness makes up for less
-KEPT = 2
+BLURS_KEPT = 2
 
 
 class Fields:
@@ -35,7 +35,7 @@ class Fields:
             math.exp(round(math.log(PIXEL * side) / SPREAD_STEP) * SPREAD_STEP) for side in sides
         )
         if spreads not in self._kept:
-            while len(self._kept) >= KEPT:
+            while len(self._kept) >= BLURS_KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[spreads] = self._made(across, down)
         return self._kept[spreads]
@@ -52,7 +52,7 @@ class Fields:
         return torch.from_numpy(fields.astype(np.float32, copy=False))
 
 
-def sampled(
+def sample_fields(
     fields: torch.Tensor, where: np.ndarray, video_size: tuple[int, int], shape: tuple[int, int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Light and slopes (3, F, *shape) at the places (2, P) in the video, and where there are any.

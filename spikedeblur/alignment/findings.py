@@ -15,7 +15,7 @@ from spikedeblur.quantities import Exposure, exact
 # What an alignment has to be within, and what no standard error is believed to be below.
 TIME_LIMIT, PLACE_LIMIT = 0.02, 0.5  # frame intervals; video pixels
 TIME_FLOOR, EXPOSURE_FLOOR, PLACE_FLOOR = 0.002, 0.004, 0.03
-MISTRUST = 1.5  # times the standard error
+STANDARD_ERRORS = 1.5  # times the standard error
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Errors:
     def of(cls, offset: float, exposure: float, homography: float, known: Known) -> Errors:
         """From the errors that the scatter over the picture gives."""
         widened = (
-            math.hypot(MISTRUST * error, floor)
+            math.hypot(STANDARD_ERRORS * error, floor)
             for error, floor in (
                 (offset, TIME_FLOOR),
                 (exposure, EXPOSURE_FLOOR),

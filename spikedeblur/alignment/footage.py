@@ -14,8 +14,8 @@ import numpy as np
 
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.recording.light import luminance, srgb_to_linear
-from spikedeblur.recording.resample import resize
+from spikedeblur.recording.light import relative_luminance, srgb_to_linear
+from spikedeblur.recording.resample import resize_planes
 
 LARGEST_SIDE = 640
 BURST_FRAMES = 8
@@ -120,9 +120,9 @@ def _burst(frames: list[_Small]) -> Burst:
 def _reduced(frame: VideoFrame) -> _Small:
     """Luminance at no more than LARGEST_SIDE, and where it is neither black nor clipped."""
     encoded = frame.rgb.astype(np.float32) / np.float32(np.iinfo(frame.rgb.dtype).max)
-    light = luminance(srgb_to_linear(encoded))
+    light = relative_luminance(srgb_to_linear(encoded))
     clipped = (encoded.max(axis=-1) > BRIGHT).astype(np.float32)
     shrink = max(1.0, max(light.shape) / LARGEST_SIDE)
     shape = round(light.shape[0] / shrink), round(light.shape[1] / shrink)
     start, interval = frame.span
-    return _Small(resize(light, shape), resize(clipped, shape) < 0.5, start, interval)
+    return _Small(resize_planes(light, shape), resize_planes(clipped, shape) < 0.5, start, interval)

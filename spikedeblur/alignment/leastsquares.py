@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from spikedeblur.recording.resample import gaussian_taps
+from spikedeblur.recording.resample import gaussian_weights
 
 TOLERANCE = 9.0  # times the usual error, squared, at which a neighbourhood is mistrusted
 
@@ -33,7 +33,7 @@ def blurred(planes: np.ndarray, blur: Blur) -> np.ndarray:
 
 
 def _band(side: int, sigma: float) -> torch.Tensor:
-    taps = gaussian_taps(sigma)
+    taps = gaussian_weights(sigma)
     radius = len(taps) // 2
     near = np.subtract.outer(np.arange(side), np.arange(side)) + radius
     inside = (near >= 0) & (near < len(taps))

@@ -9,19 +9,18 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from spikedeblur.recording.resample import blur, resize
-
-Matrix = np.ndarray
+from spikedeblur.recording.geometry import Matrix
+from spikedeblur.recording.resample import blur, resize_planes
 
 LONG_SIDE = 96
-FARTHEST = 0.45  # of the video's sides: rig and motion together
+MAX_SHIFT_SHARE = 0.45  # of the video's sides: rig and motion together
 LEAST_OVERLAP = 0.35
 FINE, COARSE = 1.0, 4.0  # of the band of detail that is compared, in pixels of the search
 CHANCE = 3.0  # spreads of a chance correlation that are taken off its value
 
 
 @dataclass(frozen=True)
-class Shape:
+class Placement:
     """Spike plane -> video plane but for the shift: centre on centre."""
 
     matrix: Matrix
@@ -44,7 +43,7 @@ class Matcher:
         light: np.ndarray,
         video_size: tuple[int, int],
         spike_size: tuple[int, int],
-        farthest: float = FARTHEST,
+        farthest: float = MAX_SHIFT_SHARE,
     ) -> None:
         self.video_size, self.spike_size = video_size, spike_size
         self.reduction = max(video_size) / LONG_SIDE
@@ -53,7 +52,7 @@ class Matcher:
         self.canvas = tuple(
             fast_length(side + 2 * reach) for side, reach in zip(shape, self.reach, strict=True)
         )
-        detail = band(np.sqrt(resize(light, shape)), 1.0)
+        detail = band(np.sqrt(resize_planes(light, shape)), 1.0)
         frames = torch.zeros(len(light), *self.canvas)
         (top, left), (height, width) = self.reach, shape
         frames[:, top : top + height, left : left + width] = torch.from_numpy(detail)
@@ -63,7 +62,7 @@ class Matcher:
         self.frames, self.energies = (torch.fft.rfft2(each) for each in (frames, frames**2))
         self.inside = torch.fft.rfft2(inside)
 
-    def spectra(self, spikes: np.ndarray, shape: Shape) -> tuple[torch.Tensor, ...]:
+    def spectra(self, spikes: np.ndarray, shape: Placement) -> tuple[torch.Tensor, ...]:
         """Of spike pictures (N, h, w), laid over the canvas: detail, its square, where it is."""
         block = self.spike_size[0] / spikes.shape[2]
         detail = band(spikes, self.reduction / (shape.pitch * block))
@@ -124,7 +123,7 @@ class Matcher:
         rolled = torch.roll(plane, (down, across), dims=(-2, -1))
         return rolled[..., : 2 * down + 1, : 2 * across + 1]
 
-    def shifted(self, shape: Shape, place: int) -> Matrix:
+    def shifted(self, shape: Placement, place: int) -> Matrix:
         """The shape's matrix with the shift at a flat index of a correlation."""
         columns = 2 * self.reach[1] + 1
         down, across = divmod(place, columns)

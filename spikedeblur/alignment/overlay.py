@@ -20,8 +20,13 @@ from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Exposure, exact
 from spikedeblur.recording.exposures import StreamExposures
-from spikedeblur.recording.geometry import spike_to_video, tile_coverage, tile_to_spike, warp
-from spikedeblur.recording.light import linear_to_srgb, luminance, srgb_to_linear
+from spikedeblur.recording.geometry import (
+    spike_to_video,
+    tile_coverage,
+    tile_to_spike,
+    warp_to_tile,
+)
+from spikedeblur.recording.light import linear_to_srgb, relative_luminance, srgb_to_linear
 
 LOOKED_AT = 8
 
@@ -66,10 +71,10 @@ def overlaid(
 ) -> np.ndarray:
     """A frame and the counts of its exposure, (1, Hs, Ws), as (H, W, 3) uint8 sRGB."""
     encoded = frame.rgb.astype(np.float32) / np.float32(np.iinfo(frame.rgb.dtype).max)
-    light = luminance(srgb_to_linear(encoded))
+    light = relative_luminance(srgb_to_linear(encoded))
     size = (counts.shape[2], counts.shape[1])
     to_spike = tile_to_spike(spike_to_video(size, light.shape[::-1], homography), 0, 0)
-    spikes = warp(counts, to_spike, light.shape)[0]
+    spikes = warp_to_tile(counts, to_spike, light.shape)[0]
     seen = tile_coverage(to_spike, light.shape, size)
     matched = spikes * (light[seen].mean() / max(spikes[seen].mean(), 1e-6))
     other = np.where(seen, matched, light)

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from spikedeblur.alignment.counting import CumulatedCounts
-from spikedeblur.alignment.fields import SPOILT, Fields, sampled
+from spikedeblur.alignment.fields import SPOILT, Fields, sample_fields
 from spikedeblur.alignment.leastsquares import (
     Blur,
     correlation_of,
@@ -41,7 +41,7 @@ from spikedeblur.alignment.state import (
     displacement_basis,
 )
 
-NEIGHBOURHOOD = 4.0  # spreads of the blur over which errors are told from noise
+SUPPORT = 4.0  # spreads of the blur over which errors are told from noise
 TILES = 8
 DARK = 1e-3  # light, below which its root is not told any more
 SATURATED = 0.9  # spikes per tick, of at most one
@@ -115,7 +115,7 @@ class Refiner:
         self.tile = torch.from_numpy(tile.ravel())
         self.shape = height, width
         self.blur = Blur(self.shape, (self.sigma,) * 2)
-        self.widely = Blur(self.shape, (NEIGHBOURHOOD * self.sigma,) * 2)
+        self.widely = Blur(self.shape, (SUPPORT * self.sigma,) * 2)
 
     def step(self, state: State) -> Step:
         """One Gauss-Newton step from `state`."""
@@ -151,7 +151,7 @@ class Refiner:
     def _compared(self, state: State) -> Compared:
         rates, clear = self._spikes(state)
         where = state.placed(self.points)
-        video, seen = sampled(self.fields, where, self.video_size, self.shape)
+        video, seen = sample_fields(self.fields, where, self.video_size, self.shape)
         weights = (clear & seen).float()
         root = video[:1].clamp(min=DARK).sqrt()
         halves = self._halves(torch.cat([rates, video, root]), weights)

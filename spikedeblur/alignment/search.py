@@ -13,14 +13,14 @@ import numpy as np
 
 from spikedeblur.alignment.counting import CumulatedCounts
 from spikedeblur.alignment.footage import Footage
-from spikedeblur.alignment.matching import FARTHEST, Matcher, Matrix, Shape
+from spikedeblur.alignment.matching import MAX_SHIFT_SHARE, Matcher, Placement
 from spikedeblur.alignment.state import FEWEST_FRAMES
-from spikedeblur.recording.geometry import spike_to_video
+from spikedeblur.recording.geometry import Matrix, spike_to_video
 
-SCALES = np.exp(np.arange(np.log(0.36), np.log(1.68), 0.055))
+SEARCHED_SCALES = np.exp(np.arange(np.log(0.36), np.log(1.68), 0.055))
 ANGLES = np.deg2rad(np.arange(-6, 6.1, 2.0))
 GEOMETRY_FRAMES = 4
-EXPOSURE = 0.7  # taken for the exposure, in frame intervals
+ASSUMED_EXPOSURE = 0.7  # taken for the exposure, in frame intervals
 GEOMETRIES = 6
 
 
@@ -33,7 +33,7 @@ class Hypothesis:
     score: float
 
 
-def shapes(spike_size: tuple[int, int], video_size: tuple[int, int]) -> Iterator[Shape]:
+def shapes(spike_size: tuple[int, int], video_size: tuple[int, int]) -> Iterator[Placement]:
     """Every scale and rotation tried, of the plain scaling and of square pixels."""
     (columns, rows), (width, height) = spike_size, video_size
     plain = spike_to_video(spike_size, video_size)
@@ -43,12 +43,12 @@ def shapes(spike_size: tuple[int, int], video_size: tuple[int, int]) -> Iterator
     from_centre = np.array([[1, 0, -columns / 2], [0, 1, -rows / 2], [0, 0, 1]])
     to_centre = np.array([[1, 0, width / 2], [0, 1, height / 2], [0, 0, 1]])
     for base in bases:
-        for scale in SCALES:
+        for scale in SEARCHED_SCALES:
             for angle in ANGLES:
                 cos, sin = scale * np.cos(angle), scale * np.sin(angle)
                 turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
                 matrix = to_centre @ turn @ base @ from_centre
-                yield Shape(matrix)
+                yield Placement(matrix)
 
 
 def search(
@@ -67,10 +67,10 @@ def search(
     """
     light = np.concatenate([burst.light for burst in footage.bursts])
     known = matrix is not None
-    matcher = Matcher(light, footage.size, spike_size, 0.0 if known else FARTHEST)
+    matcher = Matcher(light, footage.size, spike_size, 0.0 if known else MAX_SHIFT_SHARE)
     clock = Clock(footage, counts, rate_hz, offset_s)
     chosen = (
-        [Shape(matrix)]
+        [Placement(matrix)]
         if matrix is not None
         else best_shapes(matcher, clock, spike_size, footage.size)
     )
@@ -92,7 +92,7 @@ class Clock:
 
     def covered(self, lag: float) -> list[int]:
         """The frames that have spikes at this lag."""
-        half = EXPOSURE * self._interval / 2
+        half = ASSUMED_EXPOSURE * self._interval / 2
         middles = self._ticks - lag * self._interval
         return [
             frame
@@ -102,7 +102,7 @@ class Clock:
 
     def pictures(self, frames: Sequence[int], lag: float) -> np.ndarray:
         """Square roots of the rates around the middles of `frames`: (N, h, w) float32."""
-        length = EXPOSURE * self._interval
+        length = ASSUMED_EXPOSURE * self._interval
         pictures = []
         for frame in frames:
             first = self._ticks[frame] - lag * self._interval - length / 2
@@ -114,7 +114,7 @@ class Clock:
 
 def best_shapes(
     matcher: Matcher, clock: Clock, spike_size: tuple[int, int], video_size: tuple[int, int]
-) -> list[Shape]:
+) -> list[Placement]:
     """The shapes in which single frames, each shifted as it likes, agree best with their spikes."""
     frames = clock.covered(0.0)
     if not frames:
@@ -132,7 +132,7 @@ def best_shapes(
 
 
 def at_lag(
-    matcher: Matcher, chosen: Sequence[Shape], clock: Clock, lag: float
+    matcher: Matcher, chosen: Sequence[Placement], clock: Clock, lag: float
 ) -> Iterator[Hypothesis]:
     """For each shape the best common shift of all frames."""
     frames = clock.covered(lag)

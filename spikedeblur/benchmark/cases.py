@@ -19,11 +19,11 @@ from spikedeblur.recording.exposures import VoxelExposures
 from spikedeblur.restoration.pipeline import Deblurrer
 from spikedeblur.sample import NAME, make_sample
 
-SEED = 0  # of made-up frames
+NOISE_SEED = 0  # of made-up frames
 MADE_UP_FRAMES = 8  # two passes of a window of five
 
 
-class Job(Protocol):
+class Workload(Protocol):
     """Anything a method can be run over, again and again."""
 
     @property
@@ -152,7 +152,7 @@ class MadeUp:
     def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
         """Yield the frames as `deblurrer` restores them, or the blurry ones without one."""
         width, height = self.size
-        rng = np.random.default_rng(SEED)
+        rng = np.random.default_rng(NOISE_SEED)
         rgb = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         interval = Fraction(1, 30)
         made_up = (

@@ -8,7 +8,7 @@ from typing import Any
 Row = Mapping[str, Any]
 Column = tuple[str, str, str]  # heading, field of the row, format
 
-QUALITY: tuple[Column, ...] = (
+QUALITY_COLUMNS: tuple[Column, ...] = (
     ("group", "group", ""),
     ("case", "case", ""),
     ("method", "method", ""),
@@ -27,26 +27,26 @@ QUALITY: tuple[Column, ...] = (
     ("first s", "first_frame_seconds", ".2f"),
     ("peak MB", "peak_rss_mb", ".0f"),
 )
-COSTS: tuple[Column, ...] = (
-    *QUALITY[:6],
-    *QUALITY[12:15],
+COST_COLUMNS: tuple[Column, ...] = (
+    *QUALITY_COLUMNS[:6],
+    *QUALITY_COLUMNS[12:15],
     ("frames/s", "frames_per_second", ".2f"),
-    QUALITY[15],
+    QUALITY_COLUMNS[15],
     ("loading s", "load_seconds", ".2f"),
     ("warm-up s", "warm_up_seconds", ".2f"),
-    QUALITY[16],
+    QUALITY_COLUMNS[16],
     ("growth MB", "peak_growth_mb", ".0f"),
     ("GPU MB", "peak_gpu_mb", ".0f"),
     ("frames", "frames", "d"),
     ("runs", "runs", "d"),
 )
-MEANS: tuple[Column, ...] = (
+MEANS_COLUMNS: tuple[Column, ...] = (
     ("group", "group", ""),
     ("cases", "cases", ""),
-    *QUALITY[2:13],
-    *QUALITY[15:],
+    *QUALITY_COLUMNS[2:13],
+    *QUALITY_COLUMNS[15:],
 )
-PASSES: tuple[Column, ...] = (
+PASS_COLUMNS: tuple[Column, ...] = (
     ("size", "case", ""),
     ("precision", "precision", ""),
     ("s/frame", "seconds_per_frame", ".3f"),
@@ -60,8 +60,8 @@ PASSES: tuple[Column, ...] = (
     ("to fp32", "speed_to_fp32", ".2fx"),
     ("PSNR dB", "psnr_to_fp32", ".1f"),
 )
-RATIOS: tuple[Column, ...] = (
-    *QUALITY[:6],
+RATIO_COLUMNS: tuple[Column, ...] = (
+    *QUALITY_COLUMNS[:6],
     ("PSNR dB", "psnr", "+.2f"),
     ("SSIM", "ssim", ".3fx"),
     ("PSNR Y", "psnr_y", "+.2f"),
@@ -72,7 +72,7 @@ RATIOS: tuple[Column, ...] = (
     ("first s", "first_frame_seconds", ".2fx"),
     ("peak MB", "peak_rss_mb", ".2fx"),
 )
-SETTINGS = ("group", "precision", "tile", "threads")
+SETTING_FIELDS = ("group", "precision", "tile", "threads")
 
 
 def telling(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
@@ -80,7 +80,7 @@ def telling(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
     found = []
     for column in columns:
         values = {row.get(column[1]) for row in rows}
-        if values - {None, ""} and (len(values - {None}) > 1 or column[1] not in SETTINGS):
+        if values - {None, ""} and (len(values - {None}) > 1 or column[1] not in SETTING_FIELDS):
             found.append(column)
     return found
 

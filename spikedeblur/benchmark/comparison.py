@@ -11,18 +11,17 @@ from typing import Any
 from spikedeblur.errors import InputError
 from spikedeblur.io.guards.limits import check_regular
 
-KEYS = ("group", "case", "network", "method", "precision", "threads", "tile")
-QUALITY = ("psnr", "ssim", "psnr_y", "ssim_y", "temporal", "lpips")
-COST = ("seconds_per_frame", "first_frame_seconds", "peak_rss_mb", "peak_growth_mb")
+MATCHED_BY = ("group", "case", "network", "method", "precision", "threads", "tile")
+QUALITY_FIGURES = ("psnr", "ssim", "psnr_y", "ssim_y", "temporal", "lpips")
+COST_FIGURES = ("seconds_per_frame", "first_frame_seconds", "peak_rss_mb", "peak_growth_mb")
 LARGEST = 1 << 28
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """rows: what both files measured. only_in_first, only_in_second: names of what just one did."""
 
-    rows: list[Row]
+    rows: list[dict[str, Any]]
     only_in_first: list[str]
     only_in_second: list[str]
 
@@ -34,7 +33,7 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
     without the settings of the machine. A row has, for each figure that both files have, FIGURE as
     the second over the first; PSNR, which is a ratio already, as the difference in dB.
     """
-    for keys in (KEYS, KEYS[:4]):
+    for keys in (MATCHED_BY, MATCHED_BY[:4]):
         ours, theirs = _by_key(first, keys), _by_key(second, keys)
         if ours.keys() & theirs.keys():
             break
@@ -72,13 +71,15 @@ def read_benchmark(path: Path) -> dict[str, Any]:
     return dict(found)
 
 
-def _by_key(benchmark: Mapping[str, Any], keys: tuple[str, ...]) -> dict[tuple[Any, ...], Row]:
+def _by_key(
+    benchmark: Mapping[str, Any], keys: tuple[str, ...]
+) -> dict[tuple[Any, ...], dict[str, Any]]:
     return {tuple(row.get(key) for key in keys): row for row in benchmark["cases"]}
 
 
-def _ratios(first: Row, second: Row) -> Row:
-    found: Row = {}
-    for name in (*QUALITY, *COST):
+def _ratios(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in (*QUALITY_FIGURES, *COST_FIGURES):
         before, after = first.get(name), second.get(name)
         if not (isinstance(before, int | float) and isinstance(after, int | float)):
             continue

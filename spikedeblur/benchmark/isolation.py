@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from spikedeblur.errors import SpikedeblurError
 
 LOGGER = logging.getLogger("spikedeblur")
-Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 # Not multiprocessing's own start, which would first run the caller's script once more.
 START = """import json, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -31,7 +31,7 @@ from spikedeblur.benchmark.isolation import serve
 serve(int(sys.argv[2]))"""
 
 
-def in_own_process(function: Callable[..., Iterator[Item]], *args: Any) -> Iterator[Item]:
+def in_own_process(function: Callable[..., Iterator[Answer]], *args: Any) -> Iterator[Answer]:
     """Yield what `function(*args)` yields, a fresh process doing the work between two items.
 
     function: importable by name; arguments and items can be pickled. What it logs is logged here,

@@ -18,7 +18,7 @@ CONV_SHAPE = (4, 64, 6, 64, 64)
 """(N, C, T, H, W) of the convolution that stands for the machine: enough for oneDNN's full rate,
 and more than one clip, which torch would give to a slower kernel of its own."""
 
-LAYOUTS = (torch.channels_last_3d, torch.contiguous_format)
+MEMORY_FORMATS = (torch.channels_last_3d, torch.contiguous_format)
 
 
 def attention_flop(
@@ -52,7 +52,7 @@ class Convolution:
         channels = CONV_SHAPE[1]
         shapes = (CONV_SHAPE, (channels, channels, 3, 3, 3))
         self._operands = [torch.rand(shape, device=device, dtype=dtype) for shape in shapes]
-        self._lay_out(min(LAYOUTS, key=self._seconds_in))
+        self._lay_out(min(MEMORY_FORMATS, key=self._seconds_in))
 
     def __call__(self) -> None:
         """Convolve once."""

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from spikedeblur.benchmark.cases import Case, Job
+from spikedeblur.benchmark.cases import Case, Workload
 from spikedeblur.benchmark.isolation import in_own_process
-from spikedeblur.benchmark.runs import Plan, Timing, timed
+from spikedeblur.benchmark.runs import Plan, Timing, timed_runs
 from spikedeblur.benchmark.scores import FIGURES, Score
 from spikedeblur.benchmark.setups import Setup
 
 Watch = Callable[[Case, Setup, int, np.ndarray], None]
-MEANS = (*FIGURES, "first_frame_seconds", "seconds_per_frame", "frames_per_second")
-SETTINGS = ("method", "device", "precision", "threads", "tile")
+MEAN_OF = (*FIGURES, "first_frame_seconds", "seconds_per_frame", "frames_per_second")
+GROUPED_BY = ("method", "device", "precision", "threads", "tile")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class MethodResult(Timing, Result):
 
 def measure(
     setup: Setup,
-    jobs: Sequence[Job],
+    jobs: Sequence[Workload],
     plan: Plan | None = None,
     *,
     isolated: bool = True,
@@ -69,7 +69,9 @@ def measure(
     method raises.
     """
     plan = plan or Plan()
-    run = in_own_process(timed, setup, jobs, plan) if isolated else timed(setup, jobs, plan)
+    run = (
+        in_own_process(timed_runs, setup, jobs, plan) if isolated else timed_runs(setup, jobs, plan)
+    )
     with closing(run) as items:  # type: ignore[type-var]
         for job in jobs:
             score = Score(job) if isinstance(job, Case) else None
@@ -101,15 +103,15 @@ def means(results: Iterable[Result]) -> list[dict[str, Any]]:
     found = []
     for group in (*(groups if len(groups) > 1 else ()), None):
         inside = [row for row in rows if group is None or row["group"] == group]
-        for settings in dict.fromkeys(tuple(row[name] for name in SETTINGS) for row in inside):
-            alike = [row for row in inside if tuple(row[name] for name in SETTINGS) == settings]
+        for settings in dict.fromkeys(tuple(row[name] for name in GROUPED_BY) for row in inside):
+            alike = [row for row in inside if tuple(row[name] for name in GROUPED_BY) == settings]
             if len(alike) > 1:
                 found.append(
                     {
                         "group": group,
                         "cases": len(alike),
-                        **dict(zip(SETTINGS, settings, strict=True)),
-                        **{name: _mean([row[name] for row in alike]) for name in MEANS},
+                        **dict(zip(GROUPED_BY, settings, strict=True)),
+                        **{name: _mean([row[name] for row in alike]) for name in MEAN_OF},
                         "peak_rss_mb": max(row["peak_rss_mb"] for row in alike),
                     }
                 )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from spikedeblur.benchmark.cases import Job
+from spikedeblur.benchmark.cases import Workload
 from spikedeblur.benchmark.setups import Setup
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.memory import give_back_freed, peak_rss_mb, reset_peak
@@ -70,7 +70,7 @@ class Timing:
     tile: int | None
 
 
-def timed(setup: Setup, jobs: Sequence[Job], plan: Plan) -> Iterator[np.ndarray | Timing]:
+def timed_runs(setup: Setup, jobs: Sequence[Workload], plan: Plan) -> Iterator[np.ndarray | Timing]:
     """Yield, for each job: the frames of its first run, (H, W, 3), if it has a truth; its timing.
 
     What the caller does between two frames is not counted.

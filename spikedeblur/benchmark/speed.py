@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from spikedeblur.benchmark.operations import Convolution, conv3d_flop, operation_counter, seconds_of
 from spikedeblur.benchmark.results import Result
 from spikedeblur.errors import SpikedeblurError
-from spikedeblur.machine.device import DTYPES, autocast, choose_precision, computes_bf16
+from spikedeblur.machine.device import PRECISION_DTYPES, autocast, choose_precision, computes_bf16
 from spikedeblur.machine.memory import give_back_freed, keep_freed, peak_rss_mb, reset_peak
 from spikedeblur.metrics import frame_psnr
 from spikedeblur.models.build import build_model
@@ -169,7 +169,7 @@ class _Trial:
         self._device = inputs[0].device
         self._seconds: list[float] = []
         self._conv_seconds: list[float] = []
-        self._convolve = Convolution(self._device, DTYPES[precision])
+        self._convolve = Convolution(self._device, PRECISION_DTYPES[precision])
 
     def prepare(self, warm_up: int) -> None:
         """Make `warm_up` passes, the first of which (always made) shows the memory."""

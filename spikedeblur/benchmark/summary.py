@@ -19,7 +19,7 @@ from spikedeblur.benchmark.results import MethodResult, means
 from spikedeblur.benchmark.runs import Plan
 from spikedeblur.benchmark.setups import Setup
 from spikedeblur.machine.device import choose_device
-from spikedeblur.sample import SEED
+from spikedeblur.sample import SAMPLE_SEED
 from spikedeblur.vocabulary import NETWORK
 
 
@@ -49,7 +49,7 @@ def _settings(setups: Sequence[Setup], plan: Plan, isolated: bool) -> dict[str, 
         "warm_up": plan.warm_up,
         "repeats": plan.repeats,
         "isolated": isolated,
-        "seeds": {"sample": SEED, "made_up": cases.SEED},
+        "seeds": {"sample": SAMPLE_SEED, "made_up": cases.NOISE_SEED},
     }
 
 

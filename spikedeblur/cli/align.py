@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
 
 
-def parse_homography(text: str) -> tuple[float, ...]:
+def homography_from_text(text: str) -> tuple[float, ...]:
     """Nine numbers, separated by commas or spaces. Raises `UsageError`."""
     try:
         numbers = tuple(float(part) for part in re.split(r"[,\s]+", text.strip(" []\t")))
@@ -32,7 +32,7 @@ def parse_homography(text: str) -> tuple[float, ...]:
     return numbers
 
 
-FIXABLE = {"offset": parse_seconds, "exposure": parse_exposure, "homography": parse_homography}
+FIXABLE = {"offset": parse_seconds, "exposure": parse_exposure, "homography": homography_from_text}
 
 
 def parse_fix(text: str) -> tuple[str, Any]:

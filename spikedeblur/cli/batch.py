@@ -13,13 +13,13 @@ from spikedeblur.cli.console import Console
 from spikedeblur.cli.reasons import reason
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.errors import UsageError
+from spikedeblur.io.pipes import PIPE
 
 STEM = "{stem}"
-PIPE = Path("-")
 
 
 @dataclass(frozen=True)
-class Job:
+class VideoJob:
     """One video to deblur; `spikes` is None where none are named and none stand beside it."""
 
     video: Path
@@ -37,7 +37,7 @@ class Outcome:
 
 def plan_jobs(
     videos: Sequence[Path], spikes: Sequence[Path], output: Path | None, output_dir: Path | None
-) -> list[Job]:
+) -> list[VideoJob]:
     """Pair every video with its spikes and its output.
 
     spikes: one for each video, in order; or a folder of STEM.dat or a pattern with {stem} for all
@@ -55,7 +55,7 @@ def plan_jobs(
             "standard input (-) beside other videos or --output-dir - deblur it alone, with -o"
         )
     jobs = [
-        Job(video, found, output or _default_output(video, output_dir))
+        VideoJob(video, found, output or _default_output(video, output_dir))
         for video, found in zip(videos, _spikes_for(videos, spikes), strict=True)
     ]
     taken: dict[Path, Path] = {}
@@ -70,7 +70,7 @@ def plan_jobs(
 
 
 def run_jobs(
-    console: Console, jobs: Sequence[Job], work: Callable[[Job], Outcome], as_json: bool
+    console: Console, jobs: Sequence[VideoJob], work: Callable[[VideoJob], Outcome], as_json: bool
 ) -> ExitStatus:
     """Do every job; one that fails does not stop the others.
 

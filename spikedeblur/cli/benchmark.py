@@ -20,14 +20,13 @@ from spikedeblur.restoration.methods import METHODS
 from spikedeblur.vocabulary import BLURRY, DEVICES, NETWORK, PRECISIONS
 
 if TYPE_CHECKING:
-    from spikedeblur.benchmark.cases import Job
+    from spikedeblur.benchmark.cases import Workload
     from spikedeblur.benchmark.results import MethodResult
     from spikedeblur.benchmark.runs import Plan
     from spikedeblur.benchmark.setups import Setup
     from spikedeblur.report.gallery import Gallery
 
 SIZES = ((640, 360),)
-Size = tuple[int, int]
 
 
 @click.command("benchmark")
@@ -140,7 +139,7 @@ def command(
     methods: str | None,
     weights: str | None,
     speed: bool,
-    sizes: tuple[Size, ...],
+    sizes: tuple[tuple[int, int], ...],
     frames: int | None,
     config: str | None,
     repeats: int | None,
@@ -228,7 +227,7 @@ def _timeable(setups: list[Setup], console: Console) -> list[Setup]:
 
 def _measure_all(
     setups: Sequence[Setup],
-    jobs: Sequence[Job],
+    jobs: Sequence[Workload],
     plan: Plan,
     isolate: bool,
     gallery: Gallery | None,
@@ -276,7 +275,7 @@ def _check_alone(
 def _passes(
     weights: str | None,
     config: str | None,
-    sizes: Sequence[Size],
+    sizes: Sequence[tuple[int, int]],
     frames: int | None,
     *,
     device: str,

@@ -22,7 +22,7 @@ from spikedeblur.cli.deblurring import (
     stdin_stored,
 )
 from spikedeblur.cli.options import compute_options, output_options, overwrite_option, spike_options
-from spikedeblur.cli.progress import KINDS
+from spikedeblur.cli.progress import PROGRESS_KINDS
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ, TILE, TIME, TimePoint
 from spikedeblur.errors import UsageError
@@ -163,7 +163,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout; the last one sums up.")
 @click.option(
     "--progress",
-    type=click.Choice(KINDS),
+    type=click.Choice(PROGRESS_KINDS),
     default="auto",
     show_default=True,
     help="auto: a bar on a terminal, lines elsewhere.",

@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spikedeblur.cli.batch import PIPE, Job, Outcome
+from spikedeblur.cli.batch import PIPE, Outcome, VideoJob
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.kept import kept
 from spikedeblur.cli.plan import tell_plan
@@ -69,7 +69,7 @@ class Task:
     progress: str
 
 
-def deblur(console: Console, task: Task, job: Job, *, event: str) -> Outcome:
+def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcome:
     """Deblur one video; `event` names the JSON object that says how it went."""
     check_paths(job)
     options, shard = task.output_options, task.shard
@@ -157,7 +157,7 @@ def _is_finished(output: Path, tidy: bool = False) -> bool:
     return finished
 
 
-def check_paths(job: Job) -> None:
+def check_paths(job: VideoJob) -> None:
     """Refuse, before anything is loaded, what cannot end well."""
     video, spikes, output = job.video, job.spikes, job.output
     if "%" not in video.name and video != PIPE and not video.exists():
@@ -185,7 +185,7 @@ def check_stdout(as_json: bool, compare: str | None) -> None:
 
 
 @contextmanager
-def stdin_stored(job: Job) -> Iterator[Job]:
+def stdin_stored(job: VideoJob) -> Iterator[VideoJob]:
     """The job with a file in place of standard input."""
     if job.video != PIPE:
         yield job

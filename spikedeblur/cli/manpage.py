@@ -189,11 +189,11 @@ def _cameras() -> Iterator[str]:
         yield from (".TP", escape(f"{camera.width}x{camera.height}, {rates}"), escape(camera.name))
 
 
-def main(folder: str = "man") -> None:
+def write_pages(folder: str = "man") -> None:
     """Write the pages beside their templates."""
     for path, text in build(Path(folder)).items():
         path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    write_pages(*sys.argv[1:])

@@ -81,7 +81,7 @@ SPIKE_OPTIONS = (
 
 
 # The settings of a recording that they are.
-SETTINGS = {
+OPTION_FIELDS = {
     "spike_size": "size",
     "spike_rate": "rate_hz",
     "exposure": "exposure",
@@ -105,7 +105,7 @@ def spike_options(command: Function) -> Function:
 
         source_of = click.get_current_context().get_parameter_source
         given: dict[bool, dict[str, Any]] = {False: {}, True: {}}
-        for name, setting in SETTINGS.items():
+        for name, setting in OPTION_FIELDS.items():
             from_environment = source_of(name) == ParameterSource.ENVIRONMENT
             given[from_environment][setting] = options.pop(name)
         settings = merged(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spikedeblur.cli.batch import Job
+from spikedeblur.cli.batch import VideoJob
 from spikedeblur.cli.console import Console, printable
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def tell_plan(
     console: Console,
     deblurrer: Deblurrer,
-    job: Job,
+    job: VideoJob,
     options: RecordingSettings,
     selection: VideoSelection,
     as_json: bool,

@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-KINDS = ("auto", "plain", "json", "none")
+PROGRESS_KINDS = ("auto", "plain", "json", "none")
 PLAIN_SECONDS = 10.0
 PLAIN_PERCENT = 10
 JSON_SECONDS = 1.0

@@ -10,7 +10,7 @@ import click
 
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option
-from spikedeblur.cli.progress import KINDS, progress_display
+from spikedeblur.cli.progress import PROGRESS_KINDS, progress_display
 from spikedeblur.cli.values import EXPOSURE, HERTZ, SIZE
 from spikedeblur.errors import UsageError
 
@@ -90,7 +90,7 @@ OF_ANY_SOURCE = {"source", "output", "overwrite", "progress"}
 )
 @click.option(
     "--progress",
-    type=click.Choice(KINDS),
+    type=click.Choice(PROGRESS_KINDS),
     default="auto",
     show_default=True,
     help="auto: a bar on a terminal, lines elsewhere.",

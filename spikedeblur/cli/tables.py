@@ -23,22 +23,22 @@ LEAST_TOLD = (
 
 def print_results(rows: Sequence[Row], means: Sequence[Row]) -> None:
     """One table of the cases, and one of the means where there are any."""
-    from spikedeblur.benchmark.columns import MEANS, QUALITY, of_groups, telling
+    from spikedeblur.benchmark.columns import MEANS_COLUMNS, QUALITY_COLUMNS, of_groups, telling
 
     named = of_groups(means)
     _print(
         [
-            ("", rows, telling(QUALITY, rows)),
-            *([("Means over cases", named, telling(MEANS, named))] if means else []),
+            ("", rows, telling(QUALITY_COLUMNS, rows)),
+            *([("Means over cases", named, telling(MEANS_COLUMNS, named))] if means else []),
         ]
     )
 
 
 def print_passes(rows: Sequence[Row]) -> None:
     """The table of `--speed` of the network alone, and why what is missing is missing."""
-    from spikedeblur.benchmark.columns import PASSES
+    from spikedeblur.benchmark.columns import PASS_COLUMNS
 
-    console = _print([("", rows, PASSES)])
+    console = _print([("", rows, PASS_COLUMNS)])
     reasons = {row["precision"]: row["skipped"] for row in rows if row.get("skipped")}
     for precision, reason in reasons.items():
         console.print(f"{precision} was not measured: {reason}", highlight=False, soft_wrap=True)
@@ -46,7 +46,7 @@ def print_passes(rows: Sequence[Row]) -> None:
 
 def print_comparison(comparison: Comparison, first: str, second: str) -> None:
     """The table of ratios, and what only one of the two has."""
-    from spikedeblur.benchmark.columns import RATIOS, telling
+    from spikedeblur.benchmark.columns import RATIO_COLUMNS, telling
     from spikedeblur.cli.console import printable
 
     console = _print(
@@ -54,7 +54,7 @@ def print_comparison(comparison: Comparison, first: str, second: str) -> None:
             (
                 f"{second} over {first}; PSNR as the difference",
                 comparison.rows,
-                telling(RATIOS, comparison.rows),
+                telling(RATIO_COLUMNS, comparison.rows),
             )
         ]
     )

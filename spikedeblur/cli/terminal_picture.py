@@ -20,13 +20,13 @@ def picture_lines(picture: np.ndarray, *, colour: bool) -> Iterator[str]:
 
     With colour each character shows two pixels, one above the other; else one, by how dense it is.
     """
-    from spikedeblur.recording.resample import resize
+    from spikedeblur.recording.resample import resize_planes
 
     height, width = picture.shape[:2]
     factor = min(COLUMNS / width, 2 * LINES / height, 1)
     rows = max(round(height * factor / 2), 1)
     shape = (rows * (2 if colour else 1), max(round(width * factor), 1))
-    grey = resize(picture[..., 0].astype("float32"), shape) / 255
+    grey = resize_planes(picture[..., 0].astype("float32"), shape) / 255
     if not colour:
         for row in grey:
             yield "".join(RAMP[min(int(value * len(RAMP)), len(RAMP) - 1)] for value in row)

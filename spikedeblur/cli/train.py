@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.progress import KINDS, progress_display
+from spikedeblur.cli.progress import PROGRESS_KINDS, progress_display
 from spikedeblur.cli.values import THREADS
 from spikedeblur.errors import UsageError
 from spikedeblur.vocabulary import DEVICES, PRECISIONS, TRAINING_LAYOUTS
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
 @click.option("--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]")
 @click.option(
     "--progress",
-    type=click.Choice(KINDS),
+    type=click.Choice(PROGRESS_KINDS),
     default="auto",
     show_default=True,
     help="auto: a bar on a terminal, lines elsewhere.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedeblur.recording.voxel import SpikePlanes
+from spikedeblur.recording.voxel import TickPlanes
 
 __all__ = ["FiringRates", "firing_rates", "sampled_blocks"]
 
@@ -50,7 +50,7 @@ class FiringRates:
         return (float(working.min()), float(working.max())) if working.size else (0.0, 0.0)
 
 
-def firing_rates(spikes: SpikePlanes) -> FiringRates:
+def firing_rates(spikes: TickPlanes) -> FiringRates:
     """Count the spikes of every pixel, over all ticks or blocks of them spread evenly.
 
     At most about 2^28 values are read, and a block of 128 ticks is in memory at once.

@@ -26,7 +26,7 @@ __all__ = ["picture_of_grid", "preview_picture", "previewed", "write_preview"]
 
 WINDOW_S = Fraction(1, 250)
 MOST_TICKS = 512  # of a window, whatever the rate
-BINS = 16
+PREVIEW_BINS = 16
 FILM_RATE, MOST_FRAMES = Fraction(25), 125
 MIDDLE_GREY = 0.46  # sRGB of 18 % light, which the mean of a picture becomes
 
@@ -38,11 +38,11 @@ def preview_picture(stream: SpikeStream, tick: int, method: str = "tfp") -> Pict
 
     tfp counts the spikes of 4 ms, tfi measures the interval between two, within the same window.
     """
-    length = min(max(int(WINDOW_S * stream.rate_hz), BINS), MOST_TICKS, stream.ticks)
+    length = min(max(int(WINDOW_S * stream.rate_hz), PREVIEW_BINS), MOST_TICKS, stream.ticks)
     start = min(max(tick - length // 2, 0), stream.ticks - length)
     if method == "tfp":
         return picture_of_grid(
-            voxelize(stream, BINS, start, start + length), (tick - start) / length - 0.5
+            voxelize(stream, PREVIEW_BINS, start, start + length), (tick - start) / length - 0.5
         )
     spikes = stream[start : start + length]
     return _grey(tfi(_blank(spikes.shape[1:]), spikes, min(tick - start, length - 1)))

@@ -13,7 +13,7 @@ import numpy as np
 from spikedeblur.errors import UsageError
 from spikedeblur.inspection.firing import firing_rates
 from spikedeblur.inspection.previews import preview_picture, write_preview
-from spikedeblur.io.spikes.inference import Reading, possible_readings
+from spikedeblur.io.spikes.inference import RecordingFormat, possible_formats
 from spikedeblur.io.spikes.settings import RecordingSettings, merged
 from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.size_from_bits import likely_plane
@@ -100,7 +100,7 @@ def open_recording(path: Path, options: RecordingSettings) -> Recording:
     try:
         source = resolve_spike_source(path, options, sidecar)
     except UsageError as error:
-        return _guessed(path, options, sidecar, possible_readings(path, options), str(error))
+        return _guessed(path, options, sidecar, possible_formats(path, options), str(error))
     return Recording(source.open(), True, _known(source))
 
 
@@ -108,7 +108,7 @@ def _guessed(
     path: Path,
     options: RecordingSettings,
     sidecar: RecordingSettings | None,
-    readings: Sequence[Reading],
+    readings: Sequence[RecordingFormat],
     problem: str,
 ) -> Recording:
     """A recording whose size or rate nobody gave; `problem` says which readings fit."""

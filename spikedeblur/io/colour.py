@@ -235,6 +235,11 @@ def _planes(frame: av.VideoFrame) -> list[np.ndarray]:
     ]
 
 
+def to_uint8(rgb: np.ndarray) -> np.ndarray:
+    """Round uint8 or uint16 over the whole scale to uint8."""
+    return rgb if rgb.dtype == np.uint8 else ((rgb.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 def _quantise(values: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
     """Round [0, 1] floats to the whole scale of `dtype`, clipping what lies outside."""
     peak = np.float32(np.iinfo(dtype).max)

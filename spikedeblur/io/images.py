@@ -16,7 +16,7 @@ import numpy as np
 
 from spikedeblur.errors import InputError, OutputError, UsageError
 from spikedeblur.io.atomic import cannot_write, link_or_copy, sync
-from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, matrix_of
+from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, matrix_of, to_uint8
 from spikedeblur.io.guards.limits import check_regular
 from spikedeblur.io.image_files import read_image, write_image
 from spikedeblur.io.video_info import FALLBACK_RATE, VideoFrame, VideoInfo
@@ -202,7 +202,7 @@ class ImageSequenceWriter:
         if self._sixteen and rgb.dtype == np.uint8:
             rgb = rgb.astype(np.uint16) * 257
         elif not self._sixteen and rgb.dtype == np.uint16:
-            rgb = ((rgb.astype(np.uint32) + 128) // 257).astype(np.uint8)
+            rgb = to_uint8(rgb)
         number = self._first + self.frames
         self.frames += 1
         name = _numbered(self.path.name, number) if self._numbered else self.path.name

@@ -28,10 +28,10 @@ from spikedeblur.io.spikes.settings import parse_homography
 __all__ = ["VoxelFile", "VoxelInfo", "is_voxel_file", "write_voxels"]
 
 Grid = NDArray[np.float32]
-Shape = tuple[int, int, int, int]
+VoxelShape = tuple[int, int, int, int]
 
-ARRAY_SUFFIXES = (".npy", ".npz")
-SUFFIXES = (".tif", ".tiff", *ARRAY_SUFFIXES)
+NUMPY_SUFFIXES = (".npy", ".npz")
+VOXEL_SUFFIXES = (".tif", ".tiff", *NUMPY_SUFFIXES)
 ARRAY_NAME = "voxels"
 MAX_INFO_BYTES = 1 << 16
 
@@ -56,8 +56,8 @@ def is_voxel_file(path: Path | str) -> bool:
     Arrays that cannot be read count as voxel grids.
     """
     path = Path(path)
-    if path.suffix.lower() not in ARRAY_SUFFIXES or not path.is_file():
-        return path.suffix.lower() in SUFFIXES
+    if path.suffix.lower() not in NUMPY_SUFFIXES or not path.is_file():
+        return path.suffix.lower() in VOXEL_SUFFIXES
     try:
         names, shape = first_header(path)
     except Exception:  # a damaged file makes the libraries raise nearly anything
@@ -68,7 +68,7 @@ def is_voxel_file(path: Path | str) -> bool:
 def write_voxels(
     path: Path | str,
     grids: Iterable[Grid],
-    shape: Shape,
+    shape: VoxelShape,
     info: VoxelInfo | None = None,
     *,
     overwrite: bool = False,
@@ -99,7 +99,7 @@ class VoxelFile:
         self._closing = ExitStack()
         self._read: Callable[[int], NDArray[Any]]
         check_regular("voxel file", self.path)
-        if self.path.suffix.lower() not in SUFFIXES:
+        if self.path.suffix.lower() not in VOXEL_SUFFIXES:
             raise InputError(f"not a voxel file ({self.path}) - give a .tif, .npy or .npz")
         try:
             if self.path.suffix.lower().startswith(".tif"):
@@ -195,7 +195,7 @@ class VoxelFile:
         if dtype.kind not in "fiu":
             raise InputError(f"voxel file {self.path} holds {dtype} values - save float32 counts")
 
-    def _usable(self, shape: tuple[int, ...]) -> Shape:
+    def _usable(self, shape: tuple[int, ...]) -> VoxelShape:
         if len(shape) != 4 or min(shape) < 1:
             raise InputError(
                 f"voxel file {self.path} holds no voxel grids (shape {shown(shape)} seen)"
@@ -244,7 +244,7 @@ def _is_plausible(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and 0 < value < 1e12
 
 
-def _checked(grids: Iterable[Grid], shape: Shape) -> Iterator[Grid]:
+def _checked(grids: Iterable[Grid], shape: VoxelShape) -> Iterator[Grid]:
     """The grids as C-ordered float32. Raises UsageError unless they are T of (K, H, W)."""
     count = 0
     for grid in grids:
@@ -256,12 +256,12 @@ def _checked(grids: Iterable[Grid], shape: Shape) -> Iterator[Grid]:
         raise UsageError(f"too few voxel grids ({count} of {shape[0]} seen) - give them all")
 
 
-def _metadata(shape: Shape, info: VoxelInfo) -> dict[str, object]:
+def _metadata(shape: VoxelShape, info: VoxelInfo) -> dict[str, object]:
     known = {name: value for name, value in asdict(info).items() if value is not None}
     return {"bins": shape[1], "width": shape[3], "height": shape[2], **known}
 
 
-def _write_tiff(path: Path, grids: Iterator[Grid], shape: Shape, info: VoxelInfo) -> None:
+def _write_tiff(path: Path, grids: Iterator[Grid], shape: VoxelShape, info: VoxelInfo) -> None:
     large = 4 * int(np.prod(shape, dtype=object)) > 1 << 31
     with tifffile.TiffWriter(path, bigtiff=large) as tiff:
         tiff.write(
@@ -277,12 +277,12 @@ def _write_tiff(path: Path, grids: Iterator[Grid], shape: Shape, info: VoxelInfo
         )
 
 
-def _write_npy(path: Path, grids: Iterator[Grid], shape: Shape, _: VoxelInfo) -> None:
+def _write_npy(path: Path, grids: Iterator[Grid], shape: VoxelShape, _: VoxelInfo) -> None:
     with path.open("wb") as file:
         _write_array(file, grids, shape)
 
 
-def _write_npz(path: Path, grids: Iterator[Grid], shape: Shape, info: VoxelInfo) -> None:
+def _write_npz(path: Path, grids: Iterator[Grid], shape: VoxelShape, info: VoxelInfo) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open(f"{ARRAY_NAME}.npy", "w", force_zip64=True) as file:
             _write_array(file, grids, shape)
@@ -290,14 +290,14 @@ def _write_npz(path: Path, grids: Iterator[Grid], shape: Shape, info: VoxelInfo)
             np.save(file, np.array(json.dumps(_metadata(shape, info))))
 
 
-def _write_array(file: Any, grids: Iterator[Grid], shape: Shape) -> None:
+def _write_array(file: Any, grids: Iterator[Grid], shape: VoxelShape) -> None:
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
     for grid in grids:
         file.write(grid.astype("<f4", copy=False).tobytes())
 
 
-_WRITERS: dict[str, Callable[[Path, Iterator[Grid], Shape, VoxelInfo], None]] = {
+_WRITERS: dict[str, Callable[[Path, Iterator[Grid], VoxelShape, VoxelInfo], None]] = {
     ".tif": _write_tiff,
     ".tiff": _write_tiff,
     ".npy": _write_npy,

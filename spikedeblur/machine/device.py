@@ -12,7 +12,9 @@ from spikedeblur.errors import UsageError
 from spikedeblur.vocabulary import PRECISIONS
 
 LOGGER = logging.getLogger(__name__)
-DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16, torch.float16), strict=True))
+PRECISION_DTYPES = dict(
+    zip(PRECISIONS, (torch.float32, torch.bfloat16, torch.float16), strict=True)
+)
 
 
 def choose_device(name: str) -> torch.device:
@@ -85,4 +87,4 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Non
     """A context in which the network computes with `precision`."""
     if precision == "fp32":
         return nullcontext()
-    return torch.autocast(device.type, DTYPES[precision])
+    return torch.autocast(device.type, PRECISION_DTYPES[precision])

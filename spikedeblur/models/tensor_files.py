@@ -24,7 +24,7 @@ from spikedeblur.vocabulary import SAFETENSORS
 
 MAX_HEADER_BYTES = 16_000_000
 MAX_TENSORS = 50_000
-DTYPES = frozenset(
+READABLE_DTYPES = frozenset(
     {
         torch.float64,
         torch.float32,
@@ -171,6 +171,10 @@ def _is_plain(value: object) -> bool:
     """A dense tensor whose every value stands in the file: no view that repeats a few."""
     if type(value) not in (Tensor, torch.nn.Parameter) or not isinstance(value, Tensor):
         return False
-    if value.layout != torch.strided or value.dtype not in DTYPES or value.device.type != "cpu":
+    if (
+        value.layout != torch.strided
+        or value.dtype not in READABLE_DTYPES
+        or value.device.type != "cpu"
+    ):
         return False
     return value.numel() * value.element_size() <= value.untyped_storage().nbytes()

@@ -26,7 +26,7 @@ from spikedeblur.models.head import CandidateHead
 from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT
-from spikedeblur.models.vrt.network import SCALES
+from spikedeblur.models.vrt.network import STAGE_SCALES
 from spikedeblur.prior.photometry import GAMMA, grey
 from spikedeblur.prior.pieces import by_pieces
 from spikedeblur.prior.planes import pad_bottom_right, resize
@@ -169,7 +169,7 @@ class VRTSpike(nn.Module):
     @property
     def channels_per_pixel(self) -> float:
         """Channels of the widest stage, at its scale, per pixel of the frame."""
-        stages = zip_longest(self.widths, SCALES, fillvalue=1)
+        stages = zip_longest(self.widths, STAGE_SCALES, fillvalue=1)
         return max(width / scale**2 for width, scale in stages) / self.stem**2
 
     @property

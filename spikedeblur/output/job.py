@@ -39,7 +39,7 @@ _FILES = {
 Seconds = Annotated[str, Field(pattern=r"^-?[0-9]{1,40}(/[1-9][0-9]{0,40})?$")]
 
 
-class Reading(BaseModel):
+class StoredSelection(BaseModel):
     """A `VideoSelection`; fractions as text, such as 1001/30000."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,7 +58,7 @@ class Reading(BaseModel):
         return VideoSelection(start, end, rate, self.colorspace)
 
 
-class Job(BaseModel):
+class RunRecord(BaseModel):
     """Hashes of what is read, and every setting by its name.
 
     tile: the side chosen where it follows the free memory, so that all segments have the same.
@@ -71,7 +71,7 @@ class Job(BaseModel):
     spikes: str | None
     sidecar: str | None
     weights: str | None
-    reading: Reading
+    reading: StoredSelection
     slowmo: int = Field(gt=0, le=1000)
     slowmo_timing: str = Field(pattern="^(keep|stretch)$")
     method: dict[str, JsonValue]
@@ -81,7 +81,7 @@ class Job(BaseModel):
     video_path: str
     tile: int | None
 
-    def differences(self, now: Job) -> Iterator[str]:
+    def differences(self, now: RunRecord) -> Iterator[str]:
         """What `now` has otherwise, in words."""
         then = self.model_dump(exclude=_CIRCUMSTANCES)
         for name, new in now.model_dump(exclude=_CIRCUMSTANCES).items():
@@ -116,14 +116,14 @@ def describe_job(
     segment: int,
     model: object,
     tile: int | None,
-) -> Job:
+) -> RunRecord:
     """The job of a run; all of its files are read for their hashes.
 
     spikes: a file, or anything with a `path`, or what else is told apart by its type only.
     """
     path = spikes if isinstance(spikes, str | Path) else getattr(spikes, "path", None)
     sidecar = None if path is None else sidecar_path(path)
-    return Job(
+    return RunRecord(
         version=__version__,
         video=fingerprint_of_video(video),
         spikes=(
@@ -135,7 +135,7 @@ def describe_job(
         ),
         sidecar=fingerprint(sidecar) if sidecar is not None and sidecar.exists() else None,
         weights=weights_fingerprint(model),
-        reading=Reading(**_plain(asdict(selection))),
+        reading=StoredSelection(**_plain(asdict(selection))),
         method=method,
         slowmo=slow_motion.factor,
         slowmo_timing=slow_motion.timing,

@@ -28,7 +28,7 @@ from spikedeblur.errors import OutputError, UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.guards.sealed import read_sealed, write_sealed
 from spikedeblur.io.images import existing_images, images_in, is_image_sequence
-from spikedeblur.output.job import Job
+from spikedeblur.output.job import RunRecord
 from spikedeblur.output.sinks import comparison_path
 from spikedeblur.output.tally import Tally
 
@@ -82,9 +82,9 @@ class Parts:
         self._verified: set[int] = set()  # numbers alone: their times would grow with the video
 
     @property
-    def job(self) -> Job | None:
+    def job(self) -> RunRecord | None:
         """The job that was begun here, None if there is none that can be read."""
-        return read_sealed(self._job_file, Job)
+        return read_sealed(self._job_file, RunRecord)
 
     @property
     def end(self) -> End | None:
@@ -96,7 +96,7 @@ class Parts:
         """Whether the output was being put together, and may be there in part or whole."""
         return (self.folder / "joining").exists()
 
-    def take_up(self, job: Job, *, resume: bool) -> Job:
+    def take_up(self, job: RunRecord, *, resume: bool) -> RunRecord:
         """Go on with the job, or begin it; returns it as it was begun.
 
         resume: keep what is done; parts of another job are then refused by `UsageError`. Else

@@ -27,7 +27,7 @@ from spikedeblur.io.pipes import is_pipe
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.machine.interruption import StopSignal
 from spikedeblur.output.destinations import Destination, WholeOutput
-from spikedeblur.output.job import Job
+from spikedeblur.output.job import RunRecord
 from spikedeblur.output.joining import join
 from spikedeblur.output.open_segment import OpenSegment
 from spikedeblur.output.options import OutputOptions
@@ -50,7 +50,7 @@ def open_destination(
     options: OutputOptions,
     expected: int | None,
     *,
-    job: Callable[[], Job],
+    job: Callable[[], RunRecord],
     shard: Shard,
     resume: bool,
 ) -> Destination:
@@ -92,7 +92,7 @@ class SegmentedOutput:
     """
 
     def __init__(
-        self, path: Path, source: VideoInfo, job: Job, *, shard: Shard, resume: bool
+        self, path: Path, source: VideoInfo, job: RunRecord, *, shard: Shard, resume: bool
     ) -> None:
         self.parts = Parts(path)
         self._source = source

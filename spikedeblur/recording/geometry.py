@@ -23,7 +23,7 @@ __all__ = [
     "tile_coverage",
     "tile_to_spike",
     "tile_trust",
-    "warp",
+    "warp_to_tile",
 ]
 
 Matrix = NDArray[np.float64]
@@ -158,7 +158,7 @@ def tile_trust(
     return trust
 
 
-def warp(
+def warp_to_tile(
     planes: NDArray[np.float32], to_spike: Matrix, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
     """Sample spike planes (K, H, W) at every sample of a tile of `shape` -> (K, *shape) float32.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["linear_to_srgb", "luminance", "srgb_to_linear"]
+__all__ = ["linear_to_srgb", "relative_luminance", "srgb_to_linear"]
 
 FloatArray = NDArray[np.floating]
 LUMINANCE_WEIGHTS = (0.2126, 0.7152, 0.0722)
@@ -25,7 +25,7 @@ def linear_to_srgb(linear: FloatArray) -> FloatArray:
     return np.where(linear <= 0.0031308, slope, power)
 
 
-def luminance(linear_rgb: FloatArray) -> FloatArray:
+def relative_luminance(linear_rgb: FloatArray) -> FloatArray:
     """Linear RGB (..., 3) -> relative luminance (...), same float dtype."""
     luma: FloatArray = linear_rgb @ np.asarray(LUMINANCE_WEIGHTS, dtype=linear_rgb.dtype)
     return luma

@@ -7,12 +7,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["blur", "resize"]
+__all__ = ["blur", "resize_planes"]
 
 Planes = NDArray[np.float32]
 
 
-def resize(planes: Planes, shape: tuple[int, int]) -> Planes:
+def resize_planes(planes: Planes, shape: tuple[int, int]) -> Planes:
     """Planes (..., H, W) -> (..., *shape) float32, one whole plane onto the other.
 
     Bilinear where it enlarges; where it shrinks the triangle widens, so that nothing aliases.
@@ -26,13 +26,13 @@ def resize(planes: Planes, shape: tuple[int, int]) -> Planes:
 
 def blur(planes: Planes, sigma: float) -> Planes:
     """Gaussian blur of planes (..., H, W) -> same shape; sigma in pixels, border repeated."""
-    taps = gaussian_taps(sigma)
+    taps = gaussian_weights(sigma)
     for axis in (-2, -1):
         planes = _blur_axis(planes, taps, axis)
     return planes
 
 
-def gaussian_taps(sigma: float) -> Planes:
+def gaussian_weights(sigma: float) -> Planes:
     """The weights of one axis of `blur`, (2 r + 1,) with r = three sigma; they sum to one."""
     radius = math.ceil(3 * sigma)
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)

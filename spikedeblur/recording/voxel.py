@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from spikedeblur.errors import UsageError
 from spikedeblur.vocabulary import BINS
 
-__all__ = ["SpikePlanes", "voxelize"]
+__all__ = ["TickPlanes", "voxelize"]
 
 CHUNK_PIXELS = 1 << 25
 
 
-class SpikePlanes(Protocol):
+class TickPlanes(Protocol):
     """Spike planes by tick, (N, H, W): a bool array, or a SpikeStream that reads as it goes."""
 
     @property
@@ -29,7 +29,7 @@ class SpikePlanes(Protocol):
 
 
 def voxelize(
-    spikes: SpikePlanes,
+    spikes: TickPlanes,
     bins: int = BINS,
     start: Fraction | float = 0,
     stop: Fraction | float | None = None,

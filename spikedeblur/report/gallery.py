@@ -10,9 +10,10 @@ import numpy as np
 
 from spikedeblur.benchmark.cases import Case
 from spikedeblur.benchmark.setups import Setup
+from spikedeblur.io.colour import to_uint8
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.recording.resample import resize
+from spikedeblur.recording.resample import resize_planes
 from spikedeblur.restoration.pipeline import Deblurrer
 from spikedeblur.vocabulary import BLURRY
 
@@ -25,7 +26,7 @@ OVERVIEW_WIDTH = 300
 
 
 @dataclass(frozen=True)
-class Box:
+class CropBox:
     """A part of a frame in pixels."""
 
     left: int
@@ -48,7 +49,7 @@ class Shots:
     case: Case
     frame: int
     size: tuple[int, int]
-    box: Box
+    box: CropBox
     overview: np.ndarray
     crops: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -72,7 +73,7 @@ class Gallery:
         if shots is None or number != shots.frame or setup.method in shots.crops:
             return
         sharp = shots.crops.pop(SHARP)
-        shots.crops[setup.method] = eight_bits(shots.box.of(rgb))
+        shots.crops[setup.method] = to_uint8(shots.box.of(rgb))
         shots.crops[SHARP] = sharp
 
 
@@ -88,7 +89,7 @@ def _take(case: Case) -> Shots:
             pictures[SPIKES] = spikes.rgb
     box = most_blurred(blurry.rgb, sharp.rgb)
     height, width = sharp.rgb.shape[:2]
-    crops = {name: eight_bits(box.of(rgb)) for name, rgb in (*pictures.items(), (SHARP, sharp.rgb))}
+    crops = {name: to_uint8(box.of(rgb)) for name, rgb in (*pictures.items(), (SHARP, sharp.rgb))}
     return Shots(case, number, (width, height), box, overview(blurry.rgb), crops)
 
 
@@ -111,12 +112,12 @@ def _error(blurry: VideoFrame, sharp: VideoFrame) -> float:
     return float(np.square(blurry.rgb.astype(np.float32) - sharp.rgb).mean())
 
 
-def most_blurred(blurry: np.ndarray, sharp: np.ndarray) -> Box:
+def most_blurred(blurry: np.ndarray, sharp: np.ndarray) -> CropBox:
     """The part, about a third of the width, where two frames (H, W, 3) differ most."""
     height, width = sharp.shape[:2]
     across = min(width, max(CROP_WIDTHS[0], min(CROP_WIDTHS[1], width // 3)))
     down = max(1, min(height, round(across * height / width)))
-    error = np.abs(eight_bits(blurry).astype(np.float64) - eight_bits(sharp)).sum(axis=-1)
+    error = np.abs(to_uint8(blurry).astype(np.float64) - to_uint8(sharp)).sum(axis=-1)
     total = np.pad(error.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     sums = (
         total[down:, across:]
@@ -125,19 +126,14 @@ def most_blurred(blurry: np.ndarray, sharp: np.ndarray) -> Box:
         + total[:-down, :-across]
     )
     top, left = np.unravel_index(sums.argmax(), sums.shape)
-    return Box(int(left), int(top), across, down)
+    return CropBox(int(left), int(top), across, down)
 
 
 def overview(rgb: np.ndarray) -> np.ndarray:
     """The whole frame, (H, W, 3), in uint8 and at most 300 pixels wide."""
     height, width = rgb.shape[:2]
     if width <= OVERVIEW_WIDTH:
-        return eight_bits(rgb)
+        return to_uint8(rgb)
     shape = max(1, round(height * OVERVIEW_WIDTH / width)), OVERVIEW_WIDTH
-    planes = resize(np.moveaxis(eight_bits(rgb).astype(np.float32), -1, 0), shape)
+    planes = resize_planes(np.moveaxis(to_uint8(rgb).astype(np.float32), -1, 0), shape)
     return np.rint(np.clip(np.moveaxis(planes, 0, -1), 0, 255)).astype(np.uint8)
-
-
-def eight_bits(rgb: np.ndarray) -> np.ndarray:
-    """uint8 or uint16 over the whole scale -> uint8."""
-    return rgb if rgb.dtype == np.uint8 else np.rint(rgb / np.float32(257)).astype(np.uint8)

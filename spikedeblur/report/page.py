@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from spikedeblur.benchmark.columns import (
-    COSTS,
-    MEANS,
-    PASSES,
-    QUALITY,
+    COST_COLUMNS,
+    MEANS_COLUMNS,
+    PASS_COLUMNS,
+    QUALITY_COLUMNS,
     Column,
     Row,
     cell,
@@ -173,12 +173,20 @@ def _tables(found: Mapping[str, Any], names: Names) -> str:
     alone = any("network" in row for row in rows)
     tables = ""
     if means := of_groups(found.get("means", ())):
-        tables += _section("Means over cases", _table("means", means, telling(MEANS, means), names))
+        tables += _section(
+            "Means over cases", _table("means", means, telling(MEANS_COLUMNS, means), names)
+        )
     if alone:
-        return tables + _section("One pass of the network", _table("passes", rows, PASSES, names))
+        return tables + _section(
+            "One pass of the network", _table("passes", rows, PASS_COLUMNS, names)
+        )
     if any(row["psnr"] is not None for row in rows):
-        tables += _section("Quality", _table("quality", rows, telling(QUALITY[:12], rows), names))
-    return tables + _section("Speed and memory", _table("speed", rows, telling(COSTS, rows), names))
+        tables += _section(
+            "Quality", _table("quality", rows, telling(QUALITY_COLUMNS[:12], rows), names)
+        )
+    return tables + _section(
+        "Speed and memory", _table("speed", rows, telling(COST_COLUMNS, rows), names)
+    )
 
 
 def _table(name: str, rows: Sequence[Row], columns: Sequence[Column], names: Names) -> str:

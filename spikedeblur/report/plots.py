@@ -62,7 +62,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Axis:
+class Scale:
     """Values from low to high along [start, stop] in pixels, evenly or by their logarithm."""
 
     low: float
@@ -80,7 +80,7 @@ class Axis:
         *,
         logarithmic: bool = False,
         margin: float = 0.08,
-    ) -> Axis:
+    ) -> Scale:
         """An axis on which `values` fit with some room at both ends."""
         if logarithmic:
             room = max(10 ** (margin * math.log10(max(values) / min(values))), 1.3)
@@ -118,7 +118,7 @@ class Axis:
 
 def quality_against_speed(points: Sequence[Point], baseline: float | None) -> str:
     """Each method's PSNR over its seconds a frame, whiskers over the runs; blurry as a line."""
-    x = Axis.around(
+    x = Scale.around(
         [value for point in points for value in (point.least, point.most)],
         LEFT,
         WIDTH - RIGHT,
@@ -126,7 +126,7 @@ def quality_against_speed(points: Sequence[Point], baseline: float | None) -> st
         margin=0.15,
     )
     qualities = [point.quality for point in points]
-    y = Axis.around(
+    y = Scale.around(
         [*qualities, *([] if baseline is None else [baseline])], HEIGHT - BOTTOM, TOP, margin=0.15
     )
     parts = [_frame(x, y, "seconds a frame", "PSNR, dB")]
@@ -196,10 +196,10 @@ def lines(drawn: Sequence[Line], x_title: str, y_title: str, *, logarithmic: boo
     """Lines with their names at the right end; `logarithmic` is for both axes."""
     places = [place for line in drawn for place in line.places]
     stop = WIDTH - RIGHT - 90
-    x = Axis.around(
+    x = Scale.around(
         [across for across, _ in places], LEFT, stop, logarithmic=logarithmic, margin=0.02
     )
-    y = Axis.around([value for _, value in places], HEIGHT - BOTTOM, TOP, logarithmic=logarithmic)
+    y = Scale.around([value for _, value in places], HEIGHT - BOTTOM, TOP, logarithmic=logarithmic)
     parts = [_frame(x, y, x_title, y_title)]
     ends = _apart([y.at(line.places[-1][1]) for line in drawn])
     for line, end in zip(drawn, ends, strict=True):
@@ -216,7 +216,7 @@ def lines(drawn: Sequence[Line], x_title: str, y_title: str, *, logarithmic: boo
     return _svg(parts, f"{y_title} over {x_title}")
 
 
-def _frame(x: Axis, y: Axis, x_title: str, y_title: str) -> str:
+def _frame(x: Scale, y: Scale, x_title: str, y_title: str) -> str:
     """Grid, numbers and titles of both axes."""
     parts = []
     for value in x.ticks():

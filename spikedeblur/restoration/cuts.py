@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-Frame = TypeVar("Frame")
+AnyFrame = TypeVar("AnyFrame")
 
 THUMBNAIL = 18, 32
 SAMPLES_PER_CELL = 4
@@ -29,8 +29,8 @@ RECENT_STEPS = 4
 
 
 def in_shots(
-    frames: Iterable[Frame], picture: Callable[[Frame], np.ndarray]
-) -> Iterator[tuple[Frame, int]]:
+    frames: Iterable[AnyFrame], picture: Callable[[AnyFrame], np.ndarray]
+) -> Iterator[tuple[AnyFrame, int]]:
     """Yield each frame with the place of its shot's first frame, counted from 0 in `frames`.
 
     picture: gives a frame's (H, W, 3) uint8 or uint16 array. Holds one frame besides the one that
@@ -102,8 +102,8 @@ def is_cut(before: Iterable[float], now: float, after: float | None) -> bool:
 
 
 def _with_steps(
-    frames: Iterable[Frame], picture: Callable[[Frame], np.ndarray]
-) -> Iterator[tuple[Frame, float | None]]:
+    frames: Iterable[AnyFrame], picture: Callable[[AnyFrame], np.ndarray]
+) -> Iterator[tuple[AnyFrame, float | None]]:
     """(frame, step to the next one), None for the last."""
     coming = iter(frames)
     frame = next(coming, None)

@@ -27,7 +27,7 @@ from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.contract import RestorationModel
 from spikedeblur.output.destinations import WHOLE
-from spikedeblur.output.job import Job, describe_job
+from spikedeblur.output.job import RunRecord, describe_job
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.restored import Restored
 from spikedeblur.output.segmented import open_destination
@@ -250,7 +250,7 @@ class Deblurrer:
         source: VideoInfo,
         options: OutputOptions,
         segment: int,
-    ) -> Job:
+    ) -> RunRecord:
         """What a run does, for its segments."""
         tile, model = None, None
         if self.tiled is not None and isinstance(self.restorer, NetRestorer):

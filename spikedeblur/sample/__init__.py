@@ -14,9 +14,9 @@ from spikedeblur.io.image_files import write_image
 from spikedeblur.sample.picture import draw_street
 
 NAME = "sample"
-SIZE = (480, 270)
-FRAMES = 20
-SEED = 1
+SAMPLE_SIZE = (480, 270)
+SAMPLE_FRAMES = 20
+SAMPLE_SEED = 1
 
 
 def make_sample(folder: Path, overwrite: bool = False) -> None:
@@ -28,7 +28,12 @@ def make_sample(folder: Path, overwrite: bool = False) -> None:
     from spikedeblur.simulation.simulation import RigSettings, simulate
 
     settings = RigSettings(
-        frames=FRAMES, size=SIZE, fps=Fraction(50), blur_px=7.0, threshold=1.0, seed=SEED
+        frames=SAMPLE_FRAMES,
+        size=SAMPLE_SIZE,
+        fps=Fraction(50),
+        blur_px=7.0,
+        threshold=1.0,
+        seed=SAMPLE_SEED,
     )
     with tempfile.TemporaryDirectory() as pictures:
         for seed in range(2):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikedeblur.recording.resample import resize
+from spikedeblur.recording.resample import resize_planes
 
 Canvas = np.ndarray
 HORIZON = 0.70  # of the height: where houses meet the street
@@ -46,7 +46,7 @@ def draw_street(height: int = 450, width: int = 800, seed: int = 0) -> np.ndarra
     for place in rng.permutation(np.linspace(0.06, 0.94, 5))[:3]:
         tree(canvas, int(place * width), ground, rng)
     railing(canvas, ground, rng)
-    planes = resize(np.clip(canvas, 0, 1).transpose(2, 0, 1), (2 * height, 2 * width))
+    planes = resize_planes(np.clip(canvas, 0, 1).transpose(2, 0, 1), (2 * height, 2 * width))
     return (planes.transpose(1, 2, 0) * 255).round().astype(np.uint8)
 
 

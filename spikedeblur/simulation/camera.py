@@ -18,7 +18,7 @@ GROUP_PIXELS = 1 << 22
 BLOCK = 8
 
 
-class View(Protocol):
+class ContinuousView(Protocol):
     """What stands before a camera whose frames measure `size` (H, W), in continuous time."""
 
     @property
@@ -49,7 +49,7 @@ class ExposedLight:
 
 
 @dataclass(frozen=True)
-class SpikePlane:
+class SensorProjection:
     """How a frame's light reaches the spike sensor: colour weights (3,), rows, columns.
 
     `rows` (Hs, H) and `columns` (Ws, W) average over the area of a spike pixel.
@@ -85,8 +85,13 @@ def instants_needed(distance: float) -> int:
 
 
 @torch.no_grad()
-def expose(
-    view: View, start: float, stop: float, target: float, instants: int, plane: SpikePlane
+def integrate_exposure(
+    view: ContinuousView,
+    start: float,
+    stop: float,
+    target: float,
+    instants: int,
+    plane: SensorProjection,
 ) -> ExposedLight:
     """Add up the light of the exposure from `start` to `stop`, and look once at `target`.
 
@@ -106,7 +111,7 @@ def expose(
     return ExposedLight(total / instants, instant.clone(), torch.cat(grey))
 
 
-def encoded(light: torch.Tensor, gamma_space: bool) -> torch.Tensor:
+def as_srgb(light: torch.Tensor, gamma_space: bool) -> torch.Tensor:
     """Light as a noise-free sRGB picture in [0, 1], float32."""
     light = light.clamp(0, 1)
     return light if gamma_space else torch.from_numpy(linear_to_srgb(light.numpy()))

@@ -10,12 +10,12 @@ import torch
 from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 from spikedeblur.simulation.camera import (
     ExposedLight,
-    SpikePlane,
+    SensorProjection,
     VideoCamera,
     area_weights,
-    encoded,
-    expose,
+    as_srgb,
     instants_needed,
+    integrate_exposure,
 )
 from spikedeblur.simulation.composition import Tone, random_scene, random_tone, random_view
 from spikedeblur.simulation.photos import PhotoLibrary
@@ -131,7 +131,7 @@ def random_clip(
     off = bool(rng.random() < conditions.misaligned)
     plane = random_plane(rng, size, ratio, off)
     exposures = [
-        expose(
+        integrate_exposure(
             scene,
             start,
             stop,
@@ -145,8 +145,8 @@ def random_clip(
     instant = torch.stack([exposure.instant for exposure in exposures])
     return Clip(
         blurry=random_camera(rng, conditions, tone).develop(mean, tone.gamma_space, rng),
-        clean=encoded(mean, tone.gamma_space),
-        sharp=encoded(instant, tone.gamma_space),
+        clean=as_srgb(mean, tone.gamma_space),
+        sharp=as_srgb(instant, tone.gamma_space),
         voxels=clip_voxels(rng, exposures, length, bins, off, conditions),
         target_time=target,
     )
@@ -159,7 +159,7 @@ def random_target(rng: np.random.Generator) -> float:
 
 def random_plane(
     rng: np.random.Generator, size: tuple[int, int], ratio: float, off: bool
-) -> SpikePlane:
+) -> SensorProjection:
     """A spike plane over the whole frame, seeing colours a little differently; or a bit `off`."""
     weights = np.array(LUMINANCE_WEIGHTS) * np.exp(rng.normal(0, 0.15, 3))
     shift = rng.uniform(-1, 1, 2) if off else np.zeros(2)
@@ -167,7 +167,9 @@ def random_plane(
         area_weights(outputs, inputs, float(amount))
         for outputs, inputs, amount in zip(spike_size(size, ratio), size, shift, strict=True)
     )
-    return SpikePlane(torch.from_numpy((weights / weights.sum()).astype(np.float32)), rows, columns)
+    return SensorProjection(
+        torch.from_numpy((weights / weights.sum()).astype(np.float32)), rows, columns
+    )
 
 
 def random_camera(rng: np.random.Generator, conditions: Conditions, tone: Tone) -> VideoCamera:

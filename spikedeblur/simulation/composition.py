@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from spikedeblur.recording.light import linear_to_srgb, luminance, srgb_to_linear
+from spikedeblur.recording.light import linear_to_srgb, relative_luminance, srgb_to_linear
 from spikedeblur.simulation.motion import PlaneMotion, random_motion
 from spikedeblur.simulation.scene import Layer, Scene, frame_points
 from spikedeblur.simulation.shapes import random_mask
@@ -155,7 +155,7 @@ def plain_colours(rng: np.random.Generator, tone: Tone, side: int, ground: Layer
     if rng.random() < 0.33:
         around: np.ndarray = ground.texture.mean(dim=(1, 2)).numpy().astype(np.float64)
         around = srgb_to_linear(around) if tone.gamma_space else around
-        colour *= luminance(around) / max(float(luminance(colour)), 1e-3)
+        colour *= relative_luminance(around) / max(float(relative_luminance(colour)), 1e-3)
     direction, axis = rng.uniform(0, 2 * np.pi), np.linspace(-1, 1, side)
     slope = np.cos(direction) * axis[None, :] + np.sin(direction) * axis[:, None]
     if rng.random() < 0.3:

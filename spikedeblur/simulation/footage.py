@@ -19,7 +19,7 @@ FLOW_WINDOW = 11
 FLOW_DAMPING = 1e-4
 
 
-def sampled(picture: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+def warp_by_flow(picture: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
     """`picture` (N, C, H, W) read at each pixel plus `flow` (N, 2, H, W), x before y, in pixels."""
     height, width = picture.shape[-2:]
     x = (torch.arange(width) + 0.5 + flow[:, 0]) * (2 / width) - 1
@@ -36,7 +36,7 @@ def box(picture: torch.Tensor) -> torch.Tensor:
 
 def refined(flow: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """One Lucas-Kanade step: `flow` (1, 2, H, W) made to fit `first` to `second` (1, 1, H, W)."""
-    moved = sampled(second, flow)
+    moved = warp_by_flow(second, flow)
     across = F.pad(moved, (1, 1, 0, 0), mode="replicate")
     down = F.pad(moved, (0, 0, 1, 1), mode="replicate")
     slope_x = (across[..., 2:] - across[..., :-2]) / 2
@@ -79,7 +79,7 @@ def motion_between(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class Interval:
+class SourcePair:
     """Two successive source frames (3, H, W) as light, and the motion (2, H, W) between them."""
 
     first: torch.Tensor
@@ -87,7 +87,7 @@ class Interval:
     flow: torch.Tensor
 
     @classmethod
-    def between(cls, first: torch.Tensor, second: torch.Tensor) -> Interval:
+    def between(cls, first: torch.Tensor, second: torch.Tensor) -> SourcePair:
         """Estimate the motion on pictures as bright as the eye sees them."""
         grey = [frame.mean(dim=0)[None, None].sqrt() for frame in (first, second)]
         return cls(first, second, motion_between(*grey)[0])
@@ -98,8 +98,8 @@ class Interval:
         Both frames are carried along the motion and mixed, so that it is either at its end.
         """
         flow = self.flow[None]
-        before = sampled(self.first[None], -share * flow)
-        after = sampled(self.second[None], (1 - share) * flow)
+        before = warp_by_flow(self.first[None], -share * flow)
+        after = warp_by_flow(self.second[None], (1 - share) * flow)
         return torch.lerp(before, after, share)[0]
 
 
@@ -121,7 +121,7 @@ class InterpolatedVideo:
         self.size = size
         self._frames, self._per_interval, self._gamma_space = frames, per_interval, gamma_space
         self._held: dict[int, torch.Tensor] = {}
-        self._motion: dict[int, Interval] = {}
+        self._motion: dict[int, SourcePair] = {}
         self._read = 0
 
     def frame_numbers(self, limit: int | None) -> Iterator[int]:
@@ -165,9 +165,9 @@ class InterpolatedVideo:
         light = light.permute(2, 0, 1)
         return area_weights(height, kept[0]) @ (light @ area_weights(width, kept[1]).T)
 
-    def _interval(self, number: int) -> Interval:
+    def _interval(self, number: int) -> SourcePair:
         if number not in self._motion:
-            self._motion[number] = Interval.between(self._frame(number), self._frame(number + 1))
+            self._motion[number] = SourcePair.between(self._frame(number), self._frame(number + 1))
         return self._motion[number]
 
     @torch.no_grad()

@@ -10,10 +10,10 @@ import av
 import numpy as np
 
 from spikedeblur.errors import InputError
-from spikedeblur.io.ffmpeg.containers import reason
+from spikedeblur.io.ffmpeg.containers import error_text
 from spikedeblur.io.image_files import decode_picture
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 LONGEST_SIDE = 1600
 CACHE_BYTES = 1 << 30
 
@@ -30,7 +30,9 @@ def find_photos(source: Path | str | Iterable[Path | str]) -> list[Path]:
         if not item.exists():
             raise InputError(f"no such photo or folder ({item}) - check the path")
         inside = sorted(item.rglob("*")) if item.is_dir() else [item]
-        found += [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
+        found += [
+            path for path in inside if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
+        ]
     if not found:
         raise InputError(
             f"no photographs in {', '.join(map(str, named)) or 'an empty list'} - "
@@ -66,7 +68,7 @@ def read_photo(path: Path, longest_side: int = LONGEST_SIDE) -> np.ndarray:
         return frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
         raise InputError(
-            f"cannot read the photograph {path} ({reason(error)}) - remove or replace the file"
+            f"cannot read the photograph {path} ({error_text(error)}) - remove or replace the file"
         ) from error
 
 

@@ -15,16 +15,16 @@ import numpy as np
 import torch
 
 from spikedeblur.errors import InputError
-from spikedeblur.simulation.camera import encoded
+from spikedeblur.simulation.camera import as_srgb
 from spikedeblur.simulation.composition import Tone, random_scene
 from spikedeblur.simulation.photos import PhotoLibrary
-from spikedeblur.simulation.recording import Recorder, Recording
+from spikedeblur.simulation.recording import CameraSettings, Recorder
 from spikedeblur.simulation.scene import Scene
 from spikedeblur.simulation.simulation import write_recording
 
-SIZE = (256, 192)
-FRAMES = 5
-SEED = 30_000
+CLIP_SIZE = (256, 192)
+CLIP_FRAMES = 5
+CLIPS_SEED = 30_000
 BLURRY_DB = (22.0, 26.0)
 BLUR_PX = (4.0, 30.0)
 MOST_DRAWS = 200
@@ -45,13 +45,13 @@ class Protocol:
     threshold: tuple[float, ...]
     gamma_space: bool
 
-    def recording(self, rng: np.random.Generator, seed: int) -> Recording:
+    def recording(self, rng: np.random.Generator, seed: int) -> CameraSettings:
         """Draw the two cameras' settings."""
         ticks = int(rng.choice(self.ticks))
         rate = Fraction(20_000)
-        width, height = (round(side * self.ratio) for side in SIZE)
-        return Recording(
-            SIZE,
+        width, height = (round(side * self.ratio) for side in CLIP_SIZE)
+        return CameraSettings(
+            CLIP_SIZE,
             (width, height),
             rate / ticks,
             rate,
@@ -99,9 +99,9 @@ def record_validation_set(
         place = PROTOCOLS.index(protocol)
         for number in range(clips):
             case = folder / protocol.name / f"{number:02d}"
-            recording, scene = suitable_scene(library, protocol, [SEED, place, number])
+            recording, scene = suitable_scene(library, protocol, [CLIPS_SEED, place, number])
             write_recording(
-                Recorder(scene, recording).record(range(FRAMES)),
+                Recorder(scene, recording).record(range(CLIP_FRAMES)),
                 recording,
                 case,
                 overwrite,
@@ -114,7 +114,7 @@ def record_validation_set(
 
 def suitable_scene(
     library: PhotoLibrary, protocol: Protocol, key: list[int]
-) -> tuple[Recording, Scene]:
+) -> tuple[CameraSettings, Scene]:
     """The first scene drawn whose middle frame is blurred as much as it should be."""
     for draw in range(MOST_DRAWS):
         rng = np.random.default_rng([*key, draw])
@@ -128,10 +128,12 @@ def suitable_scene(
     )
 
 
-def moving_scene(library: PhotoLibrary, recording: Recording, rng: np.random.Generator) -> Scene:
+def moving_scene(
+    library: PhotoLibrary, recording: CameraSettings, rng: np.random.Generator
+) -> Scene:
     """A photograph behind a few objects, all moving."""
     starts, stops = (
-        np.array(times) for times in zip(*map(recording.shutter, range(FRAMES)), strict=True)
+        np.array(times) for times in zip(*map(recording.shutter, range(CLIP_FRAMES)), strict=True)
     )
     return random_scene(
         lambda: library.pick(rng),
@@ -147,8 +149,8 @@ def moving_scene(library: PhotoLibrary, recording: Recording, rng: np.random.Gen
     )
 
 
-def blurry_psnr(scene: Scene, recording: Recording) -> float:
+def blurry_psnr(scene: Scene, recording: CameraSettings) -> float:
     """PSNR in dB of the middle frame's noise-free average to its middle instant, sRGB-encoded."""
-    mean, instant, _ = Recorder(scene, recording).expose(FRAMES // 2)
-    averaged, sharp = (encoded(light, recording.gamma_space) for light in (mean, instant))
+    mean, instant, _ = Recorder(scene, recording).expose(CLIP_FRAMES // 2)
+    averaged, sharp = (as_srgb(light, recording.gamma_space) for light in (mean, instant))
     return float(-10 * torch.log10((averaged - sharp).square().mean().clamp(min=1e-9)))

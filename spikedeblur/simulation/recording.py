@@ -13,13 +13,13 @@ import torch
 from spikedeblur.errors import UsageError
 from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 from spikedeblur.simulation.camera import (
-    SpikePlane,
+    ContinuousView,
+    SensorProjection,
     VideoCamera,
-    View,
     area_weights,
-    encoded,
-    expose,
+    as_srgb,
     instants_needed,
+    integrate_exposure,
 )
 from spikedeblur.simulation.spiking import SpikeSensor, even_edges, random_sensor, stepped_spikes
 
@@ -28,7 +28,7 @@ BLOCK_PIXELS = 1 << 22
 
 
 @dataclass(frozen=True)
-class Recording:
+class CameraSettings:
     """How the two cameras record. Sizes are (width, height).
 
     `exposure` is in frame intervals. `threshold` is the light, white being 1, that a pixel adds up
@@ -75,11 +75,11 @@ class Recording:
         middle, half = frame + Fraction(1, 2), self.exposure / 2
         return float(middle - half), float(middle + half)
 
-    def spike_plane(self) -> SpikePlane:
+    def spike_plane(self) -> SensorProjection:
         """The spike camera's pixels over the video's."""
         width, height = self.size
         columns, rows = self.spike_size
-        return SpikePlane(
+        return SensorProjection(
             torch.tensor(LUMINANCE_WEIGHTS),
             area_weights(rows, height),
             area_weights(columns, width),
@@ -132,7 +132,7 @@ class IntervalLight:
 class Recorder:
     """Both cameras, pointed at `view`."""
 
-    def __init__(self, view: View, recording: Recording) -> None:
+    def __init__(self, view: ContinuousView, recording: CameraSettings) -> None:
         self.view, self.recording = view, recording
         self.plane, self.sensor = recording.spike_plane(), recording.spike_sensor()
         self.camera = VideoCamera(shot=5e-5, read=0.001)
@@ -146,7 +146,7 @@ class Recorder:
         for frame in frames:
             mean, instant, light = self.expose(frame)
             blurry = self.camera.develop(mean[None], self.recording.gamma_space, self._noise)
-            sharp = encoded(instant[None], self.recording.gamma_space)
+            sharp = as_srgb(instant[None], self.recording.gamma_space)
             yield FramePair(
                 as_bytes(blurry), as_bytes(sharp), self.fire(frame, light.after(earlier))
             )
@@ -160,7 +160,7 @@ class Recorder:
         opens, closes = self.recording.shutter(frame)
         times = np.array([frame, opens, closes, frame + 1.0])
         counts = [instants_needed(way) for way in self.view.slide(times[:-1], times[1:])]
-        exposure = expose(self.view, opens, closes, frame + 0.5, counts[1], self.plane)
+        exposure = integrate_exposure(self.view, opens, closes, frame + 0.5, counts[1], self.plane)
         before = self.glimpse(frame, opens, counts[0])
         after = self.glimpse(closes, frame + 1.0, counts[2])
         pieces = [before, (exposure.grey, opens, closes), after]

@@ -12,18 +12,19 @@ import numpy as np
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.atomic import check_output, make_folder
+from spikedeblur.io.colour import to_uint8
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import write_sidecar
 from spikedeblur.io.spikes.stream import write_dat
-from spikedeblur.io.video import Reader, open_video
+from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.quantities import Exposure
 from spikedeblur.simulation.composition import Tone, random_scene
 from spikedeblur.simulation.footage import InterpolatedVideo
 from spikedeblur.simulation.photos import PhotoLibrary
-from spikedeblur.simulation.recording import FramePair, Recorder, Recording
+from spikedeblur.simulation.recording import CameraSettings, FramePair, Recorder
 from spikedeblur.simulation.scene import Scene
 
 BLURRY, SHARP, SPIKES, SIDECAR = "blurry.mkv", "sharp.mkv", "spikes.dat", "spikes.toml"
@@ -41,7 +42,7 @@ class RigSettings:
 
     `size` None: of the video, or 640x360. `spike_size` None: half of `size`. `frames` None: all
     of a video, or 24. `fps` None: an eighth of a video's, or 50. `blur_px` is the motion in an
-    exposure of scenes made of photographs. The others are those of `Recording`.
+    exposure of scenes made of photographs. The others are those of `CameraSettings`.
     """
 
     frames: int | None = None
@@ -55,11 +56,11 @@ class RigSettings:
     gamma_space: bool = False
     seed: int = 0
 
-    def recording(self, size: tuple[int, int], fps: Fraction) -> Recording:
+    def recording(self, size: tuple[int, int], fps: Fraction) -> CameraSettings:
         """The cameras, with what was not told taken from `size` and `fps`."""
         size = self.size or size
         half = max(1, size[0] // 2), max(1, size[1] // 2)
-        return Recording(
+        return CameraSettings(
             size,
             self.spike_size or half,
             self.fps or fps,
@@ -114,7 +115,7 @@ def simulate(
             (video.info.width, video.info.height), video.info.average_rate / SOURCE_FRAMES
         )
         footage = InterpolatedVideo(
-            pictures(video),
+            (to_uint8(frame.rgb) for frame in video),
             float(video.info.average_rate / recording.fps),
             recording.size[::-1],
             recording.gamma_space,
@@ -130,7 +131,7 @@ def simulate(
 
 
 def photo_scene(
-    photos: Path, recording: Recording, frames: int, blur_px: float | None = None
+    photos: Path, recording: CameraSettings, frames: int, blur_px: float | None = None
 ) -> Scene:
     """A random scene of photographs, moving about `blur_px` (0: not at all) in an exposure.
 
@@ -155,15 +156,9 @@ def photo_scene(
     )
 
 
-def pictures(video: Reader) -> Iterator[np.ndarray]:
-    """The frames of a video as (H, W, 3) uint8."""
-    for frame in video:
-        yield frame.rgb if frame.rgb.dtype == np.uint8 else (frame.rgb >> 8).astype(np.uint8)
-
-
 def write_recording(
     recorded: Iterator[FramePair],
-    recording: Recording,
+    recording: CameraSettings,
     folder: Path,
     overwrite: bool,
     progress: Callable[[int], None],
@@ -182,8 +177,8 @@ def write_recording(
         def spikes() -> Iterator[np.ndarray]:
             """Spike by spike, with the video written on the way: a frame is held only once."""
             for number, frame in enumerate(recorded):
-                blurry.write(timed(frame.blurry, number, recording.fps))
-                sharp.write(timed(frame.sharp, number, recording.fps))
+                blurry.write(video_frame(frame.blurry, number, recording.fps))
+                sharp.write(video_frame(frame.sharp, number, recording.fps))
                 yield from frame.spikes
                 progress(number + 1)
             if blurry.frames == 0:
@@ -196,12 +191,12 @@ def write_recording(
     return Simulated(blurry.frames, ticks)
 
 
-def timed(picture: np.ndarray, number: int, fps: Fraction) -> VideoFrame:
+def video_frame(picture: np.ndarray, number: int, fps: Fraction) -> VideoFrame:
     """Frame `number` of a video of constant rate."""
     return VideoFrame(number, number, 1 / fps, 1, 1 / fps, picture)
 
 
-def sidecar(recording: Recording) -> RecordingSettings:
+def sidecar(recording: CameraSettings) -> RecordingSettings:
     """What the spike file does not say itself."""
     return RecordingSettings(
         size=recording.spike_size,

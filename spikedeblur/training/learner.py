@@ -21,7 +21,7 @@ from spikedeblur.training.distributed import World
 from spikedeblur.training.losses import RestorationLoss
 from spikedeblur.training.optimization import build_average, build_optimizer, build_schedule
 from spikedeblur.training.sharding import apply_fsdp, optimizer_parts, shared_out, whole
-from spikedeblur.training.state import State
+from spikedeblur.training.state import SavedState
 
 
 def features(batch: Batch) -> dict[str, PriorFeatures]:
@@ -120,7 +120,7 @@ class Learner:
         self.average.update_parameters(self.model)
         self.optimizer.zero_grad(set_to_none=True)
 
-    def state(self) -> State:
+    def state(self) -> SavedState:
         """Return all that the coming steps depend on; for all processes to call together."""
         return whole(
             {
@@ -132,7 +132,7 @@ class Learner:
             }
         )
 
-    def load(self, state: State) -> None:
+    def load(self, state: SavedState) -> None:
         """Take over what `state` returned."""
         self.model.load_state_dict(shared_out(state["model"], self.model.state_dict()))
         self.average.load_state_dict(shared_out(state["average"], self.average.state_dict()))

@@ -32,7 +32,7 @@ from spikedeblur.training.learner import Learner
 from spikedeblur.training.optimization import learning_rate
 from spikedeblur.training.run_folder import RunFolder, refuse_other_config, write_weights
 from spikedeblur.training.state import (
-    State,
+    SavedState,
     newest_state,
     random_state,
     seed_everything,
@@ -223,7 +223,7 @@ class Trainer:
         self.saved = self.step
         self.report(Saved(self.step))
 
-    def state(self) -> State:
+    def state(self) -> SavedState:
         """Return all that the coming steps depend on."""
         return {
             "config": self.config.model_dump(mode="json"),

@@ -21,9 +21,9 @@ from spikedeblur.errors import InputError
 from spikedeblur.io.atomic import atomic_path
 
 LOGGER = logging.getLogger(__name__)
-KEPT = 2
+STATES_KEPT = 2
 DIGEST_LENGTH = 64
-State = dict[str, Any]
+SavedState = dict[str, Any]
 
 
 def state_path(folder: Path, step: int) -> Path:
@@ -36,7 +36,7 @@ def saved_states(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*.pt"), reverse=True)
 
 
-def write_state(folder: Path, step: int, state: State) -> None:
+def write_state(folder: Path, step: int, state: SavedState) -> None:
     """Write `state`, then remove all but the newest two.
 
     Raises `OutputError` when the disk refuses; what was there before is then untouched.
@@ -52,11 +52,11 @@ def write_state(folder: Path, step: int, state: State) -> None:
     ):
         file.write(payload)
         file.write(digest)
-    for old in saved_states(folder)[KEPT:]:
+    for old in saved_states(folder)[STATES_KEPT:]:
         old.unlink(missing_ok=True)
 
 
-def read_state(path: Path) -> State:
+def read_state(path: Path) -> SavedState:
     """Return what `write_state` wrote; raises `InputError` when a single bit of it differs."""
     try:
         content = path.read_bytes()
@@ -73,7 +73,7 @@ def read_state(path: Path) -> State:
         ) from error
 
 
-def newest_state(folder: Path) -> State | None:
+def newest_state(folder: Path) -> SavedState | None:
     """Return the newest state that is whole, None when there is no state at all.
 
     A damaged one is passed over with a warning. Raises `InputError` when all are damaged.
@@ -92,10 +92,10 @@ def newest_state(folder: Path) -> State | None:
     return None
 
 
-def random_state(device: torch.device) -> State:
+def random_state(device: torch.device) -> SavedState:
     """Return the state of every random generator of this process, in types torch.load allows."""
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
-    state: State = {
+    state: SavedState = {
         "torch": torch.get_rng_state(),
         "python": random.getstate(),
         "numpy": (
@@ -111,7 +111,7 @@ def random_state(device: torch.device) -> State:
     return state
 
 
-def set_random_state(state: State, device: torch.device) -> None:
+def set_random_state(state: SavedState, device: torch.device) -> None:
     """Put every random generator of this process back to where `random_state` saw it."""
     torch.set_rng_state(state["torch"])
     random.setstate(state["python"])

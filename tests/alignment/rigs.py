@@ -25,10 +25,10 @@ from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 from spikedeblur.sample.picture import draw_street
-from spikedeblur.simulation.camera import VideoCamera, encoded
+from spikedeblur.simulation.camera import VideoCamera, as_srgb
 from spikedeblur.simulation.composition import Tone, random_scene
 from spikedeblur.simulation.recording import as_bytes
-from spikedeblur.simulation.simulation import timed
+from spikedeblur.simulation.simulation import video_frame
 from spikedeblur.simulation.spiking import random_sensor, stepped_spikes
 
 INSTANTS = 24  # per frame interval
@@ -158,7 +158,7 @@ def record(rig: Rig, folder: Path, pick: Callable[[], np.ndarray] | None = None)
         def spikes() -> Iterator[np.ndarray]:
             for number, pictures, blocks in _recorded(rig, pick):
                 for writer, picture in zip((blurry, sharp), pictures, strict=False):
-                    writer.write(timed(picture, number, 1 / interval))
+                    writer.write(video_frame(picture, number, 1 / interval))
                 yield from blocks
 
         write_dat(folder / "spikes.dat", spikes(), overwrite=True)
@@ -227,7 +227,7 @@ def _recorded(
         if 0 <= number < rig.frames:
             pictures = [
                 as_bytes(camera.develop(mean[None], rig.gamma_space, noise)),
-                as_bytes(encoded(instant[None], rig.gamma_space)),
+                as_bytes(as_srgb(instant[None], rig.gamma_space)),
             ]
         light = grey if earlier is None else torch.cat([earlier, grey])
         began = edges[0] - (0 if earlier is None else 1)

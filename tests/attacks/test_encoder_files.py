@@ -14,7 +14,7 @@ from spikedeblur.io.guards.encoder_files import refuse_files
 from spikedeblur.io.guards.sealed import write_sealed
 from spikedeblur.io.lock import InUseError
 from spikedeblur.io.video_info import VideoInfo
-from spikedeblur.output.job import Job
+from spikedeblur.output.job import RunRecord
 from spikedeblur.output.parts import Parts
 from tests.recordings import Recording
 
@@ -97,7 +97,7 @@ def test_nor_by_parts_of_someone_else(
     file = Parts(output).folder / "job.json"
     job = json.loads(file.read_text().splitlines()[0])
     job["output"]["encoder_options"] = {"x264-params": f"pass=1:stats={evil}"}
-    write_sealed(file, Job(**job))
+    write_sealed(file, RunRecord(**job))
     capsys.readouterr()
     assert main(["join", str(output)]) == 2
     assert "files or passes of its own" in capsys.readouterr().err

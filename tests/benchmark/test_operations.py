@@ -55,7 +55,7 @@ def test_the_convolution_of_the_machine_counts_what_it_does() -> None:
 
 
 @pytest.mark.usefixtures("small_convolution")
-@pytest.mark.parametrize("faster", operations.LAYOUTS, ids=str)
+@pytest.mark.parametrize("faster", operations.MEMORY_FORMATS, ids=str)
 def test_the_machine_convolves_in_its_faster_layout(
     faster: torch.memory_format, monkeypatch: pytest.MonkeyPatch
 ) -> None:

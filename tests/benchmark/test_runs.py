@@ -10,7 +10,7 @@ import pytest
 
 from spikedeblur.benchmark import runs
 from spikedeblur.benchmark.cases import MadeUp
-from spikedeblur.benchmark.runs import Plan, Stopwatch, Timing, timed
+from spikedeblur.benchmark.runs import Plan, Stopwatch, Timing, timed_runs
 from spikedeblur.benchmark.setups import Setup
 from spikedeblur.io.video_info import VideoFrame
 from tests.recordings import frame_at
@@ -56,7 +56,7 @@ def clock(monkeypatch) -> Clock:
 
 def test_medians_and_spread_of_the_runs_without_the_warm_up(clock):
     job = Slow(clock, [[5, 5, 5], [2, 1, 1], [9, 3, 3], [3, 2, 2]])
-    [timing] = timed(Setup("blurry", "blurry"), [job], Plan(warm_up=2, repeats=3))
+    [timing] = timed_runs(Setup("blurry", "blurry"), [job], Plan(warm_up=2, repeats=3))
     assert isinstance(timing, Timing)
     assert timing.warm_up_seconds == 10
     assert (timing.runs, timing.frames, timing.first_frame_seconds) == (3, 3, 3)
@@ -68,7 +68,7 @@ def test_medians_and_spread_of_the_runs_without_the_warm_up(clock):
 
 def test_what_is_done_with_a_frame_is_not_counted(clock):
     job = Slow(clock, [[1, 1, 1]], has_truth=True)
-    for item in timed(Setup("blurry", "blurry"), [job], Plan(warm_up=0, repeats=1)):
+    for item in timed_runs(Setup("blurry", "blurry"), [job], Plan(warm_up=0, repeats=1)):
         clock.now += 100
         if isinstance(item, Timing):
             assert item.seconds_per_frame == 1 and item.warm_up_seconds is None
@@ -77,21 +77,21 @@ def test_what_is_done_with_a_frame_is_not_counted(clock):
 @pytest.mark.parametrize(("seconds", "expected"), [(1.0, 3), (6.0, 2), (60.0, 1)])
 def test_slow_methods_run_less_often(clock, seconds, expected):
     job = Slow(clock, [[seconds]] * 4)
-    [timing] = timed(Setup("blurry", "blurry"), [job], Plan(warm_up=0))
+    [timing] = timed_runs(Setup("blurry", "blurry"), [job], Plan(warm_up=0))
     assert timing.runs == expected
 
 
 def test_each_frame_size_is_warmed_up_once(clock):
     jobs = [Slow(clock, [[1, 1]] * 2, size=size) for size in ((4, 4), (4, 4), (8, 4))]
-    timings = list(timed(Setup("blurry", "blurry"), jobs, Plan(warm_up=1, repeats=1)))
+    timings = list(timed_runs(Setup("blurry", "blurry"), jobs, Plan(warm_up=1, repeats=1)))
     assert [timing.warm_up_seconds for timing in timings] == [1, None, 1]
 
 
 def test_what_a_method_ran_with_is_reported(tiny_weights):
     setup = Setup("tiny", "net", str(tiny_weights), device="cpu", threads=1, tile=48)
-    [timing] = timed(setup, [MadeUp((64, 48), 2)], Plan(warm_up=0, repeats=1))
+    [timing] = timed_runs(setup, [MadeUp((64, 48), 2)], Plan(warm_up=0, repeats=1))
     assert (timing.device, timing.precision, timing.tile, timing.threads) == ("cpu", "fp32", 48, 1)
     assert timing.frames == 2 and timing.load_seconds > 0
     assert timing.peak_gpu_mb is None and 0 < timing.peak_growth_mb < timing.peak_rss_mb
-    [timing] = timed(Setup("sdm", "sdm"), [MadeUp((64, 48), 2)], Plan(warm_up=0, repeats=1))
+    [timing] = timed_runs(Setup("sdm", "sdm"), [MadeUp((64, 48), 2)], Plan(warm_up=0, repeats=1))
     assert (timing.device, timing.precision, timing.tile) == (None, None, None)

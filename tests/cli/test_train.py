@@ -55,7 +55,7 @@ def config(tmp_path):
 
 
 def test_the_layouts_offered_are_those_there_are():
-    assert tuple(layouts.LAYOUTS) == TRAINING_LAYOUTS == tuple(TREES)
+    assert tuple(layouts.LAYOUT_READERS) == TRAINING_LAYOUTS == tuple(TREES)
 
 
 @pytest.mark.parametrize("layout", TRAINING_LAYOUTS)

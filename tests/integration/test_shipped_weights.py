@@ -14,15 +14,15 @@ from torch import Tensor
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.recording.voxel import voxelize
 from spikedeblur.sample.picture import draw_street
-from spikedeblur.simulation.protocols import FRAMES, SIZE, blurry_psnr, moving_scene
-from spikedeblur.simulation.recording import Recorder, Recording
+from spikedeblur.simulation.protocols import CLIP_FRAMES, CLIP_SIZE, blurry_psnr, moving_scene
+from spikedeblur.simulation.recording import CameraSettings, Recorder
 from spikedeblur.simulation.scene import Scene
 
 pytestmark = pytest.mark.slow
 
-USUAL = Recording(
-    SIZE,
-    (SIZE[0] // 2, SIZE[1] // 2),
+USUAL = CameraSettings(
+    CLIP_SIZE,
+    (CLIP_SIZE[0] // 2, CLIP_SIZE[1] // 2),
     fps=Fraction(30),
     exposure=Fraction(3, 4),
     threshold=1.0,
@@ -73,7 +73,7 @@ def scene(seed: int) -> Scene:
 
 @cache
 def filmed(
-    seed: int, recording: Recording = USUAL, still: bool = False, shuffled: bool = False
+    seed: int, recording: CameraSettings = USUAL, still: bool = False, shuffled: bool = False
 ) -> Filmed:
     """A scene through both cameras; `still`: as it stands at the first frame's middle; `shuffled`:
     the ticks of each exposure in any order.
@@ -84,7 +84,7 @@ def filmed(
         float(bound * recording.ticks_per_frame) for bound in map(Fraction, recording.shutter(0))
     )
     blurry, sharp, voxels = [], [], []
-    for frame in Recorder(view, recording).record(range(FRAMES)):
+    for frame in Recorder(view, recording).record(range(CLIP_FRAMES)):
         spikes = np.concatenate(list(frame.spikes))
         blurry.append(frame.blurry)
         sharp.append(frame.sharp)
@@ -124,7 +124,7 @@ def restored(blurry: Tensor, voxels: Tensor, target_time: float = 0.0) -> Tensor
         return (model()(blurry, voxels, target_time).clamp(0, 1) * 255).round() / 255
 
 
-def mean_gain(recording: Recording) -> float:
+def mean_gain(recording: CameraSettings) -> float:
     """Over the scenes, dB above blurry."""
     clips = [filmed(seed, recording) for seed in range(SCENES)]
     return float(np.mean([clip.gain(restored(clip.blurry, clip.voxels)) for clip in clips]))
@@ -145,7 +145,7 @@ def test_ticks_of_an_exposure(ticks: int):
 
 @pytest.mark.parametrize("ratio", [1, 2, 4])
 def test_pixels_of_the_sensor(ratio: int):
-    size = (SIZE[0] // ratio, SIZE[1] // ratio)
+    size = (CLIP_SIZE[0] // ratio, CLIP_SIZE[1] // ratio)
     assert mean_gain(replace(USUAL, spike_size=size)) > 3
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikedeblur.recording.light import linear_to_srgb, luminance, srgb_to_linear
+from spikedeblur.recording.light import linear_to_srgb, relative_luminance, srgb_to_linear
 
 
 def test_known_points():
@@ -22,6 +22,6 @@ def test_round_trip_of_every_byte_in_single_precision():
 
 
 def test_white_has_unit_luminance_and_green_weighs_most():
-    light = luminance(np.eye(3, dtype=np.float32))
+    light = relative_luminance(np.eye(3, dtype=np.float32))
     np.testing.assert_allclose(light.sum(), 1, atol=1e-6)
     assert light.argmax() == 1 and light.argmin() == 2

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikedeblur.report.plots import Axis, Line, Point, lines, quality_against_speed
+from spikedeblur.report.plots import Line, Point, Scale, lines, quality_against_speed
 
 POINTS = [
     Point("sdm", "#111111", 0.01, 0.01, 0.02, 25.0),
@@ -26,14 +26,14 @@ def circles(svg: str) -> dict[str, tuple[float, float]]:
 
 
 def test_axes_are_linear_or_logarithmic():
-    assert [Axis(0, 10, 100, 200).at(value) for value in (0, 5, 10)] == [100, 150, 200]
-    axis = Axis(0.01, 100, 0, 400, logarithmic=True)
+    assert [Scale(0, 10, 100, 200).at(value) for value in (0, 5, 10)] == [100, 150, 200]
+    axis = Scale(0.01, 100, 0, 400, logarithmic=True)
     assert [axis.at(10.0**power) for power in range(-2, 3)] == [0, 100, 200, 300, 400]
 
 
 @given(st.floats(1e-4, 1e3), st.floats(1.0, 1e3), st.booleans())
 def test_ticks_are_round_and_inside(low, ratio, logarithmic):
-    axis = Axis.around([low, low * ratio], 0, 500, logarithmic=logarithmic)
+    axis = Scale.around([low, low * ratio], 0, 500, logarithmic=logarithmic)
     ticks = axis.ticks()
     assert 2 <= len(ticks) <= 14
     assert all(axis.low <= tick <= axis.high for tick in ticks)

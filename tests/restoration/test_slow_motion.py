@@ -15,12 +15,12 @@ from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.output.slow_motion import SlowMotion
 from spikedeblur.restoration.pipeline import Deblurrer
 from spikedeblur.sample.picture import draw_street
-from spikedeblur.simulation.camera import encoded
-from spikedeblur.simulation.recording import Recorder, Recording, as_bytes
+from spikedeblur.simulation.camera import as_srgb
+from spikedeblur.simulation.recording import CameraSettings, Recorder, as_bytes
 from spikedeblur.simulation.simulation import photo_scene, write_recording
 
 FRAMES, FACTOR = 3, 4
-CAMERAS = Recording((192, 112), (96, 56), Fraction(50), exposure=Fraction(9, 10), seed=4)
+CAMERAS = CameraSettings((192, 112), (96, 56), Fraction(50), exposure=Fraction(9, 10), seed=4)
 BLUR = 24.0  # pixels; of gentle motion the blurry frame itself shows the middle best
 
 
@@ -48,7 +48,7 @@ def filmed(tmp_path_factory) -> tuple[Path, np.ndarray, np.ndarray]:
         return np.stack(
             [
                 [
-                    as_bytes(encoded(scene.render(np.array([time])), False))
+                    as_bytes(as_srgb(scene.render(np.array([time])), False))
                     for time in instants(frame, parts)
                 ]
                 for frame in range(FRAMES)

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 
 from spikedeblur.recording.light import linear_to_srgb, srgb_to_linear
 from spikedeblur.simulation.camera import (
-    SpikePlane,
+    SensorProjection,
     VideoCamera,
     area_weights,
-    encoded,
-    expose,
+    as_srgb,
     halve_chroma,
+    integrate_exposure,
     quantise_blocks,
 )
 from spikedeblur.simulation.motion import PlaneMotion
@@ -37,25 +37,27 @@ def panned_scene(texture, speed, size=(16, 24)):
 
 
 def plane(size=(16, 24), spikes=(8, 12)):
-    return SpikePlane(GREY, area_weights(spikes[0], size[0]), area_weights(spikes[1], size[1]))
+    return SensorProjection(
+        GREY, area_weights(spikes[0], size[0]), area_weights(spikes[1], size[1])
+    )
 
 
 def test_a_panned_edge_becomes_a_ramp_in_linear_light():
     """A step from 0 to 1 that moves 8 pixels in the exposure: light rises by 1/8 per pixel."""
     texture = torch.zeros(3, 16, 64)
     texture[:, :, 32:] = 1
-    seen = expose(panned_scene(texture, 8.0), -0.5, 0.5, 0.0, 64, plane())
+    seen = integrate_exposure(panned_scene(texture, 8.0), -0.5, 0.5, 0.0, 64, plane())
     ramp = (np.arange(24) + 0.5 - 12 + 4).clip(0, 8) / 8
     np.testing.assert_allclose(seen.mean[0, 5].numpy(), ramp, atol=1e-3)
     np.testing.assert_allclose(
-        encoded(seen.mean, False)[0, 5].numpy(), linear_to_srgb(ramp), atol=5e-3
+        as_srgb(seen.mean, False)[0, 5].numpy(), linear_to_srgb(ramp), atol=5e-3
     )
 
 
 def test_blur_is_the_mean_of_the_sharp_instants_and_so_are_the_spikes():
     texture = torch.rand(3, 40, 60, generator=torch.Generator().manual_seed(2))
     scene = panned_scene(texture, 5.0)
-    seen = expose(scene, 0.1, 0.9, 0.3, 16, plane())
+    seen = integrate_exposure(scene, 0.1, 0.9, 0.3, 16, plane())
     times = 0.1 + 0.8 * (np.arange(16) + 0.5) / 16
     one_by_one = torch.cat([scene.render(np.array([time])) for time in times])
     torch.testing.assert_close(seen.mean, one_by_one.mean(0))
@@ -67,9 +69,9 @@ def test_blur_is_the_mean_of_the_sharp_instants_and_so_are_the_spikes():
 
 def test_large_frames_are_exposed_in_groups_with_the_same_result(monkeypatch):
     texture = torch.rand(3, 40, 60, generator=torch.Generator().manual_seed(3))
-    whole = expose(panned_scene(texture, 5.0), 0.0, 1.0, 0.5, 10, plane())
+    whole = integrate_exposure(panned_scene(texture, 5.0), 0.0, 1.0, 0.5, 10, plane())
     monkeypatch.setattr("spikedeblur.simulation.camera.GROUP_PIXELS", 3 * 16 * 24)
-    parts = expose(panned_scene(texture, 5.0), 0.0, 1.0, 0.5, 10, plane())
+    parts = integrate_exposure(panned_scene(texture, 5.0), 0.0, 1.0, 0.5, 10, plane())
     for one, other in zip(vars(whole).values(), vars(parts).values(), strict=True):
         torch.testing.assert_close(one, other)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spikedeblur.recording.light import luminance, srgb_to_linear
+from spikedeblur.recording.light import relative_luminance, srgb_to_linear
 from spikedeblur.simulation.composition import (
     Tone,
     plain_colours,
@@ -98,10 +98,10 @@ def test_some_plain_objects_have_the_luminance_of_the_ground():
         np.zeros(1),
         (0.5, 1.0),
     )
-    around = luminance(ground.texture.mean(dim=(1, 2)).numpy())
+    around = relative_luminance(ground.texture.mean(dim=(1, 2)).numpy())
     means = [
         float(
-            luminance(
+            relative_luminance(
                 plain_colours(np.random.default_rng(seed), NATURAL, 24, ground).mean(axis=(1, 2))
             )
         )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spikedeblur.recording.light import srgb_to_linear
-from spikedeblur.simulation.footage import InterpolatedVideo, motion_between, sampled
+from spikedeblur.simulation.footage import InterpolatedVideo, motion_between, warp_by_flow
 from tests.training.pictures import noise_photo
 
 
@@ -27,7 +27,7 @@ def panned_frames(count, speed):
 def test_a_known_motion_is_found(shift):
     second = smooth_picture(1).mean(1, keepdim=True)
     flow = torch.tensor(shift)[None, :, None, None].expand(1, 2, 96, 128)
-    first = sampled(second, flow)
+    first = warp_by_flow(second, flow)
     found = motion_between(first, second)[..., 20:-20, 20:-20]
     assert (found - flow[..., 20:-20, 20:-20]).abs().mean() < 0.15
 

@@ -41,11 +41,11 @@ def test_the_middle_frame_is_blurred_as_much_as_it_should_be(cases: list[Path]) 
 def test_spikes_are_as_the_protocol_says(cases: list[Path]) -> None:
     for case, protocol in zip(cases, PROTOCOLS, strict=True):
         sidecar = read_sidecar(case / "spikes.toml")
-        width, height = (round(side * protocol.ratio) for side in protocols.SIZE)
+        width, height = (round(side * protocol.ratio) for side in protocols.CLIP_SIZE)
         assert (sidecar.width, sidecar.height) == (width, height)
         planes = (case / "spikes.dat").stat().st_size * 8 // (width * height)
-        assert planes // protocols.FRAMES in protocol.ticks
-        exposed = sidecar.exposure.value * sidecar.rate_hz * protocols.FRAMES / planes
+        assert planes // protocols.CLIP_FRAMES in protocol.ticks
+        exposed = sidecar.exposure.value * sidecar.rate_hz * protocols.CLIP_FRAMES / planes
         assert float(exposed) == pytest.approx(float(protocol.exposure[0]), rel=0.5)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from spikedeblur.recording.light import linear_to_srgb
-from spikedeblur.simulation.recording import Recorder, Recording
+from spikedeblur.simulation.recording import CameraSettings, Recorder
 from spikedeblur.simulation.spiking import SpikeSensor, charge_until
 
 
@@ -36,7 +36,7 @@ def recorder(**options):
         "rate_hz": Fraction(1000),
         "exposure": Fraction(1, 2),
     }
-    both = Recorder(Wall(), Recording(**{**plain, **options}))
+    both = Recorder(Wall(), CameraSettings(**{**plain, **options}))
     gain = 1 / both.recording.threshold
     both.sensor = SpikeSensor(
         torch.full((4, 6), gain), torch.zeros(4, 6), torch.full((4, 6), torch.nan)

@@ -13,9 +13,9 @@ from spikedeblur.io.spikes.sidecar import read_sidecar
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
-from spikedeblur.recording.light import luminance, srgb_to_linear
+from spikedeblur.recording.light import relative_luminance, srgb_to_linear
 from spikedeblur.recording.voxel import voxelize
-from spikedeblur.simulation.simulation import RigSettings, simulate, timed
+from spikedeblur.simulation.simulation import RigSettings, simulate, video_frame
 from tests.training.pictures import noise_photo, photo_folder
 
 SMALL = {"frames": 3, "size": (64, 48), "fps": Fraction(50), "rate_hz": Fraction(5000)}
@@ -49,7 +49,7 @@ def stream_of(folder):
 
 def halved(rgb):
     """Luminance of (H, W, 3) uint8 at half size."""
-    light = luminance(srgb_to_linear(rgb / 255.0))
+    light = relative_luminance(srgb_to_linear(rgb / 255.0))
     return light.reshape(light.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
 
 
@@ -129,7 +129,7 @@ def source_video(path, count):
     with create_video(path, VideoInfo.synthetic(64, 48, 400), EncoderSettings("ffv1")) as video:
         for number in range(count):
             moved = np.ascontiguousarray(picture[:, 2 * number : 2 * number + 64])
-            video.write(timed(moved, number, Fraction(400)))
+            video.write(video_frame(moved, number, Fraction(400)))
     return path
 
 

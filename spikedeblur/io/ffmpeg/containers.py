@@ -62,7 +62,7 @@ _TAKE_ANYTHING = {
 CONSTANT_RATE = frozenset({"avi", "yuv4mpegpipe", "rawvideo", "h264", "hevc"})
 
 
-def reason(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """What FFmpeg or the system says of an error, without the file's name, on one line."""
     text = getattr(error, "strerror", None) or str(error)
     return " ".join(text.split())
@@ -109,11 +109,13 @@ def open_input(path: Path, max_pixels: int | None = None) -> InputContainer:
         )
     except av.FFmpegError as error:
         raise InputError(
-            f"cannot read {path} as a video ({reason(error)}) - the file may be "
+            f"cannot read {path} as a video ({error_text(error)}) - the file may be "
             "truncated, damaged, or no video"
         ) from error
     except OSError as error:
-        raise InputError(f"cannot read {path} ({reason(error)}) - check its permissions") from error
+        raise InputError(
+            f"cannot read {path} ({error_text(error)}) - check its permissions"
+        ) from error
 
 
 @contextmanager

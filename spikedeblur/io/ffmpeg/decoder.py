@@ -12,7 +12,7 @@ from av.stream import Disposition
 
 from spikedeblur.errors import InputError
 from spikedeblur.io.ffmpeg.clock import FrameClock
-from spikedeblur.io.ffmpeg.containers import open_input, reason
+from spikedeblur.io.ffmpeg.containers import error_text, open_input
 from spikedeblur.io.guards import limits
 
 MAX_DAMAGED_IN_A_ROW = 8
@@ -120,7 +120,7 @@ class Decoder:
                 return
             except (av.FFmpegError, MemoryError) as error:
                 in_a_row += 1
-                self.count_damage(reason(error), in_a_row)
+                self.count_damage(error_text(error), in_a_row)
                 # A generator that raised has ended; the container goes on where it stood.
                 packets = self.container.demux(self.stream)
                 continue

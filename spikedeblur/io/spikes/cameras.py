@@ -8,7 +8,7 @@ from spikedeblur.errors import UsageError
 from spikedeblur.io.spikes.layouts import PLAIN, Layout
 from spikedeblur.io.spikes.sps100 import SPS100
 
-__all__ = ["CAMERAS", "LAYOUTS", "Camera", "fitting_cameras", "fitting_sizes", "layout_named"]
+__all__ = ["CAMERAS", "SPIKE_LAYOUTS", "Camera", "fitting_cameras", "fitting_sizes", "layout_named"]
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,16 @@ CAMERAS: tuple[Camera, ...] = (
 )
 
 
-LAYOUTS = {camera.layout.name: camera.layout for camera in CAMERAS}
+SPIKE_LAYOUTS = {camera.layout.name: camera.layout for camera in CAMERAS}
 
 
 def layout_named(name: str | None) -> Layout:
     """The layout of that name, for None the plain one. Raises UsageError if there is none."""
     if name is None:
         return PLAIN
-    if name not in LAYOUTS:
-        raise UsageError(f"unknown spike layout ({name!r}) - give {', '.join(LAYOUTS)}")
-    return LAYOUTS[name]
+    if name not in SPIKE_LAYOUTS:
+        raise UsageError(f"unknown spike layout ({name!r}) - give {', '.join(SPIKE_LAYOUTS)}")
+    return SPIKE_LAYOUTS[name]
 
 
 def fitting_cameras(n_bytes: int) -> list[Camera]:

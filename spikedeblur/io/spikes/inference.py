@@ -9,19 +9,19 @@ from pathlib import Path
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.spikes.arrays import ArrayFile
-from spikedeblur.io.spikes.cameras import CAMERAS, LAYOUTS, Camera, layout_named
+from spikedeblur.io.spikes.cameras import CAMERAS, SPIKE_LAYOUTS, Camera, layout_named
 from spikedeblur.io.spikes.layouts import PLAIN
 from spikedeblur.io.spikes.packed import dat_files, file_bytes
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import check_size, is_array_file
 
-__all__ = ["Reading", "possible_readings", "settled_reading"]
+__all__ = ["RecordingFormat", "possible_formats", "settled_format"]
 
 DURATION_TOLERANCE = Fraction(3, 100)
 
 
 @dataclass(frozen=True)
-class Reading:
+class RecordingFormat:
     """One way to read a recording: a plane that fills it, and a rate (None: not known)."""
 
     camera: Camera
@@ -42,7 +42,7 @@ class Reading:
         return f"{self.camera} at {float(self.rate_hz):g} Hz ({lasts:.3g} s)"
 
 
-def possible_readings(path: Path, known: RecordingSettings) -> list[Reading]:
+def possible_formats(path: Path, known: RecordingSettings) -> list[RecordingFormat]:
     """Every plane (the known one, or those that fill the file) at every rate it may have.
 
     A size that is known is taken for plain planes where those fill the file. Raises InputError for
@@ -58,7 +58,7 @@ def possible_readings(path: Path, known: RecordingSettings) -> list[Reading]:
         check_size(*size)
         cameras = tuple(
             Camera(*size, _rates_of(size), "", each)
-            for each in LAYOUTS.values()
+            for each in SPIKE_LAYOUTS.values()
             if each.size in (None, size)
         )
     if known.layout is not None:
@@ -69,19 +69,19 @@ def possible_readings(path: Path, known: RecordingSettings) -> list[Reading]:
     return plain_ones if size is not None and plain_ones else readings
 
 
-def settled_reading(
+def settled_format(
     path: Path, known: RecordingSettings, *, duration_s: Fraction | None, interval_s: Fraction
-) -> Reading:
+) -> RecordingFormat:
     """What is known of a recording, and for the rest the one reading that fits.
 
     duration_s, interval_s: how long the video and one of its frames last, if there is a video.
     Raises UsageError that lists the readings if not exactly one fits.
     """
-    fitting = readings = possible_readings(path, known)
+    fitting = readings = possible_formats(path, known)
     size, rate_hz = known.pixels, known.rate_hz
     if size is not None and rate_hz is not None and len(readings) != 1:
         unchecked = Camera(*size, (), "", layout_named(known.layout))
-        return Reading(unchecked, rate_hz, 0)  # opening it will tell what is wrong
+        return RecordingFormat(unchecked, rate_hz, 0)  # opening it will tell what is wrong
     # A plane at a rate that is known may well be recorded for longer than the video.
     if duration_s is not None and (rate_hz is None or len(readings) > 1):
         fitting = [reading for reading in readings if reading.lasts(duration_s, interval_s)]
@@ -95,7 +95,7 @@ def settled_reading(
     )
 
 
-def _wanted(unknown: Sequence[str], readings: Sequence[Reading]) -> str:
+def _wanted(unknown: Sequence[str], readings: Sequence[RecordingFormat]) -> str:
     """The options that would tell the readings apart."""
     options = {"size": "--spike-size WxH", "rate": "--spike-rate HZ"}
     asked = [options[name] for name in unknown]
@@ -132,21 +132,21 @@ def _rates_of(size: tuple[int, int]) -> tuple[int, ...]:
 
 def _at_rates(
     cameras: Sequence[Camera], rate_hz: Fraction | None, ticks_of: Callable[[Camera], int]
-) -> list[Reading]:
+) -> list[RecordingFormat]:
     readings = []
     for camera in cameras:
         known: list[Fraction | None] = [Fraction(rate) for rate in camera.rates_hz]
         if ticks := ticks_of(camera):
             readings += [
-                Reading(camera, rate, ticks)
+                RecordingFormat(camera, rate, ticks)
                 for rate in ((known or [None]) if rate_hz is None else [rate_hz])
             ]
     return readings
 
 
 def _explain(
-    readings: Sequence[Reading],
-    fitting: Sequence[Reading],
+    readings: Sequence[RecordingFormat],
+    fitting: Sequence[RecordingFormat],
     size: tuple[int, int] | None,
     duration_s: Fraction | None,
 ) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from spikedeblur.errors import UsageError, shown
-from spikedeblur.io.spikes.cameras import LAYOUTS
+from spikedeblur.io.spikes.cameras import SPIKE_LAYOUTS
 from spikedeblur.quantities import Exposure, exact
 from spikedeblur.vocabulary import BIT_ORDERS
 
@@ -142,7 +142,9 @@ class RecordingSettings:
     flip: bool | None = _setting(_flag, "true or false", comment="rows stored bottom-up")
     bit_order: str | None = _setting(_one_of(BIT_ORDERS), " or ".join(BIT_ORDERS))
     layout: str | None = _setting(
-        _one_of(LAYOUTS), f"one of {', '.join(LAYOUTS)}", comment="header bits among the pixels"
+        _one_of(SPIKE_LAYOUTS),
+        f"one of {', '.join(SPIKE_LAYOUTS)}",
+        comment="header bits among the pixels",
     )
     key: str | None = _setting(_name, "the name of an array", comment="name of the array")
     offset_s: Fraction | None = _setting(

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from spikedeblur.io.spikes.arrays import ARRAY_SUFFIXES
-from spikedeblur.io.spikes.inference import settled_reading
+from spikedeblur.io.spikes.inference import settled_format
 from spikedeblur.io.spikes.settings import Origin, RecordingSettings, merged
 from spikedeblur.io.spikes.stream import SpikeStream, stored_upside_down
 from spikedeblur.quantities import Exposure
@@ -75,7 +75,7 @@ def resolve_spike_source(
     """
     path = Path(path)
     known = merged(("option", options), ("sidecar", sidecar), ("default", DEFAULTS))
-    reading = settled_reading(path, known, duration_s=duration_s, interval_s=interval_s)
+    reading = settled_format(path, known, duration_s=duration_s, interval_s=interval_s)
     camera = reading.camera
     inferred = RecordingSettings(
         size=camera.size, rate_hz=reading.rate_hz, layout=camera.layout.name

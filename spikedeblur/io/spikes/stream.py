@@ -85,7 +85,7 @@ class SpikeStream:
         width, height: pixels of the sensor, header columns left out; arrays know theirs.
         rate_hz: ticks per second. flip: rows are stored bottom-up (and come out top-down); None
         for what is usual in the format. bit_order, layout: of packed planes, layout a name of
-        `LAYOUTS`. key: name of the array, None for the only one. crop: the part to read.
+        `SPIKE_LAYOUTS`. key: name of the array, None for the only one. crop: the part to read.
         Raises UsageError for settings that cannot be, InputError for a file that is missing, empty,
         damaged, or does not hold whole planes of that size.
         """

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spikedeblur.models.vrt.warping import full_precision, pixel_grid, warp
+from spikedeblur.models.vrt.warping import flow_warp, full_precision, pixel_grid
 
 PIXELS_AT_ONCE = 1 << 14  # frame pairs are taken in chunks of this many pixels
 
@@ -73,7 +73,7 @@ class DeformableAlignment(nn.Module):
 
     def forward(self, source_MCHW: Tensor, target_MCHW: Tensor, flow_M2HW: Tensor) -> Tensor:
         """`source` aligned to `target` along the flow (on target's grid): (M, C, H, W)."""
-        warped = warp(source_MCHW, flow_M2HW)
+        warped = flow_warp(source_MCHW, flow_M2HW)
         condition = torch.cat([warped, target_MCHW.float(), flow_M2HW], dim=1)
         raw = self.conv_offset(condition).float()
         taps = raw.shape[1] // 3  # 9G

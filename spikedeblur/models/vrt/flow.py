@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spikedeblur.models.vrt.warping import full_precision, warp
+from spikedeblur.models.vrt.warping import flow_warp, full_precision
 
 LEVELS = 6  # pyramid levels, the coarsest at 1/32
-SCALES = 4  # flows returned, at 1, 1/2, 1/4, 1/8
-PIXELS_AT_ONCE = 1 << 18  # pairs are taken in chunks of this many pixels, which bounds the memory
+FLOW_SCALES = 4  # flows returned, at 1, 1/2, 1/4, 1/8
+PAIR_PIXELS = 1 << 18  # pairs are taken in chunks of this many pixels, which bounds the memory
 
 
 class FlowLevel(nn.Module):
@@ -79,9 +79,9 @@ class SpyNet(nn.Module):
     ) -> list[Tensor]:
         """Flow scales of many (reference, support) pairs of image numbers, in chunks of pairs."""
         if not len(reference):
-            shapes = [(0, 2, size[0] >> i, size[1] >> i) for i in range(SCALES)]
+            shapes = [(0, 2, size[0] >> i, size[1] >> i) for i in range(FLOW_SCALES)]
             return [pyramid[0].new_zeros(shape) for shape in shapes]
-        step = max(1, PIXELS_AT_ONCE // pyramid[-1][0, 0].numel())
+        step = max(1, PAIR_PIXELS // pyramid[-1][0, 0].numel())
         chunks = [
             self._estimate([level[r] for level in pyramid], [level[s] for level in pyramid], size)
             for r, s in zip(reference.split(step), support.split(step), strict=True)
@@ -97,10 +97,10 @@ class SpyNet(nn.Module):
         for level, refine in enumerate(self.basic_module):
             if level:
                 flow = 2 * F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=True)
-            warped = warp(support[level], flow, padding_mode="border")
+            warped = flow_warp(support[level], flow, padding_mode="border")
             flow = refine(torch.cat([reference[level], warped, flow], dim=1)) + flow
             shrink = 1 << (LEVELS - 1 - level)
-            if shrink < 1 << SCALES:
+            if shrink < 1 << FLOW_SCALES:
                 outputs.append(_resize_flow(flow, size[0] // shrink, size[1] // shrink))
         return outputs[::-1]
 
@@ -129,7 +129,7 @@ def _follow(step: Tensor, next_step: Tensor) -> Tensor:
     """The displacement of `step`, then of `next_step` from where `step` has led."""
     if not step.shape[1]:
         return step
-    carried = warp(next_step.flatten(0, 1), step.flatten(0, 1))
+    carried = flow_warp(next_step.flatten(0, 1), step.flatten(0, 1))
     return step + carried.view(step.shape)
 
 

@@ -25,8 +25,8 @@ from spikedeblur.models.vrt.windowing import Size3
 
 Fuse = Callable[[int, Tensor], Tensor]
 
-KINDS = ("none", "down", "down", "down", "up", "up", "up")
-SCALES = (1, 2, 4, 8, 4, 2, 1)
+STAGE_KINDS = ("none", "down", "down", "down", "up", "up", "up")
+STAGE_SCALES = (1, 2, 4, 8, 4, 2, 1)
 
 
 class VRT(nn.Module):
@@ -88,7 +88,7 @@ class VRT(nn.Module):
             use_checkpoint_attn, use_checkpoint_ffn,
         )  # fmt: skip
         rates = torch.linspace(0, drop_path_rate, sum(depths), device="cpu").split(list(depths))
-        first, dims = len(KINDS), embed_dims
+        first, dims = len(STAGE_KINDS), embed_dims
         runs = [
             Run(dim, heads, part.tolist(), per_frame=i >= first and i in indep_reconsts)
             for i, (dim, heads, part) in enumerate(zip(dims, num_heads, rates, strict=True))
@@ -97,7 +97,7 @@ class VRT(nn.Module):
         self.conv_first = ClipConv(in_chans + warped, dims[0])
         if pa_frames:
             self.spynet = SpyNet()
-        for i, (kind, scale) in enumerate(zip(KINDS, SCALES, strict=True)):
+        for i, (kind, scale) in enumerate(zip(STAGE_KINDS, STAGE_SCALES, strict=True)):
             stage = BLOCKS[blocks[i]](kind, scale, dims[max(i - 1, 0)], runs[i], options)
             setattr(self, f"stage{i + 1}", stage)
         before, dim = dims[first - 1], dims[first]

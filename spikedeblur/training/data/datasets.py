@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from spikedeblur.errors import UsageError
 from spikedeblur.simulation.clips import Clip, Conditions, random_clip, random_ratio
-from spikedeblur.simulation.photos import SUFFIXES, PhotoLibrary, find_photos, held_out
+from spikedeblur.simulation.photos import PHOTO_SUFFIXES, PhotoLibrary, find_photos, held_out
 from spikedeblur.training.config import Config
 from spikedeblur.training.data.pool import PooledClips
 from spikedeblur.training.data.randomness import CLIP, OTHER_SCENE, RATIO, SPOILING, spoiled, stream
@@ -158,7 +158,9 @@ def recorded_validation(config: Config, sequences: list[RecordedSequence]) -> Re
 
 def holds_photos(folder: Path) -> bool:
     """Whether photographs lie in `folder` itself and not in sequences below it."""
-    return folder.is_dir() and any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
+    return folder.is_dir() and any(
+        path.suffix.lower() in PHOTO_SUFFIXES for path in folder.iterdir()
+    )
 
 
 def training_and_validation(

@@ -35,8 +35,8 @@ from spikedeblur.training.data.sequences import (
 from spikedeblur.vocabulary import TRAINING_LAYOUTS
 
 Splits = dict[str, list[RecordedSequence]]
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
-VIDEOS = frozenset({".mkv", ".mp4", ".mov", ".avi", ".webm"})
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
+VIDEO_SUFFIXES = frozenset({".mkv", ".mp4", ".mov", ".avi", ".webm"})
 TRAINING, VALIDATION = "train", "val"
 # Folder names of a split; the sets that have no validation part are validated on their test part.
 SPLIT_NAMES = {"train": TRAINING, "val": VALIDATION, "test": VALIDATION}
@@ -52,12 +52,12 @@ def folders_in(folder: Path) -> list[Path]:
 def pictures_in(folder: Path) -> list[Path]:
     """The pictures in a folder, sorted; none when it is not there."""
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in inside if path.suffix.lower() in PICTURES]
+    return [path for path in inside if path.suffix.lower() in PICTURE_SUFFIXES]
 
 
 def same_stem(folder: Path, stem: str) -> Path:
     """The picture called `stem` in a folder, whatever its suffix."""
-    found = [path for path in folder.glob(f"{stem}.*") if path.suffix.lower() in PICTURES]
+    found = [path for path in folder.glob(f"{stem}.*") if path.suffix.lower() in PICTURE_SUFFIXES]
     return found[0] if found else existing(folder / f"{stem}.png")
 
 
@@ -131,7 +131,9 @@ def simulated(root: Path) -> Splits:
 
 def video_in(folder: Path, stem: str) -> Path:
     """The video called `stem` in a folder, whatever its suffix."""
-    found = sorted(path for path in folder.glob(f"{stem}.*") if path.suffix.lower() in VIDEOS)
+    found = sorted(
+        path for path in folder.glob(f"{stem}.*") if path.suffix.lower() in VIDEO_SUFFIXES
+    )
     return found[0] if found else existing(folder / f"{stem}.mkv")
 
 
@@ -265,26 +267,26 @@ def s_sdm(root: Path) -> Splits:
     return splits
 
 
-LAYOUTS: dict[str, Callable[[Path], Splits]] = dict(
+LAYOUT_READERS: dict[str, Callable[[Path], Splits]] = dict(
     zip(TRAINING_LAYOUTS, (simulated, in_folders, spk_gopro, spk_x4k, s_sdm), strict=True)
 )
 
 
 def find_sequences(root: Path, layout: str | None = None) -> Splits:
-    """The sequences under `root`, by split; `layout` names one of `LAYOUTS`, None tries all.
+    """The sequences under `root`, by split; `layout` names one of `LAYOUT_READERS`, None tries all.
 
     Raises `UsageError` for a layout that is not known, `InputError` when there are no sequences or
     files are missing.
     """
-    if layout is not None and layout not in LAYOUTS:
-        raise UsageError(f"no such data layout ({layout}) - one of {', '.join(LAYOUTS)}")
+    if layout is not None and layout not in LAYOUT_READERS:
+        raise UsageError(f"no such data layout ({layout}) - one of {', '.join(LAYOUT_READERS)}")
     if not root.is_dir():
         raise InputError(f"no such folder of training data ({root}) - check the path")
-    for name in LAYOUTS if layout is None else [layout]:
-        splits = {split: found for split, found in LAYOUTS[name](root).items() if found}
+    for name in LAYOUT_READERS if layout is None else [layout]:
+        splits = {split: found for split, found in LAYOUT_READERS[name](root).items() if found}
         if splits:
             return splits
     raise InputError(
-        f"no sequences under {root} (layouts tried: {layout or ', '.join(LAYOUTS)}) - "
+        f"no sequences under {root} (layouts tried: {layout or ', '.join(LAYOUT_READERS)}) - "
         "see the manual page for the trees that are known"
     )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FIRST = 16  # clips that are there before any is drawn twice
 REUSE = 8  # draws for every new clip, until the pool is full
 CAPACITY = 1000  # clips; of 128x128 pixels and 5 frames, 5 MB each
-KEYS = ("pictures", "maps", "rates", "sharp")
+FEATURES = ("pictures", "maps", "rates", "sharp")
 
 
 class PooledClips(Dataset[dict[str, Tensor]]):
@@ -88,7 +88,7 @@ class PooledClips(Dataset[dict[str, Tensor]]):
         told = prior_features(clip["blurry"][None], clip["voxels"][None], clip["target_time"][None])
         rates = resize(told.rates, (height // 2, width // 2))
         parts = (told.pictures, told.maps, rates, clip["sharp"])
-        solved = {key: part.half() for key, part in zip(KEYS, parts, strict=True)}
+        solved = {key: part.half() for key, part in zip(FEATURES, parts, strict=True)}
         return {**solved, "target_time": clip["target_time"]}
 
 
@@ -104,7 +104,7 @@ def varied(clip: dict[str, Tensor], rng: np.random.Generator, crop: int) -> dict
     """Cut a piece of a clip; mirror it, reverse its time, exchange its colours at random."""
     side = clip["sharp"].shape[-1]
     y, x = (2 * int(n) for n in rng.integers((side - crop) // 2 + 1, size=2))
-    pieces = {key: cut(clip[key], y, x, crop, side).float() for key in KEYS}
+    pieces = {key: cut(clip[key], y, x, crop, side).float() for key in FEATURES}
     target = clip["target_time"]
     for axes in ((-1,), (-2,)):
         if rng.random() < 0.5:

@@ -119,8 +119,8 @@ class RecordedClips(Dataset[dict[str, torch.Tensor]]):
                 f"({sorted(shapes)} seen) - repair the set"
             )
         return {
-            "blurry": pictures([frame.blurry for frame in frames]),
-            "sharp": pictures([frame.sharp for frame in frames]),
+            "blurry": stacked([frame.blurry for frame in frames]),
+            "sharp": stacked([frame.sharp for frame in frames]),
             "voxels": torch.from_numpy(np.stack([frame.counts for frame in frames])),
             "target_time": torch.tensor(0.0),
         }
@@ -170,7 +170,7 @@ class RecordedClips(Dataset[dict[str, torch.Tensor]]):
         return self._ratio
 
 
-def pictures(frames: list[np.ndarray]) -> torch.Tensor:
+def stacked(frames: list[np.ndarray]) -> torch.Tensor:
     """Frames (H, W, 3) -> (T, 3, H, W), uint8."""
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
 

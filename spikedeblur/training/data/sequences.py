@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from spikedeblur.errors import InputError
+from spikedeblur.io.colour import to_uint8
 from spikedeblur.io.image_files import read_image
 from spikedeblur.io.spikes.packed import dat_files
 from spikedeblur.io.spikes.settings import RecordingSettings
@@ -81,7 +82,7 @@ def read_picture(path: Path) -> np.ndarray:
     existing(path)
     if path.suffix.lower() in (".jpg", ".jpeg"):
         return read_photo(path, ANY_SIZE)
-    return eight_bits(read_image(path))
+    return to_uint8(read_image(path))
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class VideoSequence:
             both = zip(self._taken(blurry, numbers), self._taken(sharp, numbers), strict=True)
             for seen, wanted in both:
                 yield RecordedFrame(
-                    eight_bits(seen.rgb), eight_bits(wanted.rgb), self._counts(stream, seen, bins)
+                    to_uint8(seen.rgb), to_uint8(wanted.rgb), self._counts(stream, seen, bins)
                 )
 
     def _taken(self, video: Reader, numbers: range) -> Iterator[VideoFrame]:
@@ -201,11 +202,6 @@ class VideoSequence:
         """What gives the sequence away when it turns up again."""
         # Not the name: these sequences are called as their maker likes, 001 in every split.
         return {digest(dat_files(self.spikes)[0] if self.spikes.is_dir() else self.spikes)}
-
-
-def eight_bits(rgb: np.ndarray) -> np.ndarray:
-    """A picture of 8 or 16 bits as uint8."""
-    return rgb if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
 
 
 def open_stream(path: Path, said: RecordingSettings) -> SpikeStream:

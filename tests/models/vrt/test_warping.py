@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spikedeblur.models.vrt.flow import SpyNet, compose_flows, strided_flows
-from spikedeblur.models.vrt.warping import nearest_corners, neighbour_images, warp
+from spikedeblur.models.vrt.warping import flow_warp, nearest_corners, neighbour_images
 
 
 def constant_flow(dx: float, dy: float, height: int, width: int, images: int = 1) -> Tensor:
@@ -21,7 +21,7 @@ def constant_flow(dx: float, dy: float, height: int, width: int, images: int = 1
 
 def test_warp_by_whole_pixels_is_a_shift_with_zeros() -> None:
     x = torch.randn(2, 3, 7, 9)
-    warped = warp(x, constant_flow(2, -1, 7, 9, images=2))
+    warped = flow_warp(x, constant_flow(2, -1, 7, 9, images=2))
     expected = torch.zeros_like(x)
     expected[..., 1:, :-2] = x[..., :-1, 2:]
     torch.testing.assert_close(warped, expected, atol=1e-5, rtol=0)
@@ -29,7 +29,7 @@ def test_warp_by_whole_pixels_is_a_shift_with_zeros() -> None:
 
 def test_warp_by_half_a_pixel_is_a_mean_and_border_repeats() -> None:
     x = torch.randn(1, 1, 4, 6)
-    warped = warp(x, constant_flow(0.5, 0, 4, 6), padding_mode="border")
+    warped = flow_warp(x, constant_flow(0.5, 0, 4, 6), padding_mode="border")
     expected = x.clone()
     expected[..., :-1] = (x[..., :-1] + x[..., 1:]) / 2
     torch.testing.assert_close(warped, expected, atol=1e-5, rtol=0)
@@ -97,7 +97,7 @@ def test_spynet_chunks_and_single_frames(monkeypatch: pytest.MonkeyPatch) -> Non
     frames = torch.rand(1, 3, 3, 40, 72)
     with torch.no_grad():
         whole = net(frames)
-        monkeypatch.setattr("spikedeblur.models.vrt.flow.PIXELS_AT_ONCE", 1)
+        monkeypatch.setattr("spikedeblur.models.vrt.flow.PAIR_PIXELS", 1)
         pieces = net(frames)
     assert [tuple(flow.shape) for flow in whole[0]] == [
         (1, 2, 2, 40, 72), (1, 2, 2, 20, 36), (1, 2, 2, 10, 18), (1, 2, 2, 5, 9)

@@ -10,7 +10,7 @@ import pytest
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.simulation.simulation import RigSettings, simulate
-from spikedeblur.training.data.layouts import LAYOUTS, find_sequences, middle_tick
+from spikedeblur.training.data.layouts import LAYOUT_READERS, find_sequences, middle_tick
 from spikedeblur.training.data.recorded import training_sequences
 from tests.training import trees
 from tests.training.pictures import noise_photo, photo_folder
@@ -34,7 +34,7 @@ def test_a_layout_is_detected_and_can_be_named(name, tmp_path):
     assert set(found) == {"train", "val"}
     named = find_sequences(tmp_path, name)
     assert [s.name for s in named["train"]] == [s.name for s in found["train"]]
-    for other in LAYOUTS.keys() - {name}:
+    for other in LAYOUT_READERS.keys() - {name}:
         with pytest.raises(InputError, match="no sequences"):
             find_sequences(tmp_path, other)
 
