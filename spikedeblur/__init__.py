@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spikedeblur.alignment import align
+    from spikedeblur.benchmark.scoring import score
     from spikedeblur.errors import SpikedeblurError
     from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.io.spikes.stream import SpikeStream, write_dat
@@ -30,6 +31,7 @@ __all__ = [
     "align",
     "load_model",
     "open_video",
+    "score",
     "voxelize",
     "write_dat",
 ]
@@ -44,6 +46,7 @@ _HOMES = {
     "align": "spikedeblur.alignment",
     "load_model": "spikedeblur.models.checkpoint",
     "open_video": "spikedeblur.io.video",
+    "score": "spikedeblur.benchmark.scoring",
     "voxelize": "spikedeblur.recording.voxel",
     "write_dat": "spikedeblur.io.spikes.stream",
 }

@@ -16,6 +16,7 @@ WEIGHTS_SUFFIXES = (SAFETENSORS, *PICKLES)
 # Methods beside those without weights, which `restoration.methods` lists.
 NETWORK = "net"
 BLURRY = "blurry"  # of the benchmark: the video as it is
+FINISHED = "video"  # of the benchmark: what others have made of it
 
 # SDM: sharp = blurry x rate / mean rate.
 SDM_WINDOWS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # parts of the exposure, beside all of it

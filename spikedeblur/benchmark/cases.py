@@ -45,6 +45,9 @@ class Workload(Protocol):
     def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
         """The frames restored, or as they are; files are opened when the first one is asked for."""
 
+    def truth(self) -> Iterator[VideoFrame]:
+        """The sharp frames; none where there is no truth."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -148,6 +151,10 @@ class MadeUp:
     def name(self) -> str:
         """WxH."""
         return f"{self.size[0]}x{self.size[1]}"
+
+    def truth(self) -> Iterator[VideoFrame]:
+        """None."""
+        return iter(())
 
     def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
         """Yield the frames as `deblurrer` restores them, or the blurry ones without one."""

@@ -72,6 +72,16 @@ RATIO_COLUMNS: tuple[Column, ...] = (
     ("first s", "first_frame_seconds", ".2fx"),
     ("peak MB", "peak_rss_mb", ".2fx"),
 )
+SCORE_COLUMNS: tuple[Column, ...] = (
+    ("result", "result", ""),
+    ("frames", "count", "d"),
+    *QUALITY_COLUMNS[6:12],
+)
+FRAME_COLUMNS: tuple[Column, ...] = (
+    ("frame", "frame", "d"),
+    ("time s", "time_s", ".3f"),
+    *QUALITY_COLUMNS[6:12],
+)
 SETTING_FIELDS = ("group", "precision", "tile", "threads")
 
 

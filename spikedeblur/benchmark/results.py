@@ -12,9 +12,10 @@ import numpy as np
 
 from spikedeblur.benchmark.cases import Case, Workload
 from spikedeblur.benchmark.isolation import in_own_process
-from spikedeblur.benchmark.runs import Plan, Timing, timed_runs
+from spikedeblur.benchmark.runs import Plan, Timing, finished_runs, timed_runs
 from spikedeblur.benchmark.scores import FIGURES, Score
 from spikedeblur.benchmark.setups import Setup
+from spikedeblur.errors import InputError
 
 Watch = Callable[[Case, Setup, int, np.ndarray], None]
 MEAN_OF = (*FIGURES, "first_frame_seconds", "seconds_per_frame", "frames_per_second")
@@ -23,15 +24,17 @@ GROUPED_BY = ("method", "device", "precision", "threads", "tile")
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One method on one case: quality as in `Score`, None without ground truth; time, memory."""
+    """One method on one case: quality as in `Score`, None without ground truth; time and memory,
+    None for a finished video.
+    """
 
     case: str
     method: str
     psnr: float | None = None
     ssim: float | None = None
     temporal: float | None = None
-    seconds_per_frame: float
-    peak_rss_mb: float
+    seconds_per_frame: float | None
+    peak_rss_mb: float | None
 
     def as_json(self) -> dict[str, Any]:
         """The fields by name."""
@@ -69,27 +72,45 @@ def measure(
     method raises.
     """
     plan = plan or Plan()
-    run = (
-        in_own_process(timed_runs, setup, jobs, plan) if isolated else timed_runs(setup, jobs, plan)
-    )
+    if setup.video is not None:
+        run = finished_runs(setup, jobs)
+    elif isolated:
+        run = in_own_process(timed_runs, setup, jobs, plan)
+    else:
+        run = timed_runs(setup, jobs, plan)
     with closing(run) as items:  # type: ignore[type-var]
         for job in jobs:
-            score = Score(job) if isinstance(job, Case) else None
+            score, truth = Score(), job.truth()
             for number, item in enumerate(items):
+                sharp = next(truth, None) if job.has_truth else None
                 if isinstance(item, Timing):
+                    if score.frames and sharp is not None:
+                        raise unlike(job, setup)
                     yield MethodResult(
                         case=job.name,
                         group=job.group,
                         method=setup.method,
                         weights=setup.weights,
+                        psnr_of_frames=[frame["psnr"] for frame in score.frames],
                         **asdict(item),
-                        **(score.figures() if score else {}),
+                        **score.means(),
                     )
                     break
-                if score is not None and isinstance(job, Case):
-                    score.add(item)
-                    if watch is not None:
-                        watch(job, setup, number, item)
+                if sharp is None or sharp.rgb.shape != item.shape:
+                    raise unlike(job, setup)
+                score.add(item, sharp.rgb)
+                if watch is not None and isinstance(job, Case):
+                    watch(job, setup, number, item)
+
+
+def unlike(job: Workload, setup: Setup) -> InputError:
+    """What to raise where a video and the truth do not have the same frames."""
+    if isinstance(job, Case) and setup.video is None:
+        return job.unlike()
+    return InputError(
+        f"{setup.video_of(job)} and the sharp video of {job.name} differ in frames or size - "
+        "spikedeblur score tells how"
+    )
 
 
 def means(results: Iterable[Result]) -> list[dict[str, Any]]:
@@ -112,7 +133,10 @@ def means(results: Iterable[Result]) -> list[dict[str, Any]]:
                         "cases": len(alike),
                         **dict(zip(GROUPED_BY, settings, strict=True)),
                         **{name: _mean([row[name] for row in alike]) for name in MEAN_OF},
-                        "peak_rss_mb": max(row["peak_rss_mb"] for row in alike),
+                        "peak_rss_mb": max(
+                            (row["peak_rss_mb"] for row in alike if row["peak_rss_mb"]),
+                            default=None,
+                        ),
                     }
                 )
     return found

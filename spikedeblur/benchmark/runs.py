@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from spikedeblur.benchmark.cases import Workload
+from spikedeblur.benchmark.scoring import PictureSource
 from spikedeblur.benchmark.setups import Setup
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.memory import give_back_freed, peak_rss_mb, reset_peak
@@ -40,7 +41,7 @@ class Plan:
         return runs < RUNS and seconds < ENOUGH_SECONDS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Timing:
     """One method over one job: times in seconds, memory in MB of 10^6 bytes.
 
@@ -49,25 +50,26 @@ class Timing:
     frame, median of the runs. seconds_per_frame: a run over its frames, median, min and max of the
     runs; decoding included, encoding not. peak_rss_mb: largest resident memory of the process
     meanwhile; peak_growth_mb: by how much it grew. peak_gpu_mb: largest memory of tensors on a
-    CUDA GPU. device, precision, tile: None for what uses none.
+    CUDA GPU. device, precision, tile: None for what uses none. Of a finished video, which others
+    have made, only the frames are known.
     """
 
     frames: int
     runs: int
-    load_seconds: float
-    warm_up_seconds: float | None
-    first_frame_seconds: float
-    seconds_per_frame: float
-    seconds_per_frame_min: float
-    seconds_per_frame_max: float
-    frames_per_second: float
-    peak_rss_mb: float
-    peak_growth_mb: float
-    peak_gpu_mb: float | None
-    threads: int
-    device: str | None
-    precision: str | None
-    tile: int | None
+    load_seconds: float | None = None
+    warm_up_seconds: float | None = None
+    first_frame_seconds: float | None = None
+    seconds_per_frame: float | None = None
+    seconds_per_frame_min: float | None = None
+    seconds_per_frame_max: float | None = None
+    frames_per_second: float | None = None
+    peak_rss_mb: float | None = None
+    peak_growth_mb: float | None = None
+    peak_gpu_mb: float | None = None
+    threads: int | None = None
+    device: str | None = None
+    precision: str | None = None
+    tile: int | None = None
 
 
 def timed_runs(setup: Setup, jobs: Sequence[Workload], plan: Plan) -> Iterator[np.ndarray | Timing]:
@@ -99,6 +101,18 @@ def timed_runs(setup: Setup, jobs: Sequence[Workload], plan: Plan) -> Iterator[n
             **memory.peaks(),
             **_settings(deblurrer),
         )
+
+
+def finished_runs(setup: Setup, jobs: Sequence[Workload]) -> Iterator[np.ndarray | Timing]:
+    """Yield what `timed_runs` does, for a finished video: its frames, and a timing without times.
+
+    Raises `InputError` for a video that cannot be read.
+    """
+    for job in jobs:
+        footage = PictureSource(setup.video_of(job))
+        if job.has_truth:
+            yield from (rgb for _, rgb in footage)
+        yield Timing(frames=footage.frames, runs=0)
 
 
 class Stopwatch:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from spikedeblur.benchmark.cases import Case
-from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.metrics import frame_psnr, frame_ssim, luma, temporal_error
 
 LOGGER = logging.getLogger("spikedeblur")
@@ -21,53 +20,38 @@ FIGURES = ("psnr", "ssim", "psnr_y", "ssim_y", "temporal", "lpips")
 
 
 class Score:
-    """Compares the frames of one video with the case's truth as they come.
+    """Compares the frames of one video with the sharp ones as they come.
 
-    psnr, ssim: over R, G and B. psnr_y, ssim_y: on luma. temporal: `metrics.temporal_error`.
-    lpips: where the package lpips is installed.
+    psnr, ssim: over R, G and B. psnr_y, ssim_y: on luma. temporal: `metrics.temporal_error`, from
+    the frame before. lpips: where the package lpips is installed.
     """
 
-    def __init__(self, case: Case) -> None:
-        self._case = case
-        self._truth: Iterator[VideoFrame] = case.truth()
+    def __init__(self) -> None:
+        self.frames: list[dict[str, float]] = []
+        """The figures of each frame; those that it has not are left out."""
         self._last: tuple[Tensor, Tensor] | None = None
-        self._values: dict[str, list[float]] = {name: [] for name in FIGURES}
 
-    def add(self, rgb: np.ndarray) -> None:
-        """Count the next frame, (H, W, 3). Raises `InputError` if the truth has none like it."""
-        sharp = next(self._truth, None)
-        if sharp is None or sharp.rgb.shape != rgb.shape:
-            raise self._case.unlike()
-        one, other = as_tensor(rgb), as_tensor(sharp.rgb)
-        self._note("psnr", frame_psnr(one, other))
-        self._note("psnr_y", frame_psnr(luma(one), luma(other)))
+    def add(self, rgb: np.ndarray, sharp: np.ndarray) -> None:
+        """Count the next frame beside its truth, both (H, W, 3), uint8 or uint16."""
+        one, other = as_tensor(rgb), as_tensor(sharp)
+        found = {"psnr": frame_psnr(one, other), "psnr_y": frame_psnr(luma(one), luma(other))}
         if min(one.shape[-2:]) >= SSIM_SIDE:
-            self._note("ssim", frame_ssim(one, other))
-            self._note("ssim_y", frame_ssim(luma(one), luma(other)))
+            found["ssim"] = frame_ssim(one, other)
+            found["ssim_y"] = frame_ssim(luma(one), luma(other))
         if self._last is not None:
             before, its_truth = self._last
-            self._note(
-                "temporal", temporal_error(torch.cat([before, one]), torch.cat([its_truth, other]))
+            found["temporal"] = temporal_error(
+                torch.cat([before, one]), torch.cat([its_truth, other])
             )
         if (distance := perceptual_distance()) is not None:
-            self._note("lpips", distance(2 * one - 1, 2 * other - 1))
+            found["lpips"] = distance(2 * one - 1, 2 * other - 1)
+        self.frames.append({name: float(value) for name, value in found.items()})
         self._last = one, other
 
-    def _note(self, name: str, value: Tensor) -> None:
-        self._values[name].append(float(value))
-
-    def figures(self) -> dict[str, Any]:
-        """Means over the frames, None where nothing was measured, and each frame's PSNR.
-
-        Raises `InputError` if the truth goes on.
-        """
-        if self._values["psnr"] and next(self._truth, None) is not None:
-            raise self._case.unlike()
-        means = {
-            name: sum(values) / len(values) if values else None
-            for name, values in self._values.items()
-        }
-        return {**means, "psnr_of_frames": list(self._values["psnr"])}
+    def means(self) -> dict[str, Any]:
+        """Means over the frames, None where nothing was measured."""
+        of_frames = {name: [each[name] for each in self.frames if name in each] for name in FIGURES}
+        return {name: fmean(values) if values else None for name, values in of_frames.items()}
 
 
 def as_tensor(rgb: np.ndarray) -> Tensor:

@@ -7,21 +7,25 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from spikedeblur.errors import UsageError, shown
+from spikedeblur.benchmark.cases import Workload
+from spikedeblur.errors import InputError, UsageError, shown
 from spikedeblur.models.checkpoint import packaged_weights, weights_path
 from spikedeblur.restoration.methods import METHODS
 from spikedeblur.restoration.pipeline import Deblurrer
 from spikedeblur.restoration.restorers import restorer_of
-from spikedeblur.vocabulary import BLURRY, NETWORK, WEIGHTS_SUFFIXES
+from spikedeblur.vocabulary import BLURRY, FINISHED, NETWORK, WEIGHTS_SUFFIXES
 
 KNOWN = (BLURRY, *METHODS, NETWORK)
+CASE = "{case}"  # in the name of a finished video
+IDLE = (BLURRY, FINISHED)  # kinds that restore nothing
 
 
 @dataclass(frozen=True)
 class Setup:
     """A method with what it runs with; plain values, so that another process can be told.
 
-    method: its name in tables. kind: blurry, net, or what `Deblurrer` takes as method.
+    method: its name in tables. kind: blurry, video, net, or what `Deblurrer` takes as method.
+    video: the file of a finished video, with {case} for the name of a case.
     The rest is as in `Deblurrer`, and says nothing of methods that use none of it.
     """
 
@@ -32,12 +36,17 @@ class Setup:
     precision: str = "auto"
     threads: int | None = None
     tile: int | None = None
+    video: str | None = None
+
+    def video_of(self, job: Workload) -> Path:
+        """The finished video of a job."""
+        return Path(str(self.video).replace(CASE, job.name))
 
     @property
     def is_timeable(self) -> bool:
         """Whether it has something to do on frames that come with counts, but without a stream."""
         method = METHODS.get(self.kind.partition(":")[0])
-        return self.kind != BLURRY and not (method and method.needs_stream)
+        return self.kind not in IDLE and not (method and method.needs_stream)
 
     def build(self) -> Deblurrer | None:
         """Make the method ready; None for the blurry video as it is. Raises as `Deblurrer` does."""
@@ -57,8 +66,9 @@ def parse_methods(text: str, weights: str | None = None) -> list[Setup]:
     """`blurry,sdm:0.125,net,own.safetensors` -> a setup for each, in that order, none twice.
 
     sdm and tfp may name the part of the exposure their rates are taken over. A name that is no
-    method is that of weights: a file, or what is packaged. weights: those of `net`.
-    Raises `UsageError` for unknown names, `WeightsError` for files that are not there.
+    method is that of weights, a file or what is packaged, or of a finished video, which has another
+    suffix than weights. weights: those of `net`.
+    Raises `UsageError` for unknown names, `WeightsError` for weights that are not there.
     """
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
@@ -80,10 +90,30 @@ def _setup(name: str, weights: str | None, short: str) -> Setup:
         return Setup(name, name)
     if name in packaged_weights() or Path(name).suffix.lower() in WEIGHTS_SUFFIXES:
         return Setup(short, NETWORK, str(weights_path(name)))
+    if Path(name).suffix and name.partition(":")[0] not in KNOWN:
+        return Setup(short, FINISHED, video=name)
     raise UsageError(
         f"unknown method ({shown(name)}) - give some of {', '.join(KNOWN)}, "
-        "sdm:FRACTION, or a weights file"
+        "sdm:FRACTION, a weights file or a finished video"
     )
+
+
+def check_finished(setups: Sequence[Setup], jobs: Sequence[Workload]) -> None:
+    """Refuse finished videos that are not there, and one for several cases.
+
+    Raises `InputError` and `UsageError`.
+    """
+    for setup in setups:
+        if setup.video is None:
+            continue
+        if len(jobs) > 1 and CASE not in setup.video:
+            raise UsageError(
+                f"one video for {len(jobs)} cases ({setup.video}) - name it with {CASE}, which "
+                f"stands for the case's name"
+            )
+        for video in map(setup.video_of, jobs):
+            if "%" not in video.name and not video.exists():
+                raise InputError(f"there is no file {video} - check the name given to --methods")
 
 
 def vary(
@@ -106,6 +136,6 @@ def vary(
                 for precision, tile, count in product(precisions, tiles, threads)
             ]
         else:
-            used = threads if setup.kind != BLURRY else threads[:1]
+            used = threads if setup.kind not in IDLE else threads[:1]
             varied += [replace(setup, device="cpu", threads=count) for count in used]
     return varied

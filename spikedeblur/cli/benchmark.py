@@ -35,7 +35,8 @@ SIZES = ((640, 360),)
     "--methods",
     metavar="M,...",
     help=f"Some of {', '.join((BLURRY, *METHODS, NETWORK))}, sdm:FRACTION (its window "
-    "as a part of the exposure), and weights files.  [default: blurry,sdm,net]",
+    "as a part of the exposure), weights files, and finished videos, in whose names {case} "
+    "stands for the case's.  [default: blurry,sdm,net]",
 )
 @click.option(
     "--weights",
@@ -182,7 +183,7 @@ def command(
         return
     from spikedeblur.benchmark.cases import MadeUp, bundled_case, find_cases
     from spikedeblur.benchmark.runs import Plan
-    from spikedeblur.benchmark.setups import parse_methods, vary
+    from spikedeblur.benchmark.setups import check_finished, parse_methods, vary
     from spikedeblur.benchmark.summary import summary
 
     names = methods or ("sdm,net" if speed else "blurry,sdm,net")
@@ -202,6 +203,7 @@ def command(
     if not jobs:
         scratch = context.with_resource(TemporaryDirectory(prefix="spikedeblur-"))
         jobs = [bundled_case(Path(scratch) / "sample")]
+    check_finished(varied, jobs)
     plan = Plan(5 if warm_up is None else warm_up, repeats)
     gallery = None
     if html is not None:

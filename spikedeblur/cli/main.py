@@ -21,7 +21,17 @@ from spikedeblur.cli.reasons import reason
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.errors import SpikedeblurError
 
-COMMANDS = ("deblur", "join", "align", "info", "voxelize", "simulate", "train", "benchmark")
+COMMANDS = (
+    "deblur",
+    "join",
+    "align",
+    "info",
+    "voxelize",
+    "simulate",
+    "train",
+    "benchmark",
+    "score",
+)
 EPILOG = """\b
 Try it on the bundled sample:
   spikedeblur simulate sample -o sample

@@ -1,4 +1,4 @@
-"""What `benchmark` found, as tables on stdout."""
+"""What `benchmark` and `score` found, as tables on stdout."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spikedeblur.benchmark.columns import Column, Row
     from spikedeblur.benchmark.comparison import Comparison
+    from spikedeblur.benchmark.scoring import VideoScore
+
+    _Shown = tuple[str, Sequence[Row], Sequence[Column]]  # title, rows, columns
 
 # What a narrow terminal has to do without, in turn.
 LEAST_TOLD = (
@@ -32,6 +35,18 @@ def print_results(rows: Sequence[Row], means: Sequence[Row]) -> None:
             *([("Means over cases", named, telling(MEANS_COLUMNS, named))] if means else []),
         ]
     )
+
+
+def print_scores(scores: Sequence[VideoScore], worst: int) -> None:
+    """One table of the results, and for each of them one of its `worst` frames."""
+    from spikedeblur.benchmark.columns import FRAME_COLUMNS, SCORE_COLUMNS, telling
+
+    rows = [{**each.as_json(), "count": len(each.frames)} for each in scores]
+    tables: list[_Shown] = [("", rows, telling(SCORE_COLUMNS, rows))]
+    for each in scores if worst else ():
+        frames = each.frames[:worst]
+        tables.append((f"Worst frames of {each.result}", frames, telling(FRAME_COLUMNS, frames)))
+    _print(tables)
 
 
 def print_passes(rows: Sequence[Row]) -> None:
@@ -65,7 +80,7 @@ def print_comparison(comparison: Comparison, first: str, second: str) -> None:
             )
 
 
-def _print(tables: Sequence[tuple[str, Sequence[Row], Sequence[Column]]]) -> Any:
+def _print(tables: Sequence[_Shown]) -> Any:
     """Tables (title, rows, columns) one below the other, as wide as a terminal has room for."""
     from rich.console import Console
 

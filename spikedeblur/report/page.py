@@ -128,7 +128,7 @@ def _plots(found: Mapping[str, Any], names: Names) -> str:
     figures = []
     for name in dict.fromkeys(name for name, _ in scopes):
         rows = [row for scope, row in scopes if scope == name and row.get("psnr") is not None]
-        methods = [row for row in rows if row["method"] != BLURRY]
+        methods = [row for row in rows if row["method"] != BLURRY and row["seconds_per_frame"]]
         if methods:
             baseline = next((row["psnr"] for row in rows if row["method"] == BLURRY), None)
             points = [_point(row, names) for row in methods]
