@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from spikedeblur.benchmark.setups import Setup
     from spikedeblur.report.gallery import Gallery
 
-SIZES = ((640, 360),)
-
 
 @click.command("benchmark")
 @click.argument("cases", nargs=-1, metavar="[CASE_DIR]...", type=click.Path(path_type=Path))
@@ -165,66 +163,54 @@ def command(
         _compare(console, *compare, as_json)
         return
     if html is not None:
-        _check_page(html, overwrite)
+        from spikedeblur.io.atomic import check_output
+
+        check_output(html, overwrite)  # before minutes are spent on what could not be written
+    from spikedeblur.benchmark.planning import measure_passes, plan_setups, plan_workloads
+
     if frames or config:
         _check_alone(speed, methods, weights, config, threads, tiles)
-        found = _passes(
+        found = measure_passes(
             weights,
             config,
-            sizes or SIZES,
+            sizes,
             frames,
             device=device,
             precisions=precisions,
-            threads=threads,
+            threads=threads[0] if threads else None,
             repeats=repeats or 3,
             warm_up=1 if warm_up is None else warm_up,
         )
         _report(console, found, None, html, overwrite, as_json)
         return
-    from spikedeblur.benchmark.cases import MadeUp, bundled_case, find_cases
     from spikedeblur.benchmark.runs import Plan
-    from spikedeblur.benchmark.setups import check_finished, parse_methods, vary
+    from spikedeblur.benchmark.setups import check_finished
     from spikedeblur.benchmark.summary import summary
 
-    names = methods or ("sdm,net" if speed else "blurry,sdm,net")
-    setups = parse_methods(names, weights)
-    if speed:
-        setups = _timeable(setups, console)
-    varied = vary(
-        setups,
+    setups, left_out = plan_setups(
+        methods,
+        weights,
+        speed=speed,
         device=device,
         precisions=precisions,
-        threads=threads or (None,),
-        tiles=tiles or (None,),
+        threads=threads,
+        tiles=tiles,
     )
-    jobs: list[Any] = (
-        [MadeUp(size) for size in sorted(sizes or SIZES)] if speed else find_cases(cases)
-    )
-    if not jobs:
-        scratch = context.with_resource(TemporaryDirectory(prefix="spikedeblur-"))
-        jobs = [bundled_case(Path(scratch) / "sample")]
-    check_finished(varied, jobs)
+    if left_out:
+        console.note(
+            f"--speed leaves out {', '.join(left_out)}: made-up frames have nothing for it to do"
+        )
+    scratch = context.with_resource(TemporaryDirectory(prefix="spikedeblur-"))
+    jobs: Sequence[Any] = plan_workloads(cases, sizes, Path(scratch), speed=speed)
+    check_finished(setups, jobs)
     plan = Plan(5 if warm_up is None else warm_up, repeats)
     gallery = None
     if html is not None:
         from spikedeblur.report.gallery import Gallery
 
         gallery = Gallery(jobs)
-    results = _measure_all(varied, jobs, plan, isolate, gallery, console)
-    _report(console, summary(results, varied, plan, isolate), gallery, html, overwrite, as_json)
-
-
-def _timeable(setups: list[Setup], console: Console) -> list[Setup]:
-    """Those that have something to do on made-up frames, which come with counts alone."""
-    timeable = [setup for setup in setups if setup.is_timeable]
-    left_out = [setup.method for setup in setups if not setup.is_timeable]
-    if left_out:
-        console.note(
-            f"--speed leaves out {', '.join(left_out)}: made-up frames have nothing for it to do"
-        )
-    if not timeable:
-        raise UsageError("no method is left to time - give --methods sdm,net")
-    return timeable
+    results = _measure_all(setups, jobs, plan, isolate, gallery, console)
+    _report(console, summary(results, setups, plan, isolate), gallery, html, overwrite, as_json)
 
 
 def _measure_all(
@@ -272,74 +258,6 @@ def _check_alone(
             "--frames and --config time one pass over whole frames - leave --tile out "
             "and give --threads once"
         )
-
-
-def _passes(
-    weights: str | None,
-    config: str | None,
-    sizes: Sequence[tuple[int, int]],
-    frames: int | None,
-    *,
-    device: str,
-    precisions: Sequence[str],
-    threads: Sequence[int],
-    repeats: int,
-    warm_up: int,
-) -> dict[str, Any]:
-    """One row for each size and precision, measured or not."""
-    from dataclasses import asdict
-
-    import torch
-
-    from spikedeblur.benchmark.speed import (
-        SkippedPass,
-        compared_precisions,
-        fresh_network,
-        measure_pass,
-    )
-    from spikedeblur.benchmark.summary import machine
-    from spikedeblur.machine.device import choose_device
-    from spikedeblur.models.checkpoint import load_model
-
-    chosen = choose_device(device)
-    measured: dict[str, None] = {}
-    skipped: dict[str, str] = {}
-    for precision in precisions:
-        compared, left_out = compared_precisions(precision, chosen)
-        measured |= dict.fromkeys(compared)
-        skipped |= left_out
-    if threads:
-        torch.set_num_threads(threads[0])
-    network = fresh_network(config, chosen) if config else load_model(weights, chosen)
-    window = frames or network.window
-    name = config or weights or "shipped"
-    rows: list[dict[str, Any]] = []
-    for size in sizes:
-        rows += map(
-            asdict,
-            measure_pass(
-                network,
-                name,
-                size,
-                window,
-                precisions=list(measured),
-                repeats=repeats,
-                warm_up=warm_up,
-            ),
-        )
-        rows += [
-            asdict(SkippedPass(f"{size[0]}x{size[1]}", name, unmeasured, window, reason))
-            for unmeasured, reason in skipped.items()
-            if unmeasured not in measured
-        ]
-    return {"machine": machine(chosen), "cases": rows}
-
-
-def _check_page(page: Path, overwrite: bool) -> None:
-    """Refuse before minutes are spent on what could not be written."""
-    from spikedeblur.io.atomic import check_output
-
-    check_output(page, overwrite)
 
 
 def _report(

@@ -81,12 +81,12 @@ class _WarningCounter(logging.Handler):
 class Console:
     """The terminal as commands see it; `configure` follows once the options are known.
 
-    `kept` says what is left of a command that is interrupted.
+    `resume_hint`: what is left of a command that is interrupted, and how to go on.
     """
 
     def __init__(self) -> None:
         self.quiet = False
-        self.kept = "nothing was left half written"
+        self.resume_hint = "nothing was left half written"
         self._verbosity = 0
         self._counter = _WarningCounter()
         self._stderr = _StderrHandler(logging.INFO)

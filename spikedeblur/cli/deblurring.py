@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from spikedeblur.cli.batch import PIPE, Outcome, VideoJob
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.kept import kept
 from spikedeblur.cli.plan import tell_plan
-from spikedeblur.cli.progress import progress_display
+from spikedeblur.cli.progress import Progress, progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import TimePoint
 from spikedeblur.errors import InputError, UsageError
@@ -88,7 +87,7 @@ def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcom
         progress_display(
             task.progress, "deblurred", quiet=console.quiet, json_lines=task.as_json
         ) as display,
-        kept(console, job.output, display),
+        resume_hint(console, job.output, display),
     ):
         tally = task.deblurrer.run(
             job.video,
@@ -133,6 +132,25 @@ def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcom
         )
     status = ExitStatus.DAMAGED_INPUT if tally.input_was_damaged else ExitStatus.OK
     return Outcome(status, tally.written)
+
+
+@contextmanager
+def resume_hint(console: Console, output: Path, progress: Progress) -> Iterator[None]:
+    """Say how to go on with the segments of `output` that are done, if the block raises."""
+    try:
+        yield
+    except BaseException as error:
+        from spikedeblur.output.parts import Parts
+
+        parts = Parts(output)
+        if progress.frames and (count := len(parts.numbers())):
+            console.resume_hint = (
+                f"{count} segment{'s' * (count > 1)} kept in {parts.folder}: give the "
+                "same command with --resume to go on"
+            )
+            if isinstance(error, Exception):
+                console.note(console.resume_hint)
+        raise
 
 
 def chosen_shard(console: Console, given: str | None) -> Shard:

@@ -36,8 +36,8 @@ def command(
 
     if output.suffix == ".parts" and output.is_dir():
         output = output.with_suffix("")
-    tally, unkept = join_output(Parts(output), video, overwrite=overwrite)
-    for warning in (*dict.fromkeys(unkept), *tally.warnings()):
+    tally, not_kept = join_output(Parts(output), video, overwrite=overwrite)
+    for warning in (*dict.fromkeys(not_kept), *tally.warnings()):
         console.warn(warning)
     console.note(f"wrote {output}: {tally.written} frames")
     if as_json:

@@ -175,10 +175,10 @@ def _run(args: Sequence[str] | None, console: Console) -> int:
         console.error(str(error), error)
         return error.exit_status
     except (click.Abort, KeyboardInterrupt):
-        console.error(f"interrupted - {console.kept}")
+        console.error(f"interrupted - {console.resume_hint}")
         return ExitStatus.CTRL_C
     except Terminated:
-        console.error(f"terminated - {console.kept}")
+        console.error(f"terminated - {console.resume_hint}")
         return ExitStatus.TERMINATED
     except SystemExit as error:  # click's own, after shell completion
         return int(error.code or ExitStatus.OK)

@@ -165,9 +165,9 @@ def _variables(context: click.Context) -> Iterator[str]:
     yield ".PD 0"
     for option in _documented(context):
         if not option.is_eager:
-            told = copy.copy(option)
-            told.show_envvar = True
-            [variable] = told.get_help_extra(context)["envvars"]
+            shown = copy.copy(option)
+            shown.show_envvar = True
+            [variable] = shown.get_help_extra(context)["envvars"]
             yield from (".TP 40", rf"\fB{escape(variable)}\fR", _names(option))
     yield ".PD"
 

@@ -170,14 +170,14 @@ def _make_sample(context: click.Context, output: Path, overwrite: bool) -> None:
 
 
 def _refuse_settings(context: click.Context, what: str, its_own: set[str]) -> None:
-    told = [
+    given = [
         name
         for name in context.params
         if name not in OF_ANY_SOURCE | its_own
         and context.get_parameter_source(name) != click.core.ParameterSource.DEFAULT
     ]
-    if told:
+    if given:
         raise UsageError(
-            f"{what} has settings of its own ({', '.join(told)} given) - "
+            f"{what} has settings of its own ({', '.join(given)} given) - "
             "leave them out, or simulate another source"
         )

@@ -42,25 +42,25 @@ class StoredArray:
         return np.frombuffer(content, dtype=self.dtype).reshape(stop - start, *self.shape[1:])
 
 
-def open_npy(file: BinaryIO, told: str) -> StoredArray:
-    """The array of an open .npy; `told` is what errors call it.
+def open_npy(file: BinaryIO, name: str) -> StoredArray:
+    """The array of an open .npy; `name`: the array in error messages.
 
     Raises InputError for an array in column order, and what NumPy raises for a damaged header.
     """
     if (version := np.lib.format.read_magic(file)) != (1, 0):
         # The header of another version may be of any length; numpy writes no array so.
-        raise InputError(f"{told} is in .npy format {version} - use 1.0")
+        raise InputError(f"{name} is in .npy format {version} - use 1.0")
     shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
     if by_columns and len(shape) > 1:
-        raise InputError(f"{told} is in column order - save it with np.ascontiguousarray")
+        raise InputError(f"{name} is in column order - save it with np.ascontiguousarray")
     return StoredArray(file, file.tell(), dtype, shape)
 
 
-def member_names(archive: zipfile.ZipFile, told: str) -> list[str]:
+def member_names(archive: zipfile.ZipFile, name: str) -> list[str]:
     """The names of the arrays in an .npz. Raises InputError for what numpy does not write."""
     # Python unpacks what is packed in any other way without a bound.
     if any(entry.compress_type not in PACKINGS for entry in archive.infolist()):
-        raise InputError(f"{told} is packed in an uncommon way - save it with numpy")
+        raise InputError(f"{name} is packed in an uncommon way - save it with numpy")
     return [name.removesuffix(".npy") for name in archive.namelist()]
 
 

@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.restored import Restored
-from spikedeblur.output.sinks import VideoSinks
-from spikedeblur.output.tally import Tally
+from spikedeblur.output.writers import OutputWriters
 
 WHOLE = range(sys.maxsize)
 """The segment that holds every frame of a video, however long."""
@@ -51,7 +51,7 @@ class Destination(Protocol):
     def is_enough(self, restored: Restored) -> bool:
         """Whether the run is to end before this frame is written."""
 
-    def finish(self, tally: Tally, frames: int | None) -> Tally:
+    def finish(self, tally: FrameCounts, frames: int | None) -> FrameCounts:
         """Complete what was written; call within the context.
 
         tally: of this run. frames: how many the video has, if that is known by now.
@@ -60,7 +60,7 @@ class Destination(Protocol):
 
 
 class WholeOutput:
-    """The output itself, which appears when all frames are written. options: of `VideoSinks`."""
+    """The output itself, which appears when all frames are written. options: of `OutputWriters`."""
 
     tile = None
     done = 0
@@ -70,11 +70,11 @@ class WholeOutput:
     ) -> None:
         self.segments = iter([WHOLE])
         self.expected = expected
-        self._sinks = VideoSinks(path, source, options)
+        self._writers = OutputWriters(path, source, options)
 
     @property
     def warnings(self) -> list[str]:
-        return self._sinks.warnings
+        return self._writers.warnings
 
     def __enter__(self) -> Self:
         return self
@@ -85,14 +85,14 @@ class WholeOutput:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._sinks.__exit__(kind, error, trace)
+        self._writers.__exit__(kind, error, trace)
 
     def write(self, restored: Restored, sharp: VideoFrame) -> None:
-        self._sinks.write(restored.exposed.frame, sharp)
+        self._writers.write(restored.exposed.frame, sharp)
 
     def is_enough(self, _restored: Restored) -> bool:
         return False
 
-    def finish(self, tally: Tally, _frames: int | None) -> Tally:
+    def finish(self, tally: FrameCounts, _frames: int | None) -> FrameCounts:
         tally.check_coverage()
         return tally

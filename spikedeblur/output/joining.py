@@ -13,12 +13,12 @@ from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.images import ImageSequenceWriter
 from spikedeblur.io.lock import exclusive
 from spikedeblur.io.video_info import VideoInfo
+from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.job import fingerprint_of_video
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.parts import Parts, Segment, SegmentFile
-from spikedeblur.output.sinks import VideoSinks, rehearse
 from spikedeblur.output.slow_motion import SlowMotion
-from spikedeblur.output.tally import Tally
+from spikedeblur.output.writers import OutputWriters, check_output_settings
 
 
 def join(
@@ -27,10 +27,10 @@ def join(
     source: VideoInfo,
     options: OutputOptions,
     damaged: int = 0,
-) -> tuple[Tally, list[str]]:
+) -> tuple[FrameCounts, list[str]]:
     """Write the output of `parts`, and the comparison beside it, from all segments; remove these.
 
-    source, options: the same as the segments were made with, see `VideoSinks`. Sound, subtitles,
+    source, options: the same as the segments were made with, see `OutputWriters`. Sound, subtitles,
     chapters and metadata are copied from the source as when frames are written. Until the output
     is whole, parts stay as they are, so that a join that is cut short can be done again.
     damaged: corrupt packets and frames of the source.
@@ -42,7 +42,7 @@ def join(
         total = _total(parts, segments, damaged)
         parts.note_joining()
         remove_leftovers(parts.output.parent, parts.output.stem.replace("%", ""))
-        with VideoSinks(parts.output, source, replace(options, overwrite=True)) as outputs:
+        with OutputWriters(parts.output, source, replace(options, overwrite=True)) as outputs:
             for place, writer in enumerate(outputs.writers):
                 files = {
                     parts.file(number, writer.path): segment.files[place]
@@ -62,7 +62,7 @@ def join(
 
 def join_output(
     parts: Parts, video: Path | None = None, *, overwrite: bool = False
-) -> tuple[Tally, list[str]]:
+) -> tuple[FrameCounts, list[str]]:
     """Join the parts of an output, all of which have been made, as `job.json` there says.
 
     video: where the video is now, None if it is still where it was. Returns and raises what `join`
@@ -85,12 +85,12 @@ def join_output(
     options = replace(job.output, overwrite=overwrite or job.output.overwrite or parts.joining)
     with job.reading.selection.open(video) as reader:
         source = SlowMotion(job.slowmo, job.slowmo_timing).info(reader.info)
-        rehearse(parts.output, source, options)
+        check_output_settings(parts.output, source, options)
         return join(parts, segments, source, options)
 
 
-def _total(parts: Parts, segments: list[Segment], damaged: int) -> Tally:
-    total = Tally()
+def _total(parts: Parts, segments: list[Segment], damaged: int) -> FrameCounts:
+    total = FrameCounts()
     for segment in segments:
         total.add(segment.tally)
     end = parts.end

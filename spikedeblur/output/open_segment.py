@@ -10,18 +10,18 @@ from spikedeblur.io.ffmpeg.segments import SegmentWriter
 from spikedeblur.io.images import ImageSequenceWriter, is_image_sequence
 from spikedeblur.io.video import Writer
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.parts import Parts, Segment, SegmentFile, checksum
 from spikedeblur.output.restored import Restored
-from spikedeblur.output.sinks import VideoSinks
-from spikedeblur.output.tally import Tally
+from spikedeblur.output.writers import OutputWriters
 
 
 class OpenSegment:
     """Takes the frames of segment `number`; what is written counts when it is closed.
 
     first: number, from 0, of the first sharp frame in the whole output. source, options: as of
-    `VideoSinks`.
+    `OutputWriters`.
     """
 
     def __init__(
@@ -30,9 +30,9 @@ class OpenSegment:
         self.number = number
         self._parts = parts
         self._first = first
-        self._tally = Tally()
+        self._tally = FrameCounts()
         self._index = -1
-        self._sinks = VideoSinks(parts.output, source, options, create=self._create)
+        self._writers = OutputWriters(parts.output, source, options, create=self._create)
 
     def write(self, restored: Restored, sharp: VideoFrame) -> None:
         """Take the next sharp frame, of the frame that was restored."""
@@ -41,14 +41,14 @@ class OpenSegment:
             self._index = frame.index
             self._tally.count(restored)
         self._tally.written += 1
-        self._sinks.write(frame, sharp)
+        self._writers.write(frame, sharp)
 
     def close(self) -> None:
         """Finish the files, and note that the segment is done."""
-        self._sinks.__exit__(None, None, None)
-        files = [self._noted(writer) for writer in self._sinks.writers]
+        self._writers.__exit__(None, None, None)
+        files = [self._noted(writer) for writer in self._writers.writers]
         self._parts.add(
-            self.number, Segment(tally=self._tally, files=files, warnings=self._sinks.warnings)
+            self.number, Segment(tally=self._tally, files=files, warnings=self._writers.warnings)
         )
 
     def abandon(
@@ -58,7 +58,7 @@ class OpenSegment:
         trace: TracebackType | None,
     ) -> None:
         """Remove what was written."""
-        self._sinks.__exit__(kind, error, trace)
+        self._writers.__exit__(kind, error, trace)
 
     def _create(
         self, path: Path, source: VideoInfo, settings: EncoderSettings, *, overwrite: bool

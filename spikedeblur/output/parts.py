@@ -28,9 +28,9 @@ from spikedeblur.errors import OutputError, UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.guards.sealed import read_sealed, write_sealed
 from spikedeblur.io.images import existing_images, images_in, is_image_sequence
+from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.job import RunRecord
-from spikedeblur.output.sinks import comparison_path
-from spikedeblur.output.tally import Tally
+from spikedeblur.output.writers import comparison_path
 
 LOGGER = logging.getLogger("spikedeblur")
 
@@ -56,7 +56,7 @@ class Segment(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    tally: Tally
+    tally: FrameCounts
     warnings: list[str]
     files: list[SegmentFile]
 
@@ -128,12 +128,10 @@ class Parts:
         write_sealed(self._job_file, job)
         return job
 
-    def file(self, number: int, sink: Path) -> Path:
-        """Where the pictures of segment `number` are that belong into `sink`, the output or the
-        comparison beside it: a video, or a folder of images.
-        """
-        name = f"{number:06}{'-compare' if sink == comparison_path(self.output) else ''}"
-        return self.folder / (name if is_image_sequence(sink) else f"{name}.nut")
+    def file(self, number: int, target: Path) -> Path:
+        """Return the file, or folder of images, of a segment; target: output or comparison."""
+        name = f"{number:06}{'-compare' if target == comparison_path(self.output) else ''}"
+        return self.folder / (name if is_image_sequence(target) else f"{name}.nut")
 
     def add(self, number: int, segment: Segment) -> None:
         """Note that a segment is done. Raises `OutputError`."""
@@ -229,14 +227,14 @@ class Parts:
 
     def _is_whole(self, number: int, segment: Segment) -> bool:
         try:
-            found = [checksum(self.file(number, sink)) for sink in self._sinks]
+            found = [checksum(self.file(number, target)) for target in self._outputs]
         except OSError:
             return False
         return found == [file.checksum for file in segment.files]
 
     @cached_property
-    def _sinks(self) -> list[Path]:
-        """What each segment has a file for."""
+    def _outputs(self) -> list[Path]:
+        """The files written by a run; a segment has a file for each."""
         job = self.job
         compared = job is not None and job.output.compare is not None
         return [self.output, comparison_path(self.output)] if compared else [self.output]

@@ -27,6 +27,7 @@ from spikedeblur.io.pipes import is_pipe
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.machine.interruption import StopSignal
 from spikedeblur.output.destinations import Destination, WholeOutput
+from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.job import RunRecord
 from spikedeblur.output.joining import join
 from spikedeblur.output.open_segment import OpenSegment
@@ -34,8 +35,7 @@ from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.parts import End, Parts
 from spikedeblur.output.restored import Restored
 from spikedeblur.output.shards import Shard
-from spikedeblur.output.sinks import rehearse
-from spikedeblur.output.tally import Tally
+from spikedeblur.output.writers import check_output_settings
 
 LOGGER = logging.getLogger("spikedeblur")
 # Formats into which segments are known to be joined exactly.
@@ -85,7 +85,7 @@ def can_be_segmented(path: Path, source: VideoInfo, options: OutputOptions) -> b
 class SegmentedOutput:
     """A `Destination` whose frames are kept in segments until the output can be joined of them.
 
-    source: as of `VideoSinks`. job: what is done; `job.segment` frames that are read make a
+    source: as of `OutputWriters`. job: what is done; `job.segment` frames that are read make a
     segment. shard: which of them. resume: keep those that are done; several shards always do.
     Nobody else works on the same shard while the context lasts: `OutputError`. Raises what
     `Parts.take_up` and opening the output do.
@@ -101,10 +101,10 @@ class SegmentedOutput:
         self._resume = resume or shard.count > 1
         self._options = job.output
         self._stop = StopSignal(None if "TORCHELASTIC_RUN_ID" in os.environ else _SAME_SIGNAL_S)
-        self._told = False
+        self._noted = False
         self._coming = -1
         self._open: OpenSegment | None = None
-        self.warnings = self._rehearse()
+        self.warnings = self._check_output()
 
     def __enter__(self) -> Self:
         parts, shard = self.parts, self._shard
@@ -159,8 +159,8 @@ class SegmentedOutput:
         if number != self._coming:
             self._coming = number
             return bool(self._stop.received)
-        if self._stop.received and not self._told:
-            self._told = True
+        if self._stop.received and not self._noted:
+            self._noted = True
             LOGGER.info(
                 "ending when the segment in progress is done, in %d frames at most; "
                 "a second signal ends at once",
@@ -168,7 +168,7 @@ class SegmentedOutput:
             )
         return False
 
-    def finish(self, tally: Tally, frames: int | None) -> Tally:
+    def finish(self, tally: FrameCounts, frames: int | None) -> FrameCounts:
         self._close()
         if frames is not None:
             self.parts.note_end(End(frames=frames, damaged=tally.damaged))
@@ -188,12 +188,12 @@ class SegmentedOutput:
         self.warnings += [each for each in dict.fromkeys(warnings) if each not in self.warnings]
         return total
 
-    def _rehearse(self) -> list[str]:
+    def _check_output(self) -> list[str]:
         """What is wrong with the output as it is going to be, or not kept in it."""
         begun = self.parts.job if self._resume else None
         may_replace = self.parts.joining or (begun is not None and begun.output.overwrite)
         options = replace(self._options, overwrite=self._options.overwrite or may_replace)
-        return rehearse(self.parts.output, self._source, options)
+        return check_output_settings(self.parts.output, self._source, options)
 
     def _plan(self) -> None:
         """Which segments are to be done, and how much there is to do."""

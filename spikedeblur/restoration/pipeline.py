@@ -27,13 +27,13 @@ from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.contract import RestorationModel
 from spikedeblur.output.destinations import WHOLE
+from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.job import RunRecord, describe_job
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.restored import Restored
 from spikedeblur.output.segmented import open_destination
 from spikedeblur.output.shards import Shard
 from spikedeblur.output.slow_motion import SlowMotion
-from spikedeblur.output.tally import Tally
 from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExposures, expose
 from spikedeblur.restoration.exposing import Spikes, exposed_video
 from spikedeblur.restoration.inference import TiledModel
@@ -88,7 +88,7 @@ class Deblurrer:
         self.method = method
         self.bins = BINS
         self.uses_spikes = True
-        self.tally = Tally()
+        self.tally = FrameCounts()
         self.tiled: TiledModel | None = None
         self._settings: dict[str, Any] = {"method": method}
         times = self.slow_motion.target_times
@@ -162,7 +162,7 @@ class Deblurrer:
         on_frame: Callable[[int, int | None], None] | None = None,
         options: OutputOptions | None = None,
         **output_options: Any,
-    ) -> Tally:
+    ) -> FrameCounts:
         """Deblur a file into another; everything but the pictures is kept.
 
         spikes: a .dat (its sidecar is found), a voxel file (.tif, .npy, .npz), an open stream, or
@@ -188,7 +188,7 @@ class Deblurrer:
         selection = VideoSelection(start, end, rate, colorspace)
         with selection.open(video, strict=strict) as reader:
             frames, exposures = self.open_spikes(reader, spikes, spike_options)
-            told = _warn(reader.warnings)
+            warned = _warn(reader.warnings)
             source = self.slow_motion.info(reader.info)
             frame_count = source.frame_count_estimate
             with open_destination(
@@ -202,7 +202,7 @@ class Deblurrer:
                 shard=shard or Shard(),
                 resume=resume,
             ) as destination:
-                told_of_output = _warn(destination.warnings)
+                warned_of_output = _warn(destination.warnings)
                 self._begin(destination.tile)
                 needed = Selection(destination.segments, self.restorer.context)
                 with (
@@ -217,8 +217,8 @@ class Deblurrer:
                             on_frame(destination.done + self.tally.written, destination.expected)
                 self.tally.damaged = reader.damaged
                 self.tally = destination.finish(self.tally, needed.frames)
-        _warn(reader.warnings[told:])
-        _warn(destination.warnings[told_of_output:])
+        _warn(reader.warnings[warned:])
+        _warn(destination.warnings[warned_of_output:])
         _warn(list(self.tally.warnings()))
         return self.tally
 
@@ -273,7 +273,7 @@ class Deblurrer:
 
     def _begin(self, tile: int | None = None) -> None:
         """Forget the last video."""
-        self.tally = Tally()
+        self.tally = FrameCounts()
         if self.tiled is not None:
             self.tiled.begin(tile)
 

@@ -39,7 +39,7 @@ from spikedeblur.training.state import (
     set_random_state,
     write_state,
 )
-from spikedeblur.training.tally import StepStatistics
+from spikedeblur.training.step_statistics import StepStatistics
 from spikedeblur.training.tensorboard import Board
 from spikedeblur.training.validation import Quality, Validator
 

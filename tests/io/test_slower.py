@@ -7,8 +7,8 @@ import pytest
 
 from spikedeblur.io.video import open_video
 from spikedeblur.output.options import OutputOptions
-from spikedeblur.output.sinks import VideoSinks
 from spikedeblur.output.slow_motion import SlowMotion
+from spikedeblur.output.writers import OutputWriters
 from tests.io.clips import Clip, frames_of, make_clip, packets_of
 
 CLIP = {"audio": True, "subtitles": 1, "chapters": True}
@@ -18,12 +18,12 @@ def slowed(source, target, timing, factor=3):
     slow_motion = SlowMotion(factor, timing)
     with (
         open_video(source) as reader,
-        VideoSinks(target, slow_motion.info(reader.info), OutputOptions()) as sinks,
+        OutputWriters(target, slow_motion.info(reader.info), OutputOptions()) as writers,
     ):
         for blurry in reader:
             for frame in slow_motion.frames(blurry, [blurry.rgb] * factor):
-                sinks.write(blurry, frame)
-    return sinks.warnings
+                writers.write(blurry, frame)
+    return writers.warnings
 
 
 def chapters_of(path):

@@ -16,7 +16,7 @@ from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.output.restored import to_integers
-from spikedeblur.output.sinks import VideoSinks
+from spikedeblur.output.writers import OutputWriters
 from spikedeblur.recording.exposures import StreamExposures, VoxelExposures
 from spikedeblur.restoration.pipeline import Deblurrer
 from tests.networks import Network, without_spikes
@@ -299,7 +299,7 @@ def test_errors_of_other_threads_come_out_as_they_are(recording, tmp_path, monke
     if where == "reading":
         monkeypatch.setattr(StreamExposures, "counts", fail)
     elif where == "writing":
-        monkeypatch.setattr(VideoSinks, "write", fail)
+        monkeypatch.setattr(OutputWriters, "write", fail)
     with pytest.raises(type(error)) as caught:
         Deblurrer(identity).run(
             recording.blurry,

@@ -20,7 +20,7 @@ class Layout:
     """
 
     name: str
-    told: str
+    description: str
     runs: int = 1
     header: int = 0
     flip: bool = True

@@ -172,7 +172,7 @@ def _not_whole(path: Path, size: int, wanted: tuple[int, int], layout: Layout) -
     plane = layout.plane_bytes(*wanted)
     ticks, rest = divmod(size, plane)
     amiss = f"{rest:,} too many" if rest <= plane / 2 else f"{plane - rest:,} short"
-    with_headers = f" with {layout.told}" if layout.header else ""
+    with_headers = f" with {layout.description}" if layout.header else ""
     width, height = wanted
     stored_too = Camera(width - layout.runs * layout.header, height, (), "", layout)
     if same := [camera for camera in fitting_cameras(size) if camera.size == wanted]:

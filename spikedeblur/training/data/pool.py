@@ -85,9 +85,11 @@ class PooledClips(Dataset[dict[str, Tensor]]):
         self.source.set_epoch(epoch)
         clip = self.source[index]
         height, width = clip["blurry"].shape[-2:]
-        told = prior_features(clip["blurry"][None], clip["voxels"][None], clip["target_time"][None])
-        rates = resize(told.rates, (height // 2, width // 2))
-        parts = (told.pictures, told.maps, rates, clip["sharp"])
+        features = prior_features(
+            clip["blurry"][None], clip["voxels"][None], clip["target_time"][None]
+        )
+        rates = resize(features.rates, (height // 2, width // 2))
+        parts = (features.pictures, features.maps, rates, clip["sharp"])
         solved = {key: part.half() for key, part in zip(FEATURES, parts, strict=True)}
         return {**solved, "target_time": clip["target_time"]}
 

@@ -22,7 +22,7 @@ LINE_WIDTH = 2
 Create = Callable[..., Writer | SegmentWriter]
 
 
-class VideoSinks:
+class OutputWriters:
     """The writers of one run. `warnings` is complete when the `with` block has ended.
 
     source: the input, as slow motion changes it; all but the pictures is copied.
@@ -75,20 +75,17 @@ class VideoSinks:
         self._stack.__exit__(kind, error, trace)
 
 
-def rehearse(path: Path, source: VideoInfo, options: OutputOptions) -> list[str]:
-    """Open `VideoSinks` for what is wrong with them, and leave nothing; returns their warnings.
-
-    Raises what opening them does.
-    """
+def check_output_settings(path: Path, source: VideoInfo, options: OutputOptions) -> list[str]:
+    """Open `OutputWriters` and leave nothing; return their warnings, raise what opening raises."""
     warnings: list[str] = []
-    with suppress(_EnoughSeen), VideoSinks(path, source, options) as rehearsed:
-        warnings += rehearsed.warnings
+    with suppress(_EnoughSeen), OutputWriters(path, source, options) as writers:
+        warnings += writers.warnings
         raise _EnoughSeen
     return warnings
 
 
 class _EnoughSeen(Exception):
-    """Ends a rehearsal."""
+    """Ends a check: makes the writers remove what they began."""
 
 
 def comparison_path(output: Path) -> Path:

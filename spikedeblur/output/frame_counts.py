@@ -10,7 +10,7 @@ from spikedeblur.output.restored import Restored
 
 
 @dataclass
-class Tally:
+class FrameCounts:
     """Counts of one run, kept up to date while it goes on.
 
     read, written: frames. partial: frames restored from the part of their exposure that spikes
@@ -33,7 +33,7 @@ class Tally:
         self.uncovered += restored.exposed.coverage == 0
         self.not_finite += restored.not_finite
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: FrameCounts) -> None:
         """Count what another run, or another part of this one, has done as well."""
         for name, number in asdict(other).items():
             setattr(self, name, getattr(self, name) + number)

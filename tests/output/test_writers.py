@@ -12,8 +12,8 @@ from spikedeblur.errors import OutputError
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.output.options import OutputOptions
-from spikedeblur.output.sinks import VideoSinks, compared, comparison_path
 from spikedeblur.output.slow_motion import SlowMotion
+from spikedeblur.output.writers import OutputWriters, compared, comparison_path
 from spikedeblur.restoration.pipeline import Deblurrer
 from tests.recordings import frame_at
 
@@ -40,7 +40,7 @@ def test_the_comparison_stands_beside_the_output():
 def test_an_existing_comparison_is_kept_and_nothing_is_written(tmp_path):
     (tmp_path / "o_compare.mkv").write_text("precious")
     with pytest.raises(OutputError):
-        VideoSinks(
+        OutputWriters(
             tmp_path / "o.mkv", VideoInfo.synthetic(16, 16, 25), OutputOptions(compare="side")
         )
     assert [path.name for path in tmp_path.iterdir()] == ["o_compare.mkv"]
@@ -49,10 +49,10 @@ def test_an_existing_comparison_is_kept_and_nothing_is_written(tmp_path):
 def test_slow_motion_keeps_the_clock(tmp_path):
     info = SlowMotion(2).info(VideoInfo.synthetic(16, 16, 25))
     picture = np.zeros((16, 16, 3), np.uint8)
-    with VideoSinks(tmp_path / "o.mkv", info, OutputOptions()) as sinks:
+    with OutputWriters(tmp_path / "o.mkv", info, OutputOptions()) as writers:
         for index in range(6):
             frame = frame_at(index, picture, rate=50)
-            sinks.write(frame, frame)
+            writers.write(frame, frame)
     with open_video(tmp_path / "o.mkv") as reader:
         assert reader.info.average_rate == 50
         assert [float(frame.time) for frame in reader] == [0, 0.02, 0.04, 0.06, 0.08, 0.1]
@@ -73,4 +73,4 @@ def test_writers_go_when_they_are_done_with(recording, tmp_path):
         gc.set_debug(0)
         gc.garbage.clear()
         gc.enable()
-    assert not left & {"VideoSinks", "SegmentWriter", "VideoWriter", "OutputContainer"}, left
+    assert not left & {"OutputWriters", "SegmentWriter", "VideoWriter", "OutputContainer"}, left

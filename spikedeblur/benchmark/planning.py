@@ -1,0 +1,107 @@
+"""What a benchmark is to measure: methods with what they run with, cases, passes of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spikedeblur.benchmark.cases import Case, MadeUp, bundled_case, find_cases
+from spikedeblur.benchmark.setups import Setup, parse_methods, vary
+from spikedeblur.benchmark.speed import (
+    SkippedPass,
+    compared_precisions,
+    fresh_network,
+    measure_pass,
+)
+from spikedeblur.benchmark.summary import machine
+from spikedeblur.errors import UsageError
+from spikedeblur.machine.device import choose_device
+from spikedeblur.models.checkpoint import load_model
+
+SIZES = ((640, 360),)  # of made-up frames, unless others are given
+
+
+def plan_setups(
+    methods: str | None,
+    weights: str | None,
+    *,
+    speed: bool,
+    device: str,
+    precisions: Sequence[str],
+    threads: Sequence[int],
+    tiles: Sequence[int | None],
+) -> tuple[list[Setup], list[str]]:
+    """Return every combination to measure, and the methods left out.
+
+    speed: on made-up frames, which come with counts alone and leave some methods nothing to do.
+    Raises what `parse_methods` does, and `UsageError` if no method is left.
+    """
+    setups = parse_methods(methods or ("sdm,net" if speed else "blurry,sdm,net"), weights)
+    left_out = [setup.method for setup in setups if speed and not setup.is_timeable]
+    setups = [setup for setup in setups if not speed or setup.is_timeable]
+    if not setups:
+        raise UsageError("no method is left to time - give --methods sdm,net")
+    varied = vary(
+        setups,
+        device=device,
+        precisions=precisions,
+        threads=threads or (None,),
+        tiles=tiles or (None,),
+    )
+    return varied, left_out
+
+
+def plan_workloads(
+    cases: Sequence[Path], sizes: Sequence[tuple[int, int]], scratch: Path, *, speed: bool
+) -> list[MadeUp] | list[Case]:
+    """Return made-up frames of each size for speed; else the cases, or the sample in `scratch`."""
+    if speed:
+        return [MadeUp(size) for size in sorted(sizes or SIZES)]
+    return find_cases(cases) or [bundled_case(scratch / "sample")]
+
+
+def measure_passes(
+    weights: str | None,
+    config: str | None,
+    sizes: Sequence[tuple[int, int]],
+    frames: int | None,
+    *,
+    device: str,
+    precisions: Sequence[str],
+    threads: int | None,
+    repeats: int,
+    warm_up: int,
+) -> dict[str, Any]:
+    """Return the machine, and a row for each size and precision, measured or not.
+
+    config: of a network with random weights; None for `weights`. frames: of the window, by default
+    the network's.
+    """
+    chosen = choose_device(device)
+    measured: dict[str, None] = {}
+    skipped: dict[str, str] = {}
+    for precision in precisions:
+        compared, left_out = compared_precisions(precision, chosen)
+        measured |= dict.fromkeys(compared)
+        skipped |= left_out
+    if threads:
+        torch.set_num_threads(threads)
+    network = fresh_network(config, chosen) if config else load_model(weights, chosen)
+    window = frames or network.window
+    name = config or weights or "shipped"
+    rows: list[dict[str, Any]] = []
+    for size in sizes or SIZES:
+        passes = measure_pass(
+            network, name, size, window, precisions=list(measured), repeats=repeats, warm_up=warm_up
+        )
+        rows += [asdict(each) for each in passes]
+        rows += [
+            asdict(SkippedPass(f"{size[0]}x{size[1]}", name, precision, window, reason))
+            for precision, reason in skipped.items()
+            if precision not in measured
+        ]
+    return {"machine": machine(chosen), "cases": rows}
