@@ -91,7 +91,7 @@ def _video(path: Path) -> dict[str, Any]:
             "width": info.width,
             "height": info.height,
             "frames_estimate": info.frame_count_estimate,
-            "duration_s": None if info.duration is None else float(info.duration),
+            "duration_s": None if info.length is None else float(info.length),
             "fps": float(info.average_rate),
             "first_time_s": float(first.time),
             "time_base": str(info.time_base),

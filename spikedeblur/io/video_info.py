@@ -62,6 +62,8 @@ class StreamSummary:
 class VideoInfo:
     """A video as its file describes it; also the template of the video written from it.
 
+    `begin` and `duration` are the times, in seconds on the video's clock, at which the first frame
+    begins and the last one ends by the header; `length` is what lies between.
     `start` and `end` (seconds) are the part that is read, `None` for all of it. `colour` holds the
     tags as read, `matrix` and `full_range` what is used to convert. `path` is `None` when there is
     no file whose other streams could be copied; those, and chapters, come `slower` times as late
@@ -82,6 +84,7 @@ class VideoInfo:
     video_index: int = 0
     disposition: int = 0
     frame_count_estimate: int | None = None
+    begin: Fraction = Fraction(0)
     duration: Fraction | None = None
     start: Fraction | None = None
     end: Fraction | None = None
@@ -95,6 +98,11 @@ class VideoInfo:
     streams: tuple[StreamSummary, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     stream_metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def length(self) -> Fraction | None:
+        """Seconds from the first frame to the end of the last, by the header."""
+        return None if self.duration is None else max(self.duration - self.begin, Fraction(0))
 
     @property
     def bit_depth(self) -> int:

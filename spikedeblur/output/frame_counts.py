@@ -70,6 +70,6 @@ class FrameCounts:
             )
         if self.damaged:
             yield (
-                f"{self.damaged} packets or frames of the video are damaged"
+                f"{self.damaged} packets or frames of the video are damaged or missing"
                 " - they were skipped or repaired"
             )

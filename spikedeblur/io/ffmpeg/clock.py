@@ -32,13 +32,17 @@ class FrameClock:
     given pts `n` in units of 1 / rate, which `counting` says.
     """
 
-    def __init__(self, stream: av.VideoStream, container: str) -> None:
+    def __init__(self, stream: av.VideoStream, container: InputContainer, *, cut: bool) -> None:
+        """Look at the header. cut: the file has fewer bytes than it states."""
         self.warnings: list[str] = []
         self._stream = stream
+        self._container = container
+        self._cut = cut
+        name = container.format.name
         self._rate = rate_of(stream)
         reordered = bool(stream.codec_context.has_b_frames)
-        raw = stream.time_base is None or container in _RAW
-        self.counting = raw or (container == "avi" and reordered)
+        raw = stream.time_base is None or name in _RAW
+        self.counting = raw or (name == "avi" and reordered)
         self.time_base = 1 / self._rate if self.counting else Fraction(stream.time_base or 1)
         self._grid = None
         if not self.counting and stream.start_time is not None:
@@ -46,7 +50,7 @@ class FrameClock:
                 self._rate, self.time_base, stream.start_time * self.time_base
             )
         self._track_end = None
-        if container.startswith("mov") and stream.duration is not None:
+        if name.startswith("mov") and stream.duration is not None:
             self._track_end = (stream.start_time or 0) + stream.duration
         self._continuity = Continuity(self.time_base)
         self._previous: int | None = None
@@ -96,8 +100,8 @@ class FrameClock:
         MP4 gives frames the durations of the decoding order, so there the end of the last frame is
         that of the track. Elsewhere it lasts its own duration, else as long as the one before.
         """
-        if following is None and self._track_end is not None and self._track_end > pts:
-            following = self._track_end
+        if following is None and not self._cut and self._track_end is not None:
+            following = self._track_end if self._track_end > pts else None
         if following is not None:
             return (following - pts) * self.time_base
         return (duration or self._step()) * self.time_base
@@ -111,28 +115,55 @@ class FrameClock:
         next_time = None if following is None else following * self.time_base
         return self._grid.span(pts * self.time_base, next_time, interval)
 
-    def length(self, container: InputContainer) -> Fraction | None:
-        """The end of the video stream's last frame by the header, in seconds, if it says."""
+    @property
+    def begin(self) -> Fraction:
+        """The time of the first frame by the header, in seconds."""
+        if self.counting:
+            return Fraction(0)
+        return (self._stream.start_time or 0) * self.time_base
+
+    @property
+    def stated_end(self) -> Fraction | None:
+        """The end of the last frame by the header, in seconds, as far as it says."""
         stream = self._stream
+        if self._container.format.name == "avi" and stream.frames:
+            return self.begin + stream.frames / self._rate
         if stream.duration is not None and stream.time_base is not None:
             return (stream.duration + (stream.start_time or 0)) * Fraction(stream.time_base)
-        tagged = _tagged_duration(stream.metadata)
-        if tagged is not None:
-            return tagged
-        if container.duration is None:
+        own = self._own_end
+        if own is not None:
+            return own
+        if self._container.duration is None:
             return None
-        return Fraction(container.duration + (container.start_time or 0), av.time_base)
+        begin = self._container.start_time or 0
+        return Fraction(self._container.duration + begin, av.time_base)
 
     def missing_at_end(self, last_end: Fraction | None) -> Fraction | None:
-        """Seconds between `last_end` and the length this stream's own header gives, if they gape.
+        """Seconds between `last_end` and the length that the header gives, if they gape.
 
-        The container's length is no evidence: another stream may be the longer one.
+        Of a file that is whole, the container's length is no evidence: another stream may be the
+        longer one.
         """
-        own = _tagged_duration(self._stream.metadata)
-        tolerated = max(_TOLERATED_INTERVALS * self._step() * self.time_base, _TOLERATED_S)
-        if own is None or last_end is None or own - last_end <= tolerated:
+        stated, intervals = self._own_end, _TOLERATED_INTERVALS
+        if self._cut:
+            stated, intervals = self.stated_end, Fraction(1, 2)
+        tolerated = max(intervals / self._rate, _TOLERATED_S)
+        if stated is None or last_end is None or stated - last_end <= tolerated:
             return None
-        return own - last_end
+        return stated - last_end
+
+    @property
+    def _own_end(self) -> Fraction | None:
+        """What Matroska's tag, or MXF's index, says of this stream alone."""
+        stream = self._stream
+        if self._container.format.name == "mxf" and stream.duration is not None:
+            return (stream.duration + (stream.start_time or 0)) * self.time_base
+        tagged = _tagged_duration(stream.metadata)
+        if tagged is None:
+            return None
+        # FFmpeg writes the end's time, mkvmerge the time from the begin to the end.
+        length = "libmatroska" in self._container.metadata.get("encoder", "")
+        return tagged + self.begin if length or tagged <= self.begin else tagged
 
     def _step(self) -> int:
         if self._previous_step is not None:

@@ -14,6 +14,7 @@ from spikedeblur.errors import InputError
 from spikedeblur.io.ffmpeg.clock import FrameClock
 from spikedeblur.io.ffmpeg.containers import error_text, open_input
 from spikedeblur.io.guards import limits
+from spikedeblur.io.guards.cut_files import missing_bytes
 
 MAX_DAMAGED_IN_A_ROW = 8
 # A seek that lands after the wanted frame is tried again from further back, then not at all.
@@ -24,6 +25,7 @@ class Decoder:
     """Yields the decoded frames of the first real video stream of a file, one at a time.
 
     `damaged` counts packets that could not be decoded; `strict` makes the first one an error.
+    `missing_bytes`: how many the file lacks of what its header states.
     """
 
     def __init__(self, path: Path, *, strict: bool, max_pixels: int | None, threads: int) -> None:
@@ -31,11 +33,20 @@ class Decoder:
         self._strict = strict
         self._max_pixels = max_pixels or limits.max_pixels()
         self._threads = threads
+        self.missing_bytes = missing_bytes(path) if path.is_file() else 0
         self._open()
 
     def close(self) -> None:
         """Release the decoder and the file."""
         self.container.close()
+
+    def skipped(self, first: av.VideoFrame, start: Fraction | None) -> int:
+        """Frames from `start` on that come before `first`, which nothing can decode."""
+        if self._sought or self.clock.counting or first.pts is None:
+            return 0
+        low = None if start is None else start / self.clock.time_base
+        early = {pts for pts in self._before if pts < first.pts and (low is None or pts >= low)}
+        return len(early)
 
     def first(self, start: Fraction | None) -> av.VideoFrame:
         """Return the first frame; when `start` is given, one at or before it, by seeking.
@@ -64,9 +75,9 @@ class Decoder:
         """Raise `InputError` for frames of more than `max_pixels` pixels."""
         limits.check_pixels("the video", self.path, (width, height), self._max_pixels)
 
-    def count_damage(self, what: str, in_a_row: int = 1) -> None:
-        """Count one damaged packet or frame; raise `InputError` when that is one too many."""
-        self.damaged += 1
+    def count_damage(self, what: str, in_a_row: int = 1, count: int = 1) -> None:
+        """Count damaged packets or frames; raise `InputError` when that is one too many."""
+        self.damaged += count
         if self._strict:
             raise InputError(
                 f"the video is damaged ({self.path}: {what}) - repair or copy it "
@@ -83,13 +94,15 @@ class Decoder:
         """Open the file at its beginning, with a fresh decoder, and forget what was counted."""
         self.container: InputContainer = open_input(self.path, self._max_pixels)
         self.stream = _main_video(self.container, self.path)
+        self._before: list[int] = []
+        self._sought = False
         context = self.stream.codec_context
         if not self._size_unknown():
             self.check_size(context.width, context.height)
         # Given to the decoder as well: a header may promise less than the frames need.
         context.options = limits.decoder_options(self._max_pixels)
         context.thread_count = self._threads
-        self.clock = FrameClock(self.stream, self.container.format.name)
+        self.clock = FrameClock(self.stream, self.container, cut=self.missing_bytes > 0)
         self.damaged = 0
         self.frames: Iterator[av.VideoFrame] = self._decode()
 
@@ -108,29 +121,35 @@ class Decoder:
     def _decode(self) -> Iterator[av.VideoFrame]:
         packets = self.container.demux(self.stream)
         in_a_row = 0
+        begun = seen_key = False
         while True:
             try:
                 packet = next(packets, None)
                 if packet is None:
                     return
+                seen_key = seen_key or packet.is_keyframe
+                if not begun and packet.pts is not None and not packet.is_discard:
+                    self._before.append(packet.pts)
                 frames = packet.decode()
             except (EOFError, IndexError):
                 # PyAV ends with an IndexError, the decoder flushed, where damage made it see a
                 # stream more than at the beginning.
                 return
             except (av.FFmpegError, MemoryError) as error:
-                in_a_row += 1
-                self.count_damage(error_text(error), in_a_row)
+                if seen_key:  # what comes before is told apart by `skipped`
+                    in_a_row += 1
+                    self.count_damage(error_text(error), in_a_row)
                 # A generator that raised has ended; the container goes on where it stood.
                 packets = self.container.demux(self.stream)
                 continue
             for frame in frames:
-                in_a_row = 0
+                in_a_row, begun = 0, True
                 yield frame
 
     def _try_seek(self, start: Fraction, target: Fraction) -> av.VideoFrame | None:
         """Seek to `target`, and return the frame reached if it is not after `start`."""
         time_base = self.clock.time_base
+        self._sought = True
         try:
             self.container.seek(int(target // time_base), stream=self.stream, backward=True)
         except av.FFmpegError:

@@ -37,7 +37,7 @@ def describe(
     layout = PixelLayout.of(first.format.name)
     tags = _tags(first, stream.codec_context)
     rate = rate_of(stream)
-    duration = clock.length(container)
+    duration = clock.stated_end
     return VideoInfo(
         width=first.width,
         height=first.height,
@@ -50,10 +50,11 @@ def describe(
         lossless=stream.codec.lossless and not stream.codec.lossy,
         video_index=stream.index,
         disposition=int(stream.disposition),
+        begin=clock.begin,
         duration=duration,
         start=start,
         end=end,
-        frame_count_estimate=_estimate(stream.frames, duration, rate, start, end),
+        frame_count_estimate=_estimate(stream.frames, (clock.begin, duration), rate, start, end),
         colour=tags,
         matrix=matrix_of(tags, first.height, colorspace),
         full_range=_is_full_range(layout, tags),
@@ -130,7 +131,7 @@ def _is_full_range(layout: PixelLayout, tags: ColourTags) -> bool:
 
 def _estimate(
     counted: int,
-    duration: Fraction | None,
+    extent: tuple[Fraction, Fraction | None],
     rate: Fraction,
     start: Fraction | None,
     end: Fraction | None,
@@ -138,10 +139,11 @@ def _estimate(
     """How many frames will come: the header's count, or time x rate for a part or without one."""
     if start is None and end is None and counted > 0:
         return counted
-    if duration is None:
+    begin, stated_end = extent
+    if stated_end is None:
         return None
-    low = max(start or Fraction(0), Fraction(0))
-    high = duration if end is None else min(end, duration)
+    low = begin if start is None else max(start, begin)
+    high = stated_end if end is None else min(end, stated_end)
     return max(round((high - low) * rate), 0)
 
 

@@ -43,10 +43,11 @@ class VideoReader:
         try:
             first = self._decoder.first(start)
             self.info = describe(self._decoder, first, start, end, colorspace)
+            self.warnings = assumptions(self.info, first, colorspace)
+            self._check_whole(first)
         except BaseException:
             self._decoder.close()
             raise
-        self.warnings = assumptions(self.info, first, colorspace)
         self._clock = self._decoder.clock
         self._converter = ColourConverter(self.info.matrix, self.info.full_range)
         self._frames = self._read(first)
@@ -168,6 +169,19 @@ class VideoReader:
                 "convert the video to 8 to 16 bits first"
             ) from error
 
+    def _check_whole(self, first: av.VideoFrame) -> None:
+        """Count, and say, what is missing at the beginning or by the size of the file."""
+        decoder = self._decoder
+        if count := decoder.skipped(first, self._start):
+            said = f"{count} frames before the first key frame cannot be decoded"
+            decoder.count_damage(said, count=count)
+            self.warnings.append(f"{said}: the video begins without one")
+        if lacking := decoder.missing_bytes:
+            said = f"the file ends {lacking:,} bytes before the end that its header states"
+            if self._end is None:
+                decoder.count_damage(said)
+            self.warnings.append(f"{said}: it may be truncated")
+
     def _extent(self) -> str:
         if self.info.duration is None:
             return "choose times inside the video"
@@ -178,11 +192,10 @@ class VideoReader:
         self.warnings.extend(self._clock.warnings)
         missing = self._clock.missing_at_end(last_end)
         if self._end is None and missing is not None:
-            self._decoder.count_damage("it ends early")
-            self.warnings.append(
-                f"the video ends {float(missing):.2f} s before the length in its "
-                "header: the file may be truncated"
-            )
+            said = f"the video ends {float(missing):.2f} s before the length in its header"
+            if not self._decoder.missing_bytes:  # else it is counted already
+                self._decoder.count_damage(said)
+            self.warnings.append(f"{said}: the file may be truncated")
 
 
 def _check_arguments(start: Fraction | None, end: Fraction | None, colorspace: str | None) -> None:
