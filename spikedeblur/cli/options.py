@@ -77,6 +77,14 @@ SPIKE_OPTIONS = (
         metavar="NAME",
         help="The array to read from an .npz or .h5 file.  [default: the only one]",
     ),
+    click.option(
+        "--lenient",
+        is_flag=True,
+        default=None,
+        envvar="SPIKEDEBLUR_LENIENT",
+        show_envvar=True,
+        help="Read a .dat that ends within a plane up to its last whole plane.",
+    ),
 )
 
 
@@ -90,6 +98,7 @@ OPTION_FIELDS = {
     "spike_layout": "layout",
     "bit_order": "bit_order",
     "spike_key": "key",
+    "lenient": "lenient",
 }
 
 

@@ -87,7 +87,7 @@ class Recording:
 def is_recording(path: Path) -> bool:
     """Whether a path is that of spikes: a .dat, a folder, or an array that is no voxel grid."""
     array = is_array_file(path) and not is_voxel_file(path)
-    return path.suffix.lower() == ".dat" or path.is_dir() or array
+    return path.suffix.lower() in {".dat", ".mat"} or path.is_dir() or array
 
 
 def open_recording(path: Path, options: RecordingSettings) -> Recording:

@@ -20,7 +20,7 @@ from spikedeblur.io.fingerprint import fingerprint, fingerprint_of_all
 from spikedeblur.io.images import is_image_sequence, numbered_files
 from spikedeblur.io.spikes.packed import dat_files
 from spikedeblur.io.spikes.settings import RecordingSettings
-from spikedeblur.io.spikes.sidecar import sidecar_path
+from spikedeblur.io.spikes.sidecar import existing_sidecar
 from spikedeblur.io.video import VideoSelection
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.slow_motion import SlowMotion
@@ -122,7 +122,7 @@ def describe_job(
     spikes: a file, or anything with a `path`, or what else is told apart by its type only.
     """
     path = spikes if isinstance(spikes, str | Path) else getattr(spikes, "path", None)
-    sidecar = None if path is None else sidecar_path(path)
+    sidecar = None if path is None else existing_sidecar(path)
     return RunRecord(
         version=__version__,
         video=fingerprint_of_video(video),
@@ -133,7 +133,7 @@ def describe_job(
             if path is None
             else fingerprint_of_recording(Path(path))
         ),
-        sidecar=fingerprint(sidecar) if sidecar is not None and sidecar.exists() else None,
+        sidecar=None if sidecar is None else fingerprint(sidecar),
         weights=weights_fingerprint(model),
         reading=StoredSelection(**_plain(asdict(selection))),
         method=method,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +18,7 @@ from spikedeblur.io.guards.limits import check_pixels
 from spikedeblur.io.npy import member_names, open_member, open_npy
 from spikedeblur.io.spikes.packed import file_bytes
 
-__all__ = ["ARRAY_SUFFIXES", "ArrayFile"]
+__all__ = ["ARRAY_SUFFIXES", "ArrayFile", "check_axes"]
 
 H5_SUFFIXES = (".h5", ".hdf5")
 ARRAY_SUFFIXES = (".npy", ".npz", *H5_SUFFIXES)
@@ -162,3 +162,28 @@ class ArrayFile:
     def _damaged(self, error: Exception) -> InputError:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         return InputError(f"{self.path} is damaged ({reason}) - save it again")
+
+
+def check_axes(
+    path: Path, array: ArrayFile, sizes: Collection[tuple[int, int]], least_ticks: float = 0
+) -> None:
+    """Raise `InputError` where ticks are not the first axis of an array, as far as that shows.
+
+    sizes: (width, height) that its planes may have; where none of them fits, an array whose last
+    axis alone is as long as `least_ticks`, what the video takes, has its ticks there.
+    """
+    shape = array.ticks, array.height, array.width
+    if (shape[2], shape[1]) in sizes:
+        return
+    orders = [(2, 0, 1), (2, 1, 0)]
+    fits = [axes for axes in orders if (shape[axes[2]], shape[axes[1]]) in sizes]
+    if 0 < least_ticks <= shape[2] and shape[0] < least_ticks / 2:
+        fits.append(orders[0])
+    if not fits or shape[fits[0][0]] != max(shape):
+        return
+    meant = "x".join(str(shape[axis]) for axis in fits[0])
+    raise InputError(
+        f"the axes of {path} are in another order ({shown(shape)} seen, ticks x height x width "
+        f"would be {meant}) - save spikes.transpose{fits[0]}, or give --spike-size "
+        f"{shape[2]}x{shape[1]} if they are right"
+    )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from spikedeblur.errors import UsageError
-from spikedeblur.io.spikes.arrays import ArrayFile
+from spikedeblur.io.spikes.arrays import ArrayFile, check_axes
 from spikedeblur.io.spikes.cameras import CAMERAS, SPIKE_LAYOUTS, Camera, layout_named
 from spikedeblur.io.spikes.layouts import PLAIN
 from spikedeblur.io.spikes.packed import dat_files, file_bytes
@@ -42,15 +42,21 @@ class RecordingFormat:
         return f"{self.camera} at {float(self.rate_hz):g} Hz ({lasts:.3g} s)"
 
 
-def possible_formats(path: Path, known: RecordingSettings) -> list[RecordingFormat]:
+def possible_formats(
+    path: Path, known: RecordingSettings, duration_s: Fraction | None = None
+) -> list[RecordingFormat]:
     """Every plane (the known one, or those that fill the file) at every rate it may have.
 
-    A size that is known is taken for plain planes where those fill the file. Raises InputError for
-    a file that is missing, empty or damaged.
+    A size that is known is taken for plain planes where those fill the file. duration_s: how long
+    the video lasts. Raises InputError for a file that is missing, empty or damaged, and for an
+    array whose axes are in another order.
     """
     if is_array_file(path):
         array = ArrayFile(path, known.key)
         array.close()
+        sizes = [camera.size for camera in CAMERAS] if known.pixels is None else [known.pixels]
+        least = (duration_s or 0) * (known.rate_hz or 0)
+        check_axes(path, array, sizes, float(least))
         plain = Camera(array.width, array.height, _rates_of((array.width, array.height)), "")
         return _at_rates([plain], known.rate_hz, lambda _: array.ticks)
     size, cameras = known.pixels, CAMERAS
@@ -65,6 +71,9 @@ def possible_formats(path: Path, known: RecordingSettings) -> list[RecordingForm
         cameras = tuple(camera for camera in cameras if camera.layout.name == known.layout)
     packed = _Packed(path, known.bit_order or "little")
     readings = _at_rates(cameras, known.rate_hz, packed.ticks)
+    if size is not None and known.lenient and not readings:
+        cut = [camera for camera in cameras if known.layout or camera.layout == PLAIN]
+        readings = _at_rates(cut, known.rate_hz, packed.whole_ticks)
     plain_ones = [reading for reading in readings if reading.camera.layout == PLAIN]
     return plain_ones if size is not None and plain_ones else readings
 
@@ -77,7 +86,7 @@ def settled_format(
     duration_s, interval_s: how long the video and one of its frames last, if there is a video.
     Raises UsageError that lists the readings if not exactly one fits.
     """
-    fitting = readings = possible_formats(path, known)
+    fitting = readings = possible_formats(path, known, duration_s)
     size, rate_hz = known.pixels, known.rate_hz
     if size is not None and rate_hz is not None and len(readings) != 1:
         unchecked = Camera(*size, (), "", layout_named(known.layout))
@@ -111,6 +120,10 @@ class _Packed:
         files = dat_files(path) if path.is_dir() else [path]
         self._sizes = {each: file_bytes(each) for each in files}
         self._bit_order = bit_order
+
+    def whole_ticks(self, camera: Camera) -> int:
+        """Ticks of a camera where each file may end within a plane."""
+        return self.ticks(replace(camera, layout=replace(camera.layout, cut=True)))
 
     def ticks(self, camera: Camera) -> int:
         """Ticks of a camera that fills each file with whole planes; 0 if it does not."""

@@ -37,14 +37,17 @@ class StoredPlanes(Protocol):
 
 
 class PackedFile:
-    """A .dat, read through np.memmap; never all of it is in memory."""
+    """A .dat, read through np.memmap; never all of it is in memory.
+
+    rest: bytes after the last whole plane, which only a layout that may be cut has.
+    """
 
     def __init__(self, path: Path, width: int, height: int, layout: Layout, bit_order: str) -> None:
         self.path = path
         self.width, self.height, self.flip = width, height, layout.flip
         self._layout, self._bit_order = layout, bit_order
         self._plane_bytes = layout.plane_bytes(width, height)
-        self._start, self.ticks = _extent(path, width, height, layout, bit_order)
+        self._start, self.ticks, self.rest = _extent(path, width, height, layout, bit_order)
         self._file = _open(path)
 
     def read(self, start: int, stop: int) -> NDArray[np.bool_]:
@@ -69,14 +72,18 @@ class PackedFile:
 
 
 class PackedFolder:
-    """A folder of .dat files in the order of their names, each a number of whole planes."""
+    """A folder of .dat files in the order of their names, each a number of whole planes.
+
+    rest: see `PackedFile`, of all files together.
+    """
 
     def __init__(self, path: Path, width: int, height: int, layout: Layout, bit_order: str) -> None:
         self.width, self.height, self.flip = width, height, layout.flip
         self._how = (width, height, layout, bit_order)
         self._files = dat_files(path)
-        ticks = (_extent(file, width, height, layout, bit_order)[1] for file in self._files)
-        self._starts = list(accumulate(ticks, initial=0))
+        extents = [_extent(file, width, height, layout, bit_order) for file in self._files]
+        self._starts = list(accumulate((ticks for _, ticks, _ in extents), initial=0))
+        self.rest = sum(rest for *_, rest in extents)
         self.ticks = self._starts[-1]
 
     def read(self, start: int, stop: int) -> NDArray[np.bool_]:
@@ -125,6 +132,11 @@ def file_bytes(path: Path) -> int:
         raise InputError(f"spike file not found ({path}) - check the path") from None
     except OSError as error:
         raise _unreadable(path, error) from None
+    if path.suffix.lower() == ".mat":
+        raise InputError(
+            f"MATLAB files are not read ({path}) - save the spikes as .npy, uint8 of shape "
+            "(ticks, height, width), by scipy.io.loadmat or h5py"
+        )
     if size == 0:
         raise InputError(f"spike file is empty ({path}) - record or copy it again")
     return size
@@ -141,8 +153,10 @@ def _unreadable(path: Path, error: OSError) -> InputError:
     return InputError(f"cannot read spike file ({path}: {error.strerror}) - check its permissions")
 
 
-def _extent(path: Path, width: int, height: int, layout: Layout, bit_order: str) -> tuple[int, int]:
-    """First byte of the first plane, and the number of planes. Raises InputError."""
+def _extent(
+    path: Path, width: int, height: int, layout: Layout, bit_order: str
+) -> tuple[int, int, int]:
+    """First byte of the first plane, number of planes, bytes after them. Raises InputError."""
     size = file_bytes(path)
     if layout.size not in (None, (width, height)):
         only = "{}x{}".format(*layout.size)
@@ -164,7 +178,9 @@ def _extent(path: Path, width: int, height: int, layout: Layout, bit_order: str)
     ticks = layout.ticks(size - start, width, height)
     if ticks is None:
         raise InputError(_not_whole(path, size, (width, height), layout))
-    return start, ticks
+    if ticks == 0:
+        raise InputError(f"{path} holds no whole plane ({size:,} bytes) - record or copy it again")
+    return start, ticks, size - start - ticks * layout.plane_bytes(width, height)
 
 
 def _not_whole(path: Path, size: int, wanted: tuple[int, int], layout: Layout) -> str:
@@ -186,7 +202,10 @@ def _not_whole(path: Path, size: int, wanted: tuple[int, int], layout: Layout) -
         fitting = ", ".join(str(camera) for camera in others)
         advice = f"give the true size with --spike-size WxH (known sizes that fit: {fitting})"
     else:
-        advice = "copy the file again if it was cut, or give the true size with --spike-size WxH"
+        advice = (
+            "copy the file again if it was cut, or give --lenient to read the whole planes, or the "
+            "true size with --spike-size WxH"
+        )
     return (
         f"{path} holds {size:,} bytes, not a whole number of {width}x{height} planes{with_headers}"
         f" of {plane:,} bytes ({ticks:,} and {amiss}) - {advice}"

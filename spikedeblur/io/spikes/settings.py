@@ -119,14 +119,14 @@ def _setting(
 class RecordingSettings:
     """What somebody says of a recording; None where nothing is said.
 
-    Each field is a key of the sidecar. width, height: the sensor (both or neither). exposure:
-    shutter time of a video frame. exposure_start_s: how long after a frame's time stamp its shutter
-    opens; by default such that the exposure is centred in the frame interval. crop: left, top,
-    width, height of the part of the spike plane to use. scale: video pixels per spike pixel, across
-    and down, with the middle of the spikes on the middle of the frame. homography: spike pixel ->
-    video pixel, 3 x 3 row-major, centre of the first pixel at (0, 0); counted on the whole plane,
-    also beside a crop; never beside a scale. Without either, the (crop of the) spike plane is
-    stretched onto the video's.
+    Each field is a key of the sidecar. width, height: the sensor (both or neither). lenient: read a
+    file that ends within a plane up to its last whole one. exposure: shutter time of a video frame.
+    exposure_start_s: how long after a frame's time stamp its shutter opens; by default such that
+    the exposure is centred in the frame interval. crop: left, top, width, height of the part of the
+    spike plane to use. scale: video pixels per spike pixel, across and down, with the middle of the
+    spikes on the middle of the frame. homography: spike pixel -> video pixel, 3 x 3 row-major,
+    centre of the first pixel at (0, 0); counted on the whole plane, also beside a crop; never
+    beside a scale. Without either, the (crop of the) spike plane is stretched onto the video's.
 
     size: (width, height), another way to give both. origins: setting -> who has said it.
     Raises UsageError for a value that cannot be.
@@ -147,6 +147,7 @@ class RecordingSettings:
         comment="header bits among the pixels",
     )
     key: str | None = _setting(_name, "the name of an array", comment="name of the array")
+    lenient: bool | None = _setting(_flag, "true or false", comment="the last plane may be cut")
     offset_s: Fraction | None = _setting(
         _number, "seconds", unit="seconds", comment="time of tick 0 on the video's clock"
     )

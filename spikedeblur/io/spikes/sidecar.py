@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,14 @@ from spikedeblur.io.guards.limits import check_regular
 from spikedeblur.io.spikes.settings import KEYS, RecordingSettings
 from spikedeblur.quantities import Exposure
 
-__all__ = ["find_sidecar", "plain_values", "read_sidecar", "sidecar_path", "write_sidecar"]
+__all__ = [
+    "existing_sidecar",
+    "find_sidecar",
+    "plain_values",
+    "read_sidecar",
+    "sidecar_path",
+    "write_sidecar",
+]
 
 # Many times what there is to say. Time and memory of the parser grow with the square of a key's
 # dots: 64 kB of them take gigabytes.
@@ -27,10 +35,17 @@ def sidecar_path(spikes: Path | str) -> Path:
     return path.with_suffix(".toml") if path.name else path / ".toml"
 
 
+def existing_sidecar(spikes: Path | str) -> Path | None:
+    """The sidecar that belongs to a spike file: beside it, or beside what it is a link to."""
+    beside = sidecar_path(spikes)
+    linked = sidecar_path(Path(spikes).resolve()) if Path(spikes).is_symlink() else beside
+    return next((path for path in (beside, linked) if path.exists()), None)
+
+
 def find_sidecar(spikes: Path | str) -> RecordingSettings | None:
-    """The sidecar beside a spike file, None if there is none. Raises InputError if it is bad."""
-    path = sidecar_path(spikes)
-    return read_sidecar(path) if path.exists() else None
+    """What `existing_sidecar` says, None if there is none. Raises InputError if it is bad."""
+    path = existing_sidecar(spikes)
+    return None if path is None else read_sidecar(path)
 
 
 def read_sidecar(path: Path | str) -> RecordingSettings:
@@ -90,7 +105,9 @@ def _read_toml(path: Path) -> dict[str, object]:
     if len(content) > MAX_BYTES:
         raise InputError(f"sidecar {path} is above {MAX_BYTES:,} bytes - it cannot be a sidecar")
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        # Editors of Windows begin with a byte order mark, its shells write UTF-16.
+        wide = content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE)
+        return tomllib.loads(content.decode("utf-16" if wide else "utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also what is not UTF-8, and numbers too long
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"sidecar {path} is not valid TOML ({reason}) - correct it") from None

@@ -8,8 +8,10 @@ bits among the pixels, folders of .dat files and arrays are read as well.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.atomic import atomic_path
-from spikedeblur.io.spikes.arrays import ARRAY_SUFFIXES, ArrayFile
+from spikedeblur.io.spikes.arrays import ARRAY_SUFFIXES, ArrayFile, check_axes
 from spikedeblur.io.spikes.cameras import layout_named
 from spikedeblur.io.spikes.packed import PackedFile, PackedFolder, StoredPlanes
 from spikedeblur.io.spikes.settings import Crop, RecordingSettings
@@ -34,6 +36,7 @@ __all__ = [
     "write_dat",
 ]
 
+LOGGER = logging.getLogger(__name__)
 BitOrder = Literal["little", "big"]
 MAX_PIXELS = 1 << 27
 
@@ -216,6 +219,7 @@ def _open_array(path: Path, settings: RecordingSettings) -> ArrayFile:
     held = planes.width, planes.height
     try:
         check_size(*held)
+        check_axes(path, planes, [] if settings.pixels is None else [settings.pixels])
         if settings.pixels not in (None, held):
             given = f"{settings.width}x{settings.height}"
             raise UsageError(
@@ -233,7 +237,14 @@ def _open_packed(path: Path, settings: RecordingSettings) -> StoredPlanes:
     check_size(*settings.pixels)
     kind = PackedFolder if path.is_dir() else PackedFile
     layout = layout_named(settings.layout)
-    return kind(path, *settings.pixels, layout, settings.bit_order or "little")
+    if settings.lenient:
+        layout = replace(layout, cut=True)
+    planes = kind(path, *settings.pixels, layout, settings.bit_order or "little")
+    if settings.lenient and planes.rest:
+        LOGGER.warning(
+            "%s ends within a plane: its last %s bytes are left out", path, f"{planes.rest:,}"
+        )
+    return planes
 
 
 def _check_crop(crop: Crop | None, planes: StoredPlanes) -> None:
