@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from spikedeblur.alignment.findings import Alignment
 from spikedeblur.errors import InputError
@@ -18,14 +19,10 @@ from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.images import write_image
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.prior.planes import resample
 from spikedeblur.quantities import Exposure, exact
 from spikedeblur.recording.exposures import StreamExposures
-from spikedeblur.recording.geometry import (
-    spike_to_video,
-    tile_coverage,
-    tile_to_spike,
-    warp_to_tile,
-)
+from spikedeblur.recording.geometry import spike_to_video, tile_coverage, tile_to_spike
 from spikedeblur.recording.light import linear_to_srgb, relative_luminance, srgb_to_linear
 
 LOOKED_AT = 8
@@ -74,7 +71,8 @@ def overlaid(
     light = relative_luminance(srgb_to_linear(encoded))
     size = (counts.shape[2], counts.shape[1])
     to_spike = tile_to_spike(spike_to_video(size, light.shape[::-1], homography), 0, 0)
-    spikes = warp_to_tile(counts, to_spike, light.shape)[0]
+    planes = torch.from_numpy(np.require(counts, requirements="W"))[None]
+    spikes = resample(planes, torch.from_numpy(to_spike), light.shape)[0, 0].numpy()
     seen = tile_coverage(to_spike, light.shape, size)
     matched = spikes * (light[seen].mean() / max(spikes[seen].mean(), 1e-6))
     other = np.where(seen, matched, light)

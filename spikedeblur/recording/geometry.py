@@ -23,7 +23,6 @@ __all__ = [
     "tile_coverage",
     "tile_to_spike",
     "tile_trust",
-    "warp_to_tile",
 ]
 
 Matrix = NDArray[np.float64]
@@ -156,28 +155,6 @@ def tile_trust(
         if is_open:
             trust = np.minimum(trust, np.clip(distance / fade, 0, 1).astype(np.float32))
     return trust
-
-
-def warp_to_tile(
-    planes: NDArray[np.float32], to_spike: Matrix, shape: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Sample spike planes (K, H, W) at every sample of a tile of `shape` -> (K, *shape) float32.
-
-    Bilinear; beyond the spike plane its border is repeated, and `tile_coverage` says where.
-    """
-    height, width = planes.shape[-2:]
-    x, y, _ = _mapped(to_spike, shape)
-    x = np.clip(x - 0.5, 0, width - 1)
-    y = np.clip(y - 0.5, 0, height - 1)
-    left, top = x.astype(np.intp), y.astype(np.intp)
-    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
-    across, down = (x - left).astype(np.float32), (y - top).astype(np.float32)
-    sampled = np.empty((len(planes), *shape), dtype=np.float32)
-    for plane, out in zip(planes, sampled, strict=True):
-        upper = plane[top, left] * (1 - across) + plane[top, right] * across
-        lower = plane[bottom, left] * (1 - across) + plane[bottom, right] * across
-        out[...] = upper * (1 - down) + lower * down
-    return sampled
 
 
 def _mapped(

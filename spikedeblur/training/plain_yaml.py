@@ -1,9 +1,4 @@
-"""YAML from strangers: plain values only, bounded, every key once.
-
-The tree of nodes is measured before a value is built from it. Aliases make a small text stand for
-a tree that grows exponentially with its length, so what counts is the size with all of them
-written out.
-"""
+"""YAML from strangers: plain values only, as long as the text is, every key once."""
 
 from __future__ import annotations
 
@@ -14,15 +9,13 @@ import yaml
 from spikedeblur.errors import ConfigError, shown
 
 MAX_CHARACTERS = 64 * 1024
-MAX_VALUES = 10_000
 
 
 def parse_yaml(text: str, source: str) -> Any:
-    """The one document in `text` as dicts, lists and plain values; None when it is empty.
+    """Return the one document in `text` as dicts, lists and plain values; None when it is empty.
 
     Raises `ConfigError`, naming `source`, for what is too long or no YAML, for tags of Python
-    objects, for a key that stands twice, for aliases that contain themselves, and for more than
-    `MAX_VALUES` values with the aliases written out.
+    objects, for a key that stands twice, and for aliases: a few lines of them make a huge tree.
     """
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(
@@ -30,18 +23,7 @@ def parse_yaml(text: str, source: str) -> Any:
             f"{MAX_CHARACTERS}) - name a YAML file"
         )
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        if (values := _size(node, {}, source)) > MAX_VALUES:
-            raise ConfigError(
-                f"{source} holds {values} values with its aliases written out (at "
-                f"most {MAX_VALUES}) - shorten it"
-            )
-        return loader.construct_document(node)
-    except ConfigError:
-        raise
+        return _PlainLoader(text).get_single_data()
     # Beside its own errors the library lets out those of int(), date() and of its tables.
     except (
         yaml.YAMLError,
@@ -56,31 +38,22 @@ def parse_yaml(text: str, source: str) -> Any:
         raise ConfigError(f"{source} is not valid YAML ({reason}) - correct it") from None
 
 
-def _size(node: yaml.Node, known: dict[int, int], source: str) -> int:
-    """How many values stand under a node, itself included. `known`: sizes by node, 0 while open."""
-    if (size := known.get(id(node))) is not None:
-        if size == 0:
-            raise ConfigError(
-                f"{source} has an alias that contains itself "
-                f"(line {node.start_mark.line + 1}) - write the values out"
-            )
-        return size
-    known[id(node)] = 0
-    children: list[yaml.Node] = []
-    if isinstance(node, yaml.MappingNode):
-        _refuse_twice([key for key, _ in node.value], source)
-        children = [child for pair in node.value for child in pair]
-    elif isinstance(node, yaml.SequenceNode):
-        children = node.value
-    known[id(node)] = 1 + sum(_size(child, known, source) for child in children)
-    return known[id(node)]
+class _PlainLoader(yaml.SafeLoader):
+    """The library's safe loader, without aliases and without its habit of taking a key's last."""
 
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            line = self.peek_event().start_mark.line + 1
+            raise ValueError(f"an alias in line {line}: write its values out")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
 
-def _refuse_twice(keys: list[yaml.Node], source: str) -> None:
-    """The library would silently take the last of two equal keys."""
-    names = [key.value for key in keys if isinstance(key, yaml.ScalarNode)]
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ConfigError(f"{source} has the key {shown(name)} twice - keep one of them")
-        seen.add(name)
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise ValueError(f"the key {shown(key.value)} twice: keep one of them")
+                seen.add(key.value)
+        return node

@@ -8,14 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikedeblur.errors import UsageError
-from spikedeblur.recording.geometry import (
-    placed,
-    spike_to_video,
-    tile_coverage,
-    tile_to_spike,
-    warp_to_tile,
-)
-from spikedeblur.recording.resample import resize_planes
+from spikedeblur.recording.geometry import placed, spike_to_video, tile_coverage, tile_to_spike
 
 TURNED = [0.9, -0.2, 3.0, 0.2, 0.9, -1.0, 1e-4, -2e-4, 1.0]
 
@@ -80,23 +73,6 @@ def test_a_tile_sample_stands_for_the_centre_of_its_block(y0, x0, step, index):
     np.testing.assert_allclose(apply(matrix, *in_spike), in_video, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(10, 14), (20, 28)])
-def test_warping_by_plain_scaling_is_resizing(shape):
-    planes = np.random.default_rng(0).random((2, 10, 14), dtype=np.float32)
-    to_spike = tile_to_spike(spike_to_video((14, 10), (shape[1], shape[0])), 0, 0)
-    np.testing.assert_allclose(
-        warp_to_tile(planes, to_spike, shape), resize_planes(planes, shape), atol=1e-5
-    )
-
-
-def test_a_tile_is_a_part_of_the_whole():
-    planes = np.random.default_rng(1).random((1, 25, 40), dtype=np.float32)
-    matrix = spike_to_video((40, 25), (60, 50), TURNED)
-    whole = warp_to_tile(planes, tile_to_spike(matrix, 0, 0), (50, 60))
-    tile = warp_to_tile(planes, tile_to_spike(matrix, 8, 16), (20, 24))
-    np.testing.assert_allclose(tile, whole[:, 8:28, 16:40], atol=1e-5)
-
-
 def test_coverage_of_a_sensor_on_part_of_the_frame():
     matrix = spike_to_video((4, 3), (20, 20), [1, 0, 5, 0, 1, 7, 0, 0, 1])
     seen = tile_coverage(tile_to_spike(matrix, 0, 0), (20, 20), (4, 3))
@@ -115,8 +91,6 @@ def test_what_lies_behind_the_camera_is_not_seen():
     horizon = np.array([[1, 0, 0], [0, 1, 0], [-0.1, 0, 1.0]])  # depth is zero at x = 10
     seen = tile_coverage(horizon, (4, 20), (1000, 1000))
     assert seen[:, :9].all() and not seen[:, 11:].any()
-    planes = np.ones((1, 5, 5), dtype=np.float32)
-    assert np.isfinite(warp_to_tile(planes, horizon, (4, 20))).all()
 
 
 @pytest.mark.parametrize("homography", [[1, 0, 0, 2, 0, 0, 0, 0, 1], [float("nan")] * 9])
