@@ -7,6 +7,11 @@ from functools import cache
 
 import numpy as np
 
+from spikedeblur.recording.geometry import spike_to_video, tile_coverage, tile_to_spike
+from spikedeblur.recording.light import linear_to_srgb
+from spikedeblur.recording.voxel import voxelize
+from spikedeblur.restoration.inference import SpikePlanes
+
 WALL = 640
 MARGIN = 120
 
@@ -24,9 +29,10 @@ def wall(seed: int = 3) -> np.ndarray:
 
 
 def sampled(light: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Bilinear samples of the wall at points, pixel centres at whole numbers plus a half."""
-    x, y = np.clip(x - 0.5, 0, WALL - 2), np.clip(y - 0.5, 0, WALL - 2)
-    left, top = x.astype(int), y.astype(int)
+    """Bilinear samples of (H, W) at points, pixel centres at whole numbers plus a half."""
+    bottom, right = light.shape[0] - 1, light.shape[1] - 1
+    x, y = np.clip(x - 0.5, 0, right), np.clip(y - 0.5, 0, bottom)
+    left, top = np.minimum(x.astype(int), right - 1), np.minimum(y.astype(int), bottom - 1)
     across, down = x - left, y - top
     upper = light[top, left] * (1 - across) + light[top, left + 1] * across
     lower = light[top + 1, left] * (1 - across) + light[top + 1, left + 1] * across
@@ -95,3 +101,32 @@ def turned(
         [[cos, -sin, video[1] / 2 + shift[0]], [sin, cos, video[0] / 2 + shift[1]], [0, 0, 1]]
     )
     return matrix @ to_middle
+
+
+VIDEO = (96, 128)
+PERSPECTIVE = np.array([[1, 0, 0], [0, 1, 0], [6e-4, -5e-4, 1.0]])
+RIGS = {
+    "plain": Rig(VIDEO, (48, 64), np.diag([2.0, 2.0, 1.0])),
+    "turned": Rig(VIDEO, (48, 64), turned(4, 2.0, (4, -3), (48, 64), VIDEO)),
+    "perspective": Rig(VIDEO, (60, 80), PERSPECTIVE @ turned(2, 1.6, (0, 0), (60, 80), VIDEO)),
+    "part": Rig(VIDEO, (50, 70), turned(-5, 1.0, (-20, 10), (50, 70), VIDEO)),
+    "larger": Rig(VIDEO, (240, 320), turned(2, 0.45, (0, 0), (240, 320), VIDEO), ticks=48),
+}
+
+
+@cache
+def recorded(name: str) -> tuple[np.ndarray, np.ndarray, SpikePlanes, np.ndarray]:
+    """Blurry and sharp frame, sRGB (H, W, 3); the spikes; where they lie, well inside."""
+    rig = RIGS[name]
+    blurry, sharp, spikes = rig.record()
+    inner = tile_coverage(
+        tile_to_spike(spike_to_video(rig.spikes[::-1], VIDEO[::-1], rig.homography), 0, 0),
+        VIDEO,
+        rig.spikes[::-1],
+    )
+    frames = (np.repeat(linear_to_srgb(light)[..., None], 3, -1) for light in (blurry, sharp))
+    return *frames, SpikePlanes(voxelize(spikes, 16)[None], rig.homography), inner
+
+
+def psnr(picture: np.ndarray, sharp: np.ndarray, where: np.ndarray) -> float:
+    return float(-10 * np.log10(((picture - sharp)[where] ** 2).mean()))

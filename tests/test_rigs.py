@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
@@ -24,40 +23,11 @@ from spikedeblur.recording.geometry import (
     tile_coverage,
     tile_to_spike,
 )
-from spikedeblur.recording.light import linear_to_srgb
 from spikedeblur.recording.voxel import voxelize
 from spikedeblur.restoration.inference import SpikePlanes, TiledModel
 from spikedeblur.restoration.restorers import ClassicalRestorer
 from spikedeblur.restoration.tiling import Tile
-from tests.rigs import Rig, turned
-
-VIDEO = (96, 128)
-PERSPECTIVE = np.array([[1, 0, 0], [0, 1, 0], [6e-4, -5e-4, 1.0]])
-RIGS = {
-    "plain": Rig(VIDEO, (48, 64), np.diag([2.0, 2.0, 1.0])),
-    "turned": Rig(VIDEO, (48, 64), turned(4, 2.0, (4, -3), (48, 64), VIDEO)),
-    "perspective": Rig(VIDEO, (60, 80), PERSPECTIVE @ turned(2, 1.6, (0, 0), (60, 80), VIDEO)),
-    "part": Rig(VIDEO, (50, 70), turned(-5, 1.0, (-20, 10), (50, 70), VIDEO)),
-    "larger": Rig(VIDEO, (240, 320), turned(2, 0.45, (0, 0), (240, 320), VIDEO), ticks=48),
-}
-
-
-@cache
-def recorded(name: str) -> tuple[np.ndarray, np.ndarray, SpikePlanes, np.ndarray]:
-    """Blurry and sharp frame, sRGB (H, W, 3); the spikes; where they lie, well inside."""
-    rig = RIGS[name]
-    blurry, sharp, spikes = rig.record()
-    inner = tile_coverage(
-        tile_to_spike(spike_to_video(rig.spikes[::-1], VIDEO[::-1], rig.homography), 0, 0),
-        VIDEO,
-        rig.spikes[::-1],
-    )
-    frames = (np.repeat(linear_to_srgb(light)[..., None], 3, -1) for light in (blurry, sharp))
-    return *frames, SpikePlanes(voxelize(spikes, 16)[None], rig.homography), inner
-
-
-def psnr(picture: np.ndarray, sharp: np.ndarray, where: np.ndarray) -> float:
-    return float(-10 * np.log10(((picture - sharp)[where] ** 2).mean()))
+from tests.rigs import RIGS, VIDEO, psnr, recorded, sampled, turned
 
 
 @pytest.mark.parametrize(
@@ -96,20 +66,6 @@ def test_the_network_too_restores_what_is_covered():
     assert abs(psnr(tiled, sharp, covered) - psnr(whole, sharp, covered)) < 0.2
 
 
-def bilinear(planes: np.ndarray, to_spike: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Planes (K, h, w) at the pixels of another plane, by the four around each; border repeated."""
-    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
-    across, down, depth = np.einsum("ij,jhw->ihw", to_spike, np.stack([x, y, np.ones(shape)]))
-    across = np.clip(across / depth - 0.5, 0, planes.shape[2] - 1)
-    down = np.clip(down / depth - 0.5, 0, planes.shape[1] - 1)
-    left = np.minimum(across.astype(int), planes.shape[2] - 2)
-    top = np.minimum(down.astype(int), planes.shape[1] - 2)
-    right, below = across - left, down - top
-    upper = planes[:, top, left] * (1 - right) + planes[:, top, left + 1] * right
-    lower = planes[:, top + 1, left] * (1 - right) + planes[:, top + 1, left + 1] * right
-    return upper * (1 - below) + lower * below
-
-
 @pytest.mark.parametrize("name", ["turned", "perspective", "part"])
 def test_one_resampling_agrees_with_bilinear_sampling_at_the_same_points(name):
     _, _, planes, _ = recorded(name)
@@ -118,7 +74,9 @@ def test_one_resampling_agrees_with_bilinear_sampling_at_the_same_points(name):
     found = planes.on_frame(VIDEO)[0]
     step = VIDEO[0] // found.shape[1]
     to_spike = tile_to_spike(matrix, 0, 0, step)
-    wanted = bilinear(planes.counts[0], to_spike, found.shape[1:])
+    x, y = np.meshgrid(np.arange(found.shape[2]) + 0.5, np.arange(found.shape[1]) + 0.5)
+    u, v, depth = np.einsum("ij,jhw->ihw", to_spike, np.stack([x, y, np.ones_like(x)]))
+    wanted = np.stack([sampled(plane, u / depth, v / depth) for plane in planes.counts[0]])
     inner = tile_coverage(
         np.array([[1, 0, -4], [0, 1, -4], [0, 0, 1.0]]) @ to_spike,
         found.shape[1:],

@@ -22,8 +22,7 @@ from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.voxels import VoxelFile, write_voxels
 from spikedeblur.recording.exposures import StreamExposures
-from tests.attacks.bombs import nobody_opens
-from tests.attacks.test_weights import Runs
+from tests.attacks.bombs import Runs, nobody_opens
 from tests.hostile import memory_below, refused
 
 GRIDS = np.ones((2, 3, 4, 5), np.float32)

@@ -19,17 +19,8 @@ from safetensors.torch import load_file, save_file
 from spikedeblur.errors import WeightsError
 from spikedeblur.models.checkpoint import FORMAT, FORMAT_1, HEADER, load_model
 from spikedeblur.models.tensor_files import read_pickle, read_tensors
+from tests.attacks.bombs import Runs
 from tests.hostile import refused
-
-
-class Runs:
-    """Unpickles by calling a function."""
-
-    def __init__(self, function: Any, *arguments: Any) -> None:
-        self.call = function, arguments
-
-    def __reduce__(self) -> Any:
-        return self.call
 
 
 def archive(path: Path, program: bytes, how: int = zipfile.ZIP_STORED) -> Path:

@@ -11,8 +11,7 @@ import pytest
 from spikedeblur.cli.main import main
 from spikedeblur.cli.terminal_picture import picture_lines
 from spikedeblur.io.image_files import read_image
-from tests.io.spikes.files import plain
-from tests.io.spikes.test_size_from_bits import scene
+from tests.io.spikes.files import plain, scene
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH
 
 

@@ -19,8 +19,7 @@ from spikedeblur.models.sections import RENAMED, Section
 from spikedeblur.models.vrt import VRT
 from spikedeblur.training import config as training_config
 from spikedeblur.training.config import Config, load_config
-
-from .test_vrt_spike import clip, shaken, tiny
+from tests.networks import clip, shaken, tiny
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 

@@ -2,49 +2,12 @@
 
 import pytest
 import torch
-from torch.nn import functional
 
 from spikedeblur.errors import ConfigError, InputError
 from spikedeblur.models.build import build_model
 from spikedeblur.models.contract import RestorationModel
-from spikedeblur.prior.photometry import grey, to_linear
 from spikedeblur.training.config import load_config
-
-TINY = [
-    "DATA.K=8",
-    "MODEL.CHANNELS_PER_SCALE=[8,8,8,8]",
-    "MODEL.SPIKE_TSA.HEADS=2",
-    "MODEL.FUSE.HEADS=2",
-    "MODEL.VRT.EMBED_DIMS=[8,8,8,8,8,8,8,8,8,8,8]",
-    "MODEL.VRT.DEPTHS=[2,2,2,2,2,2,2,1,1,1,1]",
-    "MODEL.VRT.NUM_HEADS=[2,2,2,2,2,2,2,2,2,2,2]",
-    "MODEL.VRT.WINDOW_SIZE=[2,4,4]",
-    "MODEL.VRT.DEFORMABLE_GROUPS=2",
-]
-
-
-def tiny(name, *overrides, seed=0):
-    torch.manual_seed(seed)
-    return build_model(load_config(name, [*TINY, *overrides]).network).eval()
-
-
-def shaken(model, seed=1):
-    """The model with every weight moved, so that branches that start at zero are seen."""
-    generator = torch.Generator().manual_seed(seed)
-    for parameter in model.parameters():
-        parameter.data += 0.05 * torch.randn(parameter.shape, generator=generator)
-    return model
-
-
-def clip(frames=5, height=32, width=40, plane=(16, 20), bins=8, batch=1, seed=0):
-    """Random frames, and counts that are spread at random over time but belong to the frames."""
-    generator = torch.Generator().manual_seed(seed)
-    rgb = torch.rand(batch, frames, 3, height, width, generator=generator)
-    light = functional.adaptive_avg_pool2d(grey(to_linear(rgb.flatten(0, 1))), plane)
-    light = light.unflatten(0, (batch, frames))
-    rates = 40 / bins * light * 2 * torch.rand(batch, frames, bins, *plane, generator=generator)
-    return rgb, torch.poisson(rates, generator=generator)
-
+from tests.networks import clip, shaken, tiny
 
 TABLE = {
     (2, 2, 2): [(2, 96, 5, 256, 256), (2, 96, 3, 128, 128), (2, 96, 2, 64, 64), (2, 96, 1, 32, 32)],

@@ -12,7 +12,7 @@ from spikedeblur.recording.exposures import ExposedFrame
 from spikedeblur.recording.voxel import voxelize
 from spikedeblur.restoration.joint import JointRestorer
 from tests.recordings import frame_at
-from tests.test_rigs import RIGS, psnr, recorded
+from tests.rigs import RIGS, psnr, recorded
 
 SIDE, BINS, STEP = 48, 32, 8  # pixels, bins, pixels a frame
 

@@ -10,6 +10,21 @@ import pytest
 SPS100_LINES = [*range(500, 0, -1), *range(1, 501)]
 
 
+def scene(height: int, width: int, ticks: int, seed: int = 0) -> np.ndarray:
+    """Integrate-and-fire pixels before a smooth random picture that slides to the left."""
+    rng = np.random.default_rng(seed)
+    noise = rng.random((height + 8, width + ticks // 8 + 8))
+    windows = np.lib.stride_tricks.sliding_window_view(noise, (9, 9))
+    light = np.clip((windows.mean((-1, -2)) - 0.5) * 4 + 0.35, 0.02, 0.9)
+    charge, planes = rng.random((height, width)), []
+    for tick in range(ticks):
+        charge += light[:, tick // 8 :][:, :width]
+        fired = charge >= 1
+        charge -= fired
+        planes.append(fired)
+    return np.array(planes)
+
+
 def pack(rows: np.ndarray, bit_order: str) -> bytes:
     """Planes of bits (n, rows, columns) -> bytes, by weights; each plane padded to whole bytes."""
     flat = rows.reshape(len(rows), -1).astype(int)

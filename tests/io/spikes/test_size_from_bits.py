@@ -6,22 +6,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.io.spikes.size_from_bits import likely_plane
-from tests.io.spikes.files import plain, sps10
-
-
-def scene(height: int, width: int, ticks: int, seed: int = 0) -> np.ndarray:
-    """Integrate-and-fire pixels before a smooth random picture that slides to the left."""
-    rng = np.random.default_rng(seed)
-    noise = rng.random((height + 8, width + ticks // 8 + 8))
-    windows = np.lib.stride_tricks.sliding_window_view(noise, (9, 9))
-    light = np.clip((windows.mean((-1, -2)) - 0.5) * 4 + 0.35, 0.02, 0.9)
-    charge, planes = rng.random((height, width)), []
-    for tick in range(ticks):
-        charge += light[:, tick // 8 :][:, :width]
-        fired = charge >= 1
-        charge -= fired
-        planes.append(fired)
-    return np.array(planes)
+from tests.io.spikes.files import plain, scene, sps10
 
 
 @pytest.mark.parametrize(("width", "height"), [(72, 48), (64, 64), (50, 36), (45, 30), (120, 40)])
