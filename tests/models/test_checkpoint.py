@@ -1,8 +1,6 @@
 """Weights files: what is written reads back, what is foreign or hostile is refused."""
 
 import json
-import os
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -146,25 +144,6 @@ def test_official_geometry_is_deduced_from_names_and_shapes_alone(tmp_path):
     assert deduced.model_dump(exclude=free) == expected.model_dump(exclude=free)
 
 
-class Malicious:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.marker),)
-
-
-def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path):
-    marker = tmp_path / "ran"
-    checkpoint = {"params": Malicious(marker)}
-    torch.save(checkpoint, tmp_path / "a.pth")
-    (tmp_path / "b.pth").write_bytes(pickle.dumps(checkpoint, protocol=2))
-    for name in ("a.pth", "b.pth"):
-        with pytest.raises(WeightsError, match="plain tensors"):
-            load_model(tmp_path / name)
-    assert not marker.exists()
-
-
 def test_damaged_and_foreign_files_are_refused(written, tmp_path):
     _, path = written
     whole = path.read_bytes()
@@ -172,7 +151,6 @@ def test_damaged_and_foreign_files_are_refused(written, tmp_path):
         "cut.safetensors": whole[: len(whole) // 2],
         "empty.safetensors": b"",
         "text.safetensors": b"hello " * 100,
-        "huge.safetensors": (10**15).to_bytes(8, "little") + whole[8:],
         "text.pth": b"hello " * 100,
     }
     for name, data in cases.items():

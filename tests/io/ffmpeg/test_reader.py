@@ -223,13 +223,6 @@ def test_what_is_no_video_is_one_line_that_names_the_file(
     assert words in message and str(path) in message and " - " in message and "\n" not in message
 
 
-def test_url_like_names_are_plain_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    name = "concat:a|b %03d.mp4"
-    make_clip(tmp_path, Clip()).rename(name)
-    assert len(frames_of(Path(name))) == 7
-
-
 def test_a_change_of_size_in_the_middle_is_refused(tmp_path: Path) -> None:
     both = b"".join(
         make_clip(tmp_path, Clip(suffix=".h264", size=size), f"{size[0]}").read_bytes()
@@ -253,12 +246,6 @@ def test_grey_floats_which_swscale_cannot_convert_are_refused(tmp_path: Path) ->
         output.mux(stream.encode(None))
     with pytest.raises(InputError, match="grayf32le cannot be read"):
         frames_of(path)
-
-
-def test_too_many_pixels_are_refused(tmp_path: Path) -> None:
-    path = make_clip(tmp_path, Clip())
-    with pytest.raises(InputError, match="96x64"):
-        open_video(path, max_pixels=1000)
 
 
 @pytest.mark.parametrize(
