@@ -80,7 +80,9 @@ class PixelLayout:
             family = "rgb"
         else:
             family = "yuv" if len(colours) >= 3 else "gray"
-        depth = 8 if pixel.has_palette else max(part.bits for part in colours)
+        bits = [part.bits for part in colours]
+        # Of a Bayer mosaic FFmpeg shares the bits of a sample out among the colours.
+        depth = 8 if pixel.has_palette else (sum(bits) if pixel.is_bayer else max(bits))
         chroma = family == "yuv"
         return cls(
             name=name,

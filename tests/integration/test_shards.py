@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import socket
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from spikedeblur.cli.main import main
-from spikedeblur.errors import UsageError
 from spikedeblur.io.ffmpeg.segments import SegmentWriter
 from spikedeblur.io.lock import InUseError
 from spikedeblur.output.parts import Parts, is_finished
-from spikedeblur.output.shards import Shard, shard_of_environment
+from spikedeblur.output.shards import Shard
 from spikedeblur.restoration.pipeline import Deblurrer
 from tests.documents import ROOT, blocks
 from tests.integration.killing import FRAMES, Job, assert_same_video, make_job
@@ -93,62 +88,6 @@ def test_shards_make_what_one_process_makes(whole, tmp_path, opened, count, segm
 def test_any_number_of_shards_and_length_of_segments(whole, tmp_path, opened, count, segment):
     in_shards(whole, tmp_path / "out.mkv", count, segment)
     assert len(opened) == len(set(opened)) == -(-LONG // segment)
-
-
-@given(st.integers(1, 40), st.integers(0, 200), st.integers(0, 20))
-def test_every_segment_belongs_to_one_shard(count, expected, further):
-    """Whether the length of the video is known, is estimated too low, or not at all."""
-    for estimate in (expected, None):
-        owners = Counter(
-            number
-            for index in range(count)
-            for number in itertools.takewhile(
-                lambda number: number < expected + further,
-                Shard(index + 1, count).segments(estimate),
-            )
-        )
-        assert owners == dict.fromkeys(range(expected + further), 1)
-
-
-@pytest.mark.parametrize(
-    "environment,shard,launcher",
-    [
-        ({}, "1/1", ""),
-        ({"RANK": "2", "WORLD_SIZE": "4"}, "3/4", "torchrun"),
-        ({"RANK": "0", "WORLD_SIZE": "1"}, "1/1", ""),
-        ({"RANK": "x", "WORLD_SIZE": "4"}, "1/1", ""),
-        (
-            {
-                "SLURM_ARRAY_TASK_ID": "7",
-                "SLURM_ARRAY_TASK_COUNT": "3",
-                "SLURM_ARRAY_TASK_MIN": "5",
-                "SLURM_ARRAY_TASK_STEP": "1",
-            },
-            "3/3",
-            "Slurm",
-        ),
-        (
-            {
-                "SLURM_ARRAY_TASK_ID": "6",
-                "SLURM_ARRAY_TASK_COUNT": "4",
-                "SLURM_ARRAY_TASK_MIN": "0",
-                "SLURM_ARRAY_TASK_STEP": "2",
-            },
-            "4/4",
-            "Slurm",
-        ),
-        ({"SLURM_ARRAY_TASK_ID": "6", "SLURM_ARRAY_TASK_COUNT": "1"}, "1/1", ""),
-    ],
-)
-def test_launchers_are_recognised(environment, shard, launcher):
-    found, by = shard_of_environment(environment)
-    assert (str(found), by) == (shard, launcher)
-
-
-@pytest.mark.parametrize("text", ["0/2", "3/2", "half", "1/", "/2", "1/2/3", "-1/2", "²/3"])
-def test_what_is_no_shard_is_refused(text):
-    with pytest.raises(UsageError):
-        Shard.parse(text)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
 """Encoders of every kind: nearly lossless without being told, and in the formats named after them.
 
-Which of them is chosen, and what is refused, is in test_video_writer.
+That files come out with the encoder chosen, and what is refused, is in test_writer.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.io.colour import PixelLayout
+from spikedeblur.io.ffmpeg.containers import codecs_held
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings, choose_encoder
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
@@ -91,3 +93,53 @@ def test_encoders_of_hardware_take_frames_from_memory(codec: str, pix_fmt: str) 
         EncoderSettings(codec, encoder_options={"b": "5000000"}), info, "mp4", {codec}
     )
     assert given.options == {"b": "5000000"}
+
+
+FORMATS = ("matroska", "mp4", "mov", "avi", "webm", "mpegts", "mxf", "gif", "nut")
+PIXELS = ("yuv420p", "yuv422p10le", "yuv444p12le", "gbrp", "gbrp10le", "gray", "gray16le", "rgb24")
+
+
+@pytest.mark.parametrize("container", FORMATS)
+@pytest.mark.parametrize("pix_fmt", PIXELS)
+@pytest.mark.parametrize("lossless", [False, True])
+def test_the_choice_fits_the_encoder_and_the_format_by_ffmpegs_own_lists(
+    container: str, pix_fmt: str, lossless: bool
+) -> None:
+    info = replace(VideoInfo.synthetic(64, 48, 25, pix_fmt), lossless=lossless)
+    choice = choose_encoder(EncoderSettings(), info, container, codecs_held(container))
+    encoder = av.Codec(choice.codec, "w")
+    assert choice.pix_fmt in {pixel.name for pixel in encoder.video_formats}
+    assert choice.options.keys() <= {
+        option.name
+        for table in (av.codec.context.CodecContext.create(choice.codec, "w").supported_options,)
+        for option in (*table.generic, *table.private)
+    }
+    reduced = PixelLayout.of(choice.pix_fmt).depth < PixelLayout.of(pix_fmt).depth
+    assert reduced == any("bits are reduced" in each for each in choice.warnings)
+    kept = lossless and container in ("matroska", "avi", "nut")
+    assert (choice.codec == "ffv1") == kept
+    if lossless and not kept:
+        assert encoder.lossless or any("without loss" in each for each in choice.warnings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {"crf": "16", "preset": "medium"}),
+        ({"crf": 3.5, "preset": "slow"}, {"crf": "3.5", "preset": "slow"}),
+        ({"encoder_options": {"crf": "9"}}, {"crf": "9", "preset": "medium"}),
+        ({"encoder_options": {"b": "5000000"}}, {"b": "5000000"}),
+        ({"encoder_options": {"qp": "0"}, "preset": "fast"}, {"qp": "0", "preset": "fast"}),
+    ],
+)
+def test_options_of_the_caller_come_before_our_own(settings: dict, expected: dict) -> None:
+    info = VideoInfo.synthetic(64, 48, 25, "yuv420p")
+    chosen = choose_encoder(EncoderSettings("libx264", **settings), info, "mp4", {"libx264"})
+    assert chosen.options == expected
+
+
+def test_the_callers_parameters_of_x265_come_last_and_win() -> None:
+    info = VideoInfo.synthetic(64, 48, 25, "yuv420p10le")
+    settings = EncoderSettings("libx265", encoder_options={"x265-params": "log-level=info"})
+    text = choose_encoder(settings, info, "mp4", {"libx265"}).options["x265-params"]
+    assert text.startswith("log-level=error:") and text.endswith(":log-level=info")
