@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -63,7 +64,9 @@ class VideoInfo:
     """A video as its file describes it; also the template of the video written from it.
 
     `begin` and `duration` are the times, in seconds on the video's clock, at which the first frame
-    begins and the last one ends by the header; `length` is what lies between.
+    begins and the last one ends by the header; `length` is what lies between. `earliest` is the
+    time at which the first of all streams begins. Where the video begins before zero, which hardly
+    any format can hold, everything is written `delay` seconds later.
     `start` and `end` (seconds) are the part that is read, `None` for all of it. `colour` holds the
     tags as read, `matrix` and `full_range` what is used to convert. `path` is `None` when there is
     no file whose other streams could be copied; those, and chapters, come `slower` times as late
@@ -85,6 +88,7 @@ class VideoInfo:
     disposition: int = 0
     frame_count_estimate: int | None = None
     begin: Fraction = Fraction(0)
+    earliest: Fraction = Fraction(0)
     duration: Fraction | None = None
     start: Fraction | None = None
     end: Fraction | None = None
@@ -103,6 +107,15 @@ class VideoInfo:
     def length(self) -> Fraction | None:
         """Seconds from the first frame to the end of the last, by the header."""
         return None if self.duration is None else max(self.duration - self.begin, Fraction(0))
+
+    @property
+    def delay(self) -> Fraction:
+        """Seconds that all streams are moved by, so that none begins before zero with the video."""
+        if self.begin >= 0 or (self.start is not None and self.start >= 0):
+            return Fraction(0)
+        first = min(self.begin, self.earliest)
+        late = -first if self.start is None else -max(first, self.start)
+        return self.slower * math.ceil(late / self.time_base) * self.time_base
 
     @property
     def bit_depth(self) -> int:

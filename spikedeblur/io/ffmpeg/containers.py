@@ -25,14 +25,15 @@ _DEMUXERS = (
     "ogg,flv,asf,mxf,dv,m4v,yuv4mpegpipe,gif,apng,wav,mp3,flac,aac"
 )
 MATROSKA = frozenset({"matroska", "webm"})
+_PROGRAM = frozenset({"mpeg", "vob", "dvd", "svcd", "vcd"})
+MPEG = _PROGRAM | {"mpegts"}
 MOVIE = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v"})
 # Container formats whose times lie on a grid of their own.
 TIME_GRIDS = {
     "matroska": Fraction(1, 1000),
     "webm": Fraction(1, 1000),
     "flv": Fraction(1, 1000),
-    "mpegts": Fraction(1, 90_000),
-    "mpeg": Fraction(1, 90_000),
+    **dict.fromkeys(MPEG, Fraction(1, 90_000)),
     "gif": Fraction(1, 100),
 }
 _CANDIDATES = (("matroska", ".mkv"), ("mp4", ".mp4"), ("mov", ".mov"), ("avi", ".avi"))
@@ -56,10 +57,15 @@ _TAKE_ANYTHING = {
             "hdmv_pgs_subtitle",
         }
     ),
-    "mpeg": frozenset({"mpeg1video", "mpeg2video", "ac3", "mp2", "mp3", "dts", "dvd_subtitle"}),
+    **dict.fromkeys(
+        _PROGRAM,
+        frozenset({"mpeg1video", "mpeg2video", "ac3", "mp2", "mp3", "dts", "dvd_subtitle"}),
+    ),
 }
 # Formats without times: frames follow each other at one rate.
-CONSTANT_RATE = frozenset({"avi", "yuv4mpegpipe", "rawvideo", "h264", "hevc"})
+CONSTANT_RATE = frozenset({"avi", "mxf", "yuv4mpegpipe", "rawvideo", "h264", "hevc"})
+# Formats whose streams all begin together, whatever their times say.
+BEGIN_TOGETHER = frozenset({"avi", "mxf"})
 
 
 def error_text(error: BaseException) -> str:

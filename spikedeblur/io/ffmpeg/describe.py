@@ -51,6 +51,7 @@ def describe(
         video_index=stream.index,
         disposition=int(stream.disposition),
         begin=clock.begin,
+        earliest=Fraction(container.start_time or 0, av.time_base),
         duration=duration,
         start=start,
         end=end,
@@ -72,6 +73,11 @@ def assumptions(info: VideoInfo, first: av.VideoFrame, colorspace: str | None) -
     """What is assumed about the pictures, or left out of them: one warning each."""
     layout = PixelLayout.of(info.pix_fmt)
     warnings = []
+    if info.delay:
+        warnings.append(
+            f"the video begins at {float(info.begin):.3f} s, before the zero of its clock: what is "
+            f"written has all its streams {float(info.delay):.3f} s later"
+        )
     if info.colour.hdr:
         warnings.append(
             f"the video is HDR ({info.colour.hdr}): it is processed in code values, "

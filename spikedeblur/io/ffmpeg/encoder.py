@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -14,7 +15,7 @@ from av.stream import Disposition
 
 from spikedeblur.errors import OutputError, UsageError
 from spikedeblur.io.colour import FULL, LIMITED, RGB_MATRIX, ColourConverter, PixelLayout
-from spikedeblur.io.ffmpeg.containers import CONSTANT_RATE, MATROSKA, MOVIE, TIME_GRIDS
+from spikedeblur.io.ffmpeg.containers import CONSTANT_RATE, MATROSKA, MOVIE, MPEG, TIME_GRIDS
 from spikedeblur.io.ffmpeg.encoders import EncoderChoice, open_encoder
 from spikedeblur.io.ffmpeg.metadata import lasting_metadata
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
@@ -54,6 +55,8 @@ class VideoEncoder:
         self._durations: dict[int, int] = {}
         self._inexact = False
         self._grid = self._choose_time_base(choice.codec)
+        self._first_time = source.begin * source.slower + source.delay
+        self._first_pts = _nearest(self._first_time / self.time_base)
         self.stream = self._add_stream(output, choice)
 
     @property
@@ -87,7 +90,7 @@ class VideoEncoder:
 
     def _choose_time_base(self, codec: str) -> Fraction | None:
         """Return the grid that times are rounded to, or None when they are kept."""
-        if self._container in {"mpegts", "mpeg"}:
+        if self._container in MPEG:
             self.warnings.append("MPEG streams move all times: .mp4 and .mov keep them exactly")
         if self._container in CONSTANT_RATE or codec in _CONSTANT_RATE_CODECS:
             self.time_base = 1 / self._info.average_rate
@@ -152,14 +155,15 @@ class VideoEncoder:
 
     def _exact_pts(self, frame: VideoFrame) -> int:
         """The frame's time in the output's time base, strictly after the last one."""
-        ticks = frame.time / self.time_base
-        pts = round(ticks)
-        if pts != ticks or (self._grid and (frame.time / self._grid).denominator != 1):
+        time = frame.time + self._info.delay
+        # Reckoned from the first frame, so that equal steps stay equal.
+        pts = self._first_pts + _nearest((time - self._first_time) / self.time_base)
+        if pts * self.time_base != time or (self._grid and (time / self._grid).denominator != 1):
             self._note_inexact()
         if pts < 0:
             raise OutputError(
-                f"a frame at {float(frame.time):.3f} s, before the clock's zero, "
-                f"cannot be written ({self.path}) - give --start 0"
+                f"a frame at {float(frame.time):.3f} s, before the video's first by its header, "
+                f"cannot be written ({self.path}) - give --start {float(self._info.begin):g}"
             )
         if self._last_pts is not None and pts <= self._last_pts:
             raise OutputError(
@@ -171,7 +175,7 @@ class VideoEncoder:
 
     def _exact_duration(self, frame: VideoFrame) -> int:
         """The time until the next frame; MP4 keeps no other duration than that."""
-        return max(round(frame.interval / self.time_base), 1)
+        return max(_nearest(frame.interval / self.time_base), 1)
 
     def _note_inexact(self) -> None:
         if not self._inexact:
@@ -183,3 +187,8 @@ class VideoEncoder:
                 f"frame times are rounded to {float(grid) * 1000:g} ms by "
                 f"{culprit}: .mp4 and .mov keep them exactly"
             )
+
+
+def _nearest(ticks: Fraction) -> int:
+    """The nearest whole number; halves all go up, where `round` sends every second one down."""
+    return math.floor(ticks + Fraction(1, 2))

@@ -12,6 +12,7 @@ from av.codec.context import CodecContext
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.colour import PixelLayout
+from spikedeblur.io.ffmpeg.containers import MPEG
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 from spikedeblur.io.ffmpeg.logs import errors_said
 from spikedeblur.io.ffmpeg.pixel_formats import choose_pixel_format, nearest
@@ -66,7 +67,7 @@ _FIXED_OPTIONS = {
     "libvpx": {"b": "1000000000"},
 }
 # Formats whose muxers do not list the codecs they hold.
-_UNLISTED = {"mpegts": {"libx264", "libx265"}, "mpeg": {"mpeg2video"}}
+_UNLISTED = {**{name: {"mpeg2video"} for name in MPEG}, "mpegts": {"libx264", "libx265"}}
 
 
 @dataclass(frozen=True)

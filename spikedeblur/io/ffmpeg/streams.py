@@ -14,6 +14,7 @@ from av.stream import Disposition, Stream
 
 from spikedeblur.io.ffmpeg.attachments import attach, is_attachment
 from spikedeblur.io.ffmpeg.containers import (
+    BEGIN_TOGETHER,
     MATROSKA,
     MOVIE,
     can_hold,
@@ -25,6 +26,8 @@ from spikedeblur.io.ffmpeg.continuity import Continuity
 from spikedeblur.io.ffmpeg.metadata import lasting_metadata
 from spikedeblur.io.ffmpeg.subtitles import SubtitleRewriter, text_form
 from spikedeblur.io.video_info import VideoInfo
+
+_NOTICED_S = 0.05  # of sound against pictures; less is the packet with which an encoder begins
 
 
 class StreamCopier:
@@ -47,6 +50,9 @@ class StreamCopier:
         self._info = info
         self._output = output
         self._slower = info.slower
+        self._begun: set[int] = set()
+        first = info.begin if info.start is None else max(info.begin, info.start)
+        self._first_frame = first * info.slower + info.delay
         self._targets: dict[int, Stream] = {}
         self._rewriters: dict[int, SubtitleRewriter] = {}
         self._times: dict[int, Continuity] = {}
@@ -126,6 +132,8 @@ class StreamCopier:
                 continue
             if self._info.start is not None and end is not None and end <= self._info.start:
                 continue
+            if begin is not None:
+                begin = begin * self._slower + self._info.delay
             if self._zero_is_first and begin is not None and begin < 0:
                 if end is None or end > 0 or not self._is_hidden_before_zero:
                     self._warn_once(
@@ -133,11 +141,26 @@ class StreamCopier:
                         f"{self._output.format.name} has no place"
                     )
                 continue
-            if time is not None and begin is not None and begin * self._slower > time:
+            if time is not None and begin is not None and begin > time:
                 self._pending = packet
                 return
-            _slow_down(packet, self._slower)
+            self._note_begin(packet, begin)
+            _move(packet, self._slower, self._info.delay)
             self._write(packet)
+
+    def _note_begin(self, packet: Packet, begin: Fraction | None) -> None:
+        """Say, of the first packet of sound, when its distance from the pictures is lost."""
+        index, name = packet.stream.index, self._output.format.name
+        if name not in BEGIN_TOGETHER or packet.stream.type != "audio" or index in self._begun:
+            return
+        self._begun.add(index)
+        distance = 0.0 if begin is None else float(begin - self._first_frame)
+        if abs(distance) > _NOTICED_S:
+            self.warnings.append(
+                f"the sound of stream {index} begins {abs(distance):.2f} s "
+                f"{'after' if distance > 0 else 'before'} the video, which {name} cannot hold: it "
+                "begins with the video; use .mkv or .mp4"
+            )
 
     def _write(self, packet: Packet) -> None:
         """Write a packet into its target, in the target's form."""
@@ -254,7 +277,10 @@ class StreamCopier:
         name = self._output.format.name
         if name in MOVIE | MATROSKA:
             for chapter in self._chapters:
-                chapter["time_base"] = Fraction(chapter["time_base"] or 1) * self._slower
+                base = Fraction(chapter["time_base"] or 1) * self._slower
+                for edge in ("start", "end"):
+                    chapter[edge] += round(self._info.delay / base)
+                chapter["time_base"] = base
             self._output.set_chapters(self._chapters)
         else:
             self.warnings.append(f"the chapters are not kept in {name}: use .mkv or .mp4")
@@ -283,12 +309,13 @@ def _is_filler(packet: Packet) -> bool:
     )
 
 
-def _slow_down(packet: Packet, slower: int) -> None:
-    """Move a packet to where it belongs on a slower clock."""
+def _move(packet: Packet, slower: int, delay: Fraction) -> None:
+    """Move a packet to where it belongs on a slower clock, `delay` seconds late."""
+    ticks = round(delay / Fraction(packet.time_base or 1))
     if packet.pts is not None:
-        packet.pts *= slower
+        packet.pts = packet.pts * slower + ticks
     if packet.dts is not None:
-        packet.dts *= slower
+        packet.dts = packet.dts * slower + ticks
     packet.duration = (packet.duration or 0) * slower
 
 

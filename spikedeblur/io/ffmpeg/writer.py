@@ -161,6 +161,10 @@ class VideoWriter:
         for packet in packets:
             if self._first is None:
                 self._first = cast(int, packet.pts), cast(int, packet.dts)
+            if self._container == "avi":
+                # Whose first frame is at zero, and which fills what lies before the second.
+                packet.pts = cast(int, packet.pts) - self._first[1]
+                packet.dts = cast(int, packet.dts) - self._first[1]
             if self._newest is not None:
                 self._output.mux(self._newest)
             self._newest = packet
