@@ -10,7 +10,7 @@ from numbers import Rational
 
 from spikedeblur.errors import UsageError
 
-__all__ = ["Exposure", "exact", "parse_exposure", "parse_size"]
+__all__ = ["Exposure", "Region", "exact", "parse_exposure", "parse_region", "parse_size"]
 
 
 def exact(value: Fraction | float | int) -> Fraction:
@@ -32,6 +32,37 @@ def parse_size(text: str) -> tuple[int, int]:
     if match is None or 0 in (size := (int(match[1]), int(match[2]))):
         raise UsageError(f"not a size ({text!r}) - give WIDTHxHEIGHT in pixels, such as 400x250")
     return size
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of a picture, in pixels: its size, and where its left upper corner lies."""
+
+    width: int
+    height: int
+    left: int = 0
+    top: int = 0
+
+    def check_within(self, width: int, height: int) -> None:
+        """Raise UsageError unless it lies within a picture of that size."""
+        if self.left + self.width > width or self.top + self.height > height:
+            raise UsageError(
+                f"the region is not within the frame ({self} of {width}x{height} seen) - "
+                "give WIDTHxHEIGHT+LEFT+TOP in its pixels"
+            )
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}+{self.left}+{self.top}"
+
+
+def parse_region(text: str) -> Region:
+    """`WxH+X+Y` in pixels, X and Y from the left upper corner. Raises UsageError."""
+    match = re.fullmatch(r"\s*(\d{1,9})\s*[xX]\s*(\d{1,9})\+(\d{1,9})\+(\d{1,9})\s*", text)
+    if match is None or 0 in (int(match[1]), int(match[2])):
+        raise UsageError(
+            f"not a region ({text!r}) - give WIDTHxHEIGHT+LEFT+TOP in pixels, such as 320x240+100+0"
+        )
+    return Region(*(int(number) for number in match.groups()))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from spikedeblur.errors import UsageError
-from spikedeblur.quantities import exact, parse_exposure, parse_size
+from spikedeblur.quantities import Region, exact, parse_exposure, parse_region, parse_size
 
 INTERVAL = Fraction(1001, 30000)
 
@@ -46,6 +46,23 @@ def test_sizes_are_width_first():
 def test_what_is_no_size(text):
     with pytest.raises(UsageError, match="WIDTHxHEIGHT"):
         parse_size(text)
+
+
+def test_regions_are_size_and_corner():
+    region = parse_region(" 320x240+100+7 ")
+    assert region == Region(320, 240, 100, 7) and str(region) == "320x240+100+7"
+    region.check_within(420, 247)
+    for width, height in ((419, 247), (420, 246)):
+        with pytest.raises(UsageError, match=rf"320x240\+100\+7 of {width}x{height} seen"):
+            region.check_within(width, height)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "320x240", "320x240+1", "0x5+1+1", "5x0+1+1", "5x5-1+1", "5x5+1.5+1", "5x5+1+1+1"]
+)
+def test_what_is_no_region(text):
+    with pytest.raises(UsageError, match=r"WIDTHxHEIGHT\+LEFT\+TOP"):
+        parse_region(text)
 
 
 def test_numbers_keep_the_value_that_was_written():

@@ -24,7 +24,7 @@ from spikedeblur.cli.deblurring import (
 from spikedeblur.cli.options import compute_options, output_options, overwrite_option, spike_options
 from spikedeblur.cli.progress import PROGRESS_KINDS
 from spikedeblur.cli.status import ExitStatus
-from spikedeblur.cli.values import HERTZ, TILE, TIME, TimePoint
+from spikedeblur.cli.values import HERTZ, INSTANTS, REGION, TILE, TIME, TimePoint
 from spikedeblur.errors import UsageError
 from spikedeblur.restoration.methods import METHODS
 from spikedeblur.vocabulary import COLOUR_MATRICES, NETWORK, SEGMENT_FRAMES, SLOWMO_TIMINGS
@@ -32,6 +32,7 @@ from spikedeblur.vocabulary import COLOUR_MATRICES, NETWORK, SEGMENT_FRAMES, SLO
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.output.options import OutputOptions
+    from spikedeblur.quantities import Region
 
 
 @click.command("deblur")
@@ -115,6 +116,26 @@ if TYPE_CHECKING:
 @click.option("--start", type=TIME, help="Begin here: seconds, HH:MM:SS.mmm or a frame (120f).")
 @click.option("--end", type=TIME, help="End before this time.")
 @click.option(
+    "--region",
+    type=REGION,
+    help="Restore and write this part of the frame alone: its size, and its left upper corner in "
+    "the picture as it is stored, before rotation. The spikes follow.",
+)
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    metavar="X",
+    help="How much of the sharp frame is shown: 0 is the input; between, light of both is mixed.",
+)
+@click.option(
+    "--instants",
+    type=INSTANTS,
+    help="Restore these instants alone, seconds on the video's clock, each within an exposure: a "
+    "video with their times and no sound, or numbered images.",
+)
+@click.option(
     "--slowmo",
     type=click.IntRange(min=1),
     default=1,
@@ -192,6 +213,9 @@ def command(
     frame_rate: Fraction | None,
     start: TimePoint | None,
     end: TimePoint | None,
+    region: Region | None,
+    strength: float,
+    instants: list[Fraction] | None,
     slowmo: int,
     slowmo_timing: str,
     colorspace: str | None,
@@ -235,6 +259,7 @@ def command(
         overlap=overlap,
         slowmo=slowmo,
         slowmo_timing=slowmo_timing,
+        strength=strength,
     )
     if not spikes and not deblurrer.uses_spikes:
         jobs = [replace(job, spikes=None) for job in jobs]
@@ -242,7 +267,8 @@ def command(
         deblurrer,
         spike_options,
         output_options,
-        VideoPart(start, end, frame_rate, colorspace),
+        VideoPart(start, end, frame_rate, colorspace, region),
+        instants=instants,
         shard=chosen_shard(console, shard),
         segment=segment,
         resume=resume,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spikedeblur.io.video import VideoSelection
     from spikedeblur.output.options import OutputOptions
     from spikedeblur.output.shards import Shard
+    from spikedeblur.quantities import Region
     from spikedeblur.restoration.pipeline import Deblurrer
 
 
@@ -35,6 +36,7 @@ class VideoPart:
     end: TimePoint | None
     rate: Fraction | None
     colorspace: str | None
+    region: Region | None = None
 
     def of(self, video: Path) -> VideoSelection:
         """The same in seconds on the clock of `video`."""
@@ -47,7 +49,7 @@ class VideoPart:
         start, end = (
             None if point is None else point.on_clock(clock) for point in (self.start, self.end)
         )
-        return VideoSelection(start, end, self.rate, self.colorspace)
+        return VideoSelection(start, end, self.rate, self.colorspace, self.region)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Task:
     spike_options: RecordingSettings
     output_options: OutputOptions
     part: VideoPart
+    instants: Sequence[Fraction] | None
     shard: Shard
     segment: int
     resume: bool
@@ -80,6 +83,10 @@ def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcom
         return Outcome(ExitStatus.OK)
     selection = task.part.of(job.video)
     if task.dry_run:
+        if task.instants is not None:  # an error of the run is one of the plan
+            task.deblurrer.place_instants(
+                job.video, job.spikes, task.instants, selection, task.spike_options
+            )
         tell_plan(console, task.deblurrer, job, task.spike_options, selection, task.as_json)
         return Outcome(ExitStatus.OK)
     warned = console.warnings
@@ -98,6 +105,8 @@ def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcom
             end=selection.end,
             rate=selection.rate,
             colorspace=selection.colorspace,
+            region=selection.region,
+            instants=task.instants,
             strict=task.strict,
             resume=resume,
             shard=shard,

@@ -6,14 +6,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import click
 
-from spikedeblur.errors import UsageError
-from spikedeblur.quantities import parse_exposure, parse_size
+from spikedeblur.errors import UsageError, shown
+from spikedeblur.quantities import parse_exposure, parse_region, parse_size
 from spikedeblur.vocabulary import SMALLEST_TILE
 
+MOST_TEXT = 1 << 24  # characters of a file of instants
 MOST_THREADS = 1024  # each costs memory, and threads beyond the cores only wait for one another
 
 
@@ -110,6 +112,28 @@ def parse_layout(text: str) -> str:
     return layout_named(text).name
 
 
+def parse_instants(text: str) -> list[Fraction]:
+    """`T,T,...` in seconds, or a file with one in a line (# for remarks). Raises `UsageError`."""
+    try:
+        return [parse_seconds(part) for part in text.split(",")]
+    except UsageError:
+        pass
+    path = Path(text)
+    try:
+        if not path.is_file():
+            raise UsageError(
+                f"neither seconds nor a file ({shown(text)} seen) - give instants such as "
+                "0.25,0.5, or a file with one in a line"
+            )
+        with path.open(encoding="utf-8") as file:
+            lines = (line.partition("#")[0].strip() for line in file.read(MOST_TEXT).splitlines())
+            return [parse_seconds(line) for line in lines if line]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"cannot read the instants of {text} ({error}) - name a text with one in a line"
+        ) from None
+
+
 SIZE = Parsed("WxH", parse_size)
 HERTZ = Parsed("HZ", parse_positive)
 EXPOSURE = Parsed("S", parse_exposure)
@@ -117,5 +141,7 @@ SECONDS = Parsed("S", parse_seconds)
 TIME = Parsed("T", parse_time_point)
 TILE = Parsed("auto|N", parse_tile)
 LAYOUT = Parsed("NAME", parse_layout)
+REGION = Parsed("WxH+X+Y", parse_region)
+INSTANTS = Parsed("T,T,...|FILE", parse_instants)
 PAIR = Parsed("K=V", parse_pair)
 THREADS = click.IntRange(min=1, max=MOST_THREADS)

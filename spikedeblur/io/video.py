@@ -10,9 +10,11 @@ from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderSettings
 from spikedeblur.io.ffmpeg.reader import VideoReader
 from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.images import ImageSequenceReader, ImageSequenceWriter, is_image_sequence
+from spikedeblur.io.region import RegionReader
 from spikedeblur.io.video_info import VideoInfo
+from spikedeblur.quantities import Region
 
-Reader = VideoReader | ImageSequenceReader
+Reader = VideoReader | ImageSequenceReader | RegionReader
 Writer = VideoWriter | ImageSequenceWriter
 
 
@@ -21,17 +23,19 @@ class VideoSelection:
     """Which part of a video is read, and what is known of it that its file does not say.
 
     start, end: seconds on the video's clock. rate: frames per second of images. colorspace: the
-    matrix the colours were made with (bt601, bt709, ...), in place of the tag.
+    matrix the colours were made with (bt601, bt709, ...), in place of the tag. region: the part of
+    each picture, as it is stored, before any rotation.
     """
 
     start: Fraction | None = None
     end: Fraction | None = None
     rate: Fraction | None = None
     colorspace: str | None = None
+    region: Region | None = None
 
     def open(self, path: Path | str, *, strict: bool = False) -> Reader:
         """Open a video for this. strict: damage is an error."""
-        return open_video(
+        reader = open_video(
             path,
             start=self.start,
             end=self.end,
@@ -39,6 +43,7 @@ class VideoSelection:
             colorspace=self.colorspace,
             strict=strict,
         )
+        return reader if self.region is None else RegionReader(reader, self.region, self.colorspace)
 
 
 def open_video(
@@ -51,7 +56,7 @@ def open_video(
     colorspace: str | None = None,
     threads: int = 1,
     rate: Fraction | None = None,
-) -> Reader:
+) -> VideoReader | ImageSequenceReader:
     """Open a video file, or an image sequence (`frames/%05d.png`) shown at `rate` per second.
 
     The arguments are those of `VideoReader.open`; `rate` is for images only (default 25).

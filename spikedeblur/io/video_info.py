@@ -11,6 +11,7 @@ import numpy as np
 
 from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, PixelLayout, matrix_name, matrix_of
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
+from spikedeblur.quantities import Region
 
 FALLBACK_RATE = Fraction(25)
 
@@ -71,7 +72,8 @@ class VideoInfo:
     tags as read, `matrix` and `full_range` what is used to convert. `path` is `None` when there is
     no file whose other streams could be copied; those, and chapters, come `slower` times as late
     in what is written as in the file. `display_matrix` is FFmpeg's nine integers, `disposition`
-    its flags of the video stream (default, forced, ...).
+    its flags of the video stream (default, forced, ...). `region` is the part of each picture that
+    is read, None for all of it, and `whole_size` the size of all of it.
     """
 
     width: int
@@ -102,6 +104,13 @@ class VideoInfo:
     streams: tuple[StreamSummary, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     stream_metadata: dict[str, str] = field(default_factory=dict)
+    region: Region | None = None
+    uncut_size: tuple[int, int] | None = None
+
+    @property
+    def whole_size(self) -> tuple[int, int]:
+        """(width, height) of the pictures before a region was cut out of them."""
+        return self.uncut_size or (self.width, self.height)
 
     @property
     def length(self) -> Fraction | None:

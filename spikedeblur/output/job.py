@@ -24,6 +24,7 @@ from spikedeblur.io.spikes.sidecar import existing_sidecar
 from spikedeblur.io.video import VideoSelection
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.slow_motion import SlowMotion
+from spikedeblur.quantities import parse_region
 
 # How the job was begun, which may differ from run to run.
 _CIRCUMSTANCES: dict[str, Any] = {"video_path": True, "tile": True, "output": {"overwrite"}}
@@ -48,6 +49,13 @@ class StoredSelection(BaseModel):
     end: Seconds | None = None
     rate: Seconds | None = None
     colorspace: str | None = None
+    region: str | None = Field(None, pattern=r"^[0-9]{1,9}x[0-9]{1,9}(\+[0-9]{1,9}){2}$")
+
+    @classmethod
+    def of(cls, selection: VideoSelection) -> StoredSelection:
+        """The same as text."""
+        said = {name: str(value) for name, value in vars(selection).items() if value is not None}
+        return cls(**said)
 
     @property
     def selection(self) -> VideoSelection:
@@ -55,7 +63,8 @@ class StoredSelection(BaseModel):
         start, end, rate = (
             None if text is None else Fraction(text) for text in (self.start, self.end, self.rate)
         )
-        return VideoSelection(start, end, rate, self.colorspace)
+        region = None if self.region is None else parse_region(self.region)
+        return VideoSelection(start, end, rate, self.colorspace, region)
 
 
 class RunRecord(BaseModel):
@@ -135,7 +144,7 @@ def describe_job(
         ),
         sidecar=None if sidecar is None else fingerprint(sidecar),
         weights=weights_fingerprint(model),
-        reading=StoredSelection(**_plain(asdict(selection))),
+        reading=StoredSelection.of(selection),
         method=method,
         slowmo=slow_motion.factor,
         slowmo_timing=slow_motion.timing,

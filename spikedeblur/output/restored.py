@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.output.slow_motion import SlowMotion
+from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.recording.exposures import ExposedFrame
+from spikedeblur.recording.light import mixed_light
+
+
+class Timing(Protocol):
+    """When the pictures that are made of a frame are shown."""
+
+    def info(self, source: VideoInfo) -> VideoInfo:
+        """The template of the video to write."""
+
+    def count(self, blurry: VideoFrame, /) -> int:
+        """How many pictures a frame has."""
+
+    def frames(self, blurry: VideoFrame, pictures: Sequence[np.ndarray]) -> Iterator[VideoFrame]:
+        """The frames to write for `blurry`; `pictures` has as many as it is to have."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +38,22 @@ class Restored:
     pictures: Sequence[np.ndarray] | None
     not_finite: int = 0
 
-    def sharp_frames(self, slow_motion: SlowMotion) -> Iterator[VideoFrame]:
-        """The frames to write for the one that was read, in its depth."""
+    def sharp_frames(self, timing: Timing, strength: float = 1.0) -> Iterator[VideoFrame]:
+        """The frames to write for the one that was read, in its depth.
+
+        strength: 1 for the sharp pictures as they are, 0 for the blurry frame, between them light
+        of both.
+        """
         blurry = self.exposed.frame
-        pictures = [blurry.rgb] * slow_motion.factor
-        if self.pictures is not None:
-            pictures = [to_integers(picture, blurry.rgb.dtype) for picture in self.pictures]
-        return slow_motion.frames(blurry, pictures)
+        pictures = [blurry.rgb] * timing.count(blurry)
+        if self.pictures is not None and strength > 0:
+            sharp: Sequence[np.ndarray] = self.pictures
+            if strength < 1:
+                scale = np.float32(np.iinfo(blurry.rgb.dtype).max)
+                unchanged = blurry.rgb.astype(np.float32) / scale
+                sharp = [mixed_light(unchanged, picture, strength) for picture in sharp]
+            pictures = [to_integers(picture, blurry.rgb.dtype) for picture in sharp]
+        return timing.frames(blurry, pictures)
 
 
 def to_integers(picture: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

@@ -8,7 +8,7 @@ the N frames show half of the motion, and the next frame makes up for the rest i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,7 +57,11 @@ class SlowMotion:
             slower=self.slower,
         )
 
-    def frames(self, blurry: VideoFrame, pictures: list[np.ndarray]) -> Iterator[VideoFrame]:
+    def count(self, _blurry: VideoFrame) -> int:
+        """How many pictures a frame has."""
+        return self.factor
+
+    def frames(self, blurry: VideoFrame, pictures: Sequence[np.ndarray]) -> Iterator[VideoFrame]:
         """The frames to write for `blurry`, evenly spaced; `pictures` are one for each."""
         ticks = blurry.interval / blurry.time_base
         faster = self.factor // self.slower

@@ -7,11 +7,12 @@ from a stream, or from voxel grids made beforehand.
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from spikedeblur.io.spikes.source import SpikeSource, resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.io.voxels import VoxelFile, is_voxel_file
-from spikedeblur.quantities import Exposure
+from spikedeblur.quantities import Exposure, exact
 from spikedeblur.recording.geometry import placed
 from spikedeblur.recording.timeline import Interval, coverage, exposure_interval
 from spikedeblur.recording.voxel import voxelize
@@ -169,9 +170,26 @@ class StreamExposures:
         tick = math.floor(interval.start + passed)
         return spikes, min(max(tick - start, 0), len(spikes) - 1)
 
+    def shutter(self, frame: VideoFrame) -> tuple[Fraction, Fraction]:
+        """When the frame's shutter opened and closed, seconds on the video's clock."""
+        interval = self.interval(*frame.span)
+        began, rate = self.stream.offset_s, self.stream.rate_hz
+        return began + interval.start / rate, began + interval.stop / rate
+
     def ended_before(self, frame: VideoFrame) -> bool:
         """Whether the stream ends before the frame's exposure begins."""
         return self.interval(*frame.span).start >= self.stream.ticks
+
+    def cropped(self, part: tuple[int, int, int, int], homography: tuple[float, ...]) -> Self:
+        """The same for a part of the spike plane, left, top, width and height in its pixels.
+
+        homography: pixel of the part -> video pixel.
+        """
+        cropped = copy(self)
+        cropped.stream = self.stream.part(*part)
+        cropped.size = part[2:]
+        cropped.homography = homography
+        return cropped
 
 
 class GridSource(Protocol):
@@ -183,7 +201,10 @@ class GridSource(Protocol):
 
 
 class VoxelExposures:
-    """Exposures made beforehand: grid n belongs to video frame n."""
+    """Exposures made beforehand: grid n belongs to video frame n.
+
+    bins: those that the grids have to have. exposure: shutter time, centred in the interval.
+    """
 
     def __init__(
         self,
@@ -192,8 +213,10 @@ class VoxelExposures:
         bins: int | None = None,
         name: str = "voxel file",
         homography: tuple[float, ...] | None = None,
+        exposure: Exposure = WHOLE_INTERVAL,
     ) -> None:
         self.homography = homography
+        self._exposure = exposure
         if len(grids) == 0:
             raise InputError(f"{name} holds no voxel grid - make it anew with spikedeblur voxelize")
         found, height, width = grids[0].shape
@@ -209,6 +232,19 @@ class VoxelExposures:
         if frame.index >= len(self._grids):
             return None, Fraction(0)
         return self._grids[frame.index], Fraction(1)
+
+    def shutter(self, frame: VideoFrame) -> tuple[Fraction, Fraction]:
+        """When the frame's shutter opened and closed, seconds on the video's clock."""
+        time, interval = frame.span
+        exposure = self._exposure.seconds(interval)
+        opened = time + (interval - exposure) / 2
+        return opened, opened + exposure
+
+    def placed(self, homography: tuple[float, ...]) -> Self:
+        """The same with another homography."""
+        other = copy(self)
+        other.homography = homography
+        return other
 
 
 def fill_unseen(grid: np.ndarray, interval: Interval, ticks: int) -> np.ndarray:
@@ -260,7 +296,14 @@ def open_exposures(
     path = Path(spikes)
     if is_voxel_file(path):
         file = VoxelFile(path)
-        return VoxelExposures(file, bins=bins, name=str(path), homography=file.info.homography)
+        seconds = file.info.exposure_s
+        return VoxelExposures(
+            file,
+            bins=bins,
+            name=str(path),
+            homography=file.info.homography,
+            exposure=Exposure(exact(seconds)) if seconds else WHOLE_INTERVAL,
+        )
     source = resolve_spike_source(
         path, options, find_sidecar(path), duration_s=duration_s, interval_s=interval_s
     )

@@ -8,17 +8,21 @@ shift. A sidecar's homography counts otherwise, as OpenCV does: the centre of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
+from spikedeblur.quantities import Region
 
 __all__ = [
+    "moved_to_region",
     "open_sides",
     "pixels_per_spike",
     "placed",
+    "seen_part",
     "spike_to_video",
     "tile_coverage",
     "tile_to_spike",
@@ -77,6 +81,47 @@ def placed(
         for video, spikes, factor in zip(video_size, size, scale, strict=True)
     ]
     return scale[0], 0.0, starts[0], 0.0, scale[1], starts[1], 0.0, 0.0, 1.0
+
+
+def moved_to_region(
+    size: tuple[int, int],
+    video_size: tuple[int, int],
+    region: Region,
+    homography: Sequence[float] | None = None,
+) -> tuple[float, ...]:
+    """Homography, as in a sidecar, of a spike plane onto a part of the frame.
+
+    size: of the spike plane. video_size: of the whole frame, which homography is for; without one
+    the plane is scaled onto it.
+    """
+    if homography is None:
+        scale = video_size[0] / size[0], video_size[1] / size[1]
+        homography = placed(size, video_size, scale=scale)
+    shift = np.array([[1, 0, -region.left], [0, 1, -region.top], [0, 0, 1]])
+    return tuple((shift @ np.asarray(homography, np.float64).reshape(3, 3)).ravel().tolist())
+
+
+def seen_part(
+    size: tuple[int, int], video_size: tuple[int, int], homography: Sequence[float], margin: int
+) -> tuple[int, int, int, int] | None:
+    """The part of a spike plane (left, top, width, height) that looks at a frame, and a margin.
+
+    margin: spike pixels more on each side, as far as there are any. All of the plane where the
+    frame reaches behind it; None where no spike pixel looks at the frame.
+    """
+    to_spike = np.linalg.inv(spike_to_video(size, video_size, homography))
+    corners = np.array([(x, y, 1) for x in (0, video_size[0]) for y in (0, video_size[1])])
+    across, down, depth = to_spike @ corners.T
+    if (depth <= 0).any():
+        return 0, 0, *size
+    bounds = []
+    for points, side in ((across / depth, size[0]), (down / depth, size[1])):
+        if points.max() <= 0 or points.min() >= side:
+            return None
+        start = max(math.floor(points.min()) - margin, 0)
+        bounds.append((start, min(math.ceil(points.max()) + margin, side) - start))
+    (left, width), (top, height) = bounds
+    return left, top, width, height
 
 
 def tile_to_spike(matrix: Matrix, y0: int, x0: int, step: int = 1) -> Matrix:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["linear_to_srgb", "relative_luminance", "srgb_to_linear"]
+__all__ = ["linear_to_srgb", "mixed_light", "relative_luminance", "srgb_to_linear"]
 
 FloatArray = NDArray[np.floating]
 LUMINANCE_WEIGHTS = (0.2126, 0.7152, 0.0722)
@@ -29,3 +29,12 @@ def relative_luminance(linear_rgb: FloatArray) -> FloatArray:
     """Linear RGB (..., 3) -> relative luminance (...), same float dtype."""
     luma: FloatArray = linear_rgb @ np.asarray(LUMINANCE_WEIGHTS, dtype=linear_rgb.dtype)
     return luma
+
+
+def mixed_light(one: FloatArray, other: FloatArray, share: float) -> FloatArray:
+    """Mix two sRGB pictures of one shape as light: `share` of the other, the rest of the one.
+
+    Returns sRGB; values are clipped to [0, 1].
+    """
+    first, second = (srgb_to_linear(np.clip(each, 0, 1)) for each in (one, other))
+    return linear_to_srgb(first + (second - first) * np.float32(share))

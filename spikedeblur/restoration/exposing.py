@@ -18,6 +18,7 @@ from spikedeblur.recording.exposures import (
     VoxelExposures,
     open_exposures,
 )
+from spikedeblur.recording.regions import region_exposures
 
 Spikes = str | Path | SpikeStream | Exposures
 
@@ -41,7 +42,7 @@ def exposed_video(
         interval_s=first.span[1],
         first_pts_s=began,
         duration_s=None if duration is None else duration - began,
-        video_size=(reader.info.width, reader.info.height),
+        video_size=reader.info.whole_size,
     )
     if isinstance(exposures, VoxelExposures) and reader.info.start is not None:
         raise UsageError(
@@ -54,6 +55,8 @@ def exposed_video(
             f"({float(exposures.stream.duration_s):.3f} s of spikes from "
             f"{float(exposures.stream.offset_s):.3f} s on) - check --offset"
         )
+    if reader.info.region is not None:
+        exposures = region_exposures(exposures, reader.info.region, reader.info.whole_size)
     return chain([first], frames), exposures
 
 

@@ -26,17 +26,20 @@ from spikedeblur.machine.device import choose_device, choose_precision
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.contract import RestorationModel
-from spikedeblur.output.destinations import WHOLE
+from spikedeblur.output.destinations import WHOLE, Destination, WholeOutput
 from spikedeblur.output.frame_counts import FrameCounts
+from spikedeblur.output.instants import Instants
 from spikedeblur.output.job import RunRecord, describe_job
 from spikedeblur.output.options import OutputOptions
-from spikedeblur.output.restored import Restored
+from spikedeblur.output.restored import Restored, Timing
 from spikedeblur.output.segmented import open_destination
 from spikedeblur.output.shards import Shard
 from spikedeblur.output.slow_motion import SlowMotion
+from spikedeblur.quantities import Region, parse_region
 from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExposures, expose
 from spikedeblur.restoration.exposing import Spikes, exposed_video
 from spikedeblur.restoration.inference import TiledModel
+from spikedeblur.restoration.instants import InstantsRestorer, placed_instants
 from spikedeblur.restoration.restorers import NetRestorer, Restorer, restorer_of
 from spikedeblur.restoration.selection import Selection
 from spikedeblur.vocabulary import BINS, KEEP, NETWORK, SEGMENT_FRAMES
@@ -61,6 +64,7 @@ class Deblurrer:
     overlap: pixels shared by neighbouring tiles, None to choose.
     slowmo, slowmo_timing: sharp frames per blurry frame, spread over its exposure, and whether the
     video then keeps its length or is stretched (`SlowMotion`).
+    strength: 1 for the sharp frames, 0 for the blurry ones, between them light of both.
 
     `tally` counts what became of the frames of the last run.
     Raises `UsageError` for values that cannot be, `WeightsError` for weights that cannot be used.
@@ -81,8 +85,12 @@ class Deblurrer:
         overlap: int | None = None,
         slowmo: int = 1,
         slowmo_timing: str = KEEP,
+        strength: float = 1.0,
     ) -> None:
+        if not 0 <= strength <= 1:
+            raise UsageError(f"no such strength ({strength} seen) - give 0 to 1")
         self.slow_motion = SlowMotion(slowmo, slowmo_timing)
+        self.strength = strength
         if threads is not None:
             torch.set_num_threads(threads)
         self.method = method
@@ -91,6 +99,8 @@ class Deblurrer:
         self.tally = FrameCounts()
         self.tiled: TiledModel | None = None
         self._settings: dict[str, Any] = {"method": method}
+        if strength < 1:
+            self._settings["strength"] = strength
         times = self.slow_motion.target_times
         if method != NETWORK:
             self.restorer: Restorer = restorer_of(method, times)
@@ -139,8 +149,9 @@ class Deblurrer:
         Raises `InputError` if no frame at all is covered by spikes.
         """
         self._begin()
-        whole = Selection([WHOLE], self.restorer.context)
-        for _, sharp in self._pairs(self._exposed(frames, self._exposures(spikes), whole)):
+        restorer, whole = self.restorer, Selection([WHOLE], self.restorer.context)
+        exposed = _exposed(restorer, frames, self._exposures(spikes), whole)
+        for _, sharp in self._pairs(restorer, exposed, self.slow_motion):
             yield sharp
         self.tally.check_coverage()
 
@@ -156,6 +167,8 @@ class Deblurrer:
         rate: Fraction | None = None,
         strict: bool = False,
         colorspace: str | None = None,
+        region: Region | str | None = None,
+        instants: Sequence[Fraction | float] | None = None,
         resume: bool = False,
         shard: Shard | None = None,
         segment: int = SEGMENT_FRAMES,
@@ -169,7 +182,9 @@ class Deblurrer:
         None for weights that use none. spike_options: what beats the sidecar. start, end: the part
         to read, seconds on the video's clock. rate: frames per second of images, which have none
         of their own. strict: damage of the video is an error. colorspace: the matrix the video's
-        colours were made with (bt601, bt709, ...), in place of its tag.
+        colours were made with (bt601, bt709, ...), in place of its tag. region: the part of each
+        frame to restore and write, as `Region` or WxH+X+Y. instants: restore these seconds of the
+        video's clock alone, each within an exposure; pictures without sound.
         resume: go on where a run of the same job ended, of which `Parts` are left. shard: which
         part of the work to do; the output appears when the last shard is done. segment: frames
         read for one segment, what is lost at most when the run is killed.
@@ -185,31 +200,48 @@ class Deblurrer:
                 f"options are given twice ({', '.join(output_options)} beside options=) - "
                 "give them in one way"
             )
-        selection = VideoSelection(start, end, rate, colorspace)
+        region = parse_region(region) if isinstance(region, str) else region
+        selection = VideoSelection(start, end, rate, colorspace, region)
+        timing: Timing = self.slow_motion
+        restorer, shard = self.restorer, shard or Shard()
+        segments: Iterator[range] | None = None
+        if instants is not None:
+            if resume or shard.count > 1:
+                raise UsageError(
+                    "single instants are restored in one go (--instants, and --resume or --shard) "
+                    "- leave the others out"
+                )
+            placed = self.place_instants(video, spikes, instants, selection, spike_options)
+            single = InstantsRestorer(self.restorer, self._restorer_at, placed.targets)
+            timing, restorer, segments = placed, single, single.segments
         with selection.open(video, strict=strict) as reader:
             frames, exposures = self.open_spikes(reader, spikes, spike_options)
             warned = _warn(reader.warnings)
-            source = self.slow_motion.info(reader.info)
+            source = timing.info(reader.info)
             frame_count = source.frame_count_estimate
-            with open_destination(
-                Path(output),
-                source,
-                options,
-                frame_count and frame_count * self.slow_motion.factor,
-                job=lambda: self._job(
-                    Path(video), spikes, spike_options, selection, source, options, segment
-                ),
-                shard=shard or Shard(),
-                resume=resume,
-            ) as destination:
+            if segments is not None:
+                opened: Destination = WholeOutput(Path(output), source, options, frame_count)
+            else:
+                opened = open_destination(
+                    Path(output),
+                    source,
+                    options,
+                    frame_count and frame_count * self.slow_motion.factor,
+                    job=lambda: self._job(
+                        Path(video), spikes, spike_options, selection, source, options, segment
+                    ),
+                    shard=shard,
+                    resume=resume,
+                )
+            with opened as destination:
                 warned_of_output = _warn(destination.warnings)
                 self._begin(destination.tile)
-                needed = Selection(destination.segments, self.restorer.context)
+                needed = Selection(segments or destination.segments, restorer.context)
                 with (
-                    ReadAhead(self._exposed(frames, exposures, needed)) as exposed,
+                    ReadAhead(_exposed(restorer, frames, exposures, needed)) as exposed,
                     WriteBehind(destination.write) as behind,
                 ):
-                    for restored, sharp in self._pairs(exposed):
+                    for restored, sharp in self._pairs(restorer, exposed, timing):
                         if destination.is_enough(restored):
                             break
                         behind.put(restored, sharp)
@@ -221,6 +253,29 @@ class Deblurrer:
         _warn(destination.warnings[warned_of_output:])
         _warn(list(self.tally.warnings()))
         return self.tally
+
+    def place_instants(
+        self,
+        video: str | Path,
+        spikes: Spikes | None,
+        instants: Sequence[Fraction | float],
+        selection: VideoSelection,
+        spike_options: RecordingSettings | None = None,
+    ) -> Instants:
+        """Find the frames whose exposures the instants lie in; reads the video as far as needed.
+
+        Raises `UsageError`, which lists the exposures there are, for an instant in none.
+        """
+        if self.slow_motion.factor > 1:
+            raise UsageError("both instants and slow motion are asked for - give one of them")
+        if self.tiled is not None and not self.tiled.model.any_target_time:
+            raise UsageError(
+                "these weights restore one instant of each exposure only (--instants given) - use "
+                "weights trained with MODEL.TARGET_TIME"
+            )
+        with selection.open(video) as reader:
+            frames, exposures = self.open_spikes(reader, spikes, spike_options)
+            return placed_instants(frames, exposures, instants)
 
     def open_spikes(
         self, reader: Reader, spikes: Spikes | None, options: RecordingSettings | None = None
@@ -277,22 +332,39 @@ class Deblurrer:
         if self.tiled is not None:
             self.tiled.begin(tile)
 
-    def _exposed(
-        self, frames: Iterable[VideoFrame], exposures: Exposures | None, selection: Selection
-    ) -> Iterator[ExposedFrame]:
-        """Give the frames that are needed their spikes, and mark which of them belong together."""
-        for needed in selection.of(self.restorer.in_shots(frames)):
-            yield expose(needed.frame, exposures, needed.sequence, needed.wanted)
+    def _restorer_at(self, target_times: Sequence[float]) -> Restorer:
+        """The same restorer for other instants of the exposure."""
+        if self.tiled is None or not isinstance(self.restorer, NetRestorer):
+            return restorer_of(self.method, target_times)
+        return NetRestorer(
+            self.tiled,
+            window=self.restorer.window,
+            stride=self.restorer.stride,
+            target_times=target_times,
+        )
 
-    def _pairs(self, exposed: Iterable[ExposedFrame]) -> Iterator[tuple[Restored, VideoFrame]]:
-        """Yield each frame that is wanted with its sharp frames, of which there are `slowmo`."""
-        for restored in self.restorer.restore(exposed):
+    def _pairs(
+        self, restorer: Restorer, exposed: Iterable[ExposedFrame], timing: Timing
+    ) -> Iterator[tuple[Restored, VideoFrame]]:
+        """Yield each frame that is wanted with its sharp frames."""
+        for restored in restorer.restore(exposed):
             if not restored.exposed.wanted:
                 continue
             self.tally.count(restored)
-            for sharp in restored.sharp_frames(self.slow_motion):
+            for sharp in restored.sharp_frames(timing, self.strength):
                 self.tally.written += 1
                 yield restored, sharp
+
+
+def _exposed(
+    restorer: Restorer,
+    frames: Iterable[VideoFrame],
+    exposures: Exposures | None,
+    selection: Selection,
+) -> Iterator[ExposedFrame]:
+    """Give the frames that are needed their spikes, and mark which of them belong together."""
+    for needed in selection.of(restorer.in_shots(frames)):
+        yield expose(needed.frame, exposures, needed.sequence, needed.wanted)
 
 
 def _warn(messages: Sequence[str]) -> int:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikedeblur.recording.light import linear_to_srgb, relative_luminance, srgb_to_linear
+from spikedeblur.recording.light import (
+    linear_to_srgb,
+    mixed_light,
+    relative_luminance,
+    srgb_to_linear,
+)
 
 
 def test_known_points():
@@ -25,3 +30,11 @@ def test_white_has_unit_luminance_and_green_weighs_most():
     light = relative_luminance(np.eye(3, dtype=np.float32))
     np.testing.assert_allclose(light.sum(), 1, atol=1e-6)
     assert light.argmax() == 1 and light.argmin() == 2
+
+
+def test_mixed_is_the_light_not_the_code():
+    """Half of white and half of black is 0.7354 in sRGB; the codes' mean would be 0.5."""
+    black, white = np.zeros((2, 3, 3), np.float32), np.ones((2, 3, 3), np.float32)
+    np.testing.assert_allclose(mixed_light(black, white, 0.5), 0.735357, atol=1e-6)
+    np.testing.assert_allclose(mixed_light(white, black, 0.25), 0.880825, atol=1e-6)
+    assert mixed_light(black, 2 * white, 1.0).max() <= 1

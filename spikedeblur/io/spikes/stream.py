@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -154,6 +155,17 @@ class SpikeStream:
         start = max(math.floor(exact(start_s) * self.rate_hz), 0)
         stop = max(math.ceil(exact(stop_s) * self.rate_hz), 0)
         return self[start:stop]
+
+    def part(self, left: int, top: int, width: int, height: int) -> SpikeStream:
+        """The same stream, of which only a part of each plane is seen; the two share the file."""
+        part = copy(self)
+        rows, columns = self._crop
+        part._crop = (
+            slice(rows.start + top, rows.start + top + height),
+            slice(columns.start + left, columns.start + left + width),
+        )
+        part.width, part.height = width, height
+        return part
 
     def close(self) -> None:
         """Let go of the file."""
