@@ -17,6 +17,7 @@ from spikedeblur.io.guards import limits
 from spikedeblur.io.guards.cut_files import missing_bytes
 
 MAX_DAMAGED_IN_A_ROW = 8
+COLOUR_TAGS = "colorspace", "color_range", "color_primaries", "color_trc"
 # A seek that lands after the wanted frame is tried again from further back, then not at all.
 _SEEK_MARGINS_S = (0, 10)
 
@@ -25,7 +26,8 @@ class Decoder:
     """Yields the decoded frames of the first real video stream of a file, one at a time.
 
     `damaged` counts packets that could not be decoded; `strict` makes the first one an error.
-    `missing_bytes`: how many the file lacks of what its header states.
+    `colour`: the container's tags, by `COLOUR_TAGS`. `missing_bytes`: how many the file lacks of
+    what its header states.
     """
 
     def __init__(self, path: Path, *, strict: bool, max_pixels: int | None, threads: int) -> None:
@@ -99,6 +101,8 @@ class Decoder:
         context = self.stream.codec_context
         if not self._size_unknown():
             self.check_size(context.width, context.height)
+        # Read before a decoder runs, which puts what the stream says itself in their place.
+        self.colour = tuple(int(getattr(context, name)) for name in COLOUR_TAGS)
         # Given to the decoder as well: a header may promise less than the frames need.
         context.options = limits.decoder_options(self._max_pixels)
         context.thread_count = self._threads

@@ -19,7 +19,7 @@ from spikedeblur.io.colour import (
 )
 from spikedeblur.io.ffmpeg.clock import rate_of
 from spikedeblur.io.ffmpeg.containers import codec_name
-from spikedeblur.io.ffmpeg.decoder import Decoder
+from spikedeblur.io.ffmpeg.decoder import COLOUR_TAGS, Decoder
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata, dynamic_metadata
 from spikedeblur.io.ffmpeg.side_data import side_data
 from spikedeblur.io.video_info import StreamSummary, VideoInfo
@@ -35,7 +35,7 @@ def describe(
     """What is known of a video once its first frame is decoded. See `VideoInfo`."""
     container, stream, clock = decoder.container, decoder.stream, decoder.clock
     layout = PixelLayout.of(first.format.name)
-    tags = _tags(first, stream.codec_context)
+    tags = _tags(first, decoder.colour)
     rate = rate_of(stream)
     duration = clock.stated_end
     return VideoInfo(
@@ -109,22 +109,19 @@ def summarise(stream: Stream) -> StreamSummary:
         stream.type,
         codec_name(stream),
         stream.metadata.get("language"),
-        stream.metadata.get("title"),
+        stream.metadata.get("title", stream.metadata.get("name")),
     )
 
 
-def _tags(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColourTags:
+def _tags(frame: av.VideoFrame, container: tuple[int, ...]) -> ColourTags:
     """The frame's tags, and the container's where the frame has none."""
-
-    def read(name: str, unspecified: int) -> int:
-        value = int(getattr(frame, name))
-        return value if value != unspecified else int(getattr(context, name))
-
+    unspecified = (UNSPECIFIED, 0, UNSPECIFIED, UNSPECIFIED)
+    own = (int(getattr(frame, name)) for name in COLOUR_TAGS)
     return ColourTags(
-        read("colorspace", UNSPECIFIED),
-        read("color_range", 0),
-        read("color_primaries", UNSPECIFIED),
-        read("color_trc", UNSPECIFIED),
+        *(
+            mine if mine != none else other
+            for mine, none, other in zip(own, unspecified, container, strict=True)
+        )
     )
 
 

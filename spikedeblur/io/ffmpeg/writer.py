@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
+from av.container import Container
 from av.packet import Packet
 
-from spikedeblur.errors import OutputError
+from spikedeblur.errors import InputError, OutputError
 from spikedeblur.io.ffmpeg.containers import (
     MATROSKA,
     MOVIE,
     codecs_held,
     container_of,
+    open_input,
     open_output,
     output_errors,
 )
 from spikedeblur.io.ffmpeg.encoder import VideoEncoder
 from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderChoice, EncoderSettings, choose_encoder
+from spikedeblur.io.ffmpeg.metadata import lost_tags, needs_key_list
 from spikedeblur.io.ffmpeg.streams import StreamCopier
 from spikedeblur.io.pipes import PIPE_CONTAINER, is_pipe
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
@@ -93,6 +96,8 @@ class VideoWriter:
             return
         with self._stack:
             self._finish()
+        if not is_pipe(self.path):
+            self._note_lost_tags()
 
     def write(self, frame: VideoFrame) -> None:
         """Encode one frame; its `rgb` must have the output's size, its time follow the last one's.
@@ -143,6 +148,7 @@ class VideoWriter:
             self._output.container_options.update(self._movie_options())
         if self._container in MATROSKA and self._copier.has_defaults:
             self._output.container_options["default_mode"] = "passthrough"
+        self._tags = _tags_of(self._output)
         self._output.start_encoding()
         self._copier.begin()
 
@@ -152,9 +158,17 @@ class VideoWriter:
         scales += [base.denominator for base in self._copier.time_bases]
         scale = math.lcm(*scales)
         options = {"movie_timescale": str(scale if scale <= _HIGHEST_TIMESCALE else scales[0])}
-        if any("." in key for key in self._output.metadata):
+        if needs_key_list(self._output.metadata, self._container):
             options["movflags"] = "+use_metadata_tags"
         return options
+
+    def _note_lost_tags(self) -> None:
+        """Say which tags are not in the file, by reading it."""
+        with suppress(InputError), open_input(self.path) as container:
+            if lost := lost_tags(self._tags, _tags_of(container)):
+                self._warnings.append(
+                    f"{self._container} does not hold these tags: {lost} - use .mkv to keep all"
+                )
 
     def _mux(self, packets: Iterable[Packet]) -> None:
         """Write packets; the newest waits, for the very last one is treated apart."""
@@ -188,6 +202,12 @@ class VideoWriter:
             self._mux(self._encoder.flush())
             self._mux_last()
             self._copier.copy_until(None)
+
+
+def _tags_of(container: Container) -> dict[int | None, dict[str, str]]:
+    """The tags of a file (None) and of its streams, by their numbers."""
+    tags: dict[int | None, dict[str, str]] = {None: dict(container.metadata)}
+    return tags | {stream.index: dict(stream.metadata) for stream in container.streams}
 
 
 def _refuse_input(path: Path, source: Path | None) -> None:
