@@ -22,7 +22,7 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.source import SpikeSource, resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
-from spikedeblur.recording.geometry import placed, spike_to_video
+from spikedeblur.recording.geometry import homography_of, placed, spike_to_video
 
 LOGGER = logging.getLogger("spikedeblur")
 
@@ -249,14 +249,13 @@ class Aligner:
             ]
             refined.sort(key=lambda each: -each[1].correlation)
             states = [state for state, _ in refined[:kept]]
-            LOGGER.debug(
-                "refined: %s",
-                "; ".join(
-                    f"lag {state.lag:.3f}, exposure {state.exposure:.2f}, correlation "
-                    f"{step.correlation:.5f}"
-                    for state, step in refined
-                ),
-            )
+            for state, step in refined:
+                LOGGER.debug(
+                    "refined: lag %.3f, exposure %.2f, correlation %.5f",
+                    state.lag,
+                    state.exposure,
+                    step.correlation,
+                )
         return states[0]
 
     def _judged(self, refiner: Refiner, state: State, step: Step) -> Alignment:
@@ -292,18 +291,10 @@ class Aligner:
             offset_s / (1 - state.drift),
             min(state.exposure, 1.0) * interval,
             self.rate_hz * (1 - state.drift),
-            _as_sidecar(state.matrix, self._crop_start),
+            homography_of(state.matrix, self._crop_start),
             interval,
             errors,
             step.correlation,
             step.frames,
             refiner.seen_s(state) - interval / 2,
         )
-
-
-def _as_sidecar(matrix: np.ndarray, crop_start: tuple[int, int]) -> tuple[float, ...]:
-    """From the part that is read, first pixel centred on (0.5, 0.5), to the sensor, on (0, 0)."""
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
-    into_crop = np.array([[1, 0, -crop_start[0]], [0, 1, -crop_start[1]], [0, 0, 1.0]])
-    moved = np.linalg.inv(half) @ matrix @ half @ into_crop
-    return tuple((moved / moved[2, 2]).ravel().tolist())

@@ -178,7 +178,8 @@ def _voxelize(
     from spikedeblur.inspection.previews import previewed
     from spikedeblur.io.spikes.sidecar import find_sidecar
     from spikedeblur.io.spikes.source import resolve_spike_source
-    from spikedeblur.io.voxels import VoxelInfo, write_voxels
+    from spikedeblur.io.voxel_writer import write_voxels
+    from spikedeblur.io.voxels import VoxelInfo
     from spikedeblur.recording.exposures import StreamExposures
 
     shown, size = _frames_of(video) if video is not None else (None, None)

@@ -18,6 +18,7 @@ from spikedeblur.errors import UsageError
 from spikedeblur.quantities import Region
 
 __all__ = [
+    "homography_of",
     "moved_to_region",
     "open_sides",
     "pixels_per_spike",
@@ -122,6 +123,18 @@ def seen_part(
         bounds.append((start, min(math.ceil(points.max()) + margin, side) - start))
     (left, width), (top, height) = bounds
     return left, top, width, height
+
+
+def homography_of(matrix: Matrix, crop_start: tuple[int, int] = (0, 0)) -> tuple[float, ...]:
+    """Return what a sidecar says of a crop's matrix: sensor pixel -> video pixel, row-major.
+
+    matrix: crop point -> video point, the first pixel centred on (0.5, 0.5); in a sidecar it is
+    centred on (0, 0). crop_start: left and top of the crop in the sensor.
+    """
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
+    into_crop = np.array([[1, 0, -crop_start[0]], [0, 1, -crop_start[1]], [0, 0, 1.0]])
+    moved = np.linalg.inv(half) @ matrix @ half @ into_crop
+    return tuple((moved / moved[2, 2]).ravel().tolist())
 
 
 def tile_to_spike(matrix: Matrix, y0: int, x0: int, step: int = 1) -> Matrix:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from typing import Any
@@ -25,56 +24,17 @@ from spikedeblur.benchmark.columns import (
 )
 from spikedeblur.io.image_files import png_bytes
 from spikedeblur.report.gallery import SHARP, SPIKES, Shots
-from spikedeblur.report.plots import COLOURS, Line, Point, lines, quality_against_speed
+from spikedeblur.report.names import Names
+from spikedeblur.report.plots import Line, Point, lines, quality_against_speed
 from spikedeblur.vocabulary import BLURRY
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-GREY = "#8a8f98"
 HINT = (
     "Of each case, the part of the frame that is blurred most. Click on the large picture, or "
     "press the arrow keys, to flip from blurry over the spikes and every method to sharp. Each "
     "PSNR is that of the whole frame."
 )
-UNITS = {"precision": "{}", "tile": "tile {}", "threads": "{} threads"}
 WORDS = {BLURRY: "as the camera saw it", SHARP: "the truth", SPIKES: "⅛ of the exposure"}
-
-
-@dataclass(frozen=True)
-class Names:
-    """What rows are called in plots, and their colours: by method, and by settings that differ."""
-
-    varied: tuple[str, ...]
-    colours: Mapping[str, str]
-
-    @classmethod
-    def of(cls, rows: Sequence[Row]) -> Names:
-        """Names that tell `rows` apart."""
-        varied = tuple(
-            field for field in UNITS if len({row.get(field) for row in rows} - {None}) > 1
-        )
-        labels = dict.fromkeys(
-            cls(varied, {}).label(row) for row in rows if row["method"] != BLURRY
-        )
-        return cls(
-            varied, {label: COLOURS[number % len(COLOURS)] for number, label in enumerate(labels)}
-        )
-
-    def label(self, row: Row) -> str:
-        """The method, and the settings that are not the same in all rows."""
-        return ", ".join(
-            [
-                row["method"],
-                *(
-                    UNITS[field].format(row[field])
-                    for field in self.varied
-                    if row.get(field) is not None
-                ),
-            ]
-        )
-
-    def colour(self, row: Row) -> str:
-        """Grey for the blurry video."""
-        return self.colours.get(self.label(row), GREY)
 
 
 def render(found: Mapping[str, Any], shots: Sequence[Shots] = (), left_out: int = 0) -> str:

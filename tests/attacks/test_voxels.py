@@ -20,7 +20,8 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
-from spikedeblur.io.voxels import VoxelFile, write_voxels
+from spikedeblur.io.voxel_writer import write_voxels
+from spikedeblur.io.voxels import VoxelFile
 from spikedeblur.recording.exposures import StreamExposures
 from tests.attacks.bombs import Runs, nobody_opens
 from tests.hostile import memory_below, refused

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import TextIO
 
 import click
 import pytest
@@ -19,33 +12,8 @@ import pytest
 from spikedeblur.cli import main as program
 from spikedeblur.cli.main import main
 from spikedeblur.cli.status import ExitStatus
+from tests.cli.running import deblur, only_error
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH
-
-GEOMETRY = ["--spike-size", f"{WIDTH // 2}x{HEIGHT // 2}", "--spike-rate", str(RATE * TICKS)]
-
-
-@pytest.fixture
-def copy(recording, tmp_path) -> Path:
-    """A folder with the recording's files, to be spoilt."""
-    for path in (recording.blurry, recording.spikes, recording.spikes.with_suffix(".toml")):
-        shutil.copy(path, tmp_path / path.name)
-    return tmp_path
-
-
-def deblur(folder: Path, *args: str, video: str = "blurry.mkv", spikes: str = "spikes.dat") -> int:
-    return main(
-        ["deblur", str(folder / video), "--spikes", str(folder / spikes), "--method", "sdm", *args]
-    )
-
-
-def only_error(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line on stderr, whose form is checked."""
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    lines = captured.err.splitlines()
-    assert len(lines) == 1, captured.err
-    assert re.fullmatch(r"spikedeblur: error: .* - .*", lines[0]), lines[0]
-    return lines[0]
 
 
 def test_ok(copy, capsys):
@@ -276,19 +244,6 @@ def test_control_characters_are_escaped(tmp_path, capsys):
     assert r"a\x1b[31m\nb.dat" in only_error(capsys)
 
 
-def test_log_file_takes_every_message(copy, capsys):
-    log = copy / "run.log"
-    assert main(["-q", "--log-file", str(log), "info", str(copy / "nowhere")]) == ExitStatus.FAILED
-    assert re.search(r"^\d{4}-\d\d-\d\d .* spikedeblur: error: .*nowhere", log.read_text())
-
-
-def test_a_log_file_that_is_none_is_refused(tmp_path, capsys):
-    os.mkfifo(tmp_path / "pipe")
-    for log in (tmp_path / "pipe", Path(os.devnull)):
-        assert main(["--log-file", str(log), "info", "x"]) == ExitStatus.FAILED
-        assert f"the log is a pipe or a device ({log})" in only_error(capsys)
-
-
 def test_environment_stands_in_for_options(copy, capsys, monkeypatch):
     (copy / "spikes.toml").unlink()
     monkeypatch.setenv("SPIKEDEBLUR_SPIKE_SIZE", f"{WIDTH // 2}x{HEIGHT // 2}")
@@ -298,107 +253,3 @@ def test_environment_stands_in_for_options(copy, capsys, monkeypatch):
     capsys.readouterr()
     assert deblur(copy, "-y") == ExitStatus.USAGE
     assert "low" in only_error(capsys)
-
-
-def start(*args: str, **kwargs: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "spikedeblur", *args],
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        **kwargs,
-    )
-
-
-@pytest.mark.parametrize(
-    ("number", "status"),
-    [(signal.SIGTERM, ExitStatus.TERMINATED), (signal.SIGINT, ExitStatus.CTRL_C)],
-)
-def test_signals_end_the_run_cleanly(recording, tmp_path, number, status):
-    """A thousand frames: the signal meets the run in the middle."""
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    image = make_image(folder / "00000.png")
-    for index in range(1, 1000):
-        os.link(image, folder / f"{index:05}.png")
-    process = start(
-        "deblur",
-        str(folder / "%05d.png"),
-        "--spikes",
-        str(recording.spikes),
-        "--method",
-        "sdm",
-        "-o",
-        str(tmp_path / "out.mkv"),
-        "--json",
-        *GEOMETRY,
-    )
-    assert process.stdout is not None
-    process.stdout.readline()  # the first frame is done
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == status, errors
-    assert "Traceback" not in errors and "--resume" in errors.splitlines()[-1]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["frames", "out.mkv.parts"]
-
-
-def make_image(path: Path) -> Path:
-    import numpy as np
-
-    from spikedeblur.io.images import write_image
-
-    write_image(path, np.full((HEIGHT, WIDTH, 3), 99, np.uint8))
-    return path
-
-
-def test_a_reader_that_goes_away_is_no_error(recording):
-    process = start("info", *[str(recording.spikes)] * 400)
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.stderr.close()
-    assert process.wait(timeout=60) == ExitStatus.BROKEN_PIPE
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_full_disk_for_the_log_does_not_stop_the_work(copy, capsys, monkeypatch):
-    def opened(handler: logging.FileHandler) -> TextIO:
-        return open("/dev/full", handler.mode, encoding=handler.encoding)
-
-    monkeypatch.setattr(logging.FileHandler, "_open", opened)
-    log = copy / "run.log"
-    assert (
-        main(
-            [
-                "--log-file",
-                str(log),
-                "deblur",
-                str(copy / "blurry.mkv"),
-                "--spikes",
-                str(copy / "spikes.dat"),
-                "--method",
-                "tfi",
-                "--progress",
-                "none",
-            ]
-        )
-        == 0
-    )
-    said = capsys.readouterr().err
-    assert said.count(f"the log ends here ({log}: No space left on device)") == 1
-    assert "Traceback" not in said and "wrote" in said
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-@pytest.mark.parametrize("args", [["info"], ["info", "--json"], ["--version"]])
-def test_a_full_disk_for_standard_output(recording, args):
-    more = [str(recording.spikes)] if args[0] == "info" else []
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "spikedeblur", *args, *more],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    assert done.returncode == ExitStatus.FAILED
-    assert re.fullmatch(r"spikedeblur: error: cannot write .* - .*\n", done.stderr), done.stderr

@@ -165,3 +165,61 @@ def official_checkpoint(path):
     vrt.load_state_dict({**vrt.state_dict(), **weights})
     torch.save({"params": vrt.state_dict()}, path)
     return path, {key.upper(): said[key] for key in keys}
+
+
+def test_train_passes_on_what_it_was_told(monkeypatch, tmp_path, capsys):
+    from spikedeblur.training.events import Record, Saved
+
+    def run_training(
+        config, *, photos, data, layout, val, pool, output, resume, init, device, report
+    ):
+        assert (photos, data, layout, val, pool) == (tmp_path, None, None, None, None)
+        assert (resume, device) == (True, "cpu")
+        assert (config.TRAIN.STEPS, config.TRAIN.SEED, config.TRAIN.PRECISION) == (3, 9, "bf16")
+        report(Record(step=2, loss=0.25, lr=1e-3, seconds=0.5, wait=0.0, psnr=30.5))
+        report(Saved(2))
+
+    monkeypatch.setattr("spikedeblur.training.run.run_training", run_training)
+    assert (
+        main(
+            [
+                "-v",
+                "train",
+                "--photos",
+                str(tmp_path),
+                "-o",
+                str(tmp_path / "run"),
+                "--resume",
+                "--set",
+                "TRAIN.STEPS=3",
+                "--seed",
+                "9",
+                "--precision",
+                "bf16",
+                "--device",
+                "cpu",
+            ]
+        )
+        == 0
+    )
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == (
+        "spikedeblur: step 2: loss 0.25000, 30.50 dB, rate 1.00e-03, "
+        "0.50 s a step, 0.0% of it waiting for data"
+    )
+    assert lines[1] == "spikedeblur: step 2: state saved" and "best.safetensors" in lines[2]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["--photos", "a", "--data", "b"],
+        ["--photos", "a", "--set", "TRAIN.STEPZ=1"],
+        ["nowhere.yaml"],
+        ["--photos", "a", "--layout", "s-sdm"],
+        ["--data", "a", "--layout", "gopro"],
+    ],
+)
+def test_train_usage(args, tmp_path):
+    assert main(["train", *args, "-o", str(tmp_path / "run")]) == 2

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from spikedeblur.errors import InputError
 from spikedeblur.inspection.files import inspect
 from spikedeblur.io.image_files import read_image, write_image
-from spikedeblur.io.voxels import VoxelFile, VoxelInfo, write_voxels
+from spikedeblur.io.voxel_writer import write_voxels
+from spikedeblur.io.voxels import VoxelFile, VoxelInfo
 from spikedeblur.simulation.photos import read_photo
 from tests.fuzz.examples import fuzzed
 from tests.fuzz.mutations import CHANGES, spoilt, write

@@ -7,14 +7,17 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from spikedeblur.cli.main import main
+from spikedeblur.cli.progress import Progress
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import write_sidecar
 from spikedeblur.io.spikes.stream import write_dat
@@ -149,3 +152,32 @@ def assert_same_video(one: Path, other: Path) -> None:
         assert (left.time, left.interval) == (right.time, right.interval)
         np.testing.assert_array_equal(left.rgb, right.rgb)
     assert packets_of(one) == packets_of(other)
+
+
+@contextmanager
+def signals_at(*events: tuple[int, int]) -> Iterator[None]:
+    """Have this process get a signal when so many frames are done, for each (frames, signal)."""
+    waiting = list(events)
+    advance = Progress.advance_to
+
+    def advance_to(self, frames, total):
+        advance(self, frames, total)
+        if waiting and frames == waiting[0][0]:
+            time.sleep(0.12)  # else it counts as the one before, come twice
+            os.kill(os.getpid(), waiting.pop(0)[1])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "advance_to", advance_to)
+        yield
+
+
+def interrupted(job: Job, *options: str, output: Path | None = None) -> None:
+    with signals_at((10, signal.SIGINT)):
+        assert job.deblur(*options, output=output) == 130
+    assert Parts(output or job.output).numbers()
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)

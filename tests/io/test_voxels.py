@@ -12,7 +12,8 @@ import pytest
 import tifffile
 
 from spikedeblur.errors import InputError, OutputError, UsageError
-from spikedeblur.io.voxels import VoxelFile, VoxelInfo, write_voxels
+from spikedeblur.io.voxel_writer import write_voxels
+from spikedeblur.io.voxels import VoxelFile, VoxelInfo
 
 GRIDS = np.random.default_rng(3).random((3, 4, 5, 7), dtype=np.float32) * 9
 INFO = VoxelInfo(rate_hz=20000.0, exposure_s=0.0166)
@@ -67,7 +68,8 @@ def test_tiff_needs_no_codec_library(tmp_path):
     script = (
         "import sys; sys.modules['imagecodecs'] = None\n"
         "import numpy as np\n"
-        "from spikedeblur.io.voxels import VoxelFile, write_voxels\n"
+        "from spikedeblur.io.voxel_writer import write_voxels\n"
+        "from spikedeblur.io.voxels import VoxelFile\n"
         "grids = np.ones((2, 3, 4, 5), np.float32)\n"
         "write_voxels(sys.argv[1], grids, grids.shape)\n"
         "assert (np.stack(list(VoxelFile(sys.argv[1]))) == 1).all()\n"

@@ -12,7 +12,7 @@ from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import SpikeStream, write_dat
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.io.voxels import write_voxels
+from spikedeblur.io.voxel_writer import write_voxels
 from spikedeblur.quantities import parse_exposure
 from spikedeblur.recording.exposures import (
     ExposedFrame,

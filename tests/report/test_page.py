@@ -20,7 +20,8 @@ from spikedeblur.io.image_files import read_image
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.report.gallery import Gallery, most_blurred
-from spikedeblur.report.page import Names, render
+from spikedeblur.report.names import Names
+from spikedeblur.report.page import render
 from spikedeblur.report.plots import COLOURS
 from tests.recordings import frame_at
 

@@ -24,6 +24,7 @@ from spikedeblur.io.ffmpeg.containers import (
 )
 from spikedeblur.io.ffmpeg.continuity import Continuity
 from spikedeblur.io.ffmpeg.metadata import lasting_metadata
+from spikedeblur.io.ffmpeg.packets import extent, is_filler, is_redundant, move
 from spikedeblur.io.ffmpeg.subtitles import SubtitleRewriter, text_form
 from spikedeblur.io.video_info import VideoInfo
 
@@ -127,7 +128,7 @@ class StreamCopier:
     def copy_until(self, time: Fraction | None) -> None:
         """Write packets that begin before `time` (seconds in the output); `None` for all."""
         while (packet := self._next()) is not None:
-            begin, end = _extent(packet)
+            begin, end = extent(packet)
             if self._info.end is not None and begin is not None and begin >= self._info.end:
                 continue
             if self._info.start is not None and end is not None and end <= self._info.start:
@@ -145,7 +146,7 @@ class StreamCopier:
                 self._pending = packet
                 return
             self._note_begin(packet, begin)
-            _move(packet, self._slower, self._info.delay)
+            move(packet, self._slower, self._info.delay)
             self._write(packet)
 
     def _note_begin(self, packet: Packet, begin: Fraction | None) -> None:
@@ -184,7 +185,7 @@ class StreamCopier:
         try:
             for packet in self._packets:
                 # Flush markers are empty. A missing dts says nothing: Matroska has real ones.
-                if packet.size and not _is_filler(packet) and self._follows(packet):
+                if packet.size and not is_filler(packet) and self._follows(packet):
                     return packet
         except (av.FFmpegError, IndexError):
             pass  # the video's reader has met, and counted, the same damage
@@ -208,7 +209,7 @@ class StreamCopier:
         return False
 
     def _add(self, stream: Stream) -> None:
-        if _is_redundant(stream, bool(self._chapters)):
+        if is_redundant(stream, bool(self._chapters)):
             return
         if stream.type == "audio" and self._slower > 1:
             self.warnings.append(
@@ -288,41 +289,3 @@ class StreamCopier:
     def _overlaps(self, begin: Fraction, end: Fraction) -> bool:
         low, high = self._info.start, self._info.end
         return (low is None or end > low) and (high is None or begin < high)
-
-
-def _is_redundant(stream: Stream, chapters: bool) -> bool:
-    """Whether the muxer writes this data stream again by itself (chapter titles, timecode)."""
-    if stream.type != "data":
-        return False
-    timecode = "timecode" in stream.metadata
-    return timecode or (chapters and stream.name in {"bin_data", "text"})
-
-
-def _is_filler(packet: Packet) -> bool:
-    """Whether this is the empty text MP4 has between subtitles; its muxer puts in its own."""
-    context = packet.stream.codec_context
-    return (
-        packet.size == 2
-        and context is not None
-        and context.name == "mov_text"
-        and bytes(packet) == b"\0\0"
-    )
-
-
-def _move(packet: Packet, slower: int, delay: Fraction) -> None:
-    """Move a packet to where it belongs on a slower clock, `delay` seconds late."""
-    ticks = round(delay / Fraction(packet.time_base or 1))
-    if packet.pts is not None:
-        packet.pts = packet.pts * slower + ticks
-    if packet.dts is not None:
-        packet.dts = packet.dts * slower + ticks
-    packet.duration = (packet.duration or 0) * slower
-
-
-def _extent(packet: Packet) -> tuple[Fraction | None, Fraction | None]:
-    """Begin and end of a packet in seconds, where it says."""
-    stamp = packet.pts if packet.pts is not None else packet.dts
-    if stamp is None or packet.time_base is None:
-        return None, None
-    base = Fraction(packet.time_base)
-    return stamp * base, (stamp + max(packet.duration or 0, 1)) * base
