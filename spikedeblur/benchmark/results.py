@@ -12,7 +12,7 @@ import numpy as np
 
 from spikedeblur.benchmark.cases import Case, Workload
 from spikedeblur.benchmark.isolation import in_own_process
-from spikedeblur.benchmark.runs import Plan, Timing, finished_runs, timed_runs
+from spikedeblur.benchmark.runs import Plan, RunCost, finished_runs, timed_runs
 from spikedeblur.benchmark.scores import FIGURES, Score
 from spikedeblur.benchmark.setups import Setup
 from spikedeblur.errors import InputError
@@ -42,7 +42,7 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodResult(Timing, Result):
+class MethodResult(RunCost, Result):
     """One method on one case or on made-up frames, with everything that was measured of it.
 
     group: the folder of the case. weights: file of the network's.
@@ -83,7 +83,7 @@ def measure(
             score, truth = Score(), job.truth()
             for number, item in enumerate(items):
                 sharp = next(truth, None) if job.has_truth else None
-                if isinstance(item, Timing):
+                if isinstance(item, RunCost):
                     if score.frames and sharp is not None:
                         raise unlike(job, setup)
                     yield MethodResult(

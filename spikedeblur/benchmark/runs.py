@@ -42,7 +42,7 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing:
+class RunCost:
     """One method over one job: times in seconds, memory in MB of 10^6 bytes.
 
     frames: of one run. load_seconds: making the method ready. warm_up_seconds: what ran before,
@@ -72,7 +72,9 @@ class Timing:
     tile: int | None = None
 
 
-def timed_runs(setup: Setup, jobs: Sequence[Workload], plan: Plan) -> Iterator[np.ndarray | Timing]:
+def timed_runs(
+    setup: Setup, jobs: Sequence[Workload], plan: Plan
+) -> Iterator[np.ndarray | RunCost]:
     """Yield, for each job: the frames of its first run, (H, W, 3), if it has a truth; its timing.
 
     What the caller does between two frames is not counted.
@@ -94,7 +96,7 @@ def timed_runs(setup: Setup, jobs: Sequence[Workload], plan: Plan) -> Iterator[n
                 yield from (frame.rgb for frame in run)
             run.run_out()
             runs.append(run)
-        yield Timing(
+        yield RunCost(
             load_seconds=loading,
             warm_up_seconds=warming.seconds if warm_up else None,
             **_times(runs),
@@ -103,7 +105,7 @@ def timed_runs(setup: Setup, jobs: Sequence[Workload], plan: Plan) -> Iterator[n
         )
 
 
-def finished_runs(setup: Setup, jobs: Sequence[Workload]) -> Iterator[np.ndarray | Timing]:
+def finished_runs(setup: Setup, jobs: Sequence[Workload]) -> Iterator[np.ndarray | RunCost]:
     """Yield what `timed_runs` does, for a finished video: its frames, and a timing without times.
 
     Raises `InputError` for a video that cannot be read.
@@ -112,7 +114,7 @@ def finished_runs(setup: Setup, jobs: Sequence[Workload]) -> Iterator[np.ndarray
         footage = PictureSource(setup.video_of(job))
         if job.has_truth:
             yield from (rgb for _, rgb in footage)
-        yield Timing(frames=footage.frames, runs=0)
+        yield RunCost(frames=footage.frames, runs=0)
 
 
 class Stopwatch:

@@ -24,7 +24,7 @@ from spikedeblur.cli.deblurring import (
 from spikedeblur.cli.options import compute_options, output_options, overwrite_option, spike_options
 from spikedeblur.cli.progress import PROGRESS_KINDS
 from spikedeblur.cli.status import ExitStatus
-from spikedeblur.cli.values import HERTZ, INSTANTS, REGION, TILE, TIME, TimePoint
+from spikedeblur.cli.values import HERTZ, INSTANT_LIST, REGION, TILE, TIME, TimePoint
 from spikedeblur.errors import UsageError
 from spikedeblur.restoration.methods import METHODS
 from spikedeblur.vocabulary import COLOUR_MATRICES, NETWORK, SEGMENT_FRAMES, SLOWMO_TIMINGS
@@ -131,7 +131,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--instants",
-    type=INSTANTS,
+    type=INSTANT_LIST,
     help="Restore these instants alone, seconds on the video's clock, each within an exposure: a "
     "video with their times and no sound, or numbered images.",
 )

@@ -10,7 +10,7 @@ import pytest
 
 from spikedeblur.benchmark import runs
 from spikedeblur.benchmark.cases import MadeUp
-from spikedeblur.benchmark.runs import Plan, Stopwatch, Timing, timed_runs
+from spikedeblur.benchmark.runs import Plan, RunCost, Stopwatch, timed_runs
 from spikedeblur.benchmark.setups import Setup
 from spikedeblur.io.video_info import VideoFrame
 from tests.recordings import frame_at
@@ -57,7 +57,7 @@ def clock(monkeypatch) -> Clock:
 def test_medians_and_spread_of_the_runs_without_the_warm_up(clock):
     job = Slow(clock, [[5, 5, 5], [2, 1, 1], [9, 3, 3], [3, 2, 2]])
     [timing] = timed_runs(Setup("blurry", "blurry"), [job], Plan(warm_up=2, repeats=3))
-    assert isinstance(timing, Timing)
+    assert isinstance(timing, RunCost)
     assert timing.warm_up_seconds == 10
     assert (timing.runs, timing.frames, timing.first_frame_seconds) == (3, 3, 3)
     assert timing.seconds_per_frame == pytest.approx(7 / 3)
@@ -70,7 +70,7 @@ def test_what_is_done_with_a_frame_is_not_counted(clock):
     job = Slow(clock, [[1, 1, 1]], has_truth=True)
     for item in timed_runs(Setup("blurry", "blurry"), [job], Plan(warm_up=0, repeats=1)):
         clock.now += 100
-        if isinstance(item, Timing):
+        if isinstance(item, RunCost):
             assert item.seconds_per_frame == 1 and item.warm_up_seconds is None
 
 
