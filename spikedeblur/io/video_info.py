@@ -127,6 +127,17 @@ class VideoInfo:
         return self.slower * math.ceil(late / self.time_base) * self.time_base
 
     @property
+    def shown(self) -> tuple[bool, bool]:
+        """How players turn the picture: whether its columns run along what is stored as rows, and
+        whether their right is where what is stored begins.
+        """
+        if self.display_matrix is None:
+            return False, False
+        across, down = self.display_matrix[0], self.display_matrix[3]
+        swapped = abs(down) > abs(across)
+        return swapped, (down if swapped else across) < 0
+
+    @property
     def bit_depth(self) -> int:
         """Bits per sample."""
         return PixelLayout.of(self.pix_fmt).depth

@@ -40,9 +40,12 @@ class OutputWriters:
     ) -> None:
         outputs = {path: source}
         if options.compare is not None:
-            width = source.width * (2 if options.compare == "side" else 1)
-            outputs[comparison_path(path)] = replace(source, width=width)
+            sides = {"width": source.width, "height": source.height}
+            if options.compare == "side":
+                sides["height" if source.shown[0] else "width"] *= 2
+            outputs[comparison_path(path)] = replace(source, **sides)
         self._compare = options.compare
+        self._shown = source.shown
         self.writers: list[Writer | SegmentWriter] = []
         with ExitStack() as stack:
             for each, info in outputs.items():
@@ -60,7 +63,7 @@ class OutputWriters:
         """Write a sharp frame, and the comparison with the frame it was made of."""
         self.writers[0].write(sharp)
         if self._compare is not None:
-            picture = compared(self._compare, blurry.rgb, sharp.rgb)
+            picture = compared(self._compare, blurry.rgb, sharp.rgb, *self._shown)
             self.writers[1].write(replace(sharp, rgb=picture))
 
     def __enter__(self) -> Self:
@@ -93,11 +96,19 @@ def comparison_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}_compare{output.suffix}")
 
 
-def compared(kind: str, blurry: np.ndarray, sharp: np.ndarray) -> np.ndarray:
+def compared(
+    kind: str, blurry: np.ndarray, sharp: np.ndarray, swapped: bool = False, mirrored: bool = False
+) -> np.ndarray:
     """`side`: blurry | sharp, (H, 2W, 3); `split`: left half blurry, right half sharp, (H, W, 3).
 
-    Both pictures are (H, W, 3) of one integer type. A white line marks the split.
+    Both pictures are (H, W, 3) of one integer type. A white line marks the split. swapped,
+    mirrored: how players turn them (`VideoInfo.shown`), for it is there that blurry is left.
     """
+    if swapped:
+        turned = compared(kind, blurry.swapaxes(0, 1), sharp.swapaxes(0, 1), mirrored=mirrored)
+        return np.ascontiguousarray(turned.swapaxes(0, 1))
+    if mirrored:
+        return np.ascontiguousarray(compared(kind, blurry[:, ::-1], sharp[:, ::-1])[:, ::-1])
     if kind == "side":
         return np.concatenate([blurry, sharp], axis=1)
     middle = blurry.shape[1] // 2

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from spikedeblur.errors import OutputError
-from spikedeblur.io.video import open_video
+from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.slow_motion import SlowMotion
@@ -31,6 +33,37 @@ def test_both_pictures_are_seen(dtype, width):
         columns = split[0, :, 0].tolist()
         assert columns == [10] * 5 + [np.iinfo(dtype).max] * 2 + [20] * 5
     assert (sharp == 20).all()
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+@pytest.mark.parametrize("kind", ["side", "split"])
+def test_blurry_is_left_as_players_show_it(turn, kind, tmp_path):
+    info = VideoInfo.synthetic(48, 32, 25)
+    with create_video(tmp_path / "in.mkv", info) as writer:
+        writer.write(frame_at(0, np.zeros((32, 48, 3), np.uint8)))
+    with (
+        av.open(str(tmp_path / "in.mkv")) as old,
+        av.open(str(tmp_path / "turned.mov"), "w") as new,
+    ):
+        stream = new.add_stream("png", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "rgb24"
+        stream.set_display_rotation(turn)
+        for frame in old.decode(video=0):
+            new.mux(stream.encode(frame.reformat(format="rgb24")))
+        new.mux(stream.encode(None))
+    with open_video(tmp_path / "turned.mov") as reader:
+        assert [each for each in reader.warnings if "as it is stored" in each] or turn == 0
+        blurry = next(iter(reader))
+        sharp = replace(blurry, rgb=np.full((32, 48, 3), 200, np.uint8))
+        with OutputWriters(tmp_path / "o.mkv", reader.info, OutputOptions(compare=kind)) as writers:
+            writers.write(blurry, sharp)
+    with av.open(str(tmp_path / "o_compare.mkv")) as container:
+        frame = next(container.decode(video=0))
+        shown = np.rot90(frame.to_ndarray(format="gray"), frame.rotation // 90)
+    height, width = (32, 48) if turn % 180 == 0 else (48, 32)
+    assert shown.shape == (height, width * (2 if kind == "side" else 1))
+    quarter = shown.shape[1] // 4
+    assert (shown[:, :quarter] < 30).all() and (shown[:, -quarter:] > 150).all()
 
 
 def test_the_comparison_stands_beside_the_output():

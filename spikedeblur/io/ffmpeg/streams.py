@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
@@ -148,6 +148,9 @@ class StreamCopier:
             self._note_begin(packet, begin)
             move(packet, self._slower, self._info.delay)
             self._write(packet)
+        if time is None:
+            for rewriter in self._rewriters.values():
+                self._put(rewriter.flush(), rewriter.target)
 
     def _note_begin(self, packet: Packet, begin: Fraction | None) -> None:
         """Say, of the first packet of sound, when its distance from the pictures is lost."""
@@ -166,16 +169,19 @@ class StreamCopier:
     def _write(self, packet: Packet) -> None:
         """Write a packet into its target, in the target's form."""
         index = packet.stream.index
-        text: Packet | None = packet
+        packets: Iterable[Packet] = [packet]
         if index in self._rewriters:
             try:
-                text = self._rewriters[index].rewritten(packet)
+                packets = list(self._rewriters[index].rewritten(packet))
             except av.FFmpegError:
                 self._warn_once(f"damaged packets of the subtitle stream {index} are left out")
                 return
-        if text is not None:
-            text.stream = self._targets[index]
-            self._output.mux(text)
+        self._put(packets, self._targets[index])
+
+    def _put(self, packets: Iterable[Packet], target: Stream) -> None:
+        for packet in packets:
+            packet.stream = target
+            self._output.mux(packet)
 
     def _next(self) -> Packet | None:
         """The packet put back, else the next one that is not a flush marker."""
