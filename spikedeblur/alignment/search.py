@@ -19,6 +19,12 @@ from spikedeblur.recording.geometry import Matrix, spike_to_video
 
 SEARCHED_SCALES = np.exp(np.arange(np.log(0.36), np.log(1.68), 0.055))
 ANGLES = np.deg2rad(np.arange(-6, 6.1, 2.0))
+# Quarter turns of the spike camera, each also mirrored, as by a beam splitter; the first is none.
+ORIENTATIONS = tuple(
+    np.array([[cos, -sin], [sin, cos]]) @ np.diag([side, 1])
+    for side in (1, -1)
+    for cos, sin in ((1, 0), (0, 1), (-1, 0), (0, -1))
+)
 GEOMETRY_FRAMES = 4
 ASSUMED_EXPOSURE = 0.7  # taken for the exposure, in frame intervals
 GEOMETRIES = 6
@@ -33,21 +39,36 @@ class Hypothesis:
     score: float
 
 
-def shapes(spike_size: tuple[int, int], video_size: tuple[int, int]) -> Iterator[Placement]:
-    """Every scale and rotation tried, of the plain scaling and of square pixels."""
+def shapes(
+    spike_size: tuple[int, int],
+    video_size: tuple[int, int],
+    orientation: np.ndarray = ORIENTATIONS[0],
+    *,
+    roughly: bool = False,
+) -> Iterator[Placement]:
+    """Every scale and rotation tried, of the plain scaling and of square pixels.
+
+    orientation: one of `ORIENTATIONS`. roughly: a sixth of them, enough to tell orientations apart.
+    """
     (columns, rows), (width, height) = spike_size, video_size
-    plain = spike_to_video(spike_size, video_size)
+    lying = orientation[0, 0] == 0
+    plain = spike_to_video((rows, columns) if lying else spike_size, video_size)
+    oriented = np.eye(3)
+    oriented[:2, :2] = orientation
+    scales, angles = SEARCHED_SCALES, ANGLES
+    if roughly:
+        scales, angles = scales[::2], angles[1::2]
     bases = [np.diag([plain[0, 0], plain[0, 0], 1.0])]
     if abs(np.log(plain[0, 0] / plain[1, 1])) > 0.02:
         bases.append(plain)
     from_centre = np.array([[1, 0, -columns / 2], [0, 1, -rows / 2], [0, 0, 1]])
     to_centre = np.array([[1, 0, width / 2], [0, 1, height / 2], [0, 0, 1]])
     for base in bases:
-        for scale in SEARCHED_SCALES:
-            for angle in ANGLES:
+        for scale in scales:
+            for angle in angles:
                 cos, sin = scale * np.cos(angle), scale * np.sin(angle)
                 turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-                matrix = to_centre @ turn @ base @ from_centre
+                matrix = to_centre @ turn @ base @ oriented @ from_centre
                 yield Placement(matrix)
 
 
@@ -122,11 +143,21 @@ def best_shapes(
     places = np.linspace(0, len(frames) - 1, GEOMETRY_FRAMES).round().astype(int)
     chosen = [frames[place] for place in places]
     pictures = clock.pictures(chosen, 0.0)
-    scored = []
-    for shape in shapes(spike_size, video_size):
+
+    def score(shape: Placement) -> float:
         spectra = matcher.spectra(pictures, shape)
         values = matcher.correlation(chosen, spectra, together=False)
-        scored.append((float(values.flatten(1).max(dim=1).values.mean()), shape))
+        return float(values.flatten(1).max(dim=1).values.mean())
+
+    scored = [(score(shape), shape) for shape in shapes(spike_size, video_size)]
+    rough = [
+        (max(score(shape) for shape in shapes(spike_size, video_size, turned, roughly=True)), place)
+        for place, turned in enumerate(ORIENTATIONS[1:], 1)
+    ]
+    best, place = max(rough)
+    if best > max(value for value, _ in scored):
+        turned = ORIENTATIONS[place]
+        scored += [(score(shape), shape) for shape in shapes(spike_size, video_size, turned)]
     scored.sort(key=lambda each: -each[0])
     return [shape for _, shape in scored[:GEOMETRIES]]
 

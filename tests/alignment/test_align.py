@@ -18,6 +18,7 @@ from spikedeblur.io.images import read_image
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import read_sidecar
 from spikedeblur.io.spikes.source import resolve_spike_source
+from spikedeblur.io.spikes.stream import SpikeStream, write_dat
 from spikedeblur.quantities import Exposure
 from tests.alignment.rigs import Rig, mean_distance, random_rig, record
 
@@ -65,6 +66,40 @@ def errors(rig, sidecar):
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     return record(SMALL, tmp_path_factory.mktemp("rig"))
+
+
+@pytest.mark.parametrize(
+    "quarters,mirrored",
+    [
+        (1, False),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in ((2, False), (3, False), (0, True), (1, True), (3, True))
+        ),
+    ],
+)
+def test_turned_and_mirrored_cameras_are_found(quarters, mirrored, small, tmp_path):
+    """With no word of it, as where a video has a rotation flag or spikes look into a mirror."""
+    width, height = SMALL.spike_size
+    with SpikeStream.open(
+        small / "spikes.dat", width=width, height=height, rate_hz=SMALL.rate_hz
+    ) as stream:
+        planes = stream[:]
+    numbers = np.arange(width * height).reshape(1, height, width)
+    if mirrored:
+        planes, numbers = planes[:, :, ::-1], numbers[:, :, ::-1]
+    planes, numbers = (np.rot90(each, quarters, axes=(1, 2)) for each in (planes, numbers))
+    shutil.copy(small / "blurry.mkv", tmp_path)
+    write_dat(tmp_path / "spikes.dat", [planes])
+    turned = replace(SMALL, spike_size=(planes.shape[2], planes.shape[1]))
+    assert called(turned, tmp_path) == 0
+    found = np.array(read_sidecar(tmp_path / "spikes.toml").homography).reshape(3, 3)
+    rows, columns = np.indices(numbers.shape[1:])
+    now = np.stack([columns.ravel(), rows.ravel(), np.ones(numbers.size)])
+    then = np.stack([numbers.ravel() % width + 0.5, numbers.ravel() // width + 0.5, now[2]])
+    seen, meant = found @ now, SMALL.matrix @ then
+    away = np.abs(seen[:2] / seen[2] + 0.5 - meant[:2] / meant[2])
+    assert np.linalg.norm(away, axis=0).mean() < 0.5
 
 
 def test_a_rig_is_found(small, capsys):
