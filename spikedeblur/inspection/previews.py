@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedeblur.classical import tfi, tfp
+from spikedeblur.classical import spike_light, spike_rate
 from spikedeblur.errors import UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.image_files import write_image
@@ -19,6 +19,7 @@ from spikedeblur.io.images import is_image_sequence
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.recording.light import linear_to_srgb
 from spikedeblur.recording.voxel import voxelize
 from spikedeblur.vocabulary import PREVIEW_METHODS
 
@@ -26,31 +27,29 @@ __all__ = ["picture_of_grid", "preview_picture", "previewed", "write_preview"]
 
 WINDOW_S = Fraction(1, 250)
 MOST_TICKS = 512  # of a window, whatever the rate
-PREVIEW_BINS = 16
+LEAST_TICKS = 16
 FILM_RATE, MOST_FRAMES = Fraction(25), 125
-MIDDLE_GREY = 0.46  # sRGB of 18 % light, which the mean of a picture becomes
+EXTREMES = 1.0, 99.0  # percentiles of the light that become black and white
+MIDDLE_GREY = 0.46  # sRGB of 18 % light, of a picture without contrast
 
 Picture = NDArray[np.uint8]
 
 
 def preview_picture(stream: SpikeStream, tick: int, method: str = "tfp") -> Picture:
-    """The light around a tick -> (H, W, 3) uint8 grey; the mean of a picture is always the same.
+    """The light around a tick -> (H, W, 3) uint8 grey, of full contrast.
 
     tfp counts the spikes of 4 ms, tfi measures the interval between two, within the same window.
     """
-    length = min(max(int(WINDOW_S * stream.rate_hz), PREVIEW_BINS), MOST_TICKS, stream.ticks)
+    length = min(max(int(WINDOW_S * stream.rate_hz), LEAST_TICKS), MOST_TICKS, stream.ticks)
     start = min(max(tick - length // 2, 0), stream.ticks - length)
     if method == "tfp":
-        return picture_of_grid(
-            voxelize(stream, PREVIEW_BINS, start, start + length), (tick - start) / length - 0.5
-        )
-    spikes = stream[start : start + length]
-    return _grey(tfi(_blank(spikes.shape[1:]), spikes, min(tick - start, length - 1)))
+        return _stretched(voxelize(stream, 1, start, start + length)[0])
+    return _stretched(spike_light(stream[start : start + length], min(tick - start, length - 1)))
 
 
 def picture_of_grid(counts: NDArray[np.float32], target: float = 0.0) -> Picture:
     """A voxel grid (K, H, W) at an instant in [-0.5, 0.5] of its exposure -> (H, W, 3) uint8."""
-    return _grey(tfp(_blank(counts.shape[1:]), counts, min(max(target, -0.5), 0.5)))
+    return _stretched(spike_rate(counts, min(max(target, -0.5), 0.5)))
 
 
 def write_preview(
@@ -132,10 +131,11 @@ def _film(
         yield write
 
 
-def _blank(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    return np.full((*shape, 3), MIDDLE_GREY, np.float32)
-
-
-def _grey(picture: NDArray[np.float32]) -> Picture:
-    pixels: Picture = np.rint(picture * 255).astype(np.uint8)
-    return pixels
+def _stretched(light: NDArray[np.float32]) -> Picture:
+    """Linear light (H, W) -> (H, W, 3) uint8 sRGB: all but its extremes fill black to white."""
+    low, high = np.percentile(light, EXTREMES)
+    if high > low:
+        shown = linear_to_srgb(np.clip((light - low) / (high - low), 0, 1))
+    else:
+        shown = np.full(light.shape, MIDDLE_GREY)
+    return np.repeat(np.rint(shown * 255).astype(np.uint8)[..., None], 3, axis=-1)

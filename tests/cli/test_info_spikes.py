@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -100,6 +102,17 @@ def test_previews(recording, dat, tmp_path, capsys):
     assert main(["info", str(recording.blurry), "--preview", str(out)]) == 1
     assert "only spikes have a preview" in capsys.readouterr().err
     assert main(["info", str(dat[0]), str(dat[0]), "--preview", str(out)]) == 2
+
+
+def test_a_preview_needs_no_torch(recording, tmp_path):
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from spikedeblur.cli.main import main\n"
+        f"sys.exit(main(['info', {str(recording.spikes)!r}, '--picture', '--preview', sys.argv[1]]))"
+    )
+    for name in ("p.png", "p.mp4"):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=True)
+        assert (tmp_path / name).stat().st_size > 100
 
 
 def test_a_folder_of_spikes(recording, tmp_path, capsys):

@@ -50,6 +50,30 @@ def test_a_picture_is_of_its_instant(stream, method, tick):
         assert own[0, 1] > 0.85 and own[0, 1] > foreign[0, 1] + 0.1
 
 
+def write(path, planes: np.ndarray) -> SpikeStream:
+    write_dat(path, [planes])
+    height, width = planes.shape[1:]
+    return SpikeStream.open(path, width=width, height=height, rate_hz=20_000)
+
+
+@pytest.mark.parametrize("method", ["tfp", "tfi"])
+def test_a_dark_recording_of_little_contrast_is_shown_from_black_to_white(tmp_path, method):
+    """Left fires every eighth tick, right every seventh; one pixel at every tick is no measure."""
+    planes = np.zeros((112, 20, 40), bool)
+    planes[::8, :, :20] = planes[::7, :, 20:] = True
+    planes[:, 3, 3] = True
+    with write(tmp_path / "d.dat", planes) as stream:
+        picture = preview_picture(stream, 56, method)[..., 0]
+    assert np.median(picture[:, :20]) < 5 and np.median(picture[:, 20:]) > 250
+    assert picture[3, 3] == 255
+
+
+def test_no_contrast_is_grey(tmp_path):
+    planes = np.zeros((80, 20, 40), bool)
+    with write(tmp_path / "d.dat", planes) as stream:
+        assert np.unique(preview_picture(stream, 40)).tolist() == [117]
+
+
 def test_files(stream, tmp_path):
     assert write_preview(stream, tmp_path / "p.png") == 1
     np.testing.assert_array_equal(read_image(tmp_path / "p.png"), preview_picture(stream, 200))
