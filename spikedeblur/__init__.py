@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spikedeblur.models.checkpoint import load_model
     from spikedeblur.output.shards import Shard
     from spikedeblur.recording.voxel import voxelize
+    from spikedeblur.report.preview import preview
     from spikedeblur.restoration.pipeline import Deblurrer
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "align",
     "load_model",
     "open_video",
+    "preview",
     "score",
     "voxelize",
     "write_dat",
@@ -46,6 +48,7 @@ _HOMES = {
     "align": "spikedeblur.alignment",
     "load_model": "spikedeblur.models.checkpoint",
     "open_video": "spikedeblur.io.video",
+    "preview": "spikedeblur.report.preview",
     "score": "spikedeblur.benchmark.scoring",
     "voxelize": "spikedeblur.recording.voxel",
     "write_dat": "spikedeblur.io.spikes.stream",

@@ -49,8 +49,8 @@ class Setup:
         return self.kind not in IDLE and not (method and method.needs_stream)
 
     def build(self) -> Deblurrer | None:
-        """Make the method ready; None for the blurry video as it is. Raises as `Deblurrer` does."""
-        if self.kind == BLURRY:
+        """Make the method ready; None for what restores nothing. Raises as `Deblurrer` does."""
+        if self.kind in IDLE:
             return None
         return Deblurrer(
             self.weights,

@@ -114,10 +114,15 @@ def run_jobs(
     return max(statuses)
 
 
+def spikes_beside(video: Path) -> Path | None:
+    """STEM.dat beside a video, if it is there."""
+    beside = video.with_suffix(".dat")
+    return beside if beside.exists() else None
+
+
 def _spikes_for(videos: Sequence[Path], spikes: Sequence[Path]) -> list[Path | None]:
     if not spikes:
-        beside = [video.with_suffix(".dat") for video in videos]
-        return [path if path.exists() else None for path in beside]
+        return [spikes_beside(video) for video in videos]
     if len(spikes) == 1 and STEM in str(spikes[0]):
         return [Path(str(spikes[0]).replace(STEM, video.stem)) for video in videos]
     if len(spikes) == 1 and spikes[0].is_dir():

@@ -23,6 +23,7 @@ from spikedeblur.errors import SpikedeblurError
 
 COMMANDS = (
     "deblur",
+    "preview",
     "join",
     "align",
     "info",

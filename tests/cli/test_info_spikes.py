@@ -108,10 +108,11 @@ def test_a_preview_needs_no_torch(recording, tmp_path):
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "from spikedeblur.cli.main import main\n"
-        f"sys.exit(main(['info', {str(recording.spikes)!r}, '--picture', '--preview', sys.argv[1]]))"
+        "sys.exit(main(['info', sys.argv[1], '--picture', '--preview', sys.argv[2]]))"
     )
     for name in ("p.png", "p.mp4"):
-        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=True)
+        called = [sys.executable, "-c", code, str(recording.spikes), str(tmp_path / name)]
+        subprocess.run(called, check=True)
         assert (tmp_path / name).stat().st_size > 100
 
 

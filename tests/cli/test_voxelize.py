@@ -92,7 +92,7 @@ class TestPreview:
         grids = grids_in(out)
         assert len(frames) == len(grids) == 7
         for frame, grid in zip(frames, grids, strict=True):
-            assert np.abs(frame.astype(int) - picture_of_grid(grid)).mean() < 6  # x264 and full contrast
+            assert np.abs(frame.astype(int) - picture_of_grid(grid)).mean() < 6
 
     def test_a_picture_for_each(self, two):
         assert (

@@ -1,0 +1,147 @@
+"""spikedeblur preview: one frame by each method, and how long all of them would take."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spikedeblur.cli.batch import spikes_beside
+from spikedeblur.cli.console import Console, printable
+from spikedeblur.cli.options import overwrite_option, spike_options
+from spikedeblur.cli.values import HERTZ, REGION, THREADS, TIME, TimePoint
+from spikedeblur.errors import UsageError
+from spikedeblur.vocabulary import DEVICES
+
+if TYPE_CHECKING:
+    from spikedeblur.io.spikes.settings import RecordingSettings
+    from spikedeblur.quantities import Region
+    from spikedeblur.report.preview import MethodPreview
+
+
+@click.command("preview")
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option(
+    "--spikes",
+    type=click.Path(path_type=Path),
+    metavar="S.dat|X.tif",
+    help="The spike camera's recording, or voxel grids made of it.  "
+    "[default: STEM.dat beside the video, if it exists]",
+)
+@spike_options
+@click.option(
+    "--at",
+    type=TIME,
+    help="Show the frame of this time: seconds, HH:MM:SS.mmm or a frame (120f).  "
+    "[default: the one in whose exposure most moves]",
+)
+@click.option("--region", type=REGION, help="Show this part of the frame alone.")
+@click.option(
+    "--methods",
+    metavar="M,...",
+    default="sdm,net",
+    show_default=True,
+    help="As in benchmark: methods, weights files, and finished videos of the same frames.",
+)
+@click.option(
+    "--weights",
+    metavar="FILE|NAME",
+    help="Weights of the method net.  [default: those shipped with the program]",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="|".join(DEVICES),
+    help="What computes: auto takes a GPU where there is one.",
+)
+@click.option("--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]")
+@click.option(
+    "--frame-rate",
+    type=HERTZ,
+    metavar="F",
+    help="Frames per second of an image sequence.  [default: 25]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="OUT.png",
+    help="Picture to write, PNG or TIFF.  [default: VIDEO_preview.png, beside the video]",
+)
+@overwrite_option
+@click.option("--json", "as_json", is_flag=True, help="The figures as one line of JSON on stdout.")
+@click.pass_obj
+def command(
+    console: Console,
+    *,
+    video: Path,
+    spikes: Path | None,
+    spike_options: RecordingSettings,
+    at: TimePoint | None,
+    region: Region | None,
+    methods: str,
+    weights: str | None,
+    device: str,
+    threads: int | None,
+    frame_rate: Fraction | None,
+    output: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Show one frame by each method, side by side.
+
+    Printed is how long each would take for all of the video on this machine.
+    """
+    from spikedeblur.io.atomic import check_output
+    from spikedeblur.io.images import IMAGE_SUFFIXES
+    from spikedeblur.io.video import open_video
+    from spikedeblur.report.preview import preview
+
+    output = output or video.with_name(f"{video.stem.replace('%', '')}_preview.png")
+    if output.suffix.lower() not in IMAGE_SUFFIXES or "%" in output.name:
+        raise UsageError(f"not a picture ({output}) - name a .png or a .tif")
+    check_output(output, overwrite)
+    moment = None
+    if at is not None:
+        moment = at.seconds
+        if at.frame is not None:
+            with open_video(video, rate=frame_rate) as reader:
+                moment = next(iter(reader)).time + at.frame / reader.info.average_rate
+    found = preview(
+        video,
+        spikes or spikes_beside(video),
+        methods=methods,
+        weights=weights,
+        at=moment,
+        region=region,
+        rate=frame_rate,
+        spike_options=spike_options,
+        device=device,
+        threads=threads,
+    )
+    found.write(output, overwrite)
+    console.note(f"wrote {output}: the frame at {float(found.time_s):.3f} s")
+    if as_json:
+        console.json({"event": "done", "output": str(output), **found.as_json()})
+        return
+    for each in found.methods:
+        if each.seconds_per_frame is not None:
+            console.data(printable(f"{each.method:10}{_costs(each, found.frames)}"))
+
+
+def _costs(found: MethodPreview, frames: int | None) -> str:
+    told = f"{found.seconds_per_frame:.3g} s a frame"
+    if found.seconds_estimate is None:
+        return told
+    return f"{told} as shown, about {_duration(found.seconds_estimate)} for all {frames} frames"
+
+
+def _duration(seconds: float) -> str:
+    """So long as a person would say it."""
+    if seconds < 100:
+        return f"{seconds:.2g} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
