@@ -11,6 +11,7 @@ import numpy as np
 
 from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, PixelLayout, matrix_name, matrix_of
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
+from spikedeblur.io.ffmpeg.matroska import FrameGeometry
 from spikedeblur.quantities import Region
 
 FALLBACK_RATE = Fraction(25)
@@ -70,10 +71,11 @@ class VideoInfo:
     any format can hold, everything is written `delay` seconds later.
     `start` and `end` (seconds) are the part that is read, `None` for all of it. `colour` holds the
     tags as read, `matrix` and `full_range` what is used to convert. `path` is `None` when there is
-    no file whose other streams could be copied; those, and chapters, come `slower` times as late
-    in what is written as in the file. `display_matrix` is FFmpeg's nine integers, `disposition`
-    its flags of the video stream (default, forced, ...). `region` is the part of each picture that
-    is read, None for all of it, and `whole_size` the size of all of it.
+    no file whose other streams could be copied; those, and chapters, come `slower` times as late in
+    what is written as in the file. `display_matrix` is FFmpeg's nine integers, `disposition` its
+    flags of the video stream (default, forced, ...). `geometry` is what Matroska says of the frame
+    beside it: pixel aspect, crop, projection. `region` is the part of each picture that is read,
+    None for all of it, and `whole_size` the size of all of it.
     """
 
     width: int
@@ -101,6 +103,7 @@ class VideoInfo:
     display_matrix: tuple[int, ...] | None = None
     rotation: int = 0
     sample_aspect_ratio: Fraction | None = None
+    geometry: FrameGeometry | None = None
     streams: tuple[StreamSummary, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     stream_metadata: dict[str, str] = field(default_factory=dict)
@@ -125,6 +128,13 @@ class VideoInfo:
         first = min(self.begin, self.earliest)
         late = -first if self.start is None else -max(first, self.start)
         return self.slower * math.ceil(late / self.time_base) * self.time_base
+
+    @property
+    def skipped(self) -> int:
+        """Frames before the part that is read, at the average rate."""
+        if self.start is None:
+            return 0
+        return max(math.ceil((self.start - self.begin) * self.average_rate), 0)
 
     @property
     def shown(self) -> tuple[bool, bool]:

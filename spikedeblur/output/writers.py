@@ -40,10 +40,10 @@ class OutputWriters:
     ) -> None:
         outputs = {path: source}
         if options.compare is not None:
-            sides = {"width": source.width, "height": source.height}
+            width, height = source.width, source.height
             if options.compare == "side":
-                sides["height" if source.shown[0] else "width"] *= 2
-            outputs[comparison_path(path)] = replace(source, **sides)
+                width, height = (width, 2 * height) if source.shown[0] else (2 * width, height)
+            outputs[comparison_path(path)] = replace(source, width=width, height=height)
         self._compare = options.compare
         self._shown = source.shown
         self.writers: list[Writer | SegmentWriter] = []

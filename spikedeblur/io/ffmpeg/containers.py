@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import lru_cache
@@ -125,9 +125,12 @@ def open_input(path: Path, max_pixels: int | None = None) -> InputContainer:
 
 
 @contextmanager
-def open_output(path: Path, container: str, overwrite: bool) -> Iterator[OutputContainer]:
+def open_output(
+    path: Path, container: str, overwrite: bool, after: Callable[[Path], None] | None = None
+) -> Iterator[OutputContainer]:
     """Open a file for writing, which appears at `path`, whole, when the block ends well.
 
+    after: called with the finished file, under its temporary name; not for standard output.
     Raises `OutputError` for what the file system refuses.
     """
     with output_errors(path), destination(path, overwrite) as target:
@@ -135,6 +138,8 @@ def open_output(path: Path, container: str, overwrite: bool) -> Iterator[OutputC
         try:
             yield output
             output.close()
+            if after is not None and target.startswith("file:"):
+                after(Path(target.removeprefix("file:")))
         except BaseException:
             with suppress(av.FFmpegError, OSError):  # a full disk makes it raise a second time
                 output.close()

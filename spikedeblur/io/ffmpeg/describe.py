@@ -21,7 +21,8 @@ from spikedeblur.io.ffmpeg.clock import rate_of
 from spikedeblur.io.ffmpeg.containers import codec_name
 from spikedeblur.io.ffmpeg.decoder import COLOUR_TAGS, Decoder
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata, dynamic_metadata
-from spikedeblur.io.ffmpeg.side_data import side_data
+from spikedeblur.io.ffmpeg.matroska import frame_geometry
+from spikedeblur.io.ffmpeg.side_data import lost_side_data, side_data
 from spikedeblur.io.video_info import StreamSummary, VideoInfo
 
 
@@ -63,6 +64,9 @@ def describe(
         display_matrix=_display_matrix(first),
         rotation=first.rotation,
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
+        geometry=(
+            frame_geometry(decoder.path) if container.format.name.startswith("matroska") else None
+        ),
         streams=tuple(summarise(each) for each in container.streams),
         metadata=dict(container.metadata),
         stream_metadata=dict(stream.metadata),
@@ -83,6 +87,9 @@ def assumptions(info: VideoInfo, first: av.VideoFrame, colorspace: str | None) -
             f"the video is HDR ({info.colour.hdr}): it is processed in code values, "
             "its tags are kept"
         )
+    projection = info.geometry is not None and info.geometry.projection
+    if lost := lost_side_data(first, info.stream_metadata, projection):
+        warnings.append(f"what comes with the pictures is not kept: {', '.join(lost)}")
     for name in dynamic_metadata(first):
         warnings.append(f"{name} metadata, which changes from frame to frame, is not kept")
     if any(info.shown) or info.rotation:

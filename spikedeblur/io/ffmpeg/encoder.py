@@ -120,7 +120,14 @@ class VideoEncoder:
             context.sample_aspect_ratio = self._info.sample_aspect_ratio
         if choice.codec == "libx265" and output.format.name in MOVIE:
             context.codec_tag = "hvc1"  # the only tag Apple's players take
-        stream.metadata.update(lasting_metadata(self._info.stream_metadata, output.format.name))
+        stream.metadata.update(
+            lasting_metadata(
+                self._info.stream_metadata,
+                output.format.name,
+                self._info.skipped,
+                self._info.average_rate,
+            )
+        )
         stream.disposition = Disposition(self._info.disposition)
         if self._info.display_matrix is not None:
             stream.set_display_matrix(self._info.display_matrix)

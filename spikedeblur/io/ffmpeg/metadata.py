@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 
 from spikedeblur.io.ffmpeg.containers import MOVIE
 
@@ -103,10 +104,14 @@ _IDLE_HANDLER = re.compile(
 )
 
 
-def lasting_metadata(metadata: dict[str, str], container: str) -> dict[str, str]:
+def lasting_metadata(
+    metadata: dict[str, str], container: str, skipped: int = 0, rate: Fraction = Fraction(25)
+) -> dict[str, str]:
     """The entries of `metadata` that stay true of a copy, as a format writes them.
 
-    The title of a track is `title`, which FFmpeg reads from MP4 as `name`.
+    skipped: frames, of which there are `rate` a second, before the part that is copied; timecodes
+    are those of the first frame. The title of a track is `title`, which FFmpeg reads from MP4 as
+    `name`.
     """
     lasting = {
         key: value
@@ -114,6 +119,9 @@ def lasting_metadata(metadata: dict[str, str], container: str) -> dict[str, str]
         if key.lower().split("-")[0] not in _STALE_KEYS
         and not key.lower().startswith("_statistics")
     }
+    for key in lasting:
+        if key.lower() == "timecode":
+            lasting[key] = moved_timecode(lasting[key], skipped, rate)
     if "name" in lasting and "title" not in lasting:
         lasting["title"] = lasting.pop("name")
     idle = _IDLE_HANDLER.fullmatch(lasting.get("handler_name", ""))
@@ -122,6 +130,35 @@ def lasting_metadata(metadata: dict[str, str], container: str) -> dict[str, str]
     if container == "mov" and lasting.get("language") in _QUICKTIME_LANGUAGES:
         lasting["language"] = _QUICKTIME_LANGUAGES[lasting["language"]]
     return lasting
+
+
+_TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d+)")
+
+
+def moved_timecode(text: str, frames: int, rate: Fraction) -> str:
+    """A timecode (SMPTE ST 12-1) that many frames later; one that is none stays as it is.
+
+    Those with a semicolon leave out two numbers a minute, but for every tenth, at 29.97 frames a
+    second, and four at 59.94.
+    """
+    found = _TIMECODE.fullmatch(text)
+    if found is None:
+        return text
+    hours, minutes, seconds, mark, number = found.groups()
+    nominal = max(round(rate), 1)
+    drop = nominal // 15 if mark != ":" else 0
+    minute, ten = nominal * 60 - drop, nominal * 600 - 9 * drop
+    passed = int(hours) * 60 + int(minutes)
+    count = (passed * 60 + int(seconds)) * nominal + int(number) - drop * (passed - passed // 10)
+    tens, rest = divmod((count + frames) % (ten * 6 * 24), ten)
+    # The first minute of ten leaves none out.
+    later = 0 if rest < nominal * 60 else 1 + (rest - nominal * 60) // minute
+    whole = tens * nominal * 600 + rest + drop * later
+    seconds_of_day, number_now = divmod(whole, nominal)
+    minutes_of_day, second = divmod(seconds_of_day, 60)
+    hour, minute_now = divmod(minutes_of_day, 60)
+    digits = len(number)
+    return f"{hour:02}:{minute_now:02}:{second:02}{mark}{number_now:0{digits}}"
 
 
 def needs_key_list(metadata: Mapping[str, str], container: str) -> bool:

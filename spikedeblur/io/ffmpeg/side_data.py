@@ -17,6 +17,35 @@ def side_data(frame: av.VideoFrame, kind: str) -> bytes | None:
     return None if data is None else bytes(data)
 
 
+# What may come with a frame beside the kinds that are kept (HDR10's, the display matrix) or that
+# another place of the file has, by PyAV's names.
+_LOST = {
+    "A53_CC": "closed captions inside the pictures",
+    "SPHERICAL": "the spherical projection",
+    "STEREO3D": "the stereo arrangement",
+    "PANSCAN": "pan and scan",
+    "AFD": "the active format",
+    "S12M_TIMECODE": "timecodes inside the pictures",
+    "AMBIENT_VIEWING_ENVIRONMENT": "the ambient light it is meant for",
+    "ICC_PROFILE": "the ICC profile",
+}
+
+
+def lost_side_data(frame: av.VideoFrame, tags: dict[str, str], projection: bool) -> list[str]:
+    """What comes with a frame and is not kept, in words.
+
+    tags: of the stream, which say how Matroska arranges stereo. projection: it is kept by other
+    means.
+    """
+    kept = {"STEREO3D"} if "stereo_mode" in tags else set()
+    kept |= {"SPHERICAL"} if projection else set()
+    return [
+        words
+        for kind, words in _LOST.items()
+        if kind not in kept and side_data(frame, kind) is not None
+    ]
+
+
 def _nameless(cls: type[Type], value: object) -> Type:
     member: Any = object.__new__(cls)
     member._name_, member._value_ = f"KIND_{value}", value

@@ -66,7 +66,7 @@ class StreamCopier:
         self._zero_is_first = output.format.name not in MOVIE and not both_matroska
         if self._source is None:
             return
-        output.metadata.update(lasting_metadata(self._source.metadata, output.format.name))
+        output.metadata.update(self._lasting(self._source.metadata))
         self._copy_chapters()
         dropped = {
             kind for kind, wanted in (("audio", audio), ("subtitle", subtitles)) if not wanted
@@ -228,6 +228,10 @@ class StreamCopier:
             assert self._info.path is not None
             self.warnings += filter(None, [attach(stream, self._info.path, self._output)])
             return
+        if stream.type == "video" and not stream.disposition & Disposition.attached_pic:
+            self.warnings.append(
+                f"the video stream {stream.index} is copied as it is: only the first is deblurred"
+            )
         if can_hold(stream, name):
             target = self._output.add_stream_from_template(stream, opaque=True)
             self._take_as(target, stream)
@@ -254,7 +258,7 @@ class StreamCopier:
     def _take_as(self, target: Stream, stream: Stream) -> None:
         """Let `target` be what `stream` is: its language, title and marks."""
         name = self._output.format.name
-        target.metadata.update(lasting_metadata(stream.metadata, name))
+        target.metadata.update(self._lasting(stream.metadata))
         target.disposition = Disposition(stream.disposition)
         marks = Disposition(stream.disposition) & ~Disposition.default
         if marks and stream.type != "video" and name not in MATROSKA | {"mp4"}:
@@ -263,6 +267,10 @@ class StreamCopier:
                 f"({marks.name}): use .mkv or .mp4"
             )
         self._targets[stream.index] = target
+
+    def _lasting(self, metadata: dict[str, str]) -> dict[str, str]:
+        info = self._info
+        return lasting_metadata(metadata, self._output.format.name, info.skipped, info.average_rate)
 
     def _warn_once(self, text: str) -> None:
         if text not in self.warnings:

@@ -88,7 +88,7 @@ class OneAtATime:
     def add(self, packet: Packet) -> Iterator[Packet]:
         """Take the next event; yield what is shown before it."""
         begin = cast(int, packet.pts)
-        base = Fraction(cast(Fraction, packet.time_base))
+        base = packet.time_base
         yield from self._until(begin)
         self._now = max(begin, self._now)
         end = begin + packet.duration if packet.duration else None

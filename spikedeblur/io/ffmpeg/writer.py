@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
+from av import VideoStream
 from av.container import Container
 from av.packet import Packet
 
@@ -25,6 +26,7 @@ from spikedeblur.io.ffmpeg.containers import (
 )
 from spikedeblur.io.ffmpeg.encoder import VideoEncoder
 from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderChoice, EncoderSettings, choose_encoder
+from spikedeblur.io.ffmpeg.matroska import display_elements, filler, put_in
 from spikedeblur.io.ffmpeg.metadata import lost_tags, needs_key_list
 from spikedeblur.io.ffmpeg.streams import StreamCopier
 from spikedeblur.io.pipes import PIPE_CONTAINER, is_pipe
@@ -67,7 +69,9 @@ class VideoWriter:
         _refuse_input(self.path, source.path)
         with ExitStack() as stack:
             choice = choose_encoder(settings, source, self._container, codecs_held(self._container))
-            self._output = stack.enter_context(open_output(self.path, self._container, overwrite))
+            self._output = stack.enter_context(
+                open_output(self.path, self._container, overwrite, self._complete)
+            )
             self._open(choice, settings, stack)
             self._stack = stack.pop_all()
 
@@ -97,7 +101,7 @@ class VideoWriter:
         with self._stack:
             self._finish()
         if not is_pipe(self.path):
-            self._note_lost_tags()
+            self._note_lost()
 
     def write(self, frame: VideoFrame) -> None:
         """Encode one frame; its `rgb` must have the output's size, its time follow the last one's.
@@ -149,6 +153,7 @@ class VideoWriter:
         if self._container in MATROSKA and self._copier.has_defaults:
             self._output.container_options["default_mode"] = "passthrough"
         self._tags = _tags_of(self._output)
+        self._reserve()
         self._output.start_encoding()
         self._copier.begin()
 
@@ -162,12 +167,45 @@ class VideoWriter:
             options["movflags"] = "+use_metadata_tags"
         return options
 
-    def _note_lost_tags(self) -> None:
-        """Say which tags are not in the file, by reading it."""
+    def _reserve(self) -> None:
+        """Make room in Matroska for what its muxer does not write of the frame."""
+        self._geometry = b""
+        source, size = self._info.geometry, (self._info.width, self._info.height)
+        aspect = self._info.sample_aspect_ratio
+        if self._container not in MATROSKA or is_pipe(self.path):
+            self._note_geometry()
+        elif source is not None and source.size == size:
+            self._geometry = source.elements
+        elif aspect is not None and aspect != 1:
+            self._geometry = display_elements(size, aspect)
+        if self._geometry:
+            tags = self._encoder.stream.metadata
+            tags["title"] = tags.get("title", "") + filler(self._geometry)
+
+    def _note_geometry(self) -> None:
+        if self._info.geometry is not None and (words := self._info.geometry.words()):
+            self._warnings.append(f"{words} of the container is not kept: use .mkv")
+
+    def _complete(self, path: Path) -> None:
+        """Put into the finished file what the muxer does not write."""
+        title = self._tags[self._encoder.stream.index].get("title", "")
+        if self._geometry and not put_in(path, self._geometry, title):
+            self._note_geometry()
+
+    def _note_lost(self) -> None:
+        """Say which tags are not in the file, and whether its pixels have another shape."""
         with suppress(InputError), open_input(self.path) as container:
             if lost := lost_tags(self._tags, _tags_of(container)):
                 self._warnings.append(
                     f"{self._container} does not hold these tags: {lost} - use .mkv to keep all"
+                )
+            stream = cast(VideoStream, container.streams[self._encoder.stream.index])
+            shape = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1
+            wanted = self._info.sample_aspect_ratio or 1
+            if shape != wanted:
+                self._warnings.append(
+                    f"the pixel aspect {wanted} becomes {shape} by "
+                    f"{self._encoder.stream.codec_context.name} in {self._container}: use .mkv"
                 )
 
     def _mux(self, packets: Iterable[Packet]) -> None:
