@@ -29,7 +29,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "classical": {"errors", "vocabulary", "recording", "prior"},
     "models": {"errors", "vocabulary", "prior"},
     "output": BASE | {"io", "recording"},
-    "restoration": BASE | {"io", "recording", "prior", "classical", "models", "output"},
+    "agreement": BASE | {"io", "recording", "prior"},
+    "restoration": BASE
+    | {"io", "recording", "prior", "classical", "models", "output", "agreement"},
     "simulation": BASE | {"io", "recording"},
     "alignment": BASE | {"io", "recording", "prior"},
     "inspection": BASE | {"io", "recording", "classical", "models"},

@@ -10,7 +10,8 @@ import json
 import logging
 import sys
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,18 @@ class _WarningCounter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.count += record.levelno == logging.WARNING
+
+
+class _EventHandler(logging.Handler):
+    """Writes warnings that have numbers (`extra={"event": ...}`) as lines of JSON."""
+
+    def __init__(self, console: Console, beside: dict[str, Any]) -> None:
+        super().__init__(logging.WARNING)
+        self._console, self._beside = console, beside
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if (event := getattr(record, "event", None)) is not None:
+            self._console.json({**event, **self._beside})
 
 
 class Console:
@@ -155,6 +168,16 @@ class Console:
         # What JSON leaves as it is, a terminal may not: DEL, C1 controls, changes of direction;
         # and names that are no Unicode cannot be written.
         click.echo("".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text))
+
+    @contextmanager
+    def warnings_as_json(self, **beside: Any) -> Iterator[None]:
+        """Write warnings that have numbers to stdout, too; `beside`: more members of each."""
+        handler = _EventHandler(self, beside)
+        LOGGER.addHandler(handler)
+        try:
+            yield
+        finally:
+            LOGGER.removeHandler(handler)
 
     def close(self) -> None:
         """Let go of the logger and the log file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -95,6 +95,7 @@ def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcom
             task.progress, "deblurred", quiet=console.quiet, json_lines=task.as_json
         ) as display,
         resume_hint(console, job.output, display),
+        console.warnings_as_json(input=str(job.video)) if task.as_json else nullcontext(),
     ):
         tally = task.deblurrer.run(
             job.video,

@@ -9,6 +9,7 @@ from spikedeblur.cli.batch import VideoJob
 from spikedeblur.cli.console import Console, printable
 
 if TYPE_CHECKING:
+    from spikedeblur.agreement import Agreement
     from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.io.video import Reader, VideoSelection
     from spikedeblur.restoration.pipeline import Deblurrer
@@ -22,24 +23,42 @@ def tell_plan(
     selection: VideoSelection,
     as_json: bool,
 ) -> None:
-    """Write the plan to stdout; reads headers and one frame, writes nothing else."""
+    """Write the plan to stdout; reads headers and a few frames, writes nothing else.
+
+    Raises what a run would for spikes that cover no frame.
+    """
     from spikedeblur.output.parts import Parts
 
     parts = Parts(job.output)
     with selection.open(job.video) as reader:
+        agreement = deblurrer.check(
+            job.video, job.spikes, spike_options=options, selection=selection
+        )
         plan = {
             "video": _video(reader),
             **_spikes(deblurrer, reader, job.spikes, options),
+            **({} if agreement is None else {"fit": _fit(agreement)}),
             **_network(deblurrer, reader),
             "output": f"{job.output}{' (exists)' if job.output.exists() else ''}",
         }
     if done := len(parts.numbers()):
         plan["resume"] = f"{done} segments are done ({parts.folder})"
+    findings = [] if agreement is None else agreement.findings
+    for finding in findings:
+        console.warn(finding.text)
     if as_json:
-        console.json({"event": "plan", **plan})
+        warnings = [{"code": each.code, "message": each.text, **each.figures} for each in findings]
+        figures = {} if agreement is None else agreement.figures
+        console.json({"event": "plan", **plan, **figures, "warnings": warnings})
         return
     for name, value in plan.items():
         console.data(printable(f"{name:9}{value}"))
+
+
+def _fit(agreement: Agreement) -> str:
+    if agreement.match is None:
+        return f"cannot tell: {agreement.untold}"
+    return f"likeness {agreement.match:.3f} of spikes to {agreement.frames} frames, at most 1"
 
 
 def _video(reader: Reader) -> str:

@@ -45,6 +45,18 @@ class VideoSelection:
         )
         return reader if self.region is None else RegionReader(reader, self.region, self.colorspace)
 
+    def open_at(self, path: Path | str, start: Fraction) -> Reader:
+        """Open a video to look at it in passing: at the key frame at or before `start` seconds.
+
+        Of images, at `start` itself.
+        """
+        reader: VideoReader | ImageSequenceReader
+        if is_image_sequence(path):
+            reader = ImageSequenceReader(path, rate=self.rate, start=start, end=None)
+        else:
+            reader = VideoReader(path, start=start, colorspace=self.colorspace, from_key=True)
+        return reader if self.region is None else RegionReader(reader, self.region, self.colorspace)
+
 
 def open_video(
     path: Path | str,

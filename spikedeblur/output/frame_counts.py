@@ -51,14 +51,17 @@ class FrameCounts:
         """Whether part of the output is not what a whole, covered input would have given."""
         return bool(self.uncovered or self.not_finite or self.damaged)
 
-    def warnings(self) -> Iterator[str]:
-        """One line for each thing that did not go as wished."""
+    def warnings(self, foretold: int = 0) -> Iterator[str]:
+        """One line for each thing that did not go as wished.
+
+        foretold: frames without spikes that were told of before the run.
+        """
         if self.partial:
             yield (
                 f"spikes cover only part of the exposure of {self.partial} of {self.read} frames"
                 " - they were restored from that part"
             )
-        if self.uncovered:
+        if self.uncovered and self.uncovered != foretold:
             yield (
                 f"no spikes cover {self.uncovered} of {self.read} frames"
                 " - they were passed through unchanged"

@@ -228,6 +228,10 @@ class VoxelExposures:
             )
         self._grids = grids
 
+    def __len__(self) -> int:
+        """Frames that have a grid."""
+        return len(self._grids)
+
     def counts(self, frame: VideoFrame) -> tuple[np.ndarray | None, Fraction]:
         if frame.index >= len(self._grids):
             return None, Fraction(0)

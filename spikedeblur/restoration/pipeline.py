@@ -16,6 +16,9 @@ from typing import Any
 
 import torch
 
+from spikedeblur.agreement.check import check_spikes
+from spikedeblur.agreement.verdict import Agreement
+from spikedeblur.agreement.watch import watched
 from spikedeblur.errors import UsageError
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import SpikeStream
@@ -236,11 +239,10 @@ class Deblurrer:
             with opened as destination:
                 warned_of_output = _warn(destination.warnings)
                 self._begin(destination.tile)
+                agreement = _agreement(Path(video), exposures, selection)
                 needed = Selection(segments or destination.segments, restorer.context)
-                with (
-                    ReadAhead(_exposed(restorer, frames, exposures, needed)) as exposed,
-                    WriteBehind(destination.write) as behind,
-                ):
+                seen = watched(_exposed(restorer, frames, exposures, needed), exposures, agreement)
+                with ReadAhead(seen) as exposed, WriteBehind(destination.write) as behind:
                     for restored, sharp in self._pairs(restorer, exposed, timing):
                         if destination.is_enough(restored):
                             break
@@ -251,7 +253,8 @@ class Deblurrer:
                 self.tally = destination.finish(self.tally, needed.frames)
         _warn(reader.warnings[warned:])
         _warn(destination.warnings[warned_of_output:])
-        _warn(list(self.tally.warnings()))
+        foretold = agreement and agreement.coverage and agreement.coverage.uncovered
+        _warn(list(self.tally.warnings(foretold or 0)))
         return self.tally
 
     def place_instants(
@@ -276,6 +279,24 @@ class Deblurrer:
         with selection.open(video) as reader:
             frames, exposures = self.open_spikes(reader, spikes, spike_options)
             return placed_instants(frames, exposures, instants)
+
+    def check(
+        self,
+        video: str | Path,
+        spikes: Spikes | None,
+        *,
+        spike_options: RecordingSettings | None = None,
+        selection: VideoSelection | None = None,
+    ) -> Agreement | None:
+        """Whether spikes and video belong together, by a few frames: what `run` says beforehand.
+
+        selection: the part of the video, all of it by default. None for weights that use no spikes.
+        Raises what opening both does, and `InputError` where spikes cover no frame at all.
+        """
+        chosen = selection or VideoSelection()
+        with chosen.open(video) as reader:
+            _, exposures = self.open_spikes(reader, spikes, spike_options)
+        return None if exposures is None else check_spikes(Path(video), exposures, chosen)
 
     def open_spikes(
         self, reader: Reader, spikes: Spikes | None, options: RecordingSettings | None = None
@@ -365,6 +386,20 @@ def _exposed(
     """Give the frames that are needed their spikes, and mark which of them belong together."""
     for needed in selection.of(restorer.in_shots(frames)):
         yield expose(needed.frame, exposures, needed.sequence, needed.wanted)
+
+
+def _agreement(
+    video: Path, exposures: Exposures | None, selection: VideoSelection
+) -> Agreement | None:
+    """Whether spikes and video belong together, with a warning for all that is wrong."""
+    if exposures is None:
+        return None
+    agreement = check_spikes(video, exposures, selection)
+    for finding in agreement.findings:
+        LOGGER.warning("%s", finding.text, extra={"event": finding.event})
+    if agreement.untold:
+        LOGGER.info("cannot tell whether the spikes are of this video: %s", agreement.untold)
+    return agreement
 
 
 def _warn(messages: Sequence[str]) -> int:

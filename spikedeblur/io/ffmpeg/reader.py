@@ -23,6 +23,7 @@ class VideoReader:
 
     `info` describes the video. `damaged` counts corrupt packets skipped and frames the decoder had
     to repair; `warnings` says what was assumed. Both are complete when the iteration has ended.
+    from_key: begin at the key frame before `start`, which spares decoding what lies between.
     """
 
     def __init__(
@@ -35,10 +36,11 @@ class VideoReader:
         max_pixels: int | None = None,
         colorspace: str | None = None,
         threads: int = 1,
+        from_key: bool = False,
     ) -> None:
         _check_arguments(start, end, colorspace)
         self.path = Path(path)
-        self._start, self._end = start, end
+        self._start, self._end = None if from_key else start, end
         self._decoder = Decoder(self.path, strict=strict, max_pixels=max_pixels, threads=threads)
         try:
             first = self._decoder.first(start)

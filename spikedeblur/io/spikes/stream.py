@@ -131,6 +131,12 @@ class SpikeStream:
         return self.ticks, self.height, self.width
 
     @property
+    def corner(self) -> tuple[int, int]:
+        """Left and top, in the sensor, of what is read of it."""
+        rows, columns = self._crop
+        return columns.start, rows.start
+
+    @property
     def duration_s(self) -> Fraction:
         """Seconds from the beginning of the first tick to the end of the last."""
         return self.ticks / self.rate_hz

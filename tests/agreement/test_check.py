@@ -1,0 +1,207 @@
+"""Whether spikes and video belong together: what is found, and what is said of it."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spikedeblur.agreement import Agreement, Finding
+from spikedeblur.errors import InputError
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.restoration.pipeline import Deblurrer
+from tests.agreement.rigs import HEIGHT, RATE, TICKS, WIDTH, Wall, moving
+
+MISFIT = "spikes_do_not_match"
+
+
+@pytest.fixture(scope="module")
+def scene() -> Wall:
+    return moving()
+
+
+def check(files: tuple[Path, Path], **said: object) -> Agreement:
+    found = Deblurrer(method="sdm").check(*files, spike_options=RecordingSettings(**said))
+    assert found is not None
+    return found
+
+
+def only(found: Agreement) -> Finding:
+    [finding] = found.findings
+    assert " - " in finding.text and "\n" not in finding.text
+    return finding
+
+
+def remedied(finding: Finding) -> dict[str, object]:
+    """The settings that a line asks for."""
+    said: dict[str, object] = {}
+    if match := re.search(r"--offset (-?[0-9.]+)", finding.text):
+        said["offset_s"] = Fraction(match[1])
+    if match := re.search(r"--(no-)?flip", finding.text):
+        said["flip"] = match[1] is None
+    if match := re.search(r"homography = \[([^]]+)\]", finding.text):
+        said["homography"] = tuple(float(each) for each in match[1].split(","))
+    return said
+
+
+def test_spikes_of_the_video_fit_and_nothing_is_said(scene, tmp_path):
+    found = check(scene.write(tmp_path))
+    assert found.findings == [] and found.match > 0.97
+    assert abs(found.late_s) < 0.0005 and np.hypot(*found.shift_px) < 0.5
+    assert (found.coverage.frames, found.coverage.covered) == (12, 12)
+
+
+@pytest.mark.parametrize("late_ms", [-5, 5, 40])
+def test_spikes_of_another_time(scene, tmp_path, late_ms):
+    files = scene.write(tmp_path, offset_s=Fraction(late_ms, 1000))
+    finding = check(files).findings[-1]
+    assert finding.figures["late_s"] == pytest.approx(-late_ms / 1000, abs=0.0005)
+    assert ("earlier" if late_ms > 0 else "later") in finding.text
+    said = remedied(finding)
+    assert abs(said["offset_s"]) < Fraction(5, 10_000)
+    assert check(files, **said).findings == []
+
+
+TURNS = {
+    "upside down": lambda spikes: spikes[:, ::-1],
+    "mirrored": lambda spikes: spikes[:, :, ::-1],
+    "turned by 180 degrees": lambda spikes: spikes[:, ::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_spikes_that_stand_wrong(scene, tmp_path, turn):
+    files = scene.write(tmp_path, TURNS[turn])
+    finding = only(check(files))
+    assert finding.code == MISFIT and finding.figures["turn"] == turn and turn in finding.text
+    assert finding.figures["spike_match"] < 0.3 < 0.95 < finding.figures["better_match"]
+    assert check(files, **remedied(finding)).findings == []
+
+
+def test_the_remedy_for_a_mirror_counts_on_the_whole_sensor(scene, tmp_path):
+    def in_a_wider_sensor(spikes: np.ndarray) -> np.ndarray:
+        return np.pad(spikes[:, :, ::-1], ((0, 0), (3, 2), (5, 1)))
+
+    files = scene.write(tmp_path, in_a_wider_sensor, crop=(5, 3, WIDTH // 2, HEIGHT // 2))
+    finding = only(check(files))
+    assert check(files, **remedied(finding)).findings == []
+
+
+def test_a_negative_is_told(scene, tmp_path):
+    finding = only(check(scene.write(tmp_path, np.logical_not)))
+    assert finding.code == MISFIT and finding.figures["inverted"]
+    assert finding.figures["spike_match"] < -0.8 and "invert" in finding.text
+
+
+@pytest.mark.parametrize("sideways", [2, 9])
+def test_spikes_that_lie_beside(scene, tmp_path, sideways):
+    """The video's pixels are half as large as those of the spikes."""
+    finding = only(check(scene.write(tmp_path, lambda spikes: np.roll(spikes, sideways, 2))))
+    across, down = finding.figures["shift_px"]
+    assert across == pytest.approx(-2 * sideways, abs=1) and abs(down) < 1
+    assert "to the left" in finding.text and "spikedeblur align" in finding.text
+
+
+def test_spikes_of_another_scene_and_noise(scene, tmp_path):
+    other = moving(seed=5).spikes
+    noise = np.random.default_rng(0).random(other.shape) < 0.3
+    for spikes in (other, noise):
+        found = check(scene.write(tmp_path, lambda _, spikes=spikes: spikes))
+        finding = only(found)
+        assert finding.code == MISFIT and found.match < 0.3
+        assert f"({finding.figures['spike_match']:.2f})" in finding.text
+        assert "spikedeblur align" in finding.text and "--no-flip" in finding.text
+
+
+@pytest.mark.parametrize(("value", "code"), [(False, "spikes_all_zero"), (True, "spikes_all_one")])
+def test_recordings_without_light_or_dark(scene, tmp_path, value, code):
+    found = check(scene.write(tmp_path, lambda spikes: np.full_like(spikes, value)))
+    assert only(found).code == code and found.match == 0
+
+
+@pytest.mark.parametrize(("value", "name"), [(False, "dead"), (True, "hot")])
+def test_regions_that_do_not_follow_the_light(scene, tmp_path, value, name):
+    def spoilt(spikes: np.ndarray) -> np.ndarray:
+        spikes = spikes.copy()
+        spikes[:, 4:12, 10:22] = value
+        return spikes
+
+    found = check(scene.write(tmp_path, spoilt))
+    finding = only(found)
+    share = 8 * 12 / (WIDTH * HEIGHT / 4)
+    assert finding.code == f"spikes_{name}" and found.match > 0.9
+    assert 0.3 * share < finding.figures[f"{name}_share"] <= share + 0.001
+    assert f"{100 * finding.figures[f'{name}_share']:.1f} %" in finding.text
+
+
+def test_a_sensor_with_too_much_light(tmp_path):
+    bright = moving(light=np.clip(moving_light() * 3.5, 0, 1.6))
+    found = check(Wall(np.clip(bright.frames * 0.55, 0, 1), bright.spikes).write(tmp_path))
+    assert "spikes_saturated" in [finding.code for finding in found.findings]
+
+
+def moving_light() -> np.ndarray:
+    from tests.rigs import wall
+
+    return wall(3)
+
+
+def test_spikes_that_stop_half_way(scene, tmp_path):
+    def stopped(spikes: np.ndarray) -> np.ndarray:
+        spikes = spikes.copy()
+        spikes[6 * TICKS :] = False
+        return spikes
+
+    finding = only(check(scene.write(tmp_path, stopped)))
+    assert finding.code == "spikes_drift"
+    assert 0.12 <= finding.figures["from_s"] <= 0.16 and "from 0.1" in finding.text
+
+
+def test_clocks_that_drift_apart(tmp_path):
+    scene = moving(frames=40, speed=6.0)
+    files = scene.write(tmp_path, rate_hz=Fraction(RATE * TICKS) * Fraction(102, 100))
+    finding = check(files).findings[-1]
+    assert finding.code == "spikes_drift" and "--drift" in finding.text
+    assert finding.figures["drift_ppm"] == pytest.approx(20_000, rel=0.1)
+
+
+def test_what_cannot_be_told_is_not_guessed(tmp_path):
+    flat = check(moving(light=np.full((640, 640), 0.3)).write(tmp_path))
+    assert flat.match is None and "texture" in flat.untold and flat.findings == []
+    still = check(moving(speed=0.0).write(tmp_path))
+    assert still.match > 0.9 and still.late_s is None and still.findings == []
+
+
+def test_a_video_of_one_frame(scene, tmp_path):
+    alone = Wall(scene.frames[:1], scene.spikes[:TICKS])
+    assert check(alone.write(tmp_path)).findings == []
+    finding = only(check(alone.write(tmp_path, TURNS["upside down"])))
+    assert finding.figures["turn"] == "upside down"
+
+
+def test_ten_bits_are_read_like_eight(scene, tmp_path):
+    files = scene.write(tmp_path, codec="libx265", pix_fmt="yuv420p10le")
+    found = check(files)
+    assert found.findings == [] and found.match > 0.9
+
+
+def test_uncovered_frames_are_counted_beforehand(scene, tmp_path):
+    found = check(scene.write(tmp_path, lambda spikes: spikes[: 7 * TICKS + 10]))
+    finding = only(found)
+    assert finding.code == "frames_uncovered" and "4 of 12 frames" in finding.text
+    assert (found.coverage.covered, found.coverage.partial) == (8, 1)
+    with pytest.raises(InputError, match="cover none of the 12 frames"):
+        check(scene.write(tmp_path), offset_s=Fraction(5))
+
+
+def test_voxel_grids_are_compared_too(scene, tmp_path):
+    from spikedeblur.cli.main import main
+
+    for turn, codes in ((np.s_[:, :], []), (np.s_[:, ::-1], [MISFIT])):
+        video, spikes = scene.write(tmp_path, lambda planes, turn=turn: planes[turn])
+        voxels = tmp_path / "v.npy"
+        assert main(["voxelize", str(spikes), "--video", str(video), "-o", str(voxels), "-y"]) == 0
+        assert [each.code for each in check((video, voxels)).findings] == codes
