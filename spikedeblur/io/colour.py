@@ -109,6 +109,10 @@ def matrix_name(code: int) -> str:
     return _MATRIX_NAMES.get(code, f"matrix {code}")
 
 
+Beyond = tuple[np.ndarray, np.ndarray]
+"""Where luma goes beyond black or white, (H, W) bool, and by how many codes, (N,) int32."""
+
+
 class ColourConverter:
     """Converts decoded frames to RGB arrays, and RGB arrays to frames for an encoder.
 
@@ -141,8 +145,29 @@ class ColourConverter:
             self._band_to_rgb([plane[band] for plane in planes], layout.depth, rgb[band])
         return rgb
 
-    def from_rgb(self, rgb: np.ndarray, pix_fmt: str) -> av.VideoFrame:
-        """Return `rgb` (H, W, 3), uint8 or uint16 over its whole scale, as a `pix_fmt` frame."""
+    def beyond(self, frame: av.VideoFrame, rgb: np.ndarray) -> Beyond | None:
+        """The luma of limited range that `rgb`, made of `frame`, has lost: whiter than white and
+        blacker than black. None where there is none, and for formats whose first plane is not luma.
+        """
+        layout = PixelLayout.of(frame.format.name)
+        if layout.family == "rgb" or self.full_range or not _has_luma_plane(frame):
+            return None
+        luma = _planes(frame)[0]
+        low, span = self._luma_scale(layout.depth)
+        if luma.min() >= low and luma.max() <= low + span:
+            return None
+        where = (luma < low) | (luma > low + span)
+        seen = np.empty((1, int(where.sum())), luma.dtype)
+        self._band_from_rgb(rgb[where][None], layout.depth, [seen])
+        return where, luma[where].astype(np.int32) - seen[0]
+
+    def from_rgb(
+        self, rgb: np.ndarray, pix_fmt: str, beyond: Beyond | None = None
+    ) -> av.VideoFrame:
+        """Return `rgb` (H, W, 3), uint8 or uint16 over its whole scale, as a `pix_fmt` frame.
+
+        beyond: what is to be added to the luma codes.
+        """
         layout = PixelLayout.of(pix_fmt)
         if layout.family == "rgb":
             name = "rgb24" if rgb.dtype == np.uint8 else "rgb48le"
@@ -155,6 +180,10 @@ class ColourConverter:
         planes = _planes(frame)
         for band in _bands(height):
             self._band_from_rgb(rgb[band], layout.depth, [plane[band] for plane in planes])
+        if beyond is not None:
+            where, more = beyond
+            highest = (1 << layout.depth) - 1
+            planes[0][where] = np.clip(planes[0][where] + more, 0, highest)
         return self._reformat(frame, pix_fmt)
 
     def _band_to_rgb(self, planes: list[np.ndarray], depth: int, out: np.ndarray) -> None:
@@ -213,6 +242,30 @@ class ColourConverter:
             interpolation=_RESAMPLING,
             threads=1,
         )
+
+
+def copied(frame: av.VideoFrame) -> av.VideoFrame:
+    """The same picture without what came with it, such as its kind of frame, which an encoder
+    would take for an order.
+    """
+    copy = av.VideoFrame(frame.width, frame.height, frame.format.name)
+    for old, new in zip(frame.planes, copy.planes, strict=True):
+        rows = np.frombuffer(memoryview(old), np.uint8).reshape(old.height, -1)
+        into = np.frombuffer(memoryview(new), np.uint8).reshape(new.height, -1)
+        width = min(rows.shape[1], into.shape[1])
+        into[:, :width] = rows[:, :width]
+    return copy
+
+
+def _has_luma_plane(frame: av.VideoFrame) -> bool:
+    """Whether the first plane is luma in its lowest bits: no packed formats, no P010."""
+    luma = frame.format.components[0]
+    name = frame.format.name
+    return (
+        luma.plane == 0
+        and name.startswith(("yuv4", "yuva4", "gray", "nv12", "nv21"))
+        and (frame.planes[0].line_size >= frame.width)
+    )
 
 
 def _yuv444_format(depth: int) -> str:

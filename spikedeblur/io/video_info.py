@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 
 from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, PixelLayout, matrix_name, matrix_of
@@ -18,13 +19,22 @@ FALLBACK_RATE = Fraction(25)
 
 
 @dataclass(frozen=True, eq=False)
+class Decoded:
+    """A frame as the decoder gave it, and the RGB that was made of it."""
+
+    frame: av.VideoFrame
+    rgb: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class VideoFrame:
     """One picture and its place in time.
 
     `rgb` is (H, W, 3), uint8, or uint16 over the whole scale when the video has more than 8 bits.
     `pts` and `duration` count `time_base`; `interval` is the seconds until the next frame is shown.
     `exact_time` and `exact_interval` (seconds) are known where the container has rounded the times
-    of a constant rate; they are for exposures, `pts` is what is written again.
+    of a constant rate; they are for exposures, `pts` is what is written again. `decoded` is what
+    the picture was made of: an encoder takes from it what RGB could not hold.
     """
 
     index: int
@@ -35,6 +45,7 @@ class VideoFrame:
     rgb: np.ndarray
     exact_time: Fraction | None = None
     exact_interval: Fraction | None = None
+    decoded: Decoded | None = None
 
     @property
     def time(self) -> Fraction:

@@ -73,4 +73,5 @@ class SlowMotion:
                 duration=blurry.duration,
                 interval=blurry.interval / faster,
                 rgb=rgb,
+                decoded=blurry.decoded,
             )

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import cast
 
 import av
+import numpy as np
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition
 
 from spikedeblur.errors import OutputError, UsageError
-from spikedeblur.io.colour import FULL, LIMITED, RGB_MATRIX, ColourConverter, PixelLayout
+from spikedeblur.io.colour import FULL, LIMITED, RGB_MATRIX, ColourConverter, PixelLayout, copied
 from spikedeblur.io.ffmpeg.containers import CONSTANT_RATE, MATROSKA, MOVIE, MPEG, TIME_GRIDS
 from spikedeblur.io.ffmpeg.encoders import EncoderChoice, open_encoder
 from spikedeblur.io.ffmpeg.metadata import lasting_metadata
@@ -69,12 +70,32 @@ class VideoEncoder:
         pts = self._exact_pts(frame)
         self._durations[pts] = self._exact_duration(frame)
         self.end = pts + self._durations[pts]
-        picture = self._converter.from_rgb(frame.rgb, self._pix_fmt)
+        picture = self._picture(frame)
         picture.colorspace, picture.color_range = self._tags
         picture.pts, picture.time_base = pts, self.time_base
         picture.duration = self._durations[pts]
         self._frames += 1
         return self._packets(picture)
+
+    def _picture(self, frame: VideoFrame) -> av.VideoFrame:
+        """The frame in the output's pixel format.
+
+        One that is as it was read keeps the codes it had; of another the luma that RGB cannot hold,
+        above white and below black, is what it was, and the change is added to it.
+        """
+        decoded = frame.decoded
+        if (
+            decoded is None
+            or not self._same_codes
+            or decoded.rgb.shape != frame.rgb.shape
+            or decoded.frame.format.name != self._pix_fmt
+            or decoded.frame.format.has_palette
+        ):
+            return self._converter.from_rgb(frame.rgb, self._pix_fmt)
+        if np.array_equal(frame.rgb, decoded.rgb):
+            return copied(decoded.frame)
+        beyond = self._converter.beyond(decoded.frame, decoded.rgb)
+        return self._converter.from_rgb(frame.rgb, self._pix_fmt, beyond)
 
     def flush(self) -> list[Packet]:
         """The packets that are left when the last frame is encoded."""
@@ -159,6 +180,7 @@ class VideoEncoder:
         context.colorspace, context.color_range = self._tags
         context.color_primaries, context.color_trc = tags.primaries, tags.transfer
         self._converter = ColourConverter(self._info.matrix, full)
+        self._same_codes = full == self._info.full_range
 
     def _exact_pts(self, frame: VideoFrame) -> int:
         """The frame's time in the output's time base, strictly after the last one."""

@@ -15,7 +15,7 @@ from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.colour import MATRIX_CODES, ColourConverter, PixelLayout
 from spikedeblur.io.ffmpeg.decoder import Decoder
 from spikedeblur.io.ffmpeg.describe import assumptions, describe
-from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.io.video_info import Decoded, VideoFrame
 
 
 class VideoReader:
@@ -122,14 +122,16 @@ class VideoReader:
             duration = self._clock.duration(decoded)
             interval = self._clock.interval(pts, following, duration)
             last_end = time + interval
+            rgb = self._to_rgb(decoded)
             yield VideoFrame(
                 index,
                 pts,
                 self._clock.time_base,
                 duration,
                 interval,
-                self._to_rgb(decoded),
+                rgb,
                 *self._clock.exact(pts, following, interval),
+                Decoded(decoded, rgb),
             )
             index += 1
         if index == 0:
