@@ -26,6 +26,7 @@ from spikedeblur.io.guards.limits import (
     decoder_options,
 )
 from spikedeblur.io.guards.tiffs import check_page, open_tiff
+from spikedeblur.io.image_notes import with_chunks
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8"
@@ -55,12 +56,15 @@ def read_image(path: Path, max_pixels: int | None = None) -> np.ndarray:
         raise InputError(f"cannot read the image {path} ({reason}) - it may be damaged") from error
 
 
-def write_image(path: Path, rgb: np.ndarray) -> None:
-    """Write (H, W, 3) uint8 or uint16 as PNG or TIFF, without loss; by the suffix."""
+def write_image(path: Path, rgb: np.ndarray, chunks: bytes = b"") -> None:
+    """Write (H, W, 3) uint8 or uint16 as PNG or TIFF, without loss; by the suffix.
+
+    chunks: further ones for a PNG, such as its colour profile.
+    """
     if path.suffix.lower() != ".png":
         tifffile.imwrite(path, rgb, photometric="rgb", compression="zlib", predictor=True)
         return
-    path.write_bytes(png_bytes(rgb))
+    path.write_bytes(with_chunks(png_bytes(rgb), chunks))
 
 
 def png_bytes(rgb: np.ndarray) -> bytes:

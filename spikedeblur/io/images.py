@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from spikedeblur.io.atomic import cannot_write, link_or_copy, sync
 from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, matrix_of, to_uint8
 from spikedeblur.io.guards.limits import check_regular
 from spikedeblur.io.image_files import read_image, write_image
+from spikedeblur.io.image_notes import image_notes
 from spikedeblur.io.video_info import FALLBACK_RATE, VideoFrame, VideoInfo
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
@@ -49,6 +50,13 @@ def numbered_files(pattern: Path) -> list[Path]:
                 "found) - complete the sequence"
             )
     return [found[number] for number in range(first, last + 1)]
+
+
+def _numbers(pattern: Path) -> list[int]:
+    """Those of the files that match a pattern; none of a single file."""
+    if not _NUMBER.search(pattern.name):
+        return []
+    return [int(match.group(1)) for _, match in _matches(pattern)]
 
 
 def existing_images(pattern: Path) -> list[Path]:
@@ -84,6 +92,7 @@ class ImageSequenceReader:
         self.warnings: list[str] = []
         self._max_pixels = max_pixels
         files = numbered_files(self.path)
+        first_number = min(_numbers(self.path), default=None)
         if rate is None:
             rate = FALLBACK_RATE
             self.warnings.append(f"images have no frame rate: {rate} per second are assumed")
@@ -100,6 +109,9 @@ class ImageSequenceReader:
                 f"{len(files)} images last {float(len(files) / rate):.3f} s"
             )
         first = read_image(self._chosen[0][1], max_pixels)
+        notes = image_notes(self._chosen[0][1])
+        if lost := [*notes.lost, *["all pictures but the first"] * (notes.frames > 1)]:
+            self.warnings.append(f"of the images, {', '.join(dict.fromkeys(lost))} are not kept")
         self.info = VideoInfo(
             width=first.shape[1],
             height=first.shape[0],
@@ -116,6 +128,8 @@ class ImageSequenceReader:
             colour=ColourTags(matrix=RGB_MATRIX, range=FULL),
             matrix=matrix_of(ColourTags(), first.shape[0]),
             full_range=True,
+            first_number=None if first_number is None else first_number + self._chosen[0][0],
+            notes=notes,
         )
         self._frames = self._read(first)
 
@@ -150,20 +164,33 @@ class ImageSequenceReader:
 
 
 class ImageSequenceWriter:
-    """Writes frames as images numbered from `first`, which all appear when the `with` block ends
-    well.
+    """Writes frames as images, which all appear when the `with` block ends well.
+
+    They are numbered as those of `source`, from 1 if it is no sequence; done: how many of them
+    others write.
     """
 
     def __init__(
-        self, path: Path | str, source: VideoInfo, *, overwrite: bool = False, first: int = 1
+        self, path: Path | str, source: VideoInfo, *, overwrite: bool = False, done: int = 0
     ) -> None:
         self.path = Path(path)
-        self.warnings = ["images hold no sound, times or colour tags: use .mkv to keep them"]
+        self.warnings = []
+        if source.container != "images":
+            self.warnings.append(
+                "images hold no sound, times or colour tags: a video file, such as .mkv, keeps them"
+            )
+        self._chunks = source.notes.chunks if self.path.suffix.lower() == ".png" else b""
+        if source.notes.words and not self._chunks:
+            words = ", ".join(source.notes.words)
+            self.warnings.append(f"{words} of the images are not kept in TIFF: use .png")
         self.frames = 0
         self._size = (source.width, source.height)
         self._sixteen = source.bit_depth > 8
-        self._first = first
+        self._first = (1 if source.first_number is None else source.first_number) + done
         self._numbered = _NUMBER.search(self.path.name) is not None
+        likely = 2 if source.container == "apng" else 1  # which does not say how many it has
+        if not self._numbered and (source.frame_count_estimate or likely) > 1:
+            self._refuse_several()
         folder = self.path.parent
         if not folder.is_dir():
             raise OutputError(f"the output folder does not exist ({folder}) - create it first")
@@ -195,10 +222,7 @@ class ImageSequenceWriter:
         if rgb.shape != (self._size[1], self._size[0], 3):
             raise ValueError(f"frame of shape {rgb.shape}, output {self._size}")
         if self.frames and not self._numbered:
-            raise UsageError(
-                f"several frames do not fit one image ({self.path}) - name a sequence "
-                "such as frames/%05d.png"
-            )
+            self._refuse_several()
         if self._sixteen and rgb.dtype == np.uint8:
             rgb = rgb.astype(np.uint16) * 257
         elif not self._sixteen and rgb.dtype == np.uint16:
@@ -206,7 +230,13 @@ class ImageSequenceWriter:
         number = self._first + self.frames
         self.frames += 1
         name = _numbered(self.path.name, number) if self._numbered else self.path.name
-        self._guard(lambda: write_image(self._folder / name, rgb))
+        self._guard(lambda: write_image(self._folder / name, rgb, self._chunks))
+
+    def _refuse_several(self) -> NoReturn:
+        raise UsageError(
+            f"several frames do not fit one image ({self.path}) - name a sequence "
+            "such as frames/%05d.png"
+        )
 
     def append(self, folder: Path) -> None:
         """Take over the images that another writer has made in `folder`, and leave them there."""

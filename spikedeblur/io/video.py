@@ -9,6 +9,7 @@ from pathlib import Path
 from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderSettings
 from spikedeblur.io.ffmpeg.reader import VideoReader
 from spikedeblur.io.ffmpeg.writer import VideoWriter
+from spikedeblur.io.image_notes import is_animated
 from spikedeblur.io.images import ImageSequenceReader, ImageSequenceWriter, is_image_sequence
 from spikedeblur.io.region import RegionReader
 from spikedeblur.io.video_info import VideoInfo
@@ -73,7 +74,7 @@ def open_video(
 
     The arguments are those of `VideoReader.open`; `rate` is for images only (default 25).
     """
-    if is_image_sequence(path):
+    if is_image_sequence(path) and not is_animated(Path(path)):
         return ImageSequenceReader(path, rate=rate, start=start, end=end, max_pixels=max_pixels)
     return VideoReader.open(
         path,

@@ -13,6 +13,7 @@ import numpy as np
 from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, PixelLayout, matrix_name, matrix_of
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 from spikedeblur.io.ffmpeg.matroska import FrameGeometry
+from spikedeblur.io.image_notes import ImageNotes
 from spikedeblur.quantities import Region
 
 FALLBACK_RATE = Fraction(25)
@@ -86,7 +87,8 @@ class VideoInfo:
     what is written as in the file. `display_matrix` is FFmpeg's nine integers, `disposition` its
     flags of the video stream (default, forced, ...). `geometry` is what Matroska says of the frame
     beside it: pixel aspect, crop, projection. `region` is the part of each picture that is read,
-    None for all of it, and `whole_size` the size of all of it.
+    None for all of it, and `whole_size` the size of all of it. Of images,
+    `first_number` is that of the first one read, `notes` what it says beside its pixels.
     """
 
     width: int
@@ -115,6 +117,8 @@ class VideoInfo:
     rotation: int = 0
     sample_aspect_ratio: Fraction | None = None
     geometry: FrameGeometry | None = None
+    first_number: int | None = None
+    notes: ImageNotes = field(default_factory=ImageNotes)
     streams: tuple[StreamSummary, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     stream_metadata: dict[str, str] = field(default_factory=dict)

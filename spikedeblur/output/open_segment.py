@@ -69,7 +69,7 @@ class OpenSegment:
             return SegmentWriter(file, path, source, settings)
         file.mkdir(exist_ok=True)
         name = file / path.name
-        return ImageSequenceWriter(name, source, overwrite=True, first=self._first + 1)
+        return ImageSequenceWriter(name, source, overwrite=True, done=self._first)
 
     def _noted(self, writer: Writer | SegmentWriter) -> SegmentFile:
         if isinstance(writer, SegmentWriter):

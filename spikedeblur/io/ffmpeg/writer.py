@@ -152,6 +152,11 @@ class VideoWriter:
             self._output.container_options.update(self._movie_options())
         if self._container in MATROSKA and self._copier.has_defaults:
             self._output.container_options["default_mode"] = "passthrough"
+        if self._info.notes.words:
+            words = ", ".join(self._info.notes.words)
+            self._warnings.append(f"{words} of the images are not kept in a video: use .png")
+        if self._container == "gif" and (loops := gif_loops(self._info)) is not None:
+            self._output.container_options["loop"] = str(loops)
         self._tags = _tags_of(self._output)
         self._reserve()
         self._output.start_encoding()
@@ -240,6 +245,16 @@ class VideoWriter:
             self._mux(self._encoder.flush())
             self._mux_last()
             self._copier.copy_until(None)
+
+
+def gif_loops(info: VideoInfo) -> int | None:
+    """How often a GIF plays, as FFmpeg's muxer takes it: 0 for ever, -1 once; None for others."""
+    if info.container != "gif" or info.path is None:
+        return None
+    with info.path.open("rb") as file:
+        head = file.read(1024)
+    found = head.find(b"NETSCAPE2.0\x03\x01")
+    return -1 if found < 0 else int.from_bytes(head[found + 13 : found + 15], "little")
 
 
 def _tags_of(container: Container) -> dict[int | None, dict[str, str]]:
