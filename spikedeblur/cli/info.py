@@ -60,14 +60,24 @@ def command(
     """Tell what a file is: video, spikes, voxel grids or weights.
 
     Of spikes whose size nobody gave, it tells which ones would fit and which one the bits speak
-    for.
+    for. A folder of recordings is each of them, unless they are numbered parts of one. FILE may be
+    the name of weights that come with the program, such as small.
     """
-    if preview is not None and len(files) > 1:
-        raise UsageError(f"one preview for {len(files)} files ({preview}) - give one file")
+    from spikedeblur.inspection.recordings import recordings_of
+
     if picture is None:
         picture = sys.stdout.isatty()
     status = ExitStatus.OK
+    wanted: list[Path] = []
     for path in files:
+        try:
+            wanted += recordings_of(path)
+        except SpikedeblurError as error:
+            console.error(str(error), error)
+            status = ExitStatus.FAILED
+    if preview is not None and len(wanted) > 1:
+        raise UsageError(f"one preview for {len(wanted)} files ({preview}) - give one file")
+    for path in wanted:
         try:
             found, lines = _look(
                 path, spike_options, preview, preview_method, overwrite, picture and not as_json

@@ -75,7 +75,8 @@ SPIKE_OPTIONS = (
         envvar="SPIKEDEBLUR_SPIKE_KEY",
         show_envvar=True,
         metavar="NAME",
-        help="The array to read from an .npz or .h5 file.  [default: the only one]",
+        help="The array to read from an .npz or .h5 file.  [default: the only one, or the only "
+        "one of three axes]",
     ),
     click.option(
         "--lenient",

@@ -7,17 +7,20 @@ from typing import Any
 
 from spikedeblur.errors import InputError
 from spikedeblur.inspection.recordings import is_recording, open_recording
+from spikedeblur.inspection.weights import describe_weights, packaged_file
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.vocabulary import WEIGHTS_SUFFIXES
 
 
 def inspect(path: Path, options: RecordingSettings | None = None) -> dict[str, Any]:
-    """`kind` (video, spikes, voxels, weights) of a file and what is to be said of it.
+    """`kind` (video, spikes, voxels, weights) of a file, or of packaged weights by name, and more.
 
     options: how to read spikes, beating their sidecar. Raises `InputError` for what is missing,
     damaged, or none of these.
     """
     if "%" not in path.name and not path.exists():
+        if (packaged := packaged_file(path)) is not None:
+            return describe_weights(packaged)
         raise InputError(f"there is no file {path} - check the name")
     suffix = path.suffix.lower()
     if is_recording(path):
@@ -25,7 +28,7 @@ def inspect(path: Path, options: RecordingSettings | None = None) -> dict[str, A
     if suffix in (".npy", ".npz"):
         return _voxels(path)
     if suffix in WEIGHTS_SUFFIXES:
-        return _weights(path)
+        return describe_weights(path)
     if suffix == ".toml":
         return _sidecar(path)
     if suffix in (".tif", ".tiff"):
@@ -63,22 +66,6 @@ def _sidecar(path: Path) -> dict[str, Any]:
     from spikedeblur.io.spikes.sidecar import plain_values, read_sidecar
 
     return {"kind": "sidecar", **plain_values(read_sidecar(path))}
-
-
-def _weights(path: Path) -> dict[str, Any]:
-    from spikedeblur.models.checkpoint import load_model
-
-    model = load_model(path)
-    return {
-        "kind": "weights",
-        "parameters": sum(each.numel() for each in model.parameters()),
-        "uses_spikes": model.uses_spikes,
-        "bins": model.bins,
-        "window": model.window,
-        "stem": model.stem,
-        "target_time": model.any_target_time,
-        "widths": list(model.widths),
-    }
 
 
 def _video(path: Path) -> dict[str, Any]:

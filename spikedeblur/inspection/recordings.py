@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,17 +13,18 @@ import numpy as np
 from spikedeblur.errors import UsageError
 from spikedeblur.inspection.firing import firing_rates
 from spikedeblur.inspection.previews import preview_picture, write_preview
-from spikedeblur.io.spikes.inference import RecordingFormat, possible_formats
+from spikedeblur.io.spikes.inference import possible_formats
+from spikedeblur.io.spikes.packed import are_parts, dat_files
 from spikedeblur.io.spikes.settings import RecordingSettings, merged
 from spikedeblur.io.spikes.sidecar import find_sidecar
-from spikedeblur.io.spikes.size_from_bits import likely_plane
+from spikedeblur.io.spikes.size_from_bits import LikelyPlane, likely_plane
 from spikedeblur.io.spikes.source import SpikeSource, resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream, is_array_file
 from spikedeblur.io.voxels import is_voxel_file
 
 _SHORT = {"width": "size", "rate_hz": "rate", "offset_s": "offset"}
 
-__all__ = ["Recording", "is_recording", "open_recording"]
+__all__ = ["Recording", "is_recording", "open_recording", "recordings_of"]
 
 
 @dataclass
@@ -90,6 +91,14 @@ def is_recording(path: Path) -> bool:
     return path.suffix.lower() in {".dat", ".mat"} or path.is_dir() or array
 
 
+def recordings_of(path: Path) -> list[Path]:
+    """The recordings that a path stands for: those of a folder, unless they are parts of one."""
+    if not path.is_dir():
+        return [path]
+    files = dat_files(path)
+    return [path] if are_parts(files) else files
+
+
 def open_recording(path: Path, options: RecordingSettings) -> Recording:
     """Open a recording to look at it, by what is known of it or else by what its bits speak for.
 
@@ -100,18 +109,30 @@ def open_recording(path: Path, options: RecordingSettings) -> Recording:
     try:
         source = resolve_spike_source(path, options, sidecar)
     except UsageError as error:
-        return _guessed(path, options, sidecar, possible_formats(path, options), str(error))
-    return Recording(source.open(), True, _known(source))
+        return _guessed(path, options, sidecar, str(error))
+    if source.origin("width") != "inferred" or is_array_file(path):
+        return Recording(source.open(), True, _known(source))
+    likely = likely_plane(path)
+    inferred = "{}x{}".format(*(source.settings.pixels or ()))
+    if likely is None or likely.camera.size == source.settings.pixels:
+        told = {} if likely is None else _likely_facts(likely)
+        return Recording(source.open(), True, {**_known(source), **told})
+    problem = (
+        f"of the known cameras {inferred} alone fits the size of {path}, but its bits speak for "
+        f"{likely.camera} - give {likely.size_option}, or --spike-size {inferred}"
+    )
+    return _guessed(path, options, sidecar, problem)
+
+
+def _likely_facts(likely: LikelyPlane) -> dict[str, Any]:
+    return {"likely": str(likely.camera), "likely_because": likely.reason}
 
 
 def _guessed(
-    path: Path,
-    options: RecordingSettings,
-    sidecar: RecordingSettings | None,
-    readings: Sequence[RecordingFormat],
-    problem: str,
+    path: Path, options: RecordingSettings, sidecar: RecordingSettings | None, problem: str
 ) -> Recording:
     """A recording whose size or rate nobody gave; `problem` says which readings fit."""
+    readings = possible_formats(path, options)
     rate_known = bool(options.rate_hz or (sidecar and sidecar.rate_hz))
     if not rate_known:
         unknown = RecordingSettings(rate_hz=Fraction(1))
@@ -121,18 +142,20 @@ def _guessed(
         "readings_that_fit": [str(each) for each in readings],
         "note": problem,
     }
-    try:
+    source = None
+    with suppress(UsageError):
         source = resolve_spike_source(path, options, sidecar)
-    except UsageError:
+    if source is None or (source.origin("width") == "inferred" and not is_array_file(path)):
         likely = None if is_array_file(path) else likely_plane(path)
-        if likely is None:
-            return Recording(None, False, {"kind": "spikes", **facts, "likely": None})
-        facts |= {"likely": str(likely.camera), "likely_because": likely.reason}
-        if likely.rest:
+        facts |= {"likely": None} if likely is None else _likely_facts(likely)
+        agrees = source and (likely is None or likely.camera.size == source.settings.pixels)
+        if not agrees and (likely is None or likely.rest):
             return Recording(None, False, {"kind": "spikes", **facts})
-        guessed = RecordingSettings(size=likely.camera.size, layout=likely.camera.layout.name)
-        options = merged(("guessed", guessed), ("option", options))
-        source = resolve_spike_source(path, options, sidecar)
+        if not agrees and likely is not None:
+            guessed = RecordingSettings(size=likely.camera.size, layout=likely.camera.layout.name)
+            options = merged(("guessed", guessed), ("option", options))
+            source = resolve_spike_source(path, options, sidecar)
+    assert source is not None
     known = _known(source)
     if not rate_known:
         known |= {"rate_hz": None, "duration_s": None}

@@ -54,6 +54,72 @@ def test_nothing_known(dat, capsys):
     assert {"size: guessed", "rate: unknown"} <= set(found["origins"])
 
 
+@pytest.fixture
+def small(tmp_path):
+    """32x24 at 800 ticks: so many bytes fill two planes of 640x480, too."""
+    spikes = scene(24, 32, 800)
+    (tmp_path / "small.dat").write_bytes(plain(spikes))
+    return tmp_path / "small.dat", spikes
+
+
+def test_the_bits_are_asked_where_one_known_camera_fits(small, tmp_path, capsys):
+    path, spikes = small
+    for rate, words in ((None, "cannot tell spike size and rate"), (2000, "640x480 alone fits")):
+        found = told(capsys, path, *(() if rate is None else ("--spike-rate", rate)))
+        assert (found["likely"], found["width"], found["height"]) == ("32x24", 32, 24)
+        assert found["sizes_that_fit"] == ["640x480"] and found["rate_hz"] == rate
+        assert words in found["note"] and "--spike-size 32x24" in found["note"]
+        assert found["ticks"] == 800
+        assert found["dead_pixels"] == int((spikes.sum(0) == 0).sum())
+    large = told(capsys, path, "--spike-size", "640x480")  # who knows better is believed
+    assert (large["width"], large["ticks"]) == (640, 2) and "likely" not in large
+
+
+def test_bits_that_agree_with_the_known_camera_or_tell_nothing(tmp_path, capsys):
+    (tmp_path / "s.dat").write_bytes(plain(scene(250, 400, 77)))
+    found = told(capsys, tmp_path / "s.dat", "--spike-rate", "20000")
+    assert found["likely"].startswith("400x250") and found["rate_hz"] == 20_000
+    assert found["width"] == 400 and "note" not in found
+    (tmp_path / "dark.dat").write_bytes(bytes(12_500 * 3))
+    found = told(capsys, tmp_path / "dark.dat", "--spike-rate", "20000")
+    assert (found["width"], found["dead_pixels"]) == (400, 100_000) and "likely" not in found
+
+
+@pytest.mark.parametrize("command", ["deblur", "align", "voxelize"])
+def test_other_commands_tell_the_likely_size_in_their_error(command, recording, tmp_path, capsys):
+    (tmp_path / "s.dat").write_bytes(recording.spikes.read_bytes())
+    spikes, video = str(tmp_path / "s.dat"), str(recording.blurry)
+    called = {
+        "deblur": [video, "--spikes", spikes, "--method", "sdm", "-o", str(tmp_path / "o.mkv")],
+        "align": [video, "--spikes", spikes],
+        "voxelize": [spikes, "--video", video],
+    }[command]
+    assert main([command, *called]) == 2
+    *_, error = capsys.readouterr().err.splitlines()
+    assert "its bits speak for 24x16" in error and "--spike-size 24x16" in error
+    assert main([command, *called, "--spike-rate", str(RATE * TICKS)]) == 2
+    assert "--spike-size 24x16, or a sidecar" in capsys.readouterr().err
+
+
+def test_a_folder_of_recordings_is_each_of_them(recording, tmp_path, capsys):
+    folder = tmp_path / "takes"
+    folder.mkdir()
+    for name, ticks in (("left.dat", 80), ("right.dat", 160)):
+        (folder / name).write_bytes(plain(scene(16, 24, ticks)))
+    assert main(["info", "--json", str(folder), "--spike-size", "24x16"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(each["file"], each["ticks"]) for each in found] == [
+        (str(folder / "left.dat"), 80),
+        (str(folder / "right.dat"), 160),
+    ]
+    assert main(["info", str(folder), "--preview", str(tmp_path / "p.png")]) == 2
+    assert "one preview for 2 files" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert main(["info", "--json", str(tmp_path / "empty"), str(recording.blurry)]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["kind"] == "video" and "no .dat files" in err
+
+
 def test_only_the_rate_unknown(tmp_path, capsys):
     (tmp_path / "s.dat").write_bytes(bytes(12_500 * 3))
     found = told(capsys, tmp_path / "s.dat")

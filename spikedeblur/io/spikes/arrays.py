@@ -37,7 +37,7 @@ class _Array(Protocol):
 class ArrayFile:
     """An array file, read block by block; rows stand the right way up, as in any picture.
 
-    key: name of the array in an .npz or .h5, None for the only one.
+    key: name of the array in an .npz or .h5; None for the only one, or the only one of three axes.
     """
 
     flip = False
@@ -89,7 +89,11 @@ class ArrayFile:
         file: Any = self._closing.enter_context(self.path.open("rb"))
         if suffix == ".npz":
             archive = self._closing.enter_context(zipfile.ZipFile(file))
-            name = self._chosen(member_names(archive, str(self.path)), key)
+            name = self._chosen(
+                member_names(archive, str(self.path)),
+                key,
+                lambda name: len(_shape_in(archive, name)),
+            )
             file = self._closing.enter_context(open_member(archive, name))
         elif key is not None:
             raise UsageError(
@@ -116,7 +120,7 @@ class ArrayFile:
         file.visititems(
             lambda name, each: names.append(name) if isinstance(each, h5py.Dataset) else None
         )
-        dataset = file[self._chosen(names, key)]
+        dataset = file[self._chosen(names, key, lambda name: len(file[name].shape or ()))]
         self._check(dataset)
         # A slice takes the memory of every chunk that it touches.
         if math.prod(dataset.chunks or (1,)) * dataset.dtype.itemsize > MAX_CHUNK_BYTES:
@@ -130,13 +134,15 @@ class ArrayFile:
         array: _Array = dataset
         return array
 
-    def _chosen(self, names: list[str], key: str | None) -> str:
+    def _chosen(self, names: list[str], key: str | None, axes: Callable[[str], int]) -> str:
+        """The array of that name; without one the only array, or the only one of three axes."""
         listed = ", ".join(names)[:99] or "none"
-        if key is None and len(names) == 1:
-            return names[0]
         if key is None:
+            found = names if len(names) == 1 else [name for name in names if axes(name) == 3]
+            if len(found) == 1:
+                return found[0]
             raise UsageError(
-                f"{self.path} does not hold one array ({listed} seen) - name the "
+                f"{self.path} does not hold one array of three axes ({listed} seen) - name the "
                 "spikes with --spike-key"
             )
         if key.strip("/") not in names:
@@ -162,6 +168,15 @@ class ArrayFile:
     def _damaged(self, error: Exception) -> InputError:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         return InputError(f"{self.path} is damaged ({reason}) - save it again")
+
+
+def _shape_in(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    """The shape of an array in an .npz; () for what is none."""
+    try:
+        with open_member(archive, name) as file:
+            return open_npy(file, name).shape
+    except (InputError, ValueError, KeyError, EOFError):
+        return ()
 
 
 def check_axes(

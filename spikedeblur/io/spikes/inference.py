@@ -13,6 +13,7 @@ from spikedeblur.io.spikes.cameras import CAMERAS, SPIKE_LAYOUTS, Camera, layout
 from spikedeblur.io.spikes.layouts import PLAIN
 from spikedeblur.io.spikes.packed import dat_files, file_bytes
 from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.size_from_bits import LikelyPlane, likely_plane
 from spikedeblur.io.spikes.stream import check_size, is_array_file
 
 __all__ = ["RecordingFormat", "possible_formats", "settled_format"]
@@ -97,16 +98,25 @@ def settled_format(
     if len(fitting) == 1 and fitting[0].rate_hz is not None:
         return fitting[0]
     unknown = ["size"] * (size is None and not is_array_file(path)) + ["rate"] * (rate_hz is None)
+    likely = likely_plane(path) if "size" in unknown else None
     raise UsageError(
         f"cannot tell spike {' and '.join(unknown)} of {path} ({_bytes_of(path)} seen; "
-        f"{_explain(readings, fitting, size, duration_s)}) - "
-        f"give {_wanted(unknown, fitting or readings)}, or a sidecar"
+        f"{_explain(readings, fitting, size, duration_s)}{_speaks_for(likely)}) - "
+        f"give {_wanted(unknown, fitting or readings, likely)}, or a sidecar"
     )
 
 
-def _wanted(unknown: Sequence[str], readings: Sequence[RecordingFormat]) -> str:
+def _speaks_for(likely: LikelyPlane | None) -> str:
+    return "" if likely is None else f"; its bits speak for {likely.camera}"
+
+
+def _wanted(
+    unknown: Sequence[str], readings: Sequence[RecordingFormat], likely: LikelyPlane | None
+) -> str:
     """The options that would tell the readings apart."""
     options = {"size": "--spike-size WxH", "rate": "--spike-rate HZ"}
+    if likely is not None:
+        options["size"] = likely.size_option
     asked = [options[name] for name in unknown]
     if any(reading.camera.layout != PLAIN for reading in readings):
         asked.append("--spike-layout NAME")

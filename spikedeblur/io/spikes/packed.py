@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -15,7 +16,7 @@ from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.spikes.cameras import Camera, fitting_cameras
 from spikedeblur.io.spikes.layouts import Layout
 
-__all__ = ["PackedFile", "PackedFolder", "StoredPlanes", "dat_files", "file_bytes"]
+__all__ = ["PackedFile", "PackedFolder", "StoredPlanes", "are_parts", "dat_files", "file_bytes"]
 
 
 class StoredPlanes(Protocol):
@@ -118,6 +119,11 @@ def dat_files(folder: Path) -> list[Path]:
             int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)
         ],
     )
+
+
+def are_parts(files: Sequence[Path]) -> bool:
+    """Whether files are called like numbered parts of one recording: alike but for numbers."""
+    return len({re.sub(r"\d+", "#", path.name) for path in files}) == 1
 
 
 def file_bytes(path: Path) -> int:

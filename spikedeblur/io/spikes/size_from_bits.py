@@ -8,6 +8,7 @@ right.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,11 @@ class LikelyPlane:
     rest: int
 
     @property
+    def size_option(self) -> str:
+        """The option that says so."""
+        return "--spike-size {}x{}".format(*self.camera.size)
+
+    @property
     def reason(self) -> str:
         """Why it is likely, in words."""
         bits = self.camera.layout.plane_bytes(*self.camera.size) * 8
@@ -58,7 +64,11 @@ def likely_plane(path: Path) -> LikelyPlane | None:
     Raises InputError for a file that is missing or empty.
     """
     path = dat_files(path)[0] if path.is_dir() else path
-    size = file_bytes(path)
+    return _likely_plane(path, file_bytes(path), path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)  # it takes a second, and is asked for more than once
+def _likely_plane(path: Path, size: int, _changed_ns: int) -> LikelyPlane | None:
     packed = np.memmap(path, np.uint8, "r")
     found = _plane_bytes(np.asarray(packed[:SAMPLED_BYTES]), size)
     if packed.size > 2 * SAMPLED_BYTES and found is None:  # the beginning may be dark

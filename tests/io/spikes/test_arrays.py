@@ -32,14 +32,19 @@ class TestArrays:
 
     @pytest.mark.parametrize("suffix", [".npz", ".h5"])
     def test_one_of_several_is_named(self, tmp_path, suffix):
-        path = saved(tmp_path, suffix, SMALL, "spk", labels=np.arange(3))
+        path = saved(tmp_path, suffix, SMALL, "spk", labels=np.arange(3), other=SMALL[1:])
         np.testing.assert_array_equal(SpikeStream.open(path, key="spk", **RATE)[:], SMALL)
-        with pytest.raises(UsageError, match=r"not hold one array \((spk, labels|labels, spk)"):
+        with pytest.raises(UsageError, match=r"not hold one array of three axes \(.*spk"):
             SpikeStream.open(path, **RATE)
         with pytest.raises(UsageError, match=r"no array 'spikes' .*labels.*--spike-key"):
             SpikeStream.open(path, key="spikes", **RATE)
         with pytest.raises(InputError, match=r"shape \(3,\) seen"):
             SpikeStream.open(path, key="labels", **RATE)
+
+    @pytest.mark.parametrize("suffix", [".npz", ".h5"])
+    def test_the_only_one_of_three_axes_is_taken(self, tmp_path, suffix):
+        path = saved(tmp_path, suffix, SMALL, "spk", labels=np.arange(3), gain=SMALL[0])
+        np.testing.assert_array_equal(SpikeStream.open(path, **RATE)[:], SMALL)
 
     def test_a_group_in_an_h5(self, tmp_path):
         h5py = pytest.importorskip("h5py")
