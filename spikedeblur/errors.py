@@ -1,12 +1,15 @@
-"""Everything the program may say when it cannot go on.
+"""Errors, and the logger of warnings: all that users hear when something is wrong.
 
 A message is one line: what is wrong (the value seen) - what to do. `exit_status` is what the
-command line returns for it.
+command line returns for an error.
 """
 
 from __future__ import annotations
 
+import logging
 import reprlib
+
+LOGGER = logging.getLogger("spikedeblur")
 
 
 class SpikedeblurError(Exception):

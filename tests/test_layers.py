@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -14,6 +15,7 @@ import spikedeblur
 PACKAGE = Path(spikedeblur.__file__).parent
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted(Path(__file__).parent.rglob("*.py"))
 
 # Which rooms each room may import. CONTRIBUTING draws it: a row there imports the rows above it.
 BASE = {"errors", "quantities", "vocabulary", "machine"}
@@ -176,10 +178,50 @@ def test_the_command_line_imports_nothing_heavy_before_it_must(module):
     assert all(name.startswith(light) for name in own)
 
 
-def test_no_file_is_above_450_lines():
-    long = {
-        str(module.relative_to(PACKAGE)): count
+# Public names that may stand in several modules, each for one idea.
+SHARED = {
+    "command",  # what the root group of the command line loads from a command's module
+    *("sdm", "tfp", "tfi", "joint"),  # a method: of one frame (classical), of a video (methods)
+}
+
+# Constants of the prior that want a name each, and what the classical methods share with it.
+LEFT = {
+    *("AGREEMENT", "DARKEST", "DOUBTFUL", "FEWEST_SPIKES", "POOLING", "PRIOR_SPIKES"),
+    *("REACH", "SMOOTHING", "STEPS", "grey"),
+}
+
+
+def public_names(module: Path) -> Iterator[str]:
+    """Names of the functions, classes and constants that a module defines."""
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, FUNCTIONS | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def test_a_name_has_one_meaning():
+    places: dict[str, set[str]] = {}
+    for module in MODULES:
+        for name in public_names(module):
+            if not name.startswith("_"):
+                places.setdefault(name, set()).add(str(module.relative_to(PACKAGE)))
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert twice.keys() - SHARED - LEFT == set(), twice
+
+
+def test_files_are_short():
+    counts = {
+        str(module.relative_to(PACKAGE)): len(module.read_text(encoding="utf-8").splitlines())
         for module in MODULES
-        if (count := len(module.read_text(encoding="utf-8").splitlines())) > 450
     }
-    assert not long
+    assert median(counts.values()) <= 130
+    assert {name: count for name, count in counts.items() if count > 300} == {}
+
+
+@pytest.mark.parametrize("module", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_tests_are_short_and_import_no_tests(module):
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= 350
+    own = [name for name in imports(module) if name.startswith("tests.")]
+    assert not [name for name in own if any(part.startswith("test_") for part in name.split("."))]

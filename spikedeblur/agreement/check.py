@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from spikedeblur.agreement.comparison import Comparison, compare_far, compare_near
+from spikedeblur.agreement.comparison import FrameComparison, compare_far, compare_near
 from spikedeblur.agreement.coverage import reckoned
 from spikedeblur.agreement.drift import drifting, stopping
 from spikedeblur.agreement.finding import Finding
 from spikedeblur.agreement.glimpses import Look, glimpses
-from spikedeblur.agreement.grid import Grid, Plane
-from spikedeblur.agreement.sampling import sample
+from spikedeblur.agreement.grid import Plane, SampleGrid
+from spikedeblur.agreement.sampling import sampled_views
 from spikedeblur.agreement.sensor import dead_recording, trusted_views
 from spikedeblur.agreement.verdict import Agreement
 from spikedeblur.agreement.wording import misfit
@@ -38,12 +38,12 @@ def check_spikes(video: Path, exposures: Exposures, selection: VideoSelection = 
     if coverage is not None:
         coverage.check()
     corner = (0, 0) if info.region is None else (info.region.left, info.region.top)
-    grid = Grid(exposures.size, (info.width, info.height), exposures.homography, corner)
-    looks = sample(video, selection, info, first, exposures, grid)
+    grid = SampleGrid(exposures.size, (info.width, info.height), exposures.homography, corner)
+    looks = sampled_views(video, selection, info, first, exposures, grid)
     return replace(judged(looks, exposures, grid), coverage=coverage)
 
 
-def judged(looks: Sequence[Look], exposures: Exposures, grid: Grid) -> Agreement:
+def judged(looks: Sequence[Look], exposures: Exposures, grid: SampleGrid) -> Agreement:
     """The verdict on some frames, in the order of time."""
     told: list[Finding] = []
     views = list(glimpses(looks, exposures, grid, 1.0 if _has_time(exposures) else 0.0))
@@ -74,10 +74,10 @@ def judged(looks: Sequence[Look], exposures: Exposures, grid: Grid) -> Agreement
 def _farther(
     looks: Sequence[Look],
     exposures: Exposures,
-    grid: Grid,
-    found: Comparison,
+    grid: SampleGrid,
+    found: FrameComparison,
     trusted: Plane | None,
-) -> Comparison:
+) -> FrameComparison:
     """The same with other times and turns tried."""
     places = np.linspace(0, len(looks) - 1, min(FAR_FRAMES, len(looks))).round().astype(int)
     few = [looks[place] for place in places]

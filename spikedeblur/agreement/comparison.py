@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spikedeblur.agreement.glimpses import Glimpse
-from spikedeblur.agreement.grid import Grid
+from spikedeblur.agreement.grid import SampleGrid
 from spikedeblur.agreement.likeness import (
     AS_IS,
     TURNS,
@@ -24,7 +24,7 @@ from spikedeblur.agreement.likeness import (
     correlation,
     known_likeness,
     likeness,
-    refined,
+    refine_lag,
     terms,
     vertex,
 )
@@ -32,7 +32,7 @@ from spikedeblur.agreement.likeness import (
 # Of what is to be expected at least. Right recordings were at 1.0 to 2.1, others below 0.55.
 FITTING = 0.75
 LEAST_EXPECTED = 0.3
-LEAST_EXPLAINED = 0.5  # likeness: the best of many chances stays below
+LEAST_LIKENESS = 0.5  # likeness: the best of many chances stays below
 LEAST_TEXTURE = 0.003  # root mean square of the detail of a frame: less is noise
 LEAST_AREA = 150.0  # samples that both cameras see
 LATE = 0.08  # exposures
@@ -58,7 +58,7 @@ class Single:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FrameComparison:
     """What was found of a few frames. here: likeness as they lie. expected: the least to be so.
 
     late, aside: the best lag and the best shift. each: every frame by itself. better: where they
@@ -91,7 +91,7 @@ class Comparison:
         """By how much later than is said the spikes fit best."""
         return self.late.place.lag_s
 
-    def shift_px(self, grid: Grid) -> tuple[float, float]:
+    def shift_px(self, grid: SampleGrid) -> tuple[float, float]:
         """How far to the right and down of where they lie they fit best, video pixels."""
         down, across = self.aside.place.shift
         return across * grid.step, down * grid.step
@@ -115,19 +115,19 @@ def expected(views: Sequence[Glimpse]) -> float:
     return float(np.mean([view.expected for view in views]))
 
 
-def compare_near(views: Sequence[Glimpse], grid: Grid) -> Comparison:
+def compare_near(views: Sequence[Glimpse], grid: SampleGrid) -> FrameComparison:
     """As they lie, within an exposure before and after, and shifted."""
     if untold := why_untold(views):
-        return Comparison(math.nan, 0.0, untold=untold)
+        return FrameComparison(math.nan, 0.0, untold=untold)
     exposure = views[0].exposure_s
     table = np.stack([terms(views, grid, Place(float(lag) * exposure)) for lag in NEAR])
     values = np.nan_to_num([correlation(row) for row in table], nan=-1.0)
     at, middle = int(values.argmax()), len(NEAR) // 2
     late = Peak(float(values[at]), Place(float(NEAR[at]) * exposure))
-    found = Comparison(
+    found = FrameComparison(
         float(values[middle]),
         expected(views),
-        refined(views, grid, late, exposure / 4),
+        refine_lag(views, grid, late, exposure / 4),
         best_shift(views, grid),
         tuple(_each(views, table, middle)),
         moving=float(values.max() - values[values > -1].min()) > MOVING,
@@ -149,7 +149,7 @@ def _each(views: Sequence[Glimpse], table: np.ndarray, middle: int) -> Iterator[
         yield Single(view.start_s, float(values[middle]), lag)
 
 
-def _nearby(found: Comparison, grid: Grid, exposure_s: float) -> tuple[Peak, ...]:
+def _nearby(found: FrameComparison, grid: SampleGrid, exposure_s: float) -> tuple[Peak, ...]:
     """The best lag and shift, as far as they explain more than chance; the better one first."""
     far = {
         found.late: abs(found.late_s) > LATE * exposure_s,
@@ -162,8 +162,8 @@ def _nearby(found: Comparison, grid: Grid, exposure_s: float) -> tuple[Peak, ...
 
 
 def compare_far(
-    views: Sequence[Glimpse], grid: Grid, lags: Sequence[float], found: Comparison
-) -> Comparison:
+    views: Sequence[Glimpse], grid: SampleGrid, lags: Sequence[float], found: FrameComparison
+) -> FrameComparison:
     """The same with what was tried farther away, in time, turned and shifted.
 
     lags: seconds, evenly spaced. A likeness below zero means the negative, as it lies. Spikes that
@@ -171,7 +171,7 @@ def compare_far(
     """
     late = found.late
     if len(lags) > 1:
-        farther = refined(views, grid, best_lag(views, grid, lags), lags[1] - lags[0])
+        farther = refine_lag(views, grid, best_lag(views, grid, lags), lags[1] - lags[0])
         nearby = likeness(views, grid, late.place)
         if farther.likeness > max(nearby, late.likeness) + GAIN:
             late = farther
@@ -179,7 +179,7 @@ def compare_far(
         kept = [late if peak is found.late else peak for peak in found.better]
         kept.sort(key=lambda peak: -peak.likeness)
         return replace(found, late=late, better=tuple(kept))
-    wanted = max(found.wanted, LEAST_EXPLAINED)
+    wanted = max(found.wanted, LEAST_LIKENESS)
     if -found.here >= wanted:
         return replace(found, better=(Peak(found.here),))
     near = [lag for lag in lags if abs(lag) <= 1.01 * views[0].exposure_s]

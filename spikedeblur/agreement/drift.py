@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spikedeblur.agreement.comparison import LATE, LEAST_EXPLAINED, Comparison, Single
+from spikedeblur.agreement.comparison import LATE, LEAST_LIKENESS, FrameComparison, Single
 from spikedeblur.agreement.finding import Finding
 
 CODE = "spikes_drift"
@@ -15,7 +15,7 @@ LEAST_FRAMES = 4
 STEADY = 0.25  # of the change of a lag, that it may scatter around a straight line
 
 
-def drifting(found: Comparison, exposure_s: float) -> Finding | None:
+def drifting(found: FrameComparison, exposure_s: float) -> Finding | None:
     """That all frames fit, but later and later; None else."""
     timed = [each for each in found.each if each.lag_s is not None]
     if _lost(found) or len(timed) < LEAST_FRAMES or not found.moving:
@@ -23,7 +23,7 @@ def drifting(found: Comparison, exposure_s: float) -> Finding | None:
     return _steadily(timed, exposure_s)
 
 
-def stopping(found: Comparison) -> Finding | None:
+def stopping(found: FrameComparison) -> Finding | None:
     """That some frames fit before, or behind, others that do not; None else.
 
     Nor if all of them would fit elsewhere.
@@ -31,7 +31,7 @@ def stopping(found: Comparison) -> Finding | None:
     missed = _lost(found)
     kept = [each for each in found.each if np.isfinite(each.likeness) and each not in missed]
     best = max((each.likeness for each in kept), default=0.0)
-    if not missed or best < max(found.wanted, LEAST_EXPLAINED):
+    if not missed or best < max(found.wanted, LEAST_LIKENESS):
         return None
     if found.better and found.better[0].likeness > (1 + found.here) / 2:
         return None
@@ -53,7 +53,7 @@ def stopping(found: Comparison) -> Finding | None:
     )
 
 
-def _lost(found: Comparison) -> list[Single]:
+def _lost(found: FrameComparison) -> list[Single]:
     """Frames that do not fit as they lie."""
     return [each for each in found.each if each.likeness < LOST * found.expected]
 

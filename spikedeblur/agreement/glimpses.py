@@ -10,12 +10,12 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedeblur.agreement.grid import NOISE_GAIN, Grid, Plane, detail
+from spikedeblur.agreement.grid import NOISE_GAIN, Plane, SampleGrid, detail
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.exposures import Exposures, StreamExposures
 
 KNOTS = 8  # in an exposure
-VALUES = 1 << 28  # of spikes that are read for one comparison, about, at most
+COMPARED_VALUES = 1 << 28  # of spikes that are read for one comparison, about, at most
 FEWEST_TICKS = 4  # of a knot
 SEEN_WHOLE = 0.95  # part of an exposure that has to be recorded
 POISSON = 0.25  # variance of the square root of a count
@@ -34,7 +34,7 @@ class Look:
     clear: Plane
 
     @classmethod
-    def at(cls, frame: VideoFrame, grid: Grid) -> Look:
+    def at(cls, frame: VideoFrame, grid: SampleGrid) -> Look:
         """Reduce a frame to the grid."""
         light, clear = grid.light(frame.rgb)
         return cls(replace(frame, rgb=frame.rgb[:0]), light, clear * grid.seen)
@@ -103,9 +103,9 @@ class Glimpse:
 def glimpse(
     look: Look,
     exposures: Exposures,
-    grid: Grid,
+    grid: SampleGrid,
     reach: float,
-    values: int = VALUES,
+    values: int = COMPARED_VALUES,
     trusted: Plane | None = None,
 ) -> Glimpse | None:
     """Look at the spikes of a frame, and up to `reach` exposures before and after.
@@ -133,7 +133,7 @@ def glimpse(
     )
 
 
-def _expected(root: Plane, clear: Plane, count: float, grid: Grid) -> float:
+def _expected(root: Plane, clear: Plane, count: float, grid: SampleGrid) -> float:
     """The least likeness of `count` spikes a pixel to a frame, whose light has this square root.
 
     Counts that rise least with luminance, and scatter as much as counts can.
@@ -147,7 +147,7 @@ def _expected(root: Plane, clear: Plane, count: float, grid: Grid) -> float:
 
 
 def _from_stream(
-    frame: VideoFrame, exposures: StreamExposures, grid: Grid, reach: float, values: int
+    frame: VideoFrame, exposures: StreamExposures, grid: SampleGrid, reach: float, values: int
 ) -> Knots | None:
     stream, interval = exposures.stream, exposures.interval(*frame.span)
     step = float(interval.length) / KNOTS
@@ -190,7 +190,7 @@ def _summed(spikes: NDArray[np.bool_]) -> NDArray[np.float32]:
     return total
 
 
-def _from_counts(frame: VideoFrame, exposures: Exposures, grid: Grid) -> Knots | None:
+def _from_counts(frame: VideoFrame, exposures: Exposures, grid: SampleGrid) -> Knots | None:
     """Of voxel grids: the exposure itself, and nothing around it."""
     counts, covered = exposures.counts(frame)
     if counts is None or covered < Fraction(SEEN_WHOLE):
@@ -202,12 +202,12 @@ def _from_counts(frame: VideoFrame, exposures: Exposures, grid: Grid) -> Knots |
 def glimpses(
     looks: Sequence[Look],
     exposures: Exposures,
-    grid: Grid,
+    grid: SampleGrid,
     reach: float,
     trusted: Plane | None = None,
 ) -> Iterator[Glimpse]:
     """Those of `looks` that have spikes; VALUES are read for all of them."""
     for look in looks:
-        view = glimpse(look, exposures, grid, reach, VALUES // len(looks), trusted)
+        view = glimpse(look, exposures, grid, reach, COMPARED_VALUES // len(looks), trusted)
         if view is not None:
             yield view

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from spikedeblur.prior.planes import resample
 from spikedeblur.recording.geometry import (
+    Matrix,
     pixels_per_spike,
     spike_to_video,
     tile_coverage,
@@ -17,16 +18,16 @@ from spikedeblur.recording.light import relative_luminance, srgb_to_linear
 from spikedeblur.recording.resample import blur, resize_planes
 
 Plane = NDArray[np.float32]
-Matrix = NDArray[np.float64]
 
-LONG_SIDE = 144  # samples
+
+GRID_SIDE = 144  # samples
 FEWEST = 16  # along the long side, however coarse the spikes are
 FINE, COARSE = 1.0, 4.0  # samples; what lies between them is compared
-CLIPPED = 0.95  # of the encoded scale
+CLIPPED_LEVEL = 0.95  # of the encoded scale
 NOISE_GAIN = 0.066  # of the variance of white noise, what is left between FINE and COARSE
 
 
-class Grid:
+class SampleGrid:
     """Samples `step` video pixels apart, no finer than a spike pixel, and where both cameras look.
 
     spike_size, video_size: (width, height). homography: as in a sidecar, None for plain scaling.
@@ -47,7 +48,7 @@ class Grid:
         to_video = spike_to_video(spike_size, video_size, homography)
         pitch = pixels_per_spike(to_video, spike_size)
         longest = max(video_size)
-        self.step = max(longest / LONG_SIDE, 1.0, min(pitch, longest / FEWEST))
+        self.step = max(longest / GRID_SIDE, 1.0, min(pitch, longest / FEWEST))
         self.shape = max(1, round(height / self.step)), max(1, round(width / self.step))
         scaled = np.diag([width / self.shape[1], height / self.shape[0], 1.0])
         self._to_spike = tile_to_spike(to_video, 0, 0) @ scaled
@@ -81,7 +82,7 @@ class Grid:
         cut = rgb[: height // least * least, : width // least * least]
         parts = cut.reshape(height // least, least, width // least, least, 3)
         encoded = parts.mean(axis=(1, 3), dtype=np.float32) / np.float32(np.iinfo(rgb.dtype).max)
-        clipped = (encoded.max(axis=-1) > CLIPPED).astype(np.float32)
+        clipped = (encoded.max(axis=-1) > CLIPPED_LEVEL).astype(np.float32)
         linear = relative_luminance(srgb_to_linear(encoded)).astype(np.float32)
         clear = (resize_planes(clipped, self.shape) < 0.5).astype(np.float32)
         return resize_planes(linear, self.shape), clear

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikedeblur.agreement.glimpses import Glimpse
-from spikedeblur.agreement.grid import Grid, Plane, detail
+from spikedeblur.agreement.grid import Plane, SampleGrid, detail
 
 AS_IS = ""
 TURNS = {
@@ -18,7 +18,7 @@ TURNS = {
     "turned by 180 degrees": np.s_[::-1, ::-1],
 }
 """Ways in which the spike plane may lie, and what takes each to the way it should."""
-FARTHEST = 0.3  # of the grid's sides, that a shift is looked for
+MAX_SHIFT_OF_GRID = 0.3  # of the grid's sides, that a shift is looked for
 LEAST_SHARED = 0.3  # of the detail of all frames, that a shift has to leave in sight
 
 
@@ -42,7 +42,7 @@ class Peak:
     place: Place = AS_SAID
 
 
-def spikes_detail(view: Glimpse, grid: Grid, where: Plane, place: Place) -> Plane | None:
+def spikes_detail(view: Glimpse, grid: SampleGrid, where: Plane, place: Place) -> Plane | None:
     """Detail of the root of a frame's spikes, (rows, columns); None where none were recorded."""
     rate = view.knots.rate(place.lag_s)
     if rate is None:
@@ -50,7 +50,7 @@ def spikes_detail(view: Glimpse, grid: Grid, where: Plane, place: Place) -> Plan
     return detail(np.sqrt(grid.laid(rate[TURNS[place.turn]], place.shift)), where)
 
 
-def terms(views: Sequence[Glimpse], grid: Grid, place: Place = AS_SAID) -> np.ndarray:
+def terms(views: Sequence[Glimpse], grid: SampleGrid, place: Place = AS_SAID) -> np.ndarray:
     """Of each view: product, energy of the frame, energy of the spikes: (N, 3); nan without any."""
     found = np.full((len(views), 3), np.nan)
     for row, view in zip(found, views, strict=True):
@@ -69,13 +69,13 @@ def correlation(terms_N3: np.ndarray) -> float:
     return float(product / max(np.sqrt(frames * spikes), 1e-12))
 
 
-def likeness(views: Sequence[Glimpse], grid: Grid, place: Place = AS_SAID) -> float:
+def likeness(views: Sequence[Glimpse], grid: SampleGrid, place: Place = AS_SAID) -> float:
     """Correlation of the detail of all frames with that of their spikes, in [-1, 1], or nan."""
     return correlation(terms(views, grid, place))
 
 
 def best_lag(
-    views: Sequence[Glimpse], grid: Grid, lags: Sequence[float], turn: str = AS_IS
+    views: Sequence[Glimpse], grid: SampleGrid, lags: Sequence[float], turn: str = AS_IS
 ) -> Peak:
     """The likeliest of `lags` (seconds, evenly spaced, two or more)."""
     values = [likeness(views, grid, Place(lag, turn=turn)) for lag in lags]
@@ -85,7 +85,7 @@ def best_lag(
     )
 
 
-def refined(views: Sequence[Glimpse], grid: Grid, peak: Peak, step_s: float) -> Peak:
+def refine_lag(views: Sequence[Glimpse], grid: SampleGrid, peak: Peak, step_s: float) -> Peak:
     """A peak's lag, finer than `step_s`: by the parabola through its neighbours, then its half."""
     place, value = peak.place, peak.likeness
     for step in (step_s, step_s / 2):
@@ -99,10 +99,10 @@ def refined(views: Sequence[Glimpse], grid: Grid, peak: Peak, step_s: float) -> 
     return Peak(value, place)
 
 
-def best_shift(views: Sequence[Glimpse], grid: Grid, lag_s: float = 0.0) -> Peak:
+def best_shift(views: Sequence[Glimpse], grid: SampleGrid, lag_s: float = 0.0) -> Peak:
     """The shift at which frames and spikes are most alike at one lag, finer than a sample."""
     rows, columns = grid.shape
-    reach = max(int(FARTHEST * rows), 1), max(int(FARTHEST * columns), 1)
+    reach = max(int(MAX_SHIFT_OF_GRID * rows), 1), max(int(MAX_SHIFT_OF_GRID * columns), 1)
     size = rows + reach[0], columns + reach[1]
     total = np.zeros((3, *size))
     inside = np.fft.rfft2(grid.seen, size)
@@ -127,7 +127,7 @@ def best_shift(views: Sequence[Glimpse], grid: Grid, lag_s: float = 0.0) -> Peak
     )
 
 
-def _placed_finely(views: Sequence[Glimpse], grid: Grid, place: Place) -> Peak:
+def _placed_finely(views: Sequence[Glimpse], grid: SampleGrid, place: Place) -> Peak:
     """The likeliest shift around one of whole samples, by a parabola down and one across."""
     here = likeness(views, grid, place)
     fine = list(place.shift)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from spikedeblur.agreement.glimpses import Look
-from spikedeblur.agreement.grid import Grid
+from spikedeblur.agreement.grid import SampleGrid
 from spikedeblur.io.video import VideoSelection
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.recording.exposures import Exposures, StreamExposures
@@ -19,13 +19,13 @@ READ_THROUGH = 48  # frames: so many are read one after the other, more are soug
 PATIENCE_S = 1.0
 
 
-def sample(
+def sampled_views(
     video: Path,
     selection: VideoSelection,
     info: VideoInfo,
     first: VideoFrame,
     exposures: Exposures,
-    grid: Grid,
+    grid: SampleGrid,
 ) -> list[Look]:
     """Frames spread over the part of a video that has spikes, fewer where reading takes long.
 
@@ -47,7 +47,7 @@ def _read_through(
     selection: VideoSelection,
     count: int | None,
     exposures: Exposures,
-    grid: Grid,
+    grid: SampleGrid,
     until: float,
 ) -> Iterator[Look]:
     """Of the first frames that have spikes."""
@@ -75,7 +75,7 @@ def _sought(
     selection: VideoSelection,
     extent: tuple[Fraction, Fraction],
     exposures: StreamExposures,
-    grid: Grid,
+    grid: SampleGrid,
     until: float,
 ) -> Iterator[Look]:
     """Key frames, each the last one before one of the places that have spikes."""

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from spikedeblur.agreement.finding import Finding
 from spikedeblur.agreement.glimpses import Glimpse
-from spikedeblur.agreement.grid import Grid, Plane
+from spikedeblur.agreement.grid import Plane, SampleGrid
 
 ALWAYS = 0.98  # spikes a tick, from where a pixel cannot tell more light from less
 DIM = 0.5  # of the spikes a tick that a pixel fires at always: so much less light is no reason to
 SURE = 8.0  # spikes that a pixel should have had, if it had none
-DARK = 0.02  # linear light
+DARK_LIGHT = 0.02  # linear light
 MOSTLY = 0.5
 COMPACT = 0.5  # part of a box that is filled, from where on it is told
 WORTH_SAYING, MANY = 0.005, 0.1  # parts of the pixels: dead or hot ones; saturated ones
@@ -73,7 +73,7 @@ class OddPixels:
                     f"spikes_{name}", f"{text} - {remedy}", {f"{name}_share": round(part, 4)}
                 )
 
-    def trusted(self, grid: Grid) -> Plane | None:
+    def trusted(self, grid: SampleGrid) -> Plane | None:
         """1 on the grid where pixels follow the light, else 0; None if all do."""
         odd = self.dead | self.hot | self.saturated
         if not odd.any():
@@ -82,7 +82,7 @@ class OddPixels:
 
 
 def trusted_views(
-    views: Sequence[Glimpse], grid: Grid
+    views: Sequence[Glimpse], grid: SampleGrid
 ) -> tuple[list[Glimpse], OddPixels | None, Plane | None]:
     """Views compared where pixels follow the light; which do not; and the former on the grid."""
     odd = odd_pixels(views, grid)
@@ -92,7 +92,7 @@ def trusted_views(
     return [view.where(trusted) for view in views], odd, trusted
 
 
-def odd_pixels(views: Sequence[Glimpse], grid: Grid) -> OddPixels | None:
+def odd_pixels(views: Sequence[Glimpse], grid: SampleGrid) -> OddPixels | None:
     """Those that no view explains by its light; None where that cannot be told."""
     if not views or views[0].knots.ticks <= 1:  # voxel grids have been counted already
         return None
@@ -101,7 +101,7 @@ def odd_pixels(views: Sequence[Glimpse], grid: Grid) -> OddPixels | None:
     clear = [grid.on_spikes(view.look.clear) for view in views]
     share, light, seen = (np.mean(each, axis=0) for each in (shares, lights, clear))
     inside = seen > MOSTLY
-    useful = inside & (share > 0) & (share < ALWAYS) & (light > DARK)
+    useful = inside & (share > 0) & (share < ALWAYS) & (light > DARK_LIGHT)
     if not useful.any():
         return None
     expected = light * float(np.median(share[useful] / light[useful]))

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 
-from spikedeblur.agreement.comparison import Comparison, compare_near
+from spikedeblur.agreement.comparison import FrameComparison, compare_near
 from spikedeblur.agreement.finding import Finding
 from spikedeblur.agreement.glimpses import Glimpse, Look, glimpse
-from spikedeblur.agreement.grid import Grid
+from spikedeblur.agreement.grid import SampleGrid
 from spikedeblur.agreement.sensor import trusted_views
 from spikedeblur.agreement.verdict import Agreement
+from spikedeblur.errors import LOGGER
 from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExposures
-
-LOGGER = logging.getLogger("spikedeblur")
 
 EVERY_S, EVERY_FRAMES = 1.0, 16  # one frame is looked at in so much of the video: the longer
 TOGETHER = 3  # frames that are judged together
 IN_A_ROW = 2  # judgements that have to agree before anything is said
-VALUES = 1 << 25  # spikes that are read for a frame
+FRAME_VALUES = 1 << 25  # spikes that are read for a frame
 
 
 def watched(
@@ -31,18 +29,18 @@ def watched(
     if exposures is None or before is None or before.misfits:
         yield from frames
         return
-    watch = Watch(exposures)
+    watch = DriftWatch(exposures)
     for exposed in frames:
         watch.look(exposed)
         yield exposed
 
 
-class Watch:
+class DriftWatch:
     """Compares a frame now and then with its spikes, and warns once if they stop to fit."""
 
     def __init__(self, exposures: Exposures) -> None:
         self._exposures = exposures
-        self._grid: Grid | None = None
+        self._grid: SampleGrid | None = None
         self._asleep = False
         self._views: list[Glimpse] = []
         self._astray: list[float] = []  # when judgements in a row began that found no fit
@@ -60,10 +58,10 @@ class Watch:
         height, width = exposed.frame.rgb.shape[:2]
         if self._grid is None:
             size = self._exposures.size
-            self._grid = Grid(size, (width, height), self._exposures.homography)
+            self._grid = SampleGrid(size, (width, height), self._exposures.homography)
         reach = 1.0 if isinstance(self._exposures, StreamExposures) else 0.0
         view = glimpse(
-            Look.at(exposed.frame, self._grid), self._exposures, self._grid, reach, VALUES
+            Look.at(exposed.frame, self._grid), self._exposures, self._grid, reach, FRAME_VALUES
         )
         if view is not None:
             self._views.append(view)
@@ -71,7 +69,7 @@ class Watch:
             self._judge(self._views, self._grid)
             self._views = []
 
-    def _judge(self, views: list[Glimpse], grid: Grid) -> None:
+    def _judge(self, views: list[Glimpse], grid: SampleGrid) -> None:
         views, *_ = trusted_views(views, grid)
         found = compare_near(views, grid)
         nothing = not any(view.knots.fired.any() for view in views)
@@ -87,7 +85,7 @@ class Watch:
             LOGGER.warning("%s", finding.text, extra={"event": finding.event})
 
 
-def lost(from_s: float, found: Comparison) -> Finding:
+def lost(from_s: float, found: FrameComparison) -> Finding:
     """What to say of spikes that have stopped to fit."""
     match = max(found.here, 0.0) if found.here == found.here else 0.0
     how, figures = (

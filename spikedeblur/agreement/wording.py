@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from spikedeblur.agreement.comparison import Comparison
+from spikedeblur.agreement.comparison import FrameComparison
 from spikedeblur.agreement.finding import Finding
-from spikedeblur.agreement.grid import Grid
+from spikedeblur.agreement.grid import SampleGrid
 from spikedeblur.agreement.likeness import AS_IS, Peak
 from spikedeblur.recording.exposures import Exposures, StreamExposures
 from spikedeblur.recording.geometry import spike_to_video
@@ -18,7 +18,7 @@ MISFIT, LATE, ASIDE = "spikes_do_not_match", "spikes_late", "spikes_shifted"
 ALIGN = "spikedeblur align"
 
 
-def misfit(found: Comparison, grid: Grid, exposures: Exposures) -> Finding | None:
+def misfit(found: FrameComparison, grid: SampleGrid, exposures: Exposures) -> Finding | None:
     """What to say of a comparison; None if frames and spikes fit."""
     if found.untold or (found.fits and not found.better):
         return None
@@ -56,7 +56,7 @@ def misfit(found: Comparison, grid: Grid, exposures: Exposures) -> Finding | Non
     return Finding(code, f"{text} - {_remedy(found.better, grid, exposures)}", figures)
 
 
-def _way(peak: Peak, grid: Grid) -> str:
+def _way(peak: Peak, grid: SampleGrid) -> str:
     """Where spikes would fit, in words."""
     place = peak.place
     words = [place.turn] if place.turn else []
@@ -78,7 +78,7 @@ def _way(peak: Peak, grid: Grid) -> str:
     return " and ".join(words)
 
 
-def _remedy(better: tuple[Peak, ...], grid: Grid, exposures: Exposures) -> str:
+def _remedy(better: tuple[Peak, ...], grid: SampleGrid, exposures: Exposures) -> str:
     place = better[0].place
     if len(better) > 1 or any(place.shift):
         return f"{ALIGN} finds out"
@@ -100,7 +100,7 @@ def offset(lag_s: float, exposures: StreamExposures) -> float:
     return round(float(exposures.stream.offset_s) + lag_s, 4) + 0.0  # not -0.0
 
 
-def mirrored(grid: Grid, exposures: StreamExposures) -> tuple[float, ...]:
+def mirrored(grid: SampleGrid, exposures: StreamExposures) -> tuple[float, ...]:
     """The homography, as in a sidecar, that lays the mirrored spikes where they lie now."""
     stream = exposures.stream
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
@@ -113,7 +113,7 @@ def mirrored(grid: Grid, exposures: StreamExposures) -> tuple[float, ...]:
     return tuple((matrix / matrix[2, 2]).ravel().tolist())
 
 
-def _figures(peak: Peak, grid: Grid, exposures: Exposures) -> dict[str, Any]:
+def _figures(peak: Peak, grid: SampleGrid, exposures: Exposures) -> dict[str, Any]:
     place = peak.place
     figures: dict[str, Any] = {"better_match": round(peak.likeness, 3)}
     if place.turn != AS_IS:

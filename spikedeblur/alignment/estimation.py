@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,13 +17,12 @@ from spikedeblur.alignment.footage import Footage, read_footage
 from spikedeblur.alignment.refinement import Refiner
 from spikedeblur.alignment.search import Hypothesis, distinct, search
 from spikedeblur.alignment.state import DRIFT, EXPOSURE, FEWEST_FRAMES, GEOMETRY, TIME, State, Step
+from spikedeblur.errors import LOGGER
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.source import SpikeSource, resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.recording.geometry import homography_of, placed, spike_to_video
-
-LOGGER = logging.getLogger("spikedeblur")
 
 FARTHEST_LAG = 6.0  # frame intervals either way
 LAG_STEP = 0.5

@@ -15,7 +15,7 @@ from spikedeblur.errors import InputError
 from spikedeblur.io.spikes.source import recording_in
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.recording.exposures import VoxelExposures
+from spikedeblur.recording.voxel_exposures import VoxelExposures
 from spikedeblur.restoration.pipeline import Deblurrer
 from spikedeblur.sample import NAME, make_sample
 

@@ -20,9 +20,8 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-from spikedeblur.errors import SpikedeblurError
+from spikedeblur.errors import LOGGER, SpikedeblurError
 
-LOGGER = logging.getLogger("spikedeblur")
 Answer = TypeVar("Answer")
 # Not multiprocessing's own start, which would first run the caller's script once more.
 START = """import json, sys

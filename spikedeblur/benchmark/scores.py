@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import cache
 from statistics import fmean
@@ -12,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikedeblur.errors import LOGGER
 from spikedeblur.metrics import frame_psnr, frame_ssim, luma, temporal_error
 
-LOGGER = logging.getLogger("spikedeblur")
 SSIM_SIDE = 11
 FIGURES = ("psnr", "ssim", "psnr_y", "ssim_y", "temporal", "lpips")
 

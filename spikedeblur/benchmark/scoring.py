@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from spikedeblur.benchmark.scores import FIGURES, Score
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import LOGGER, InputError, UsageError
 from spikedeblur.io.image_files import read_image
 from spikedeblur.io.images import images_in, is_image_sequence
 from spikedeblur.io.video import open_video
@@ -21,7 +20,6 @@ from spikedeblur.io.video_info import FALLBACK_RATE
 
 __all__ = ["PictureSource", "VideoScore", "score"]
 
-LOGGER = logging.getLogger("spikedeblur")
 VideoLike = str | Path | np.ndarray
 
 

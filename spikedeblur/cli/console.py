@@ -17,9 +17,7 @@ from typing import Any
 
 import click
 
-from spikedeblur.errors import OutputError
-
-LOGGER = logging.getLogger("spikedeblur")
+from spikedeblur.errors import LOGGER, OutputError
 
 
 def printable(text: str) -> str:

@@ -28,7 +28,7 @@ __all__ = ["picture_of_grid", "preview_picture", "previewed", "write_preview"]
 WINDOW_S = Fraction(1, 250)
 MOST_TICKS = 512  # of a window, whatever the rate
 LEAST_TICKS = 16
-FILM_RATE, MOST_FRAMES = Fraction(25), 125
+FILM_RATE, FILM_FRAMES = Fraction(25), 125
 EXTREMES = 1.0, 99.0  # percentiles of the light that become black and white
 MIDDLE_GREY = 0.46  # sRGB of 18 % light, of a picture without contrast
 
@@ -65,7 +65,7 @@ def write_preview(
     if _is_picture(path):
         _write_picture(path, preview_picture(stream, stream.ticks // 2, method), overwrite)
         return 1
-    frames = min(MOST_FRAMES, stream.ticks)
+    frames = min(FILM_FRAMES, stream.ticks)
     with _film(path, (stream.width, stream.height), FILM_RATE, overwrite) as write:
         for number in range(frames):
             tick = (2 * number + 1) * stream.ticks // (2 * frames)

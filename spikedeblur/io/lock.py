@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -12,9 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from spikedeblur.errors import OutputError
+from spikedeblur.errors import LOGGER, OutputError
 
-LOGGER = logging.getLogger(__name__)
 # Lustre and some network shares know no locks.
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from spikedeblur.errors import UsageError
+from spikedeblur.errors import LOGGER, UsageError
 from spikedeblur.vocabulary import PRECISIONS
 
-LOGGER = logging.getLogger(__name__)
 PRECISION_DTYPES = dict(
     zip(PRECISIONS, (torch.float32, torch.bfloat16, torch.float16), strict=True)
 )

@@ -31,8 +31,18 @@ class OutputOptions(EncoderSettings):
             )
 
     @classmethod
-    def of(cls, keywords: Mapping[str, Any]) -> OutputOptions:
-        """The options of keyword arguments. Raises `UsageError` for one that is no option."""
+    def of(cls, keywords: Mapping[str, Any], given: OutputOptions | None = None) -> OutputOptions:
+        """Return `given`, else the options of keyword arguments.
+
+        Raises `UsageError` for both at once, and for a keyword that is no option.
+        """
+        if given is not None:
+            if keywords:
+                raise UsageError(
+                    f"options are given twice ({', '.join(keywords)} beside options=) - "
+                    "give them in one way"
+                )
+            return given
         known = [field.name for field in fields(cls)]
         for name in keywords:
             if name not in known:

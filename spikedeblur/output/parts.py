@@ -13,7 +13,6 @@ finished segments and nothing else. Nothing in a file says where another one is.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -24,16 +23,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from spikedeblur.errors import OutputError, UsageError
+from spikedeblur.errors import LOGGER, OutputError, UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.guards.sealed import read_sealed, write_sealed
 from spikedeblur.io.images import existing_images, images_in, is_image_sequence
 from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.job import RunRecord
 from spikedeblur.output.writers import comparison_path
-
-LOGGER = logging.getLogger("spikedeblur")
-
 
 Ticks = Annotated[int, Field(ge=-(1 << 60), le=1 << 60)]
 

@@ -6,7 +6,6 @@ interrupted or how many processes share the work.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from spikedeblur.errors import UsageError
+from spikedeblur.errors import LOGGER, UsageError
 from spikedeblur.io.atomic import make_folder, remove_leftovers
 from spikedeblur.io.ffmpeg.containers import MATROSKA, MOVIE, codecs_held, container_of
 from spikedeblur.io.ffmpeg.encoders import choose_encoder
@@ -37,7 +36,6 @@ from spikedeblur.output.restored import Restored
 from spikedeblur.output.shards import Shard
 from spikedeblur.output.writers import check_output_settings
 
-LOGGER = logging.getLogger("spikedeblur")
 # Formats into which segments are known to be joined exactly.
 _JOINED = MOVIE | MATROSKA | {"avi", "mpegts"}
 # A key held down; under torchrun a Ctrl-C arrives a second time, passed on.

@@ -28,11 +28,11 @@ from spikedeblur.quantities import Exposure, exact
 from spikedeblur.recording.geometry import placed
 from spikedeblur.recording.timeline import Interval, coverage, exposure_interval
 from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel_exposures import WHOLE_INTERVAL, VoxelExposures
 from spikedeblur.vocabulary import BINS
 
 # Spike planes of one exposure, counted in the largest pictures, a byte to a pixel.
 PLANES = 32
-WHOLE_INTERVAL = Exposure(Fraction(1), relative=True)
 
 
 @dataclass(frozen=True)
@@ -190,65 +190,6 @@ class StreamExposures:
         cropped.size = part[2:]
         cropped.homography = homography
         return cropped
-
-
-class GridSource(Protocol):
-    """Voxel grids by frame number, each (K, H, W) float32 counts."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> np.ndarray: ...
-
-
-class VoxelExposures:
-    """Exposures made beforehand: grid n belongs to video frame n.
-
-    bins: those that the grids have to have. exposure: shutter time, centred in the interval.
-    """
-
-    def __init__(
-        self,
-        grids: GridSource,
-        *,
-        bins: int | None = None,
-        name: str = "voxel file",
-        homography: tuple[float, ...] | None = None,
-        exposure: Exposure = WHOLE_INTERVAL,
-    ) -> None:
-        self.homography = homography
-        self._exposure = exposure
-        if len(grids) == 0:
-            raise InputError(f"{name} holds no voxel grid - make it anew with spikedeblur voxelize")
-        found, height, width = grids[0].shape
-        self.size = width, height
-        if bins is not None and found != bins:
-            raise InputError(
-                f"{name} holds grids of {found} bins, the model takes {bins} - "
-                f"make it anew with spikedeblur voxelize --bins {bins}"
-            )
-        self._grids = grids
-
-    def __len__(self) -> int:
-        """Frames that have a grid."""
-        return len(self._grids)
-
-    def counts(self, frame: VideoFrame) -> tuple[np.ndarray | None, Fraction]:
-        if frame.index >= len(self._grids):
-            return None, Fraction(0)
-        return self._grids[frame.index], Fraction(1)
-
-    def shutter(self, frame: VideoFrame) -> tuple[Fraction, Fraction]:
-        """When the frame's shutter opened and closed, seconds on the video's clock."""
-        time, interval = frame.span
-        exposure = self._exposure.seconds(interval)
-        opened = time + (interval - exposure) / 2
-        return opened, opened + exposure
-
-    def placed(self, homography: tuple[float, ...]) -> Self:
-        """The same with another homography."""
-        other = copy(self)
-        other.homography = homography
-        return other
 
 
 def fill_unseen(grid: np.ndarray, interval: Interval, ticks: int) -> np.ndarray:

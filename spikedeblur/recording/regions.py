@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from spikedeblur.errors import UsageError
 from spikedeblur.quantities import Region
-from spikedeblur.recording.exposures import Exposures, StreamExposures, VoxelExposures
+from spikedeblur.recording.exposures import Exposures, StreamExposures
 from spikedeblur.recording.geometry import moved_to_region, placed, seen_part
+from spikedeblur.recording.voxel_exposures import VoxelExposures
 
 __all__ = ["region_exposures"]
 

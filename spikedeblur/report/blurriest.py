@@ -14,9 +14,9 @@ from spikedeblur.recording.voxel import voxelize
 
 __all__ = ["blurriest_time"]
 
-MOST_FRAMES = 32  # among which it is sought
+CANDIDATE_FRAMES = 32  # among which it is sought
 MOST_VALUES = 1 << 31  # spike pixels that are read for it
-BLOCK = 4  # spike pixels a side, over which the noise of single spikes is averaged
+BLUR_BLOCK = 4  # spike pixels a side, over which the noise of single spikes is averaged
 
 
 def blurriest_time(exposures: Exposures, first: VideoFrame, info: VideoInfo) -> Fraction:
@@ -26,7 +26,7 @@ def blurriest_time(exposures: Exposures, first: VideoFrame, info: VideoInfo) -> 
     whose exposures the spikes cover; the first frame's time where they cover none of them.
     """
     count = max(info.frame_count_estimate or 1, 1)
-    taken = count if count < MOST_FRAMES else MOST_FRAMES
+    taken = count if count < CANDIDATE_FRAMES else CANDIDATE_FRAMES
     if isinstance(exposures, StreamExposures):
         ticks = float(exposures.interval(*first.span).length)
         values = ticks / 2 * exposures.size[0] * exposures.size[1]
@@ -62,9 +62,11 @@ def _motion(exposures: Exposures, first: VideoFrame, info: VideoInfo, number: in
 
 def _blocks(plane: np.ndarray) -> np.ndarray:
     """Means over blocks (h, w) of a plane; the plane itself where it is smaller than they are."""
-    height, width = (side // BLOCK * BLOCK for side in plane.shape)
+    height, width = (side // BLUR_BLOCK * BLUR_BLOCK for side in plane.shape)
     if not (height and width):
         return plane
-    tiles = plane[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)
+    tiles = plane[:height, :width].reshape(
+        height // BLUR_BLOCK, BLUR_BLOCK, width // BLUR_BLOCK, BLUR_BLOCK
+    )
     means: np.ndarray = tiles.mean(axis=(1, 3))
     return means

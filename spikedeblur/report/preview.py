@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from spikedeblur.benchmark.setups import Setup, parse_methods
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import LOGGER, InputError, UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.colour import to_uint8
 from spikedeblur.io.image_files import write_image
@@ -25,7 +24,8 @@ from spikedeblur.io.video import VideoSelection
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.io.voxels import is_voxel_file
 from spikedeblur.quantities import Region, exact, parse_region
-from spikedeblur.recording.exposures import Exposures, VoxelExposures
+from spikedeblur.recording.exposures import Exposures
+from spikedeblur.recording.voxel_exposures import VoxelExposures
 from spikedeblur.report.blurriest import blurriest_time
 from spikedeblur.restoration.exposing import Spikes
 from spikedeblur.restoration.pipeline import Deblurrer
@@ -34,9 +34,8 @@ from spikedeblur.vocabulary import BLURRY
 
 __all__ = ["MethodPreview", "Preview", "preview"]
 
-LOGGER = logging.getLogger("spikedeblur")
-METHODS = "sdm,net"
-REACH = 1  # frames on either side that a method without weights is given, and timed over
+DEFAULT_METHODS = "sdm,net"
+NEIGHBOURS = 1  # frames on either side that a method without weights is given, and timed over
 BRIEF_S = 5.0  # a measurement that is made again
 GAP = 2  # pixels between two pictures
 LETTER_ROWS = 360  # rows of a picture for each pixel that a dot of a letter is wide
@@ -104,7 +103,7 @@ def preview(
     video: str | Path,
     spikes: Spikes | None,
     *,
-    methods: str = METHODS,
+    methods: str = DEFAULT_METHODS,
     weights: str | None = None,
     at: Fraction | float | None = None,
     region: Region | str | None = None,
@@ -139,7 +138,7 @@ def preview(
 
 
 @dataclass(frozen=True)
-class Clip:
+class Excerpt:
     """A few frames, the place among them of the one that is meant, and their spikes."""
 
     frames: list[VideoFrame]
@@ -182,7 +181,7 @@ class _Video:
 
     def restored(self, method: str, deblurrer: Deblurrer, blurry: VideoFrame) -> MethodPreview:
         """The frame by one method, timed over the frames it needs."""
-        restorer, window = deblurrer.restorer, 2 * REACH + 1
+        restorer, window = deblurrer.restorer, 2 * NEIGHBOURS + 1
         if isinstance(restorer, NetRestorer):
             window = restorer.window
         before = window // 2
@@ -221,7 +220,7 @@ class _Video:
 
     def around(
         self, moment: Fraction, before: int, after: int, deblurrer: Deblurrer | None = None
-    ) -> Clip:
+    ) -> Excerpt:
         """The frame shown at a moment, with so many neighbours as there are.
 
         deblurrer: who is to be given their exposures. Raises `UsageError` where no frame is shown.
@@ -242,7 +241,7 @@ class _Video:
                     raise
                 continue  # nothing is shown from there on; the spikes may not reach so far
             if found is not None:
-                return Clip(*found, exposures)
+                return Excerpt(*found, exposures)
         raise UsageError(
             f"no frame is shown at {float(moment):.6g} s ({self._path} begins at "
             f"{float(self._first.time):.6g} s{self._lasts()}) - give another --at"
@@ -253,7 +252,7 @@ class _Video:
         return "" if duration is None else f" and lasts {float(duration):.6g} s"
 
 
-def _timed(deblurrer: Deblurrer, clip: Clip) -> tuple[list[VideoFrame], float]:
+def _timed(deblurrer: Deblurrer, clip: Excerpt) -> tuple[list[VideoFrame], float]:
     """The sharp frames of a clip, and the seconds they took."""
     began = time.perf_counter()
     sharp = list(deblurrer.frames(clip.frames, clip.exposures))

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.agreement.check import check_spikes
+from spikedeblur.agreement.verdict import Agreement
+from spikedeblur.errors import LOGGER, InputError, UsageError
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import SpikeStream
-from spikedeblur.io.video import Reader, open_video
+from spikedeblur.io.video import Reader, VideoSelection, open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.exposures import (
+    ExposedFrame,
     Exposures,
     StreamExposures,
-    VoxelExposures,
+    expose,
     open_exposures,
 )
 from spikedeblur.recording.regions import region_exposures
+from spikedeblur.recording.voxel_exposures import VoxelExposures
+from spikedeblur.restoration.restorers import Restorer
+from spikedeblur.restoration.selection import Selection
 
 Spikes = str | Path | SpikeStream | Exposures
 
@@ -58,6 +64,31 @@ def exposed_video(
     if reader.info.region is not None:
         exposures = region_exposures(exposures, reader.info.region, reader.info.whole_size)
     return chain([first], frames), exposures
+
+
+def exposed_frames(
+    restorer: Restorer,
+    frames: Iterable[VideoFrame],
+    exposures: Exposures | None,
+    selection: Selection,
+) -> Iterator[ExposedFrame]:
+    """Give the frames that are needed their spikes, and mark which of them belong together."""
+    for needed in selection.of(restorer.in_shots(frames)):
+        yield expose(needed.frame, exposures, needed.sequence, needed.wanted)
+
+
+def warned_agreement(
+    video: Path, exposures: Exposures | None, selection: VideoSelection
+) -> Agreement | None:
+    """Whether spikes and video belong together, with a warning for all that is wrong."""
+    if exposures is None:
+        return None
+    agreement = check_spikes(video, exposures, selection)
+    for finding in agreement.findings:
+        LOGGER.warning("%s", finding.text, extra={"event": finding.event})
+    if agreement.untold:
+        LOGGER.info("cannot tell whether the spikes are of this video: %s", agreement.untold)
+    return agreement
 
 
 def _first_time(reader: Reader, first: VideoFrame) -> Fraction:

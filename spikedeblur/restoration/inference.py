@@ -7,7 +7,6 @@ counted, if that does not help.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikedeblur.errors import SpikedeblurError
+from spikedeblur.errors import LOGGER, SpikedeblurError
 from spikedeblur.machine.copies import Copies
 from spikedeblur.machine.device import autocast
 from spikedeblur.machine.memory import available_bytes, keep_freed
@@ -39,8 +38,6 @@ from spikedeblur.restoration.tiling import (
     default_overlap,
 )
 from spikedeblur.vocabulary import SMALLEST_TILE
-
-LOGGER = logging.getLogger("spikedeblur")
 
 FADE = 4.0
 """Spike pixels from where the sensor's sight ends to where its spikes count fully."""

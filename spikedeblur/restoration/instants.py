@@ -13,7 +13,8 @@ from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.output.instants import Instants
 from spikedeblur.output.restored import Restored
 from spikedeblur.quantities import exact
-from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExposures, VoxelExposures
+from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExposures
+from spikedeblur.recording.voxel_exposures import VoxelExposures
 from spikedeblur.restoration.restorers import Restorer
 
 __all__ = ["InstantsRestorer", "placed_instants"]

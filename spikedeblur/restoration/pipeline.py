@@ -8,7 +8,6 @@ the blend each go on in a thread of their own.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -19,35 +18,30 @@ import torch
 from spikedeblur.agreement.check import check_spikes
 from spikedeblur.agreement.verdict import Agreement
 from spikedeblur.agreement.watch import watched
-from spikedeblur.errors import UsageError
+from spikedeblur.errors import LOGGER, UsageError
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import Reader, VideoSelection
-from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.ahead import ReadAhead, WriteBehind
-from spikedeblur.machine.device import choose_device, choose_precision
-from spikedeblur.models.checkpoint import load_model
-from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.contract import RestorationModel
 from spikedeblur.output.destinations import WHOLE, Destination, WholeOutput
 from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.instants import Instants
-from spikedeblur.output.job import RunRecord, describe_job
+from spikedeblur.output.job import describe_job
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.restored import Restored, Timing
 from spikedeblur.output.segmented import open_destination
 from spikedeblur.output.shards import Shard
 from spikedeblur.output.slow_motion import SlowMotion
 from spikedeblur.quantities import Region, parse_region
-from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExposures, expose
-from spikedeblur.restoration.exposing import Spikes, exposed_video
-from spikedeblur.restoration.inference import TiledModel
+from spikedeblur.recording.exposures import ExposedFrame, Exposures
+from spikedeblur.restoration.exposing import Spikes, exposed_frames, warned_agreement
 from spikedeblur.restoration.instants import InstantsRestorer, placed_instants
-from spikedeblur.restoration.restorers import NetRestorer, Restorer, restorer_of
+from spikedeblur.restoration.prepared import prepare_method
+from spikedeblur.restoration.restorers import Restorer
 from spikedeblur.restoration.selection import Selection
-from spikedeblur.vocabulary import BINS, KEEP, NETWORK, SEGMENT_FRAMES
-
-LOGGER = logging.getLogger("spikedeblur")
+from spikedeblur.vocabulary import KEEP, NETWORK, SEGMENT_FRAMES
 
 
 class Deblurrer:
@@ -96,51 +90,22 @@ class Deblurrer:
         self.strength = strength
         if threads is not None:
             torch.set_num_threads(threads)
+        self.prepared = prepare_method(
+            method,
+            model,
+            self.slow_motion.target_times,
+            device=device,
+            precision=precision,
+            compiled=compiled,
+            window=window,
+            stride=stride,
+            tile=tile,
+            overlap=overlap,
+        )
         self.method = method
-        self.bins = BINS
-        self.uses_spikes = True
+        self.restorer, self.tiled = self.prepared.restorer, self.prepared.tiled
+        self.bins, self.uses_spikes = self.prepared.bins, self.prepared.uses_spikes
         self.tally = FrameCounts()
-        self.tiled: TiledModel | None = None
-        self._settings: dict[str, Any] = {"method": method}
-        if strength < 1:
-            self._settings["strength"] = strength
-        times = self.slow_motion.target_times
-        if method != NETWORK:
-            self.restorer: Restorer = restorer_of(method, times)
-            return
-        chosen = choose_device(device)
-        numbers = choose_precision(precision, chosen)
-        network: Any = model
-        if model is None or isinstance(model, str | Path):
-            network = load_model(model, chosen)
-        elif isinstance(model, torch.nn.Module):
-            network = model.to(chosen).eval()
-        if not isinstance(network, RestorationModel):
-            raise UsageError(
-                f"not a model ({type(network).__name__} seen) - give weights, or what has the "
-                "members of spikedeblur.models.contract.RestorationModel"
-            )
-        if compiled and isinstance(network, torch.nn.Module):
-            compile_blocks(network, chosen)
-        if slowmo > 1 and not network.any_target_time:
-            raise UsageError(
-                f"these weights restore one instant only (--slowmo {slowmo}) - "
-                "use weights trained with MODEL.TARGET_TIME"
-            )
-        self.bins, self.uses_spikes = network.bins, network.uses_spikes
-        self.tiled = TiledModel(
-            network, device=chosen, precision=numbers, tile=tile, overlap=overlap
-        )
-        self.restorer = NetRestorer(
-            self.tiled, window=window or network.window, stride=stride, target_times=times
-        )
-        self._settings |= {
-            "precision": numbers,
-            "window": self.restorer.window,
-            "stride": self.restorer.stride,
-            "tile": tile,
-            "overlap": overlap,
-        }
 
     def frames(
         self, frames: Iterable[VideoFrame], spikes: Exposures | SpikeStream | None = None
@@ -153,7 +118,7 @@ class Deblurrer:
         """
         self._begin()
         restorer, whole = self.restorer, Selection([WHOLE], self.restorer.context)
-        exposed = _exposed(restorer, frames, self._exposures(spikes), whole)
+        exposed = exposed_frames(restorer, frames, self.prepared.exposures(spikes), whole)
         for _, sharp in self._pairs(restorer, exposed, self.slow_motion):
             yield sharp
         self.tally.check_coverage()
@@ -196,15 +161,10 @@ class Deblurrer:
         Returns the tally; warnings go to the logger `spikedeblur`. Raises `InputError`,
         `OutputError` or `UsageError`, and then leaves nothing at `output`.
         """
-        if options is None:
-            options = OutputOptions.of(output_options)
-        elif output_options:
-            raise UsageError(
-                f"options are given twice ({', '.join(output_options)} beside options=) - "
-                "give them in one way"
-            )
+        options = OutputOptions.of(output_options, options)
         region = parse_region(region) if isinstance(region, str) else region
         selection = VideoSelection(start, end, rate, colorspace, region)
+        strength = {"strength": self.strength} if self.strength < 1 else {}
         timing: Timing = self.slow_motion
         restorer, shard = self.restorer, shard or Shard()
         segments: Iterator[range] | None = None
@@ -215,7 +175,7 @@ class Deblurrer:
                     "- leave the others out"
                 )
             placed = self.place_instants(video, spikes, instants, selection, spike_options)
-            single = InstantsRestorer(self.restorer, self._restorer_at, placed.targets)
+            single = InstantsRestorer(self.restorer, self.prepared.at, placed.targets)
             timing, restorer, segments = placed, single, single.segments
         with selection.open(video, strict=strict) as reader:
             frames, exposures = self.open_spikes(reader, spikes, spike_options)
@@ -230,8 +190,17 @@ class Deblurrer:
                     source,
                     options,
                     frame_count and frame_count * self.slow_motion.factor,
-                    job=lambda: self._job(
-                        Path(video), spikes, spike_options, selection, source, options, segment
+                    job=lambda: describe_job(
+                        Path(video),
+                        spikes if self.uses_spikes else None,
+                        spike_options,
+                        selection=selection,
+                        slow_motion=self.slow_motion,
+                        method={**self.prepared.settings, **strength},
+                        output=options,
+                        segment=segment,
+                        model=None if self.tiled is None else self.tiled.model,
+                        tile=self.prepared.tile_for(source.height, source.width),
                     ),
                     shard=shard,
                     resume=resume,
@@ -239,9 +208,10 @@ class Deblurrer:
             with opened as destination:
                 warned_of_output = _warn(destination.warnings)
                 self._begin(destination.tile)
-                agreement = _agreement(Path(video), exposures, selection)
+                agreement = warned_agreement(Path(video), exposures, selection)
                 needed = Selection(segments or destination.segments, restorer.context)
-                seen = watched(_exposed(restorer, frames, exposures, needed), exposures, agreement)
+                seen = exposed_frames(restorer, frames, exposures, needed)
+                seen = watched(seen, exposures, agreement)
                 with ReadAhead(seen) as exposed, WriteBehind(destination.write) as behind:
                     for restored, sharp in self._pairs(restorer, exposed, timing):
                         if destination.is_enough(restored):
@@ -271,7 +241,7 @@ class Deblurrer:
         """
         if self.slow_motion.factor > 1:
             raise UsageError("both instants and slow motion are asked for - give one of them")
-        if self.tiled is not None and not self.tiled.model.any_target_time:
+        if not self.prepared.any_instant:
             raise UsageError(
                 "these weights restore one instant of each exposure only (--instants given) - use "
                 "weights trained with MODEL.TARGET_TIME"
@@ -301,68 +271,14 @@ class Deblurrer:
     def open_spikes(
         self, reader: Reader, spikes: Spikes | None, options: RecordingSettings | None = None
     ) -> tuple[Iterator[VideoFrame], Exposures | None]:
-        """The frames of `reader`, and the exposures that `spikes` gives them."""
-        if spikes is not None and not self.uses_spikes:
-            LOGGER.warning("these weights use no spikes: the ones given are left alone")
-        if spikes is None or not self.uses_spikes:
-            return iter(reader), self._exposures(None)
-        return exposed_video(reader, spikes, options or RecordingSettings(), self.bins)
-
-    def _exposures(self, spikes: Exposures | SpikeStream | None) -> Exposures | None:
-        if not self.uses_spikes:
-            return None
-        if spikes is None:
-            raise UsageError(f"the method {self.method} needs spikes - give --spikes S.dat")
-        if isinstance(spikes, SpikeStream):
-            return StreamExposures(spikes, bins=self.bins)
-        return spikes
-
-    def _job(
-        self,
-        video: Path,
-        spikes: Spikes | None,
-        spike_options: RecordingSettings | None,
-        selection: VideoSelection,
-        source: VideoInfo,
-        options: OutputOptions,
-        segment: int,
-    ) -> RunRecord:
-        """What a run does, for its segments."""
-        tile, model = None, None
-        if self.tiled is not None and isinstance(self.restorer, NetRestorer):
-            tile = self._settings["tile"] or self.tiled.choose_tile(
-                source.height, source.width, self.restorer.window
-            )
-            model = self.tiled.model
-        return describe_job(
-            video,
-            spikes if self.uses_spikes else None,
-            spike_options,
-            selection=selection,
-            slow_motion=self.slow_motion,
-            method=self._settings,
-            output=options,
-            segment=segment,
-            model=model,
-            tile=tile,
-        )
+        """Return the frames of `reader`, and the exposures that `spikes` gives them."""
+        return self.prepared.open_spikes(reader, spikes, options or RecordingSettings())
 
     def _begin(self, tile: int | None = None) -> None:
         """Forget the last video."""
         self.tally = FrameCounts()
         if self.tiled is not None:
             self.tiled.begin(tile)
-
-    def _restorer_at(self, target_times: Sequence[float]) -> Restorer:
-        """The same restorer for other instants of the exposure."""
-        if self.tiled is None or not isinstance(self.restorer, NetRestorer):
-            return restorer_of(self.method, target_times)
-        return NetRestorer(
-            self.tiled,
-            window=self.restorer.window,
-            stride=self.restorer.stride,
-            target_times=target_times,
-        )
 
     def _pairs(
         self, restorer: Restorer, exposed: Iterable[ExposedFrame], timing: Timing
@@ -375,31 +291,6 @@ class Deblurrer:
             for sharp in restored.sharp_frames(timing, self.strength):
                 self.tally.written += 1
                 yield restored, sharp
-
-
-def _exposed(
-    restorer: Restorer,
-    frames: Iterable[VideoFrame],
-    exposures: Exposures | None,
-    selection: Selection,
-) -> Iterator[ExposedFrame]:
-    """Give the frames that are needed their spikes, and mark which of them belong together."""
-    for needed in selection.of(restorer.in_shots(frames)):
-        yield expose(needed.frame, exposures, needed.sequence, needed.wanted)
-
-
-def _agreement(
-    video: Path, exposures: Exposures | None, selection: VideoSelection
-) -> Agreement | None:
-    """Whether spikes and video belong together, with a warning for all that is wrong."""
-    if exposures is None:
-        return None
-    agreement = check_spikes(video, exposures, selection)
-    for finding in agreement.findings:
-        LOGGER.warning("%s", finding.text, extra={"event": finding.event})
-    if agreement.untold:
-        LOGGER.info("cannot tell whether the spikes are of this video: %s", agreement.untold)
-    return agreement
 
 
 def _warn(messages: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from spikedeblur.errors import ConfigError, SpikedeblurError, UsageError, WeightsError
+from spikedeblur.errors import LOGGER, ConfigError, SpikedeblurError, UsageError, WeightsError
 from spikedeblur.machine.device import choose_precision
 from spikedeblur.models.build import build_model
 from spikedeblur.models.checkpoint import load_model
@@ -21,7 +21,6 @@ from spikedeblur.training.loop import Trainer
 from spikedeblur.training.run_folder import RunFolder, refuse_other_config
 from spikedeblur.training.state import seed_everything
 
-LOGGER = logging.getLogger(__name__)
 Sources = Callable[[], tuple[ClipSource, ClipSource]]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import logging
 import pickle
 import random
 from pathlib import Path
@@ -17,10 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from spikedeblur.errors import InputError
+from spikedeblur.errors import LOGGER, InputError
 from spikedeblur.io.atomic import atomic_path
 
-LOGGER = logging.getLogger(__name__)
 STATES_KEPT = 2
 DIGEST_LENGTH = 64
 SavedState = dict[str, Any]

@@ -144,7 +144,7 @@ def test_weights_without_spikes_leave_those_beside_the_video_alone(folder, monke
         return rgb
 
     monkeypatch.setattr(
-        "spikedeblur.restoration.pipeline.load_model", lambda weights, device: plain
+        "spikedeblur.restoration.prepared.load_model", lambda weights, device: plain
     )
     assert deblur(folder / "a.mkv") == 0
     assert "warning" not in capsys.readouterr().err.replace("0 warnings", "")

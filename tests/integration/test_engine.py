@@ -21,7 +21,7 @@ import spikedeblur
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.models.checkpoint import load_model
-from spikedeblur.recording.exposures import VoxelExposures
+from spikedeblur.recording.voxel_exposures import VoxelExposures
 from spikedeblur.restoration.inference import SpikePlanes, TiledModel
 from spikedeblur.restoration.pipeline import Deblurrer
 from tests.networks import Network

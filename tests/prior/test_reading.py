@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spikedeblur.prior.photometry import to_srgb
 from spikedeblur.prior.prior import SpikePrior
 from spikedeblur.prior.reading import read
-from tests.prior.test_recentring import BINS, SIZE, inner, light
+from tests.prior.waves import BINS, SIZE, inner, light
 
 SCALE = 5.0  # light that is white
 

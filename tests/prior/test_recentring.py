@@ -9,26 +9,12 @@ from hypothesis import strategies as st
 from spikedeblur.prior.photometry import to_srgb
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.recentring import Recentred, Recentring, motion
-
-BINS, SIZE = 32, (40, 56)
-
-
-def light(time, velocity, size=SIZE, scale=1.0):
-    """A moving scene in closed form, spikes a bin: (len(time), *size); time in bins."""
-    y, x = torch.meshgrid(*((torch.arange(n) + 0.5) * scale for n in size), indexing="ij")
-    x = x - velocity[0] * time[:, None, None]
-    y = y - velocity[1] * time[:, None, None]
-    waves = torch.sin(x / 2.3 + 0.4 * y / 2.7) + torch.cos(y / 3.1 - x / 6.7) + torch.sin(x / 1.7)
-    return 2 + 0.55 * waves
+from tests.prior.waves import BINS, SIZE, inner, light
 
 
 def exposure(velocity):
     """Light of the bins of an exposure whose middle is time 0: (1, BINS, *SIZE)."""
     return light(torch.arange(BINS) + 0.5 - BINS / 2, velocity)[None]
-
-
-def inner(planes):
-    return planes[..., 10:-10, 10:-10]
 
 
 speeds = st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))

@@ -17,12 +17,12 @@ from spikedeblur.quantities import parse_exposure
 from spikedeblur.recording.exposures import (
     ExposedFrame,
     StreamExposures,
-    VoxelExposures,
     expose,
     fill_unseen,
     open_exposures,
 )
 from spikedeblur.recording.timeline import Interval
+from spikedeblur.recording.voxel_exposures import VoxelExposures
 from tests.recordings import frame_at
 
 RATE_HZ = 1000  # 20 ticks per frame of 1/50 s

@@ -11,9 +11,10 @@ from spikedeblur.errors import UsageError
 from spikedeblur.io.spikes.stream import SpikeStream, write_dat
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Region
-from spikedeblur.recording.exposures import StreamExposures, VoxelExposures
+from spikedeblur.recording.exposures import StreamExposures
 from spikedeblur.recording.geometry import spike_to_video
 from spikedeblur.recording.regions import MARGIN, region_exposures
+from spikedeblur.recording.voxel_exposures import VoxelExposures
 
 SPIKES, VIDEO = (60, 40), (180, 120)
 REGION = Region(45, 31, 33, 54)

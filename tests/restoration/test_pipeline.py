@@ -17,7 +17,8 @@ from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.output.restored import to_integers
 from spikedeblur.output.writers import OutputWriters
-from spikedeblur.recording.exposures import StreamExposures, VoxelExposures
+from spikedeblur.recording.exposures import StreamExposures
+from spikedeblur.recording.voxel_exposures import VoxelExposures
 from spikedeblur.restoration.pipeline import Deblurrer
 from tests.networks import Network, without_spikes
 from tests.recordings import HEIGHT, RATE, TICKS, WIDTH, frame_at

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 from av.packet import Packet
 from av.stream import Stream
@@ -44,3 +46,9 @@ def extent(packet: Packet) -> tuple[Fraction | None, Fraction | None]:
         return None, None
     base = Fraction(packet.time_base)
     return stamp * base, (stamp + max(packet.duration or 0, 1)) * base
+
+
+def chapter_extent(chapter: Mapping[str, Any]) -> tuple[Fraction, Fraction]:
+    """Return begin and end of a chapter in seconds."""
+    base = Fraction(chapter["time_base"] or 1)
+    return chapter["start"] * base, chapter["end"] * base

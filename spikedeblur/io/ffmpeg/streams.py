@@ -24,7 +24,7 @@ from spikedeblur.io.ffmpeg.containers import (
 )
 from spikedeblur.io.ffmpeg.continuity import Continuity
 from spikedeblur.io.ffmpeg.metadata import lasting_metadata
-from spikedeblur.io.ffmpeg.packets import extent, is_filler, is_redundant, move
+from spikedeblur.io.ffmpeg.packets import chapter_extent, extent, is_filler, is_redundant, move
 from spikedeblur.io.ffmpeg.subtitles import SubtitleRewriter, text_form
 from spikedeblur.io.video_info import VideoInfo
 
@@ -104,9 +104,7 @@ class StreamCopier:
 
     @property
     def _is_hidden_before_zero(self) -> bool:
-        """Whether nothing before zero is played anyway: an edit list hides it, as it does the
-        packet with which AAC begins.
-        """
+        """Whether an edit list hides what is before zero, as the packet with which AAC begins."""
         return self._source is not None and "mov" in self._source.format.name.split(",")
 
     def begin(self) -> None:
@@ -282,10 +280,7 @@ class StreamCopier:
         self._chapters = [
             chapter
             for chapter in self._source.chapters()
-            if self._overlaps(
-                chapter["start"] * Fraction(chapter["time_base"] or 1),
-                chapter["end"] * Fraction(chapter["time_base"] or 1),
-            )
+            if self._overlaps(*chapter_extent(chapter))
         ]
         if not self._chapters:
             return

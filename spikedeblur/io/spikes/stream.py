@@ -8,7 +8,6 @@ bits among the pixels, folders of .dat files and arrays are read as well.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterable
 from copy import copy
@@ -20,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedeblur.errors import UsageError
+from spikedeblur.errors import LOGGER, UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.spikes.arrays import ARRAY_SUFFIXES, ArrayFile, check_axes
 from spikedeblur.io.spikes.cameras import layout_named
@@ -37,7 +36,6 @@ __all__ = [
     "write_dat",
 ]
 
-LOGGER = logging.getLogger(__name__)
 BitOrder = Literal["little", "big"]
 MAX_PIXELS = 1 << 27
 
