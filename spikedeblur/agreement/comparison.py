@@ -32,7 +32,7 @@ from spikedeblur.agreement.likeness import (
 # Of what is to be expected at least. Right recordings were at 1.0 to 2.1, others below 0.55.
 FITTING = 0.75
 LEAST_EXPECTED = 0.3
-LEAST_LIKENESS = 0.5  # likeness: the best of many chances stays below
+LEAST_FRAME_LIKENESS = 0.5  # likeness: the best of many chances stays below
 LEAST_TEXTURE = 0.003  # root mean square of the detail of a frame: less is noise
 LEAST_AREA = 150.0  # samples that both cameras see
 LATE = 0.08  # exposures
@@ -179,7 +179,7 @@ def compare_far(
         kept = [late if peak is found.late else peak for peak in found.better]
         kept.sort(key=lambda peak: -peak.likeness)
         return replace(found, late=late, better=tuple(kept))
-    wanted = max(found.wanted, LEAST_LIKENESS)
+    wanted = max(found.wanted, LEAST_FRAME_LIKENESS)
     if -found.here >= wanted:
         return replace(found, better=(Peak(found.here),))
     near = [lag for lag in lags if abs(lag) <= 1.01 * views[0].exposure_s]

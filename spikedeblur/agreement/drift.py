@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spikedeblur.agreement.comparison import LATE, LEAST_LIKENESS, FrameComparison, Single
+from spikedeblur.agreement.comparison import LATE, LEAST_FRAME_LIKENESS, FrameComparison, Single
 from spikedeblur.agreement.finding import Finding
 
 CODE = "spikes_drift"
@@ -31,7 +31,7 @@ def stopping(found: FrameComparison) -> Finding | None:
     missed = _lost(found)
     kept = [each for each in found.each if np.isfinite(each.likeness) and each not in missed]
     best = max((each.likeness for each in kept), default=0.0)
-    if not missed or best < max(found.wanted, LEAST_LIKENESS):
+    if not missed or best < max(found.wanted, LEAST_FRAME_LIKENESS):
         return None
     if found.better and found.better[0].likeness > (1 + found.here) / 2:
         return None
