@@ -17,7 +17,7 @@ import numpy as np
 import tifffile
 
 from spikedeblur.errors import InputError
-from spikedeblur.io.colour import FULL
+from spikedeblur.io.colour_tags import FULL
 from spikedeblur.io.guards import limits
 from spikedeblur.io.guards.limits import (
     BYTES_PER_PIXEL,

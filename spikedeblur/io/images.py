@@ -16,7 +16,8 @@ import numpy as np
 
 from spikedeblur.errors import InputError, OutputError, UsageError
 from spikedeblur.io.atomic import cannot_write, link_or_copy, sync
-from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, matrix_of, to_uint8
+from spikedeblur.io.colour import to_uint8
+from spikedeblur.io.colour_tags import FULL, RGB_MATRIX, ColourTags, matrix_of
 from spikedeblur.io.guards.limits import check_regular
 from spikedeblur.io.image_files import read_image, write_image
 from spikedeblur.io.image_notes import image_notes

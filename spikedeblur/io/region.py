@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from spikedeblur.io.colour import matrix_of
+from spikedeblur.io.colour_tags import matrix_of
 from spikedeblur.io.ffmpeg.reader import VideoReader
 from spikedeblur.io.images import ImageSequenceReader
 from spikedeblur.io.video_info import VideoFrame

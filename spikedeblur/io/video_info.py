@@ -10,7 +10,14 @@ from pathlib import Path
 import av
 import numpy as np
 
-from spikedeblur.io.colour import FULL, RGB_MATRIX, ColourTags, PixelLayout, matrix_name, matrix_of
+from spikedeblur.io.colour_tags import (
+    FULL,
+    RGB_MATRIX,
+    ColourTags,
+    PixelLayout,
+    matrix_name,
+    matrix_of,
+)
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 from spikedeblur.io.ffmpeg.matroska import FrameGeometry
 from spikedeblur.io.image_notes import ImageNotes

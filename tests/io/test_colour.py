@@ -11,14 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from spikedeblur.io.colour import (
-    ColourConverter,
-    ColourTags,
-    PixelLayout,
-    matrix_name,
-    matrix_of,
-    to_uint8,
-)
+from spikedeblur.io.colour import ColourConverter, to_uint8
+from spikedeblur.io.colour_tags import ColourTags, PixelLayout, matrix_name, matrix_of
 
 COLOURS = {
     "white": (255, 255, 255),

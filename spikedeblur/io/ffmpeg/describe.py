@@ -8,7 +8,7 @@ import av
 import numpy as np
 from av.stream import Stream
 
-from spikedeblur.io.colour import (
+from spikedeblur.io.colour_tags import (
     FULL,
     LUMA_WEIGHTS,
     UNSPECIFIED,

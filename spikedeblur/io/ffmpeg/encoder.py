@@ -15,7 +15,8 @@ from av.packet import Packet
 from av.stream import Disposition
 
 from spikedeblur.errors import OutputError, UsageError
-from spikedeblur.io.colour import FULL, LIMITED, RGB_MATRIX, ColourConverter, PixelLayout, copied
+from spikedeblur.io.colour import ColourConverter, copied
+from spikedeblur.io.colour_tags import FULL, LIMITED, RGB_MATRIX, PixelLayout
 from spikedeblur.io.ffmpeg.containers import CONSTANT_RATE, MATROSKA, MOVIE, MPEG, TIME_GRIDS
 from spikedeblur.io.ffmpeg.encoders import EncoderChoice, open_encoder
 from spikedeblur.io.ffmpeg.metadata import lasting_metadata

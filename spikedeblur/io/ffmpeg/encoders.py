@@ -11,7 +11,7 @@ import av
 from av.codec.context import CodecContext
 
 from spikedeblur.errors import UsageError
-from spikedeblur.io.colour import PixelLayout
+from spikedeblur.io.colour_tags import PixelLayout
 from spikedeblur.io.ffmpeg.containers import MPEG
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 from spikedeblur.io.ffmpeg.logs import errors_said

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from spikedeblur.errors import UsageError
-from spikedeblur.io.colour import PixelLayout
+from spikedeblur.io.colour_tags import PixelLayout
 from spikedeblur.io.video_info import VideoInfo
 
 # These refuse frames whose size is not a multiple of the chroma subsampling.

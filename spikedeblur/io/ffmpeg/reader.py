@@ -12,7 +12,8 @@ import av
 import numpy as np
 
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.io.colour import MATRIX_CODES, ColourConverter, PixelLayout
+from spikedeblur.io.colour import ColourConverter
+from spikedeblur.io.colour_tags import MATRIX_CODES, PixelLayout
 from spikedeblur.io.ffmpeg.decoder import Decoder
 from spikedeblur.io.ffmpeg.describe import assumptions, describe
 from spikedeblur.io.video_info import Decoded, VideoFrame

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from spikedeblur.io.colour import PixelLayout
+from spikedeblur.io.colour_tags import PixelLayout
 from spikedeblur.io.ffmpeg.containers import codecs_held
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings, choose_encoder
 from spikedeblur.io.video import create_video
