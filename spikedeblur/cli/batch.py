@@ -58,6 +58,7 @@ def plan_jobs(
         VideoJob(video, found, output or _default_output(video, output_dir))
         for video, found in zip(videos, _spikes_for(videos, spikes), strict=True)
     ]
+    _refuse_overwritten_inputs(jobs)
     taken: dict[Path, Path] = {}
     for job in jobs:
         other = taken.setdefault(job.output.absolute(), job.video)
@@ -67,6 +68,21 @@ def plan_jobs(
                 "deblur them in separate calls"
             )
     return jobs
+
+
+def _refuse_overwritten_inputs(jobs: Sequence[VideoJob]) -> None:
+    """Raise `UsageError` where the output of a video is an input of another one."""
+    if len(jobs) < 2:
+        return  # a single one is checked with more to say
+    inputs = {
+        path.resolve(): path for job in jobs for path in (job.video, job.spikes) if path is not None
+    }
+    for job in jobs:
+        if (read := inputs.get(job.output.resolve())) is not None:
+            raise UsageError(
+                f"the output of {job.video} would replace {read}, which is read - "
+                "choose another --output-dir"
+            )
 
 
 def run_jobs(

@@ -41,7 +41,7 @@ Try it on the bundled sample:
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived: unwinds the stack, so that files are closed and temporary ones removed."""
+    """SIGTERM or SIGHUP came: unwinds the stack, which closes files and removes temporary ones."""
 
 
 class LazyGroup(click.Group):
@@ -139,7 +139,11 @@ def root(
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status. Never lets an exception out."""
     console = Console()
-    previous = signal.signal(signal.SIGTERM, _terminate)
+    previous = {
+        number: signal.signal(number, _terminate)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN  # as nohup has it
+    }
     try:
         status = _run(args, console)
         sys.stdout.flush()
@@ -147,7 +151,8 @@ def main(args: Sequence[str] | None = None) -> int:
         status = ExitStatus.BROKEN_PIPE
     finally:
         console.close()
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
     if status == ExitStatus.BROKEN_PIPE:
         _forget_stdout()
     return status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import hashlib
 import os
 import resource
 import shutil
@@ -12,6 +13,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spikedeblur.errors import OutputError
+
+_LONGEST_NAME = 255  # bytes, on nearly every file system
+_ROOM = 64  # for what is put before and behind a name
+
+
+def short_name(name: str) -> str:
+    """The name, or one in its place that leaves room for a prefix and a suffix of ours."""
+    data = os.fsencode(name)
+    if len(data) <= _LONGEST_NAME - _ROOM:
+        return name
+    digest = hashlib.sha256(data).hexdigest()[:12]
+    return data[: _LONGEST_NAME - _ROOM - 13].decode(errors="ignore") + "~" + digest
 
 
 def sync(path: Path) -> None:
@@ -76,7 +89,8 @@ def make_folder(folder: Path) -> None:
 
 def remove_leftovers(folder: Path, stem: str = "") -> None:
     """Remove temporary files and folders that killed runs have left, all or those of one name."""
-    for path in folder.glob(f".{glob.escape(stem)}{'.' if stem else '*'}[0-9]*.part*"):
+    name = glob.escape(short_name(stem))
+    for path in folder.glob(f".{name}{'.' if stem else '*'}[0-9]*.part*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -97,12 +111,16 @@ def atomic_path(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` when the block succeeds.
 
     The temporary name keeps the suffix, since writers choose the format by it. When the block
-    raises, the temporary file is removed and whatever stood at `path` is untouched.
+    raises, the temporary file is removed and whatever stood at `path` is untouched. A link is
+    followed: what it leads to is replaced.
     Raises `OutputError` for a refused overwrite and for what the file system refuses.
     """
     path = Path(path)
     check_output(path, overwrite)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    if path.is_symlink():
+        path = path.resolve()
+        check_output(path, overwrite)
+    temporary = path.with_name(f".{short_name(path.stem)}.{os.getpid()}.part{path.suffix[-16:]}")
     try:
         yield temporary
         sync(temporary)

@@ -15,7 +15,7 @@ from typing import NoReturn, Self
 import numpy as np
 
 from spikedeblur.errors import InputError, OutputError, UsageError
-from spikedeblur.io.atomic import cannot_write, link_or_copy, sync
+from spikedeblur.io.atomic import cannot_write, link_or_copy, short_name, sync
 from spikedeblur.io.colour import to_uint8
 from spikedeblur.io.colour_tags import FULL, RGB_MATRIX, ColourTags, matrix_of
 from spikedeblur.io.guards.limits import check_regular
@@ -112,7 +112,7 @@ class ImageSequenceReader:
         first = read_image(self._chosen[0][1], max_pixels)
         notes = image_notes(self._chosen[0][1])
         if lost := [*notes.lost, *["all pictures but the first"] * (notes.frames > 1)]:
-            self.warnings.append(f"of the images, {', '.join(dict.fromkeys(lost))} are not kept")
+            self.warnings.append(f"not kept of the images: {', '.join(dict.fromkeys(lost))}")
         self.info = VideoInfo(
             width=first.shape[1],
             height=first.shape[0],
@@ -199,7 +199,7 @@ class ImageSequenceWriter:
             raise OutputError(
                 f"the output exists ({existing[0]}) - give -y to replace it, or another -o"
             )
-        self._folder = folder / f".{self.path.stem.replace('%', '')}.{os.getpid()}.part"
+        self._folder = folder / f".{short_name(self.path.stem.replace('%', ''))}.{os.getpid()}.part"
         self._guard(self._folder.mkdir)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: the work in progress ends and is saved, then the signal acts."""
+"""SIGTERM, SIGHUP and Ctrl-C: the work in progress ends and is saved, then the signal acts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from types import FrameType, TracebackType
 from typing import Any
 
-HANDLED = (signal.SIGINT, signal.SIGTERM)
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Under torchrun one Ctrl-C arrives twice: from the terminal, and passed on by torchrun.
 SAME_SIGNAL_S = 3.0
 

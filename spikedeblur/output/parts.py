@@ -24,7 +24,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from spikedeblur.errors import LOGGER, OutputError, UsageError
-from spikedeblur.io.atomic import atomic_path
+from spikedeblur.io.atomic import atomic_path, short_name
 from spikedeblur.io.guards.sealed import read_sealed, write_sealed
 from spikedeblur.io.images import existing_images, images_in, is_image_sequence
 from spikedeblur.output.frame_counts import FrameCounts
@@ -73,7 +73,7 @@ class Parts:
         if not output.name:
             raise UsageError(f"the output has no name ({output}) - name a file")
         self.output = output
-        self.folder = output.with_name(f"{output.name}.parts")
+        self.folder = output.with_name(f"{short_name(output.name)}.parts")
         self._job_file = self.folder / "job.json"
         self._verified: set[int] = set()  # numbers alone: their times would grow with the video
 

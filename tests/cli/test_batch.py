@@ -105,6 +105,21 @@ def test_json_has_one_object_for_each_and_one_for_all(folder, capsys):
     assert {"fps", "warnings", "peak_rss_mb"} <= done.keys()
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_an_output_that_another_video_is_read_from_is_refused(linked, folder, capsys):
+    (folder / "b.mkv").rename(folder / "a_deblurred.mkv")
+    shutil.copy(folder / "b.dat", folder / "a_deblurred.dat")
+    shutil.copy(folder / "b.toml", folder / "a_deblurred.toml")
+    other = folder / "a_deblurred.mkv"
+    if linked:
+        other = folder / "link.mkv"
+        other.symlink_to(folder / "a_deblurred.mkv")
+    before = (folder / "a_deblurred.mkv").read_bytes()
+    assert deblur(folder / "a.mkv", other, "-y") == ExitStatus.USAGE
+    assert "a_deblurred.mkv" in capsys.readouterr().err or linked
+    assert (folder / "a_deblurred.mkv").read_bytes() == before
+
+
 def test_existing_outputs_are_skipped_or_refused_one_by_one(folder, capsys):
     (folder / "a_deblurred.mkv").write_bytes(b"mine")
     assert deblur(folder / "a.mkv", folder / "b.mkv") == ExitStatus.FAILED

@@ -34,7 +34,11 @@ def test_a_log_file_that_is_none_is_refused(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGTERM, ExitStatus.TERMINATED), (signal.SIGINT, ExitStatus.CTRL_C)],
+    [
+        (signal.SIGTERM, ExitStatus.TERMINATED),
+        (signal.SIGHUP, ExitStatus.TERMINATED),
+        (signal.SIGINT, ExitStatus.CTRL_C),
+    ],
 )
 def test_signals_end_the_run_cleanly(recording, tmp_path, number, status):
     """A thousand frames: the signal meets the run in the middle."""
@@ -56,7 +60,8 @@ def test_signals_end_the_run_cleanly(recording, tmp_path, number, status):
         *GEOMETRY,
     )
     assert process.stdout is not None
-    process.stdout.readline()  # the first frame is done
+    while '"progress"' not in process.stdout.readline():
+        pass  # warnings come before the first frame is done
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == status, errors

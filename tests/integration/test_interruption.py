@@ -22,7 +22,9 @@ from tests.integration.killing import (
 )
 
 
-@pytest.mark.parametrize("number,status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    "number,status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_the_segment_in_progress_is_finished(whole, job, capsys, number, status):
     with signals_at((10, number)):
         assert job.deblur() == status
@@ -88,7 +90,9 @@ def test_images_that_are_there_are_kept(job, tmp_path, monkeypatch):
     written: list[str] = []
     write = images.write_image
     monkeypatch.setattr(
-        images, "write_image", lambda path, rgb: (written.append(path.name), write(path, rgb))
+        images,
+        "write_image",
+        lambda path, *picture: (written.append(path.name), write(path, *picture)),
     )
     assert job.deblur("--resume", output=output / "%03d.png") == 0
     assert written == [f"{number + 1:03}.png" for number in range(2 * SEGMENT, FRAMES)]

@@ -126,7 +126,7 @@ def test_transparency_is_said_to_be_lost(tmp_path: Path) -> None:
         ("a.tif", "ICC profile, resolution, transparency"),
     ):
         with open_video(tmp_path / name, rate=Fraction(25)) as reader:
-            assert reader.warnings == [f"of the images, {words} are not kept"]
+            assert reader.warnings == [f"not kept of the images: {words}"]
 
 
 def test_a_gray_profile_is_not_put_on_colours(tmp_path: Path) -> None:

@@ -20,9 +20,16 @@ from spikedeblur.io.pipes import destination
 
 # Formats that hold the video themselves. Playlists and scripts, which make FFmpeg read other
 # files, are not among them, whatever a file is called.
-_DEMUXERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,h264,hevc,vvc,obu,av1,ivf,nut,"
-    "ogg,flv,asf,mxf,dv,m4v,yuv4mpegpipe,gif,apng,wav,mp3,flac,aac"
+_DEMUXERS = ",".join(
+    (
+        "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpegtsraw,mpeg,mpegvideo,avi,h261,h263,h264",
+        "hevc,vvc,vc1,obu,av1,avs2,avs3,cavsvideo,dirac,dnxhd,mjpeg,mjpeg_2000,ivf,nut,ogg,flv",
+        "live_flv,kux,asf,mxf,mxg,dv,m4v,yuv4mpegpipe,gif,apng,webp_pipe,rm,ivr,wtv,gxf,lxf,swf,roq",
+        "cine,fits,r3d,nsv,nuv,pva,pmp,dhav,ifv,kvag,film_cpk,flic,smk,bink,4xm,idcin,ipmovie,ea",
+        "wc3movie,vmd,vivo,thp,xmv,mods,moflex,avr,avs,anm,c93,bfi,bethsoftvid,cdxl,dfa,dxa,hnm,iv8",
+        "jv,lmlm4,lvf,mgsts,mm,mtv,mv,mvi,nc,psxstr,rl2,rpl,sdr2,ser,siff,tiertexseq,tmv,ty,txd",
+        "vividas,wsvqa,yop,gdv,filmstrip,frm,jpegxl_anim,wav,mp3,flac,aac",
+    )
 )
 MATROSKA = frozenset({"matroska", "webm"})
 _PROGRAM = frozenset({"mpeg", "vob", "dvd", "svcd", "vcd"})
@@ -66,6 +73,18 @@ _TAKE_ANYTHING = {
 CONSTANT_RATE = frozenset({"avi", "mxf", "yuv4mpegpipe", "rawvideo", "h264", "hevc"})
 # Formats whose streams all begin together, whatever their times say.
 BEGIN_TOGETHER = frozenset({"avi", "mxf"})
+
+
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"v=0")
+
+
+def _refusal(path: Path) -> str:
+    """Why a file is none of the formats that are read, as far as its beginning tells."""
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+        if head.startswith(_PLAYLISTS):
+            return "it is a list of other files, which are not followed: name the video itself"
+    return "the file may be truncated, damaged, or no video"
 
 
 def error_text(error: BaseException) -> str:
@@ -115,8 +134,7 @@ def open_input(path: Path, max_pixels: int | None = None) -> InputContainer:
         )
     except av.FFmpegError as error:
         raise InputError(
-            f"cannot read {path} as a video ({error_text(error)}) - the file may be "
-            "truncated, damaged, or no video"
+            f"cannot read {path} as a video ({error_text(error)}) - {_refusal(path)}"
         ) from error
     except OSError as error:
         raise InputError(

@@ -23,7 +23,6 @@ _LOST = {
     "A53_CC": "closed captions inside the pictures",
     "SPHERICAL": "the spherical projection",
     "STEREO3D": "the stereo arrangement",
-    "PANSCAN": "pan and scan",
     "AFD": "the active format",
     "S12M_TIMECODE": "timecodes inside the pictures",
     "AMBIENT_VIEWING_ENVIRONMENT": "the ambient light it is meant for",

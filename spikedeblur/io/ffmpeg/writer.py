@@ -67,6 +67,8 @@ class VideoWriter:
         self._closed = False
         self._container = PIPE_CONTAINER if is_pipe(path) else container_of(self.path)
         _refuse_input(self.path, source.path)
+        if self.path.is_symlink():
+            self._warnings.append(f"{path} is a link: {self.path.resolve()} is written")
         with ExitStack() as stack:
             choice = choose_encoder(settings, source, self._container, codecs_held(self._container))
             self._output = stack.enter_context(

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,7 @@ class ArrayFile:
         """
         self.path = path
         self._closing = ExitStack()
+        finalize(self, self._closing.close)
         self._rows: Callable[[int, int], NDArray[Any]]
         file_bytes(path)
         try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, Protocol
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,7 @@ class PackedFile:
         self._plane_bytes = layout.plane_bytes(width, height)
         self._start, self.ticks, self.rest = _extent(path, width, height, layout, bit_order)
         self._file = _open(path)
+        finalize(self, self._file.close)
 
     def read(self, start: int, stop: int) -> NDArray[np.bool_]:
         # Mapped anew for each window: pages of one long mapping would pile up in resident memory.
