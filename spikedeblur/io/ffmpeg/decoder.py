@@ -169,12 +169,17 @@ class Decoder:
 
 
 def _main_video(container: InputContainer, path: Path) -> av.VideoStream:
-    """The first video stream that is not a cover picture."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            if stream.codec_context is None:
-                raise InputError(f"there is no decoder for the video in {path} - convert it first")
-            return stream
+    """The first video stream that is played by default, or else the first that is no picture.
+
+    Cameras put the small pictures of a film strip, which no player shows, before the film.
+    """
+    pictures = Disposition.attached_pic | Disposition.timed_thumbnails
+    films = [stream for stream in container.streams.video if not stream.disposition & pictures]
+    default = (stream for stream in films if stream.disposition & Disposition.default)
+    if (chosen := next(default, films[0] if films else None)) is not None:
+        if chosen.codec_context is None:
+            raise InputError(f"there is no decoder for the video in {path} - convert it first")
+        return chosen
     kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
     container.close()
     raise InputError(f"no video stream in {path} (it holds: {kinds}) - give a video file")

@@ -144,6 +144,9 @@ def _is_full_range(layout: PixelLayout, tags: ColourTags) -> bool:
     return layout.family == "gray" if tags.range == 0 else tags.range == FULL
 
 
+_SLACK = Fraction(21, 20)
+
+
 def _estimate(
     counted: int,
     extent: tuple[Fraction, Fraction | None],
@@ -152,9 +155,13 @@ def _estimate(
     end: Fraction | None,
 ) -> int | None:
     """How many frames will come: the header's count, or time x rate for a part or without one."""
-    if start is None and end is None and counted > 0:
-        return counted
     begin, stated_end = extent
+    if start is None and end is None and counted > 0:
+        # An edit list leaves out some of those that the header counts.
+        shown = Fraction(counted)
+        if stated_end is not None:
+            shown = max((stated_end - begin) * rate, Fraction(1))
+        return counted if counted <= shown * _SLACK + 1 else round(shown)
     if stated_end is None:
         return None
     low = begin if start is None else max(start, begin)
