@@ -287,8 +287,10 @@ class StreamCopier:
         name = self._output.format.name
         if name in MOVIE and self._chapters[0]["start"] > 0:
             # Whose chapters follow each other from zero on: the first would begin there.
-            before, end = self._chapters[0].copy(), self._chapters[0]["start"]
-            before.update(id=before["id"] - 1, start=0, end=end, metadata={"title": ""})
+            before = self._chapters[0].copy()
+            before["id"] -= 1
+            before["start"], before["end"] = 0, before["start"]
+            before["metadata"] = {"title": ""}
             self._chapters.insert(0, before)
         if name in MOVIE | MATROSKA:
             for chapter in self._chapters:
