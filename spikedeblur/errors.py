@@ -29,7 +29,7 @@ class ConfigError(UsageError):
 
 
 class InputError(SpikedeblurError):
-    """A file to be read is missing, damaged, or not what it is said to be."""
+    """A file to be read is missing, damaged, or not of its stated kind."""
 
 
 class OutputError(SpikedeblurError):

@@ -1,4 +1,4 @@
-"""How close restored frames are to sharp ones."""
+"""Distances of restored frames from sharp ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def frame_ssim(restored: Tensor, sharp: Tensor) -> Tensor:
 def luma(frames: Tensor) -> Tensor:
     """Y (N, 1, H, W) of RGB frames (N, 3, H, W) in [0, 1], over 16 to 235 of 255 (ITU-R BT.601).
 
-    The convention of the field's tables, whatever matrix the video has.
+    The convention of the field's tables, for any matrix of the video.
     """
     weights = torch.tensor([65.481, 128.553, 24.966], dtype=frames.dtype, device=frames.device)
     return (torch.einsum("nchw,c->nhw", frames, weights)[:, None] + 16) / 255
@@ -45,7 +45,7 @@ def temporal_error(restored: Tensor, sharp: Tensor) -> Tensor:
     """Flicker (N - 1,): how far each step from frame to frame is from the sharp video's own step.
 
     Mean absolute difference over frames (N, 3, H, W) in [0, 1]; 0 for a video that moves as the
-    sharp one does, whatever constant error it has.
+    sharp one does, with any constant error.
     """
     steps = restored.diff(dim=0) - sharp.diff(dim=0)
     return steps.abs().mean(dim=(1, 2, 3))

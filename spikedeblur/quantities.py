@@ -67,7 +67,7 @@ def parse_region(text: str) -> Region:
 
 @dataclass(frozen=True)
 class Exposure:
-    """How long the shutter of a video frame is open: so many seconds, or a part of the interval.
+    """Shutter time of a video frame: so many seconds, or a part of the interval.
 
     value: seconds, or the fraction of the frame interval if `relative`; positive.
     """

@@ -1,4 +1,4 @@
-"""Whether spikes and video belong together: told before the first frame, and watched after it."""
+"""Agreement of spikes and video: checked before the first frame, and watched after it."""
 
 from spikedeblur.agreement.check import check_spikes
 from spikedeblur.agreement.finding import Finding

@@ -45,7 +45,7 @@ def check_spikes(video: Path, exposures: Exposures, selection: VideoSelection = 
 
 def judged(looks: Sequence[Look], exposures: Exposures, grid: SampleGrid) -> Agreement:
     """The verdict on some frames, in the order of time."""
-    told: list[Finding] = []
+    misfits: list[Finding] = []
     views = list(glimpses(looks, exposures, grid, 1.0 if _has_time(exposures) else 0.0))
     if (dead := dead_recording(views)) is not None:
         return Agreement(0.0, frames=len(views), misfits=(dead,))
@@ -59,15 +59,15 @@ def judged(looks: Sequence[Look], exposures: Exposures, grid: SampleGrid) -> Agr
             found = _farther(looks, exposures, grid, found, trusted)
         finding = stopping(found) or misfit(found, grid, exposures)
     if finding is not None:
-        told.append(finding)
+        misfits.append(finding)
     if found.fits and odd is not None:
-        told += odd.findings()
+        misfits += odd.findings()
     return Agreement(
         float(np.clip(found.here, 0, 1)),
         found.late_s if found.fits and found.moving else None,
         found.shift_px(grid) if found.fits else None,
         len(views),
-        misfits=tuple(told),
+        misfits=tuple(misfits),
     )
 
 
@@ -102,5 +102,5 @@ def _times(look: Look, exposures: Exposures) -> tuple[float, float]:
 
 
 def _has_time(exposures: Exposures) -> bool:
-    """Whether there are spikes beside those of the exposures."""
+    """Return whether there are spikes beside those of the exposures."""
     return isinstance(exposures, StreamExposures)

@@ -1,6 +1,6 @@
 """From likeness to a verdict: whether the spikes fit as they lie, and if not, how they would.
 
-First nearby: within an exposure of where they are said to be, or shifted. If nothing fits there,
+First nearby: within an exposure of their stated place, or shifted. If nothing fits there,
 farther: some frame intervals away, turned over, or as the negative.
 """
 
@@ -59,11 +59,11 @@ class Single:
 
 @dataclass(frozen=True)
 class FrameComparison:
-    """What was found of a few frames. here: likeness as they lie. expected: the least to be so.
+    """Findings on a few frames. here: likeness as they lie. expected: the least to be so.
 
     late, aside: the best lag and the best shift. each: every frame by itself. better: where they
     would fit better, the best first; empty if they fit as they lie, or nowhere. moving: whether
-    another time is less alike, so that the time is known. untold: why nothing can be said; empty
+    another time is less alike, so that the time is known. untold: why they cannot be judged; empty
     where it can.
     """
 
@@ -83,22 +83,22 @@ class FrameComparison:
 
     @property
     def fits(self) -> bool:
-        """Whether they do as they lie, if maybe a little aside."""
+        """Return whether they do as they lie, if maybe a little aside."""
         return self.here >= self.wanted
 
     @property
     def late_s(self) -> float:
-        """By how much later than is said the spikes fit best."""
+        """Return by how much later than stated the spikes fit best."""
         return self.late.place.lag_s
 
     def shift_px(self, grid: SampleGrid) -> tuple[float, float]:
-        """How far to the right and down of where they lie they fit best, video pixels."""
+        """Return the shift (right, down) in video pixels at which they fit best."""
         down, across = self.aside.place.shift
         return across * grid.step, down * grid.step
 
 
 def why_untold(views: Sequence[Glimpse]) -> str:
-    """Why nothing can be said of these frames; empty where it can."""
+    """Return why these frames cannot be judged; empty where they can."""
     if not views:
         return "no frame that was looked at has spikes"
     area = float(np.mean([view.clear.sum() for view in views]))

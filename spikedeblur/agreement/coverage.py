@@ -1,4 +1,4 @@
-"""Which frames have spikes, reckoned before any is read."""
+"""Coverage of the frames by spikes, computed before any is read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Coverage:
             )
 
     def finding(self) -> Finding | None:
-        """What to say of frames that will pass unchanged; None if there are none."""
+        """Return the finding on frames that will pass unchanged; None if there are none."""
         if not self.uncovered:
             return None
         return Finding(
@@ -80,10 +80,10 @@ def reckoned(info: VideoInfo, first: VideoFrame, exposures: Exposures) -> Covera
 
 
 def _below(value: Fraction, most: int) -> int:
-    """How many of the numbers 0, 1, ... up to `most` of them are below `value`."""
+    """Count those of 0, 1, ..., at most `most` numbers, that are below `value`."""
     return min(max(math.ceil(value), 0), most)
 
 
 def _up_to(value: Fraction, most: int) -> int:
-    """How many of the numbers 0, 1, ... up to `most` of them are `value` or less."""
+    """Count those of 0, 1, ..., at most `most` numbers, that are `value` or less."""
     return min(max(math.floor(value) + 1, 0), most)

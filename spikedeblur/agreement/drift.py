@@ -1,4 +1,4 @@
-"""Whether spikes that fit somewhere fit everywhere: clocks that drift, recordings that stop."""
+"""Agreement over a whole video: clocks that drift, recordings that stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both cameras saw of a few frames: each on the grid, with the spikes around its exposure."""
+"""Glimpses: a few frames as both cameras saw them, on the grid, with the spikes around each."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Knots:
     ticks: float
 
     def rate(self, lag_s: float) -> Plane | None:
-        """Spikes per tick over the exposure, if all were `lag_s` later than is said.
+        """Spikes per tick over the exposure, if all were `lag_s` later than stated.
 
         None where less than SEEN_WHOLE of it were recorded.
         """

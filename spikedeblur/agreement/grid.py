@@ -96,7 +96,7 @@ def _sampled(plane: Plane, matrix: np.ndarray, shape: tuple[int, int]) -> Plane:
 
 
 def detail(plane: Plane, where: Plane) -> Plane:
-    """What of a plane lies between FINE and COARSE samples, where `where` is 1; else 0."""
+    """Return the part of a plane between FINE and COARSE samples, where `where` is 1; else 0."""
     fine, weight = blur(np.stack([plane * where, where]), FINE)
     coarse, around = blur(np.stack([plane * where, where]), COARSE)
     band: Plane = fine / np.maximum(weight, 1e-3) - coarse / np.maximum(around, 1e-3)

@@ -1,4 +1,4 @@
-"""How alike frames and spikes are: correlation of detail, also at other times and places."""
+"""Likeness of frames and spikes: correlation of detail, also at other times and places."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEAST_SHARED = 0.3  # of the detail of all frames, that a shift has to leave in 
 
 @dataclass(frozen=True)
 class Place:
-    """How spikes may lie: so many seconds later, so many samples (down, across) away, turned."""
+    """A place of the spikes: so many seconds later, so many samples (down, across) away, turned."""
 
     lag_s: float = 0.0
     shift: tuple[float, float] = (0.0, 0.0)
@@ -148,7 +148,7 @@ def known_likeness(peak: Peak) -> float:
 
 
 def vertex(before: float, here: float, after: float) -> float:
-    """Where, within a step of a value, the parabola through it and its neighbours peaks."""
+    """Return the peak, within a step, of the parabola through a value and its neighbours."""
     bend = before - 2 * here + after
     if not np.isfinite(bend) or bend >= 0:
         return 0.0

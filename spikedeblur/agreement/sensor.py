@@ -17,7 +17,7 @@ DIM = 0.5  # of the spikes a tick that a pixel fires at always: so much less lig
 SURE = 8.0  # spikes that a pixel should have had, if it had none
 DARK_LIGHT = 0.02  # linear light
 MOSTLY = 0.5
-COMPACT = 0.5  # part of a box that is filled, from where on it is told
+COMPACT = 0.5  # part of a box that is filled, from which on it is reported
 WORTH_SAYING, MANY = 0.005, 0.1  # parts of the pixels: dead or hot ones; saturated ones
 
 
@@ -58,7 +58,7 @@ class OddPixels:
     seen: int
 
     def findings(self) -> Iterator[Finding]:
-        """What is worth saying of them."""
+        """Return the findings worth reporting."""
         blind = "nothing is restored there"
         less = "give the spike camera less light: a smaller aperture, or a filter"
         for name, mask, least, what, remedy in (
@@ -93,7 +93,7 @@ def trusted_views(
 
 
 def odd_pixels(views: Sequence[Glimpse], grid: SampleGrid) -> OddPixels | None:
-    """Those that no view explains by its light; None where that cannot be told."""
+    """Those that no view explains by its light; None where they cannot be found."""
     if not views or views[0].knots.ticks <= 1:  # voxel grids have been counted already
         return None
     shares = [view.knots.fired / view.knots.ticks for view in views]

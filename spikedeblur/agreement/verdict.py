@@ -1,4 +1,4 @@
-"""What a check found: whether spikes and video belong together."""
+"""Verdict of a check of spikes against their video."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spikedeblur.agreement.finding import Finding
 
 @dataclass(frozen=True)
 class Agreement:
-    """Whether spikes and video belong together.
+    """The result of a check of spikes against their video.
 
     match: how alike they are where both look, 1 for the same and 0 for no likeness at all; None
     where it cannot be told, and then `untold` says why. late_s: by how much later than is said the

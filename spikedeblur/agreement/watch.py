@@ -15,7 +15,7 @@ from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExpos
 
 EVERY_S, EVERY_FRAMES = 1.0, 16  # one frame is looked at in so much of the video: the longer
 TOGETHER = 3  # frames that are judged together
-IN_A_ROW = 2  # judgements that have to agree before anything is said
+IN_A_ROW = 2  # judgements that have to agree before a warning
 FRAME_VALUES = 1 << 25  # spikes that are read for a frame
 
 
@@ -24,7 +24,7 @@ def watched(
 ) -> Iterator[ExposedFrame]:
     """Pass frames on, and warn, once, if their spikes stop to fit.
 
-    before: what was found beforehand; where spikes do not fit from the beginning no more is said.
+    before: what was found beforehand; spikes that never fitted have been warned of.
     """
     if exposures is None or before is None or before.misfits:
         yield from frames
@@ -86,7 +86,7 @@ class DriftWatch:
 
 
 def lost(from_s: float, found: FrameComparison) -> Finding:
-    """What to say of spikes that have stopped to fit."""
+    """Return the finding on spikes that have stopped to fit."""
     match = max(found.here, 0.0) if found.here == found.here else 0.0
     how, figures = (
         f"they hardly resemble the frames ({match:.2f})",

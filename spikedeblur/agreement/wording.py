@@ -1,4 +1,4 @@
-"""The lines in which misfits are told, each with its figure and what to do about it."""
+"""Warnings of misfits, each with its figure and what to do about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALIGN = "spikedeblur align"
 
 
 def misfit(found: FrameComparison, grid: SampleGrid, exposures: Exposures) -> Finding | None:
-    """What to say of a comparison; None if frames and spikes fit."""
+    """Return the finding on a comparison; None if frames and spikes fit."""
     if found.untold or (found.fits and not found.better):
         return None
     figures: dict[str, Any] = {"spike_match": round(found.here, 3)}
@@ -57,7 +57,7 @@ def misfit(found: FrameComparison, grid: SampleGrid, exposures: Exposures) -> Fi
 
 
 def _way(peak: Peak, grid: SampleGrid) -> str:
-    """Where spikes would fit, in words."""
+    """Describe in words where spikes would fit."""
     place = peak.place
     words = [place.turn] if place.turn else []
     if place.lag_s:

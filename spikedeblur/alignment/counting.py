@@ -1,4 +1,4 @@
-"""What the spike camera saw, small: spikes cumulated in time, averaged over blocks of pixels.
+"""Spikes made small: cumulated in time, averaged over blocks of pixels.
 
 The spikes between any two instants are then a difference of two planes, each interpolated in time.
 """
@@ -33,7 +33,7 @@ class CumulatedCounts:
         return self.start + (len(self.planes) - 1) * self.step
 
     def covers(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Which intervals [low, high] of ticks lie between the first and the last knot."""
+        """Mark the intervals [low, high] of ticks that lie between the first and the last knot."""
         covered: np.ndarray = (low >= self.start) & (high <= self.stop)
         return covered
 

@@ -99,7 +99,7 @@ class Aligner:
             self.fixed += range(GEOMETRY)
 
     def _first_exposure(self) -> float:
-        """In frame intervals: the known one, or the one that is said, or any."""
+        """Return the first exposure in frame intervals: the known one, the given one, or any."""
         exposure = self.known.exposure
         if exposure is None:
             if self.source.origin("exposure") == "default":
@@ -140,7 +140,7 @@ class Aligner:
             )
 
     def _since(self) -> list[float]:
-        """When each burst is, in frame intervals from the mean of all frames."""
+        """Return the time of each burst, in frame intervals from the mean of all frames."""
         mean = np.concatenate([burst.middles_s for burst in self.footage.bursts]).mean()
         return [
             float((burst.middles_s.mean() - mean) / self.footage.interval_s)

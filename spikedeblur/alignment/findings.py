@@ -1,4 +1,4 @@
-"""What is known beforehand, and what an alignment finds: values, errors, confidence."""
+"""Known values before an alignment, and its results: values, errors, confidence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STANDARD_ERRORS = 1.5  # times the standard error
 
 @dataclass(frozen=True)
 class Known:
-    """What need not be estimated; None is estimated. homography: as in a sidecar."""
+    """Values that need not be estimated; None is estimated. homography: as in a sidecar."""
 
     offset_s: Fraction | None = None
     exposure: Exposure | None = None
@@ -100,7 +100,7 @@ class Errors:
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a recording lies.
+    """The result of an alignment: how spikes lie on the video.
 
     offset_s, exposure_s, homography: as in a sidecar. rate_hz: ticks per second of the video's
     clock, which is not the nominal rate if a drift was estimated. correlation: of frames and
@@ -120,7 +120,7 @@ class Alignment:
 
     @property
     def drift(self) -> float:
-        """What the spike clock gains on the video's, as a share."""
+        """Return the gain of the spike clock on the video's, as a share."""
         return self.rate_hz / float(self.source.rate_hz) - 1
 
     def sidecar(self) -> RecordingSettings:

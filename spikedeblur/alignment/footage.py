@@ -1,6 +1,6 @@
-"""What the video camera saw, small: the luminance of a bounded number of frames, and their times.
+"""Video made small: the luminance of a bounded number of frames, and their times.
 
-Frames come in bursts of neighbours, for it is the change from one to the next that tells time.
+Frames come in bursts of neighbours, for the change from one to the next reveals the time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Burst:
 
     @property
     def liveliness(self) -> float:
-        """How much changes from frame to frame, in light."""
+        """Return the change of light from frame to frame."""
         return float(np.abs(np.diff(self.light, axis=0)).mean()) if len(self.light) > 1 else 0.0
 
 

@@ -70,7 +70,7 @@ def robust_weights(
 def normal_equations(
     columns: torch.Tensor, rate: torch.Tensor, basis: torch.Tensor, weights: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Information (n, n) and scores (P, n) of a frame, its tone being whatever fits best.
+    """Information (n, n) and scores (P, n) of a frame, with the tone that fits best.
 
     columns (2, P, n), rate (2, P) and basis (2, P, m) of black and of white squares: one's errors
     meet the other's derivatives.

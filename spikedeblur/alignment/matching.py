@@ -1,4 +1,4 @@
-"""How alike spike pictures and video frames are, at every shift at once."""
+"""Matching of spike pictures and video frames, at every shift at once."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Matcher:
         return torch.fft.rfft2(laid), torch.fft.rfft2(laid**2), torch.fft.rfft2(seen)
 
     def _grid(self, matrix: Matrix) -> tuple[torch.Tensor, torch.Tensor]:
-        """Where the canvas samples the spike plane (for grid_sample), and where there is any."""
+        """Return where the canvas samples the spike plane (grid_sample); mark those inside it."""
         rows, columns = self.canvas
         y = (np.arange(rows) + 0.5 - self.reach[0]) * self.reduction
         x = (np.arange(columns) + 0.5 - self.reach[1]) * self.reduction

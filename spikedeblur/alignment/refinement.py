@@ -7,7 +7,7 @@ offset, the exposure, and how much softer one camera sees than the other, which 
 exposure, too. Derivatives in time are rates of spikes at the opening and the closing. Those are
 noisy, and noise in derivatives looks like knowledge; so they are taken from the black squares of a
 chessboard and multiplied by those of the white (as instrumental variables are), whose noise is
-independent. A scene that stands still then tells nothing of time.
+independent. A scene that stands still then says nothing of time.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from spikedeblur.alignment.state import (
     displacement_basis,
 )
 
-SUPPORT = 4.0  # spreads of the blur over which errors are told from noise
+SUPPORT = 4.0  # spreads of the blur over which errors are separated from noise
 TILES = 8
-DARK = 1e-3  # light, below which its root is not told any more
+DARK = 1e-3  # light, below which its root is lost in noise
 SATURATED = 0.9  # spikes per tick, of at most one
 SHARE_OF_RATE = 6  # derivatives in time are taken over this part of the interval, either way
 

@@ -194,7 +194,7 @@ def distinct(
 
 
 def apart(one: np.ndarray, other: np.ndarray, video_size: tuple[int, int]) -> float:
-    """How far two matrices take the points that one takes to the video's middle part, pixels."""
+    """Measure in pixels how far apart two matrices take the points of the video's middle part."""
     width, height = video_size
     points = np.array([[0.3, 0.7, 0.3, 0.7], [0.3, 0.3, 0.7, 0.7]]) * [[width], [height]]
     moved = other @ np.linalg.inv(one) @ np.vstack([points, np.ones(4)])

@@ -33,7 +33,7 @@ class State:
     softness: float = 0.0
 
     def placed(self, points: np.ndarray) -> np.ndarray:
-        """Where in the video (2, P) the points (3, P) of the spike plane are."""
+        """Return the places in the video, (2, P), of the points (3, P) of the spike plane."""
         mapped = self.matrix @ points
         places: np.ndarray = mapped[:2] / mapped[2]
         return places
@@ -57,7 +57,7 @@ class State:
 
 @dataclass(frozen=True)
 class Step:
-    """Where Gauss-Newton would go from a state, and how sure it is of it.
+    """A Gauss-Newton step from a state, with its covariance.
 
     delta, covariance: (12,), (12, 12), zero where nothing is unknown. correlation: of frames and
     spikes. frames: how many were seen by both.
@@ -71,13 +71,13 @@ class Step:
 
     @property
     def tiny(self) -> bool:
-        """Whether it is not worth taking."""
+        """Return whether it is not worth taking."""
         moves = np.abs(self.delta[[*range(GEOMETRY), TIME, EXPOSURE]])
         return bool(moves.max() < TINY)
 
     @classmethod
     def none(cls) -> Step:
-        """Where nothing can be compared."""
+        """Return the step for a state in which nothing can be compared."""
         return cls(np.zeros(UNKNOWNS), np.zeros((UNKNOWNS, UNKNOWNS)), 0.0, 0, False)
 
     @classmethod

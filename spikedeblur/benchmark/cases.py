@@ -1,4 +1,4 @@
-"""What methods are run on: folders of recordings, perhaps with the truth, or made-up frames."""
+"""Inputs of a benchmark: folders of recordings, perhaps with the truth, or made-up frames."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Workload(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called in tables."""
+        """Its name in tables."""
 
     @property
     def group(self) -> str:
-        """What it belongs to; empty where there is nothing."""
+        """The group that it belongs to; empty where there is none."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -40,7 +40,7 @@ class Workload(Protocol):
 
     @property
     def has_truth(self) -> bool:
-        """Whether the frames that come out are to be compared with anything."""
+        """Return whether the frames that come out are to be compared with anything."""
 
     def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
         """The frames restored, or as they are; files are opened when the first one is asked for."""
@@ -84,7 +84,7 @@ class Case:
 
     @property
     def has_truth(self) -> bool:
-        """Whether the sharp video is there to measure against."""
+        """Return whether the sharp video is there to measure against."""
         return self.sharp is not None
 
     def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
@@ -96,7 +96,7 @@ class Case:
                 yield from deblurrer.frames(*deblurrer.open_spikes(blurry, self.spikes))
 
     def unlike(self) -> InputError:
-        """What to raise where blurry and sharp video do not have the same frames."""
+        """Return the error for blurry and sharp video that do not have the same frames."""
         return InputError(
             f"blurry and sharp video of {self.name} differ in frames or size - "
             "make the case anew with spikedeblur simulate"

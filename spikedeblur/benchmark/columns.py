@@ -1,4 +1,4 @@
-"""Which figures are shown, under which headings, with how many digits: for tables of any kind."""
+"""Columns of tables: the figures shown, their headings and their number of digits."""
 
 from __future__ import annotations
 

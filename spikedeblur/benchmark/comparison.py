@@ -51,7 +51,7 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
 
 
 def read_benchmark(path: Path) -> dict[str, Any]:
-    """What `benchmark --json` has written. Raises `InputError` for anything else."""
+    """Read a file of `benchmark --json`. Raises `InputError` for anything else."""
     check_regular("benchmark", path)
     try:
         if path.stat().st_size > LARGEST:

@@ -1,4 +1,4 @@
-"""What a benchmark is to measure: methods with what they run with, cases, passes of the network."""
+"""Plans of a benchmark: methods with their settings, cases, passes of the network."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def measure(
 
     isolated: in a process of its own. watch: called with (case, setup, number of the frame, frame)
     for each frame that has a truth.
-    Raises `InputError` if blurry and sharp video do not have the same frames, and whatever the
+    Raises `InputError` if blurry and sharp video do not have the same frames, and what the
     method raises.
     """
     plan = plan or Plan()
@@ -104,12 +104,12 @@ def measure(
 
 
 def unlike(job: Workload, setup: Setup) -> InputError:
-    """What to raise where a video and the truth do not have the same frames."""
+    """Return the error for a video and a truth that do not have the same frames."""
     if isinstance(job, Case) and setup.video is None:
         return job.unlike()
     return InputError(
         f"{setup.video_of(job)} and the sharp video of {job.name} differ in frames or size - "
-        "spikedeblur score tells how"
+        "spikedeblur score shows how"
     )
 
 

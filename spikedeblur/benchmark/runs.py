@@ -25,7 +25,7 @@ ENOUGH_SECONDS = 10.0  # of running, after which no further run is begun unless 
 
 @dataclass(frozen=True)
 class Plan:
-    """How often a method runs over a job.
+    """Warm-up and repeats of a method over a job.
 
     warm_up: frames restored before, and timed apart; once for each size of frames.
     repeats: runs; None for three, or fewer where they take longer than ten seconds.
@@ -35,7 +35,7 @@ class Plan:
     repeats: int | None = None
 
     def wants_more(self, runs: int, seconds: float) -> bool:
-        """Whether to run again after so many runs that took so long altogether."""
+        """Return whether to run again after so many runs that took so long altogether."""
         if self.repeats is not None:
             return runs < self.repeats
         return runs < RUNS and seconds < ENOUGH_SECONDS

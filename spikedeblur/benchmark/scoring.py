@@ -1,4 +1,4 @@
-"""Finished videos, whoever has made them, against the sharp truth."""
+"""Finished videos of any program against the sharp truth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VideoLike = str | Path | np.ndarray
 
 @dataclass(frozen=True, kw_only=True)
 class VideoScore:
-    """How close one video is to the truth: means over its frames, None where nothing was measured.
+    """Distance of one video from the truth: means over its frames, None where nothing was measured.
 
     result: its name. psnr, ssim (RGB), psnr_y, ssim_y (luma), temporal and lpips as in `Score`.
     frames: of each frame its number ("frame"), its "time_s" (None for pictures without a clock)

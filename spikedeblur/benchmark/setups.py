@@ -1,4 +1,4 @@
-"""What is measured: a method, and what it runs with."""
+"""Setups of a benchmark: a method and its settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IDLE = (BLURRY, FINISHED)  # kinds that restore nothing
 
 @dataclass(frozen=True)
 class Setup:
-    """A method with what it runs with; plain values, so that another process can be told.
+    """A method with what it runs with; plain values, so that they can be sent to another process.
 
     method: its name in tables. kind: blurry, video, net, or what `Deblurrer` takes as method.
     video: the file of a finished video, with {case} for the name of a case.
@@ -44,7 +44,7 @@ class Setup:
 
     @property
     def is_timeable(self) -> bool:
-        """Whether it has something to do on frames that come with counts, but without a stream."""
+        """Return whether it has work on frames that come with counts, but without a stream."""
         method = METHODS.get(self.kind.partition(":")[0])
         return self.kind not in IDLE and not (method and method.needs_stream)
 

@@ -59,7 +59,7 @@ def _digest(file: str) -> str:
 
 
 def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
-    """What the figures were measured on, and with which versions."""
+    """Describe the machine that figures were measured on, and the versions."""
     return {
         "system": platform.platform(),
         "processor": _processor(),

@@ -29,7 +29,7 @@ class VideoJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one job ended."""
+    """The end of one job: its exit status and its frames."""
 
     status: ExitStatus
     frames: int = 0
@@ -98,7 +98,7 @@ def run_jobs(
     for job in jobs:
         try:
             outcome = work(job)
-        except BrokenPipeError:  # nobody reads what is said any more
+        except BrokenPipeError:  # nobody reads the output any more
             raise
         except Exception as error:
             console.error(f"{job.video}: {reason(error)}", error)

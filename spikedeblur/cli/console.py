@@ -1,4 +1,4 @@
-"""What the program says: talk on stderr, data on stdout.
+"""The terminal: messages on stderr, data on stdout.
 
 Messages of the layers below arrive through the logger `spikedeblur`; they know of no terminal.
 Shown are notes and warnings; with -v also details, with -q only errors.
@@ -64,7 +64,7 @@ class _LogFile(logging.FileHandler):
         )
 
     def close(self) -> None:
-        with suppress(OSError):  # of what could not be written, which has been told
+        with suppress(OSError):  # of what could not be written, which was reported
             super().close()
 
 

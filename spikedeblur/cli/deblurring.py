@@ -1,4 +1,4 @@
-"""Deblurring one video of a call, from the checks before it to what is said when it is done."""
+"""Deblurring one video of a call, from the checks before it to the report after it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class VideoPart:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be done with each video of a call."""
+    """The work on each video of a call."""
 
     deblurrer: Deblurrer
     spike_options: RecordingSettings
@@ -176,7 +176,7 @@ def chosen_shard(console: Console, given: str | None) -> Shard:
 
 
 def _is_finished(output: Path, tidy: bool = False) -> bool:
-    """Whether nothing is left to do for `output`. tidy: remove what a kill may have left then."""
+    """Return whether `output` is done. tidy: then remove what a kill may have left."""
     from spikedeblur.output.parts import Parts, is_finished
 
     finished = is_finished(output)

@@ -59,7 +59,7 @@ def command(
 ) -> ExitStatus:
     """Tell what a file is: video, spikes, voxel grids or weights.
 
-    Of spikes whose size nobody gave, it tells which ones would fit and which one the bits speak
+    For spikes of unknown size, it lists those that would fit and the one that the bits speak
     for. A folder of recordings is each of them, unless they are numbered parts of one. FILE may be
     the name of weights that come with the program, such as small.
     """
@@ -105,7 +105,7 @@ def _look(
     overwrite: bool,
     picture: bool,
 ) -> tuple[dict[str, Any], list[str]]:
-    """What is to be said of a file, and its picture in lines; writes the preview."""
+    """Describe a file, with its picture in lines; write the preview."""
     from spikedeblur.inspection.files import inspect
     from spikedeblur.inspection.recordings import is_recording, open_recording
 

@@ -132,7 +132,7 @@ def _documented(context: click.Context) -> list[click.Option]:
 
 
 def _option(option: click.Option, context: click.Context) -> Iterator[str]:
-    """Its names and value, what it does, then its default and what else may be said of it."""
+    """Format its names and value, what it does, then its default and further notes."""
     yield from (".TP", _names(option) + _value(option, context))
     text, extra = option.help or "", option.get_help_extra(context)
     default = extra.get("default")

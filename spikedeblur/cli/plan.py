@@ -1,4 +1,4 @@
-"""What `deblur --dry-run` says: how the files would be read, and what would be written."""
+"""The report of `deblur --dry-run`: how the files would be read, and what would be written."""
 
 from __future__ import annotations
 

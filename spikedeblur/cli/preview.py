@@ -133,10 +133,10 @@ def command(
 
 
 def _costs(found: MethodPreview, frames: int | None) -> str:
-    told = f"{found.seconds_per_frame:.3g} s a frame"
+    speed = f"{found.seconds_per_frame:.3g} s a frame"
     if found.seconds_estimate is None:
-        return told
-    return f"{told} as shown, about {_duration(found.seconds_estimate)} for all {frames} frames"
+        return speed
+    return f"{speed} as shown, about {_duration(found.seconds_estimate)} for all {frames} frames"
 
 
 def _duration(seconds: float) -> str:

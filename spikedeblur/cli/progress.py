@@ -1,4 +1,4 @@
-"""How far a command has come: a bar on a terminal, a line now and then elsewhere, or JSON."""
+"""Progress of a command: a bar on a terminal, a line now and then elsewhere, or JSON."""
 
 from __future__ import annotations
 

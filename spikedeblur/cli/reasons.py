@@ -1,4 +1,4 @@
-"""What is said of whatever ends a command, or one video of several."""
+"""One-line reasons for errors that end a command, or one video of several."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spikedeblur.errors import SpikedeblurError, shown
 
 
 def reason(error: Exception) -> str:
-    """Why, in one line: what is wrong - what to do. What nobody foresaw is called a bug."""
+    """Give the reason in one line: what is wrong - what to do. Unforeseen ones are called bugs."""
     if isinstance(error, SpikedeblurError):
         return str(error)
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):

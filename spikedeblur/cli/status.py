@@ -1,4 +1,4 @@
-"""What the program returns to its caller."""
+"""Exit statuses of the program."""
 
 from __future__ import annotations
 

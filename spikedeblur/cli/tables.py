@@ -1,4 +1,4 @@
-"""What `benchmark` and `score` found, as tables on stdout."""
+"""Tables of `benchmark` and `score` on stdout."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _print(tables: Sequence[_Shown]) -> Any:
 
 
 def _fitting(columns: Sequence[Column], rows: Sequence[Row], room: int) -> list[Column]:
-    """`columns` without as many of the least told ones as a table of `room` characters demands."""
+    """Leave out the least important of `columns` until a table fits `room` characters."""
     kept = list(columns)
     for field in LEAST_TOLD:
         if _width(kept, rows) > room:

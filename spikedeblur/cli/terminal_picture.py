@@ -41,7 +41,7 @@ def picture_lines(picture: np.ndarray, *, colour: bool) -> Iterator[str]:
 
 
 def shows_colour() -> bool:
-    """Whether stdout is a terminal that has the colours and the characters for it."""
+    """Return whether stdout is a terminal that has the colours and the characters for it."""
     blocks = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
     return (
         sys.stdout.isatty()

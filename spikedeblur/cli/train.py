@@ -153,7 +153,7 @@ def command(
 
 
 def _tell(console: Console, display: Progress, event: Event) -> None:
-    """Every step moves the display; a record of metrics.jsonl is a line; -v tells of states."""
+    """Every step moves the display; a record of metrics.jsonl is a line; -v reports states."""
     from spikedeblur.training.events import Record, Saved, StepDone
 
     if isinstance(event, StepDone):

@@ -1,1 +1,1 @@
-"""What a file is and what a recording shows, before anything is made of it."""
+"""Inspection of files and recordings, before anything is made of them."""

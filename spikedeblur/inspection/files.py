@@ -1,4 +1,4 @@
-"""What a file is, as plain values: for `info`, and for anyone who asks."""
+"""Descriptions of files as plain values: for `info` and for Python."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ BLOCK_TICKS = 128
 
 @dataclass(frozen=True)
 class FiringRates:
-    """How often the pixels of a recording fired, as parts of the `ticks` that were looked at.
+    """Firing rates of a recording's pixels, as parts of the `ticks` that were looked at.
 
     share: (H, W) float64, spikes per tick of every pixel.
     """

@@ -26,7 +26,7 @@ from spikedeblur.vocabulary import PREVIEW_METHODS
 __all__ = ["picture_of_grid", "preview_picture", "previewed", "write_preview"]
 
 WINDOW_S = Fraction(1, 250)
-MOST_TICKS = 512  # of a window, whatever the rate
+MOST_TICKS = 512  # of a window, at any rate
 LEAST_TICKS = 16
 FILM_RATE, FILM_FRAMES = Fraction(25), 125
 EXTREMES = 1.0, 99.0  # percentiles of the light that become black and white
@@ -119,7 +119,7 @@ def _write_picture(path: Path, picture: Picture, overwrite: bool) -> None:
 def _film(
     path: Path, size: tuple[int, int], rate: Fraction, overwrite: bool
 ) -> Iterator[Callable[[Picture], None]]:
-    """What adds a picture to a film of this size and rate; the film is kept if all goes well."""
+    """Yield a function that adds a picture to a film; the film is kept if all goes well."""
     numbers = count()
     source = VideoInfo.synthetic(*size, rate, pix_fmt="yuv420p")
     with create_video(path, source, overwrite=overwrite) as writer:

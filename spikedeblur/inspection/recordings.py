@@ -29,8 +29,8 @@ __all__ = ["Recording", "is_recording", "open_recording", "recordings_of"]
 
 @dataclass
 class Recording:
-    """An opened recording. stream: None where even its plane cannot be told; its rate is 1 where
-    `rate_known` is False. facts: what is to be said of how it is read.
+    """An opened recording. stream: None where even its plane is unknown; its rate is 1 where
+    `rate_known` is False. facts: how it is read, in words.
     """
 
     stream: SpikeStream | None
@@ -62,13 +62,13 @@ class Recording:
         }
 
     def picture(self) -> np.ndarray | None:
-        """The middle of the recording, (H, W, 3) uint8; None where the plane cannot be told."""
+        """The middle of the recording, (H, W, 3) uint8; None where the plane is unknown."""
         if self.stream is None:
             return None
         return preview_picture(self.stream, self.stream.ticks // 2)
 
     def write_preview(self, path: Path, method: str, overwrite: bool = False) -> None:
-        """Write a picture or film of it. Raises UsageError where the plane cannot be told."""
+        """Write a picture or film of it. Raises UsageError where the plane is unknown."""
         if self.stream is None:
             raise UsageError(self.facts["note"])
         write_preview(self.stream, path, method, overwrite=overwrite)
@@ -86,7 +86,7 @@ class Recording:
 
 
 def is_recording(path: Path) -> bool:
-    """Whether a path is that of spikes: a .dat, a folder, or an array that is no voxel grid."""
+    """Return whether a path holds spikes: a .dat, a folder, or an array that is no voxel grid."""
     array = is_array_file(path) and not is_voxel_file(path)
     return path.suffix.lower() in {".dat", ".mat"} or path.is_dir() or array
 
@@ -183,9 +183,9 @@ def _known(source: SpikeSource) -> dict[str, Any]:
 
 
 def _origins(source: SpikeSource) -> list[str]:
-    """Where each setting came from, but for those that nobody gave."""
+    """Return the origin of each setting that was given."""
     origins = source.settings.origins
-    names = (name for name in source.settings.said if name != "height" and name in origins)
+    names = (name for name in source.settings.given if name != "height" and name in origins)
     return [
         f"{_SHORT.get(name, name)}: {origins[name]}" for name in names if origins[name] != "default"
     ]

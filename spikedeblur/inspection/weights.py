@@ -1,4 +1,4 @@
-"""What a weights file is, and what is known of how it came about."""
+"""Descriptions of weights files, and of how they came about."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["describe_weights", "packaged_file"]
 
 MOST_BYTES = 1 << 26  # of the text files beside weights
 ABOUT: dict[str, Any] = {"steps": int, "validation_psnr_db": float, "data": str, "licence": str}
-"""What is told of a training, by name: None where nobody says it."""
+"""Facts about a training, by name: None where they are unknown."""
 
 
 def packaged_file(name: Path) -> Path | None:
@@ -25,7 +25,7 @@ def packaged_file(name: Path) -> Path | None:
 def describe_weights(path: Path) -> dict[str, Any]:
     """The network of a weights file, and its training as far as that is known.
 
-    STEM.toml beside it tells of the training, if it is about this very file; else, of the last or
+    STEM.toml beside it describes the training, if it is about this very file; else, of the last or
     best weights of a run, metrics.jsonl. Raises `WeightsError` for a file that is no weights.
     """
     from spikedeblur.models.checkpoint import load_model
@@ -46,19 +46,19 @@ def describe_weights(path: Path) -> dict[str, Any]:
 
 
 def _card(path: Path) -> dict[str, Any]:
-    """What STEM.toml says; nothing if it is about other weights."""
+    """Read STEM.toml; nothing if it is about other weights."""
     try:
-        said = tomllib.loads(_text(path.with_suffix(".toml")))
+        found = tomllib.loads(_text(path.with_suffix(".toml")))
     except (OSError, ValueError):  # TOMLDecodeError and UnicodeDecodeError are
         return {}
     with path.open("rb") as file:
-        if said.get("sha256") != hashlib.file_digest(file, "sha256").hexdigest():
+        if found.get("sha256") != hashlib.file_digest(file, "sha256").hexdigest():
             return {}
-    return {name: said[name] for name, kind in ABOUT.items() if type(said.get(name)) is kind}
+    return {name: found[name] for name, kind in ABOUT.items() if type(found.get(name)) is kind}
 
 
 def _of_run(path: Path) -> dict[str, Any]:
-    """What metrics.jsonl says of the last or best weights of a run; nothing of others."""
+    """Read from metrics.jsonl the figures of a run's last or best weights; nothing of others."""
     if path.stem not in ("last", "best"):
         return {}
     rows = []

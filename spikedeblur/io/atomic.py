@@ -37,7 +37,7 @@ def sync(path: Path) -> None:
 
 
 def cannot_write(path: Path, error: BaseException) -> OutputError:
-    """What to raise in place of what the system, or FFmpeg, raised while `path` was written.
+    """Return the error for what the system, or FFmpeg, raised while `path` was written.
 
     Where space or a limit has run out, the message says how many bytes there are.
     """
@@ -111,7 +111,7 @@ def atomic_path(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` when the block succeeds.
 
     The temporary name keeps the suffix, since writers choose the format by it. When the block
-    raises, the temporary file is removed and whatever stood at `path` is untouched. A link is
+    raises, the temporary file is removed and what stood at `path` is untouched. A link is
     followed: what it leads to is replaced.
     Raises `OutputError` for a refused overwrite and for what the file system refuses.
     """

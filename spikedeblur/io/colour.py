@@ -171,7 +171,7 @@ def copied(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def _has_luma_plane(frame: av.VideoFrame) -> bool:
-    """Whether the first plane is luma in its lowest bits: no packed formats, no P010."""
+    """Return whether the first plane is luma in its lowest bits: no packed formats, no P010."""
     luma = frame.format.components[0]
     name = frame.format.name
     return (

@@ -1,4 +1,4 @@
-"""What a file says of its colours, and what a pixel format can hold."""
+"""Colour tags of a file, and the capacity of pixel formats."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ColourTags:
 
 @dataclass(frozen=True)
 class PixelLayout:
-    """What a pixel format can hold: its family, bits a sample, and chroma subsampling."""
+    """The capacity of a pixel format: its family, bits a sample, and chroma subsampling."""
 
     name: str
     family: str  # "rgb", "yuv" or "gray"

@@ -1,4 +1,4 @@
-"""What tells one file's content from another's, in a time that does not grow with its size."""
+"""Fingerprints of files, in a time that does not grow with their size."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fingerprint_of_all(paths: list[Path]) -> str:
 
 
 def _blocks(size: int) -> Iterator[int]:
-    """Where the blocks begin that are read."""
+    """Return the offsets of the blocks that are read."""
     if size <= WHOLE_BYTES:
         yield from range(0, size, BLOCK_BYTES)
         return

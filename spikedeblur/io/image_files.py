@@ -82,7 +82,7 @@ def png_bytes(rgb: np.ndarray) -> bytes:
 
 
 def decode_picture(path: Path, max_pixels: int | None = None) -> av.VideoFrame:
-    """The picture of a PNG or JPEG file, told apart by content, as the decoder gives it.
+    """The picture of a PNG or JPEG file, recognised by content, as the decoder gives it.
 
     Raises `InputError` for another kind and for what is too large; FFmpeg's errors for damage.
     """
@@ -94,7 +94,7 @@ def decode_picture(path: Path, max_pixels: int | None = None) -> av.VideoFrame:
         elif magic.startswith(_JPEG_MAGIC):
             codec, data = "mjpeg", magic + _read_at_most(file, path, BYTES_PER_PIXEL * most)
         else:
-            raise InputError(f"{path} is neither PNG nor JPEG, whatever its name - convert it")
+            raise InputError(f"{path} is neither PNG nor JPEG, whatever its name says - convert it")
     context = cast(av.VideoCodecContext, av.CodecContext.create(codec, "r"))
     context.options = decoder_options(most)
     context.thread_count = 1

@@ -1,4 +1,4 @@
-"""What images say beside their pixels: colour profile, gamma, resolution, transparency, animation.
+"""Notes beside the pixels of images: colour profile, gamma, resolution, transparency, animation.
 
 Of a PNG, what says how its colours and sizes are meant is copied into the images that are made of
 it, byte for byte; nothing of it is unpacked.
@@ -47,7 +47,7 @@ def image_notes(path: Path) -> ImageNotes:
 
 
 def is_animated(path: Path) -> bool:
-    """Whether a file that is called .png is an animation."""
+    """Return whether a file that is called .png is an animation."""
     return path.suffix.lower() == ".png" and path.is_file() and image_notes(path).frames > 1
 
 

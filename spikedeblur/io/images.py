@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"%0?(\d{0,2})d")
 
 
 def is_image_sequence(path: Path | str) -> bool:
-    """Whether `path` names images: a PNG or TIFF, or a pattern of them such as `%05d.png`."""
+    """Return whether `path` names images: a PNG, a TIFF, or a pattern such as `%05d.png`."""
     return Path(path).suffix.lower() in IMAGE_SUFFIXES
 
 

@@ -87,7 +87,7 @@ def _take(file: TextIO, subject: str, wait: bool) -> None:
 
 
 def _is_at(file: TextIO, path: Path) -> bool:
-    """Whether `path` still names the open file."""
+    """Return whether `path` still names the open file."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

@@ -72,7 +72,7 @@ def open_member(archive: zipfile.ZipFile, name: str) -> BinaryIO:
 def first_header(path: Path) -> tuple[list[str], tuple[int, ...]]:
     """Names of the arrays of a .npy (none) or .npz, and the shape of the first.
 
-    Raises whatever the damage of a file makes NumPy and zipfile raise.
+    Raises what NumPy and zipfile raise for a damaged file.
     """
     with path.open("rb") as file:
         if path.suffix.lower() == ".npy":

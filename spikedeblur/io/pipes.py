@@ -22,7 +22,7 @@ PIPE_CONTAINER = "matroska"
 
 
 def is_pipe(path: Path | str) -> bool:
-    """Whether `path` stands for standard input or output."""
+    """Return whether `path` stands for standard input or output."""
     return Path(path) == PIPE
 
 

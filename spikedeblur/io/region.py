@@ -60,7 +60,7 @@ class RegionReader:
 
     @property
     def warnings(self) -> list[str]:
-        """What is wrong with the video, as far as it has been read."""
+        """Warnings about the video, as far as it has been read."""
         return self._reader.warnings
 
     def __enter__(self) -> Self:

@@ -21,7 +21,7 @@ Writer = VideoWriter | ImageSequenceWriter
 
 @dataclass(frozen=True)
 class VideoSelection:
-    """Which part of a video is read, and what is known of it that its file does not say.
+    """The part of a video to read, and what its file does not say of it.
 
     start, end: seconds on the video's clock. rate: frames per second of images. colorspace: the
     matrix the colours were made with (bt601, bt709, ...), in place of the tag. region: the part of

@@ -1,4 +1,4 @@
-"""What a video is: its frames, and everything about it that an output has to keep."""
+"""Descriptions of videos: frames, and everything that an output has to keep."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class VideoInfo:
 
     @property
     def shown(self) -> tuple[bool, bool]:
-        """How players turn the picture: whether its columns run along what is stored as rows, and
+        """Turn of the picture by players: whether its columns run along what is stored as rows, and
         whether their right is where what is stored begins.
         """
         if self.display_matrix is None:

@@ -33,7 +33,7 @@ MAX_INFO_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class VoxelInfo:
-    """What a voxel file says of its recording; None where it says nothing.
+    """Notes of a voxel file on its recording; None where it has none.
 
     rate_hz: ticks per second. exposure_s: shutter time of a frame, seconds, if all are alike.
     homography: pixel of the grids -> video pixel as in a sidecar, if the grids do not show just
@@ -46,7 +46,7 @@ class VoxelInfo:
 
 
 def is_voxel_file(path: Path | str) -> bool:
-    """Whether a file holds voxel grids: by its suffix, and as an array by its four axes.
+    """Return whether a file holds voxel grids: by its suffix, and as an array by its four axes.
 
     Arrays that cannot be read count as voxel grids.
     """
@@ -197,16 +197,16 @@ def _read_pages(tiff: tifffile.TiffFile, numbers: range) -> NDArray[Any]:
 
 
 def _read_json(archive: zipfile.ZipFile) -> dict[str, Any]:
-    """What the archive says of the recording; it is text of a few words."""
+    """Read the archive's notes on the recording, a few words of text."""
     if archive.getinfo("info.npy").file_size > MAX_INFO_BYTES:
         return {}
     with archive.open("info.npy") as file:
-        said = json.loads(np.load(file, allow_pickle=False).item())
-    return said if isinstance(said, dict) else {}
+        metadata = json.loads(np.load(file, allow_pickle=False).item())
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _info(metadata: dict[str, Any]) -> VoxelInfo:
-    """What the metadata say, foreign or broken values left out."""
+    """Read the metadata; foreign or broken values are left out."""
     known = {name: metadata.get(name) for name in ("rate_hz", "exposure_s")}
     return VoxelInfo(
         **{name: float(value) for name, value in known.items() if _is_plausible(value)},

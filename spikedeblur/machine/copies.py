@@ -32,7 +32,7 @@ class Copies:
         return tensor.to(self._device, non_blocking=self._to is not None)
 
     def ahead(self, prepare: Callable[[], Sequence[Tensor]]) -> Sequence[Tensor]:
-        """What `prepare` brings and makes on the device, without waiting for what is computed."""
+        """Run `prepare` on the device, without waiting for the computation there."""
         if self._to is None:
             return prepare()
         with torch.cuda.stream(self._to):

@@ -1,4 +1,4 @@
-"""Which device computes, with which precision."""
+"""Choice of the device and of its precision."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def choose_precision(name: str, device: torch.device) -> str:
 
 
 def computes_bf16(device: torch.device) -> bool:
-    """Whether bf16 runs on instructions made for it, or on oneDNN's kernels without.
+    """Return whether bf16 runs on instructions made for it, or on oneDNN's kernels without.
 
     Where oneDNN has none (x86 without AVX-512), convolutions fall back to a loop of torch's own,
     some 50 times slower than in fp32.

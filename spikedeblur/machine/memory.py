@@ -1,4 +1,4 @@
-"""How much memory there is, and how much this process has used."""
+"""Memory: how much there is, and how much this process has used."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _meminfo_available() -> int | None:
 
 
 def _control_group_available() -> int | None:
-    """What a container's memory limit leaves (cgroup v2, then v1); None without a limit."""
+    """Return what a container's memory limit leaves (cgroup v2, then v1); None without a limit."""
     for limit, used in (
         ("memory.max", "memory.current"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),

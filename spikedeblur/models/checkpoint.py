@@ -1,6 +1,6 @@
 """Weights files: safetensors with the model's configuration, and the official VRT's checkpoints.
 
-A file restores the model that wrote it: nothing has to be said again on the command line. Every
+A file restores the model that wrote it: nothing has to be repeated on the command line. Every
 load is strict. Names and shapes are compared before tensors are read, so that a small file cannot
 ask for a large model.
 """
@@ -192,7 +192,7 @@ def _config(metadata: dict[str, str] | None, path: Path) -> NetworkConfig:
 
 
 def _of_format_1(header: dict[str, Any]) -> dict[str, Any]:
-    """What today's header has of one that held the configuration of the training run."""
+    """Take today's header from one that held the configuration of the training run."""
     config = header.get("config")
     if not isinstance(config, dict):
         return header
@@ -204,7 +204,7 @@ def _of_format_1(header: dict[str, Any]) -> dict[str, Any]:
 
 
 def _header(text: str | None) -> dict[str, Any]:
-    """What stands beside the tensors; empty for files that are not ours."""
+    """Read the header beside the tensors; empty for files that are not ours."""
     try:
         header = json.loads(text or "")
     except (ValueError, RecursionError):

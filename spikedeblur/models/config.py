@@ -25,7 +25,7 @@ BlockKind = Annotated[str, one_of(BLOCKS)]
 
 
 class ChunkConfig(Section):
-    """How many pixels one call of temporal attention takes; bounds memory, not the result."""
+    """Pixels that one call of temporal attention takes; bounds memory, not the result."""
 
     ADAPTIVE_CHUNK: bool = True
     MAX_BATCH_TOKENS: Count = 49152
@@ -43,7 +43,7 @@ class TemporalAttentionConfig(ChunkConfig):
 
 
 class FuseConfig(TemporalAttentionConfig):
-    """How the features of frame and spikes become one."""
+    """Fusion of the features of frame and spikes."""
 
     TYPE: Literal["TemporalCrossAttn"] = "TemporalCrossAttn"
 
@@ -67,7 +67,7 @@ class PriorConfig(Section):
     SMOOTHINGS: Annotated[
         tuple[Annotated[float, Field(ge=0, le=64)], ...], Field(max_length=64)
     ] = (0.0, 0.7, 1.5)  # sigma, spike pixels
-    TELL_ENCODING: bool = False  # whether light was added linearly or encoded, told from the clip
+    TELL_ENCODING: bool = False  # whether light was added linearly or encoded, found from the clip
     TELL_DOUBT: bool = False  # where the spikes are not of the frame's scene; it stays blurry there
     TELL_MOTION: bool = False  # what following the spikes' motion did, for the head to judge anew
 
@@ -140,7 +140,7 @@ class ModelConfig(Section):
 
 
 class NetworkConfig(Section):
-    """What a model is, without how it was trained.
+    """Configuration of a model, without that of its training.
 
     bins: voxel bins over one exposure, K. window: frames of the clips it is trained on, T.
     """

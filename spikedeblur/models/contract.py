@@ -1,4 +1,4 @@
-"""What those who run a network may ask of it; any class with these members is a model."""
+"""The contract between a network and its callers: any class with these members is a model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RestorationModel(Protocol):
 
     @property
     def uses_spikes(self) -> bool:
-        """Whether it takes voxel grids."""
+        """Return whether it takes voxel grids."""
 
     @property
     def size_multiple(self) -> int:
@@ -29,7 +29,7 @@ class RestorationModel(Protocol):
 
     @property
     def any_target_time(self) -> bool:
-        """Whether it restores instants beside the middle of the exposure."""
+        """Return whether it restores instants beside the middle of the exposure."""
 
     @property
     def channels_per_pixel(self) -> float:

@@ -1,4 +1,4 @@
-"""What the parts of a network say of themselves to those who initialise and compile it."""
+"""Marks of a network's parts, for initialisation and compilation."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 @contextmanager
 def _readable(path: Path, problem: str) -> Iterator[None]:
-    """Turn whatever damaged bytes make the libraries raise into one `WeightsError`."""
+    """Turn what the libraries raise for damaged bytes into one `WeightsError`."""
     if not path.is_file():
         raise WeightsError(f"there is no weights file {path} - check the name")
     try:

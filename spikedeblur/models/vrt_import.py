@@ -47,7 +47,7 @@ def _vrt_section(state: dict[str, Tensor]) -> dict[str, Any]:
     last = [f"{prefix}blocks.0." for prefix in own]
     tokens = [state[f"{block}attn.relative_position_index"].shape[0] for block in last]
     in_space, in_time = min(tokens), max(tokens)
-    if in_space == in_time:  # no group works on single frames: the mutual position code tells
+    if in_space == in_time:  # no group works on single frames: the mutual position code shows it
         in_space = state[f"vrt.stage1{MUTUAL}0.attn.position_bias"].shape[1]
     side = math.isqrt(in_space)
     embed_dims = [state[f"{block}norm1.weight"].shape[0] for block in last]
@@ -66,6 +66,6 @@ def _vrt_section(state: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def _depth(state: dict[str, Tensor], prefix: str) -> int:
-    """How many blocks stand under a group's prefix."""
+    """Count the blocks under a group's prefix."""
     start = f"{prefix}blocks."
     return len({key[len(start) :].split(".")[0] for key in state if key.startswith(start)})

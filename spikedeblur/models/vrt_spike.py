@@ -148,17 +148,17 @@ class VRTSpike(nn.Module):
 
     @property
     def uses_spikes(self) -> bool:
-        """Whether it was built to take voxel grids."""
+        """Return whether it was built to take voxel grids."""
         return self.spikes is not None
 
     @property
     def any_target_time(self) -> bool:
-        """Whether it was built to restore instants beside the middle of the exposure."""
+        """Return whether it was built to restore instants beside the middle of the exposure."""
         return self.config.MODEL.TARGET_TIME
 
     @property
     def size_multiple(self) -> int:
-        """What padded heights and widths are multiples of."""
+        """Padded heights and widths are multiples of this."""
         return COARSEST * self.stem
 
     @property
@@ -174,7 +174,7 @@ class VRTSpike(nn.Module):
 
     @property
     def may_leave_weights_unused(self) -> bool:
-        """Whether a short clip leaves some stage one frame, and nothing to align it with."""
+        """Return whether a short clip leaves some stage one frame, and nothing to align it with."""
         return any(stride > 1 for stride in self.config.MODEL.VRT.TEMPORAL_STRIDES)
 
     def forward(
@@ -230,7 +230,7 @@ class VRTSpike(nn.Module):
         return by_pieces(sharp, number, padded)[0].unflatten(0, (batch, frames))
 
     def _inputs(self, reading: Reading, target_N: Tensor) -> Tensor:
-        """What VRT is given of each frame: (N, C, H/f, W/f)."""
+        """Build VRT's input of each frame: (N, C, H/f, W/f)."""
         frames, told = reading.frames, reading.told
         inputs = [functional.pixel_unshuffle(frames, self.stem)]
         net_size = inputs[0].shape[-2:]
@@ -247,7 +247,7 @@ class VRTSpike(nn.Module):
         return torch.cat(inputs, dim=1)
 
     def _motion(self, recentred: Recentred | None, like: Tensor) -> Tensor:
-        """What following the motion did to frames; in the middle, where none was followed, 0."""
+        """Return the change that motion compensation made to frames; 0 at mid-exposure."""
         number, _, *net_size = like.shape
         if recentred is None:
             return like.new_zeros(number, 2 * self.stem**2 + 1, *net_size)

@@ -1,1 +1,1 @@
-"""Where sharp frames go: into the output, or into segments that are kept, shared out and joined."""
+"""Output of sharp frames: written at once, or in segments that are kept, shared out and joined."""

@@ -1,4 +1,4 @@
-"""Where restored frames go: straight into the output, or into segments that outlive a kill."""
+"""Destinations of restored frames: the output itself, or segments that outlive a kill."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHOLE = range(sys.maxsize)
 
 
 class Destination(Protocol):
-    """What takes the frames of a run. A context manager, which undoes what is half done."""
+    """The receiver of a run's frames. A context manager, which undoes what is half done."""
 
     segments: Iterator[range]
     """The frames it wants, in order."""
@@ -34,7 +34,7 @@ class Destination(Protocol):
 
     @property
     def warnings(self) -> list[str]:
-        """What of the input is not kept, as far as is known."""
+        """Warnings of what is lost of the input, as far as is known."""
 
     def __enter__(self) -> Self: ...
 
@@ -49,7 +49,7 @@ class Destination(Protocol):
         """Take the next sharp frame, of the frame that was restored."""
 
     def is_enough(self, restored: Restored) -> bool:
-        """Whether the run is to end before this frame is written."""
+        """Return whether the run is to end before this frame is written."""
 
     def finish(self, tally: FrameCounts, frames: int | None) -> FrameCounts:
         """Complete what was written; call within the context.

@@ -1,4 +1,4 @@
-"""What became of the frames of one run."""
+"""Counts of a run's frames: restored, uncovered, damaged."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class FrameCounts:
 
     @property
     def input_was_damaged(self) -> bool:
-        """Whether part of the output is not what a whole, covered input would have given."""
+        """Return whether part of the output is not what a whole, covered input would have given."""
         return bool(self.uncovered or self.not_finite or self.damaged)
 
     def warnings(self, foretold: int = 0) -> Iterator[str]:
         """One line for each thing that did not go as wished.
 
-        foretold: frames without spikes that were told of before the run.
+        foretold: frames without spikes that were warned of before the run.
         """
         if self.partial:
             yield (

@@ -83,7 +83,7 @@ class Instants:
         )
 
     def count(self, blurry: VideoFrame) -> int:
-        """How many pictures a frame has."""
+        """Count the pictures of a frame."""
         return len(self.times[blurry.index])
 
     def frames(self, blurry: VideoFrame, pictures: Sequence[np.ndarray]) -> Iterator[VideoFrame]:
@@ -103,7 +103,7 @@ class Instants:
 
 
 def _outside(instant: Fraction, shutters: Sequence[Shutter]) -> UsageError:
-    """What to raise for an instant at which no shutter was open."""
+    """Return the error for an instant at which no shutter was open."""
     near = sorted(shutters, key=lambda each: abs(each[0] + each[1] - 2 * instant))[:LISTED]
     listed = ", ".join(
         f"{float(opened):.6g} to {float(closed):.6g} s" for opened, closed in sorted(near)

@@ -1,4 +1,4 @@
-"""What a run does, as far as its pictures depend on it: two runs of one job make equal segments."""
+"""Records of runs, as far as pictures depend on them: runs of one job make equal segments."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class StoredSelection(BaseModel):
     @classmethod
     def of(cls, selection: VideoSelection) -> StoredSelection:
         """The same as text."""
-        said = {name: str(value) for name, value in vars(selection).items() if value is not None}
-        return cls(**said)
+        texts = {name: str(value) for name, value in vars(selection).items() if value is not None}
+        return cls(**texts)
 
     @property
     def selection(self) -> VideoSelection:
@@ -91,7 +91,7 @@ class RunRecord(BaseModel):
     tile: int | None
 
     def differences(self, now: RunRecord) -> Iterator[str]:
-        """What `now` has otherwise, in words."""
+        """Yield in words what is different in `now`."""
         then = self.model_dump(exclude=_CIRCUMSTANCES)
         for name, new in now.model_dump(exclude=_CIRCUMSTANCES).items():
             old = then[name]
@@ -109,7 +109,7 @@ class RunRecord(BaseModel):
 
     @property
     def video_file(self) -> Path:
-        """Where the video was; JSON has no room for names that are no Unicode."""
+        """Path of the video; JSON has no room for names that are no Unicode."""
         return Path(unquote(self.video_path, errors="surrogateescape"))
 
 
@@ -128,7 +128,7 @@ def describe_job(
 ) -> RunRecord:
     """The job of a run; all of its files are read for their hashes.
 
-    spikes: a file, or anything with a `path`, or what else is told apart by its type only.
+    spikes: a file, or anything with a `path`, or something known by its type only.
     """
     path = spikes if isinstance(spikes, str | Path) else getattr(spikes, "path", None)
     sidecar = None if path is None else existing_sidecar(path)
@@ -183,7 +183,7 @@ def weights_fingerprint(model: object) -> str | None:
 
 def _said(options: RecordingSettings | None) -> dict[str, Any]:
     """Every option that is given, by its name."""
-    return {} if options is None else {name: asdict(options)[name] for name in options.said}
+    return {} if options is None else {name: asdict(options)[name] for name in options.given}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class OpenSegment:
     def _create(
         self, path: Path, source: VideoInfo, settings: EncoderSettings, *, overwrite: bool
     ) -> Writer | SegmentWriter:
-        """The writer of this segment of the output at `path`, whatever stands in its place."""
+        """Open the writer of this segment of the output at `path`; replace what is there."""
         file = self._parts.file(self.number, path)
         if not is_image_sequence(path):
             return SegmentWriter(file, path, source, settings)

@@ -1,4 +1,4 @@
-"""How the output is written, as one record: from the command line to the encoder."""
+"""Options of the output as one record, from the command line to the encoder."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Segment(BaseModel):
 
 
 class End(BaseModel):
-    """What is known once the whole video has been read."""
+    """Facts known once the whole video has been read."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -84,12 +84,12 @@ class Parts:
 
     @property
     def end(self) -> End | None:
-        """How many frames the video has, if that is known."""
+        """The number of the video's frames, if that is known."""
         return read_sealed(self.folder / "end.json", End)
 
     @property
     def joining(self) -> bool:
-        """Whether the output was being put together, and may be there in part or whole."""
+        """Return whether the output was being put together, and may be there in part or whole."""
         return (self.folder / "joining").exists()
 
     def take_up(self, job: RunRecord, *, resume: bool) -> RunRecord:
@@ -144,12 +144,12 @@ class Parts:
             temporary.touch()
 
     def numbers(self) -> list[int]:
-        """The segments said to be done, in order."""
+        """Return the numbers of the segments noted as done, in order."""
         names = (path.stem for path in self.folder.glob("*.json"))
         return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
     def segment(self, number: int) -> Segment | None:
-        """A segment that is done, and whole; one that is not is told of, and forgotten."""
+        """Return a segment that is done and whole; a damaged one is forgotten with a warning."""
         if not self._record(number).exists():
             return None
         segment = read_sealed(self._record(number), Segment)
@@ -169,7 +169,7 @@ class Parts:
         return (number for number in numbers if self.segment(number) is None)
 
     def lacking(self) -> str:
-        """What is not there yet, in words."""
+        """Describe in words what is still missing."""
         if self.end is None:
             return f"{len(self.numbers())} segments are done, the last is not among them"
         numbers = [str(number) for number in islice(self.missing(count()), 6)]
@@ -249,6 +249,6 @@ def checksum(path: Path) -> str:
 
 
 def is_finished(output: Path) -> bool:
-    """Whether `output`, a file or images, is there and no parts are left to go on with."""
+    """Return whether `output`, a file or images, is there and no parts are left to go on with."""
     there = bool(existing_images(output)) if is_image_sequence(output) else output.is_file()
     return there and Parts(output).job is None

@@ -1,4 +1,4 @@
-"""What comes out of restoration, and goes into the output: sharp pictures of one frame."""
+"""Results of restoration: the sharp pictures of one frame."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from spikedeblur.recording.light import mixed_light
 
 
 class Timing(Protocol):
-    """When the pictures that are made of a frame are shown."""
+    """Times of the pictures that are made of a frame."""
 
     def info(self, source: VideoInfo) -> VideoInfo:
         """The template of the video to write."""
 
     def count(self, blurry: VideoFrame, /) -> int:
-        """How many pictures a frame has."""
+        """Count the pictures of a frame."""
 
     def frames(self, blurry: VideoFrame, pictures: Sequence[np.ndarray]) -> Iterator[VideoFrame]:
         """The frames to write for `blurry`; `pictures` has as many as it is to have."""

@@ -69,7 +69,7 @@ def open_destination(
 
 
 def can_be_segmented(path: Path, source: VideoInfo, options: OutputOptions) -> bool:
-    """Whether an output can be joined of segments."""
+    """Return whether an output can be joined of segments."""
     if is_pipe(path):
         return False
     if is_image_sequence(path):
@@ -187,14 +187,14 @@ class SegmentedOutput:
         return total
 
     def _check_output(self) -> list[str]:
-        """What is wrong with the output as it is going to be, or not kept in it."""
+        """Check the output as it is going to be; return warnings of what it loses."""
         begun = self.parts.job if self._resume else None
         may_replace = self.parts.joining or (begun is not None and begun.output.overwrite)
         options = replace(self._options, overwrite=self._options.overwrite or may_replace)
         return check_output_settings(self.parts.output, self._source, options)
 
     def _plan(self) -> None:
-        """Which segments are to be done, and how much there is to do."""
+        """Find the segments to be done, and how much there is to do."""
         length, frames = self._job.segment, self._source.frame_count_estimate
         count = None if frames is None else -(-frames // length)
         self.segments: Iterator[range] = (

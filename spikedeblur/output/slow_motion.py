@@ -39,7 +39,7 @@ class SlowMotion:
 
     @property
     def slower(self) -> int:
-        """How many times as long the output lasts."""
+        """The factor by which the output lasts longer."""
         return self.factor if self.timing == STRETCH else 1
 
     @property
@@ -58,7 +58,7 @@ class SlowMotion:
         )
 
     def count(self, _blurry: VideoFrame) -> int:
-        """How many pictures a frame has."""
+        """Count the pictures of a frame."""
         return self.factor
 
     def frames(self, blurry: VideoFrame, pictures: Sequence[np.ndarray]) -> Iterator[VideoFrame]:

@@ -1,4 +1,4 @@
-"""Where sharp frames go: the output file, and beside it, if wished, a before-and-after view."""
+"""Writers of sharp frames: the output file and, if wished, a before-and-after view beside it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class OutputWriters:
 
     @property
     def warnings(self) -> list[str]:
-        """What of the input the output does not keep."""
+        """Warnings of what the output loses of the input."""
         return self.writers[0].warnings
 
     def write(self, blurry: VideoFrame, sharp: VideoFrame) -> None:

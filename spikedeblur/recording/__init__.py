@@ -1,1 +1,1 @@
-"""What was recorded: when and where the frames and the spikes saw the scene."""
+"""The recording: when and where the frames and the spikes saw the scene."""

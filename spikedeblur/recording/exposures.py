@@ -171,13 +171,13 @@ class StreamExposures:
         return spikes, min(max(tick - start, 0), len(spikes) - 1)
 
     def shutter(self, frame: VideoFrame) -> tuple[Fraction, Fraction]:
-        """When the frame's shutter opened and closed, seconds on the video's clock."""
+        """Return when the frame's shutter opened and closed, seconds on the video's clock."""
         interval = self.interval(*frame.span)
         began, rate = self.stream.offset_s, self.stream.rate_hz
         return began + interval.start / rate, began + interval.stop / rate
 
     def ended_before(self, frame: VideoFrame) -> bool:
-        """Whether the stream ends before the frame's exposure begins."""
+        """Return whether the stream ends before the frame's exposure begins."""
         return self.interval(*frame.span).start >= self.stream.ticks
 
     def cropped(self, part: tuple[int, int, int, int], homography: tuple[float, ...]) -> Self:
@@ -227,7 +227,7 @@ def open_exposures(
     duration_s: Fraction | None,
     video_size: tuple[int, int] | None = None,
 ) -> Exposures:
-    """Exposures of whatever a caller has: a stream, a recording with its sidecar, or a voxel file.
+    """Open the exposures of a stream, a recording with its sidecar, or a voxel file.
 
     first_pts_s: time of the video's first frame, where an unknown tick 0 is taken to lie.
     interval_s, duration_s: how long a frame and the video last, to infer a recording's size and

@@ -151,7 +151,7 @@ def tile_to_spike(matrix: Matrix, y0: int, x0: int, step: int = 1) -> Matrix:
 def tile_coverage(
     to_spike: Matrix, shape: tuple[int, int], spike_size: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Which samples of a tile of `shape` (rows, columns) the spike sensor sees -> (rows, columns).
+    """Mark the samples of a tile of `shape` (rows, columns) that the spike sensor sees.
 
     to_spike: tile -> spike plane, from `tile_to_spike`.
     """
@@ -200,7 +200,7 @@ def tile_trust(
     sides: tuple[bool, bool, bool, bool],
     fade: float,
 ) -> NDArray[np.float32]:
-    """How far each sample of a tile may trust the spikes: 1 inside, 0 beyond -> (rows, columns).
+    """Weigh the spikes at each sample of a tile: 1 inside, 0 beyond -> (rows, columns).
 
     It rises from 0 to 1 over `fade` spike pixels from each of the open sides on; beyond the other
     sides the border is taken to go on.

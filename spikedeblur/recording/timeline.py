@@ -60,7 +60,7 @@ def exposure_interval(
 
 
 def coverage(interval: Interval, ticks: int) -> Fraction:
-    """Which part of the interval a stream of `ticks` ticks has seen: 0 none, 1 all of it."""
+    """Return the part of the interval that a stream of `ticks` ticks covers, 0 to 1."""
     inside = interval.clip(ticks)
     return inside.length / interval.length if inside else Fraction(0)
 
@@ -71,7 +71,7 @@ def frame_interval(
     duration_s: Fraction | None,
     previous_s: Fraction | None,
 ) -> Fraction:
-    """How long a frame is shown, in seconds: up to the next frame; the last one for its own
+    """Return how long a frame is shown, in seconds: up to the next frame; the last one for its own
     duration, or as long as the one before it.
     """
     if next_pts_s is not None and next_pts_s > pts_s:

@@ -62,7 +62,7 @@ class VoxelExposures:
         return self._grids[frame.index], Fraction(1)
 
     def shutter(self, frame: VideoFrame) -> tuple[Fraction, Fraction]:
-        """When the frame's shutter opened and closed, seconds on the video's clock."""
+        """Return when the frame's shutter opened and closed, seconds on the video's clock."""
         time, interval = frame.span
         exposure = self._exposure.seconds(interval)
         opened = time + (interval - exposure) / 2

@@ -20,7 +20,7 @@ BLUR_BLOCK = 4  # spike pixels a side, over which the noise of single spikes is 
 
 
 def blurriest_time(exposures: Exposures, first: VideoFrame, info: VideoInfo) -> Fraction:
-    """When the frame is shown, about, whose light changes most from its first to its last quarter.
+    """Return the time of the frame whose light changes most from its first to its last quarter.
 
     Frames are taken to follow each other at the average rate. Sought among some, spread evenly,
     whose exposures the spikes cover; the first frame's time where they cover none of them.

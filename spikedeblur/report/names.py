@@ -15,7 +15,7 @@ UNITS = {"precision": "{}", "tile": "tile {}", "threads": "{} threads"}
 
 @dataclass(frozen=True)
 class Names:
-    """What rows are called in plots, and their colours: by method, and by settings that differ."""
+    """Labels and colours of rows in plots: by method, and by settings that differ."""
 
     varied: tuple[str, ...]
     colours: Mapping[str, str]

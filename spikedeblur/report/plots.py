@@ -52,7 +52,7 @@ class Box:
     bottom: float
 
     def meets(self, other: Box) -> bool:
-        """Whether the two lie on one another."""
+        """Return whether the two lie on one another."""
         return (
             self.left < other.right
             and other.left < self.right
@@ -162,7 +162,7 @@ def quality_against_speed(points: Sequence[Point], baseline: float | None) -> st
 
 
 def _room_for(words: str, across: float, down: float, taken: Sequence[Box]) -> tuple[Box, str]:
-    """Where the name of a point may stand, right or left of it, and its anchor there.
+    """Find room for the name of a point, right or left of it, with its anchor there.
 
     As near to its height as what is taken allows; on the point's height if there is no room at all.
     """

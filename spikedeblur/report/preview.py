@@ -43,7 +43,7 @@ LETTER_ROWS = 360  # rows of a picture for each pixel that a dot of a letter is 
 
 @dataclass(frozen=True)
 class MethodPreview:
-    """What a method makes of the frame.
+    """The frame as one method restores it.
 
     picture: (H, W, 3) uint8 or uint16. seconds_per_frame: of what is shown. seconds_estimate: all
     frames of the video, whole, without reading and writing them. None for what restores nothing,

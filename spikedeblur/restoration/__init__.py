@@ -1,1 +1,1 @@
-"""How a frame is restored: windows, tiles, the network or a classical method, blending."""
+"""Restoration of frames: windows, tiles, the network or a classical method, blending."""

@@ -1,7 +1,7 @@
 """Hard cuts: where one shot ends and another begins, found in the blurry frames themselves.
 
-A window of frames that reaches over a cut would blend two scenes. What tells a cut from everything
-else that changes pictures quickly is that it is a single step between two calm stretches: fast
+A window of frames that reaches over a cut would blend two scenes. What separates a cut from other
+quick changes of the picture is that it is a single step between two calm stretches: fast
 motion goes on, and a flash goes back. So a step counts if it is large by itself and stands out
 from the steps of its shot before it and the one after it, which takes one frame of lookahead.
 """
@@ -50,7 +50,7 @@ def in_shots(
 
 
 def step(one: np.ndarray, other: np.ndarray) -> float:
-    """How different two thumbnails are: 0 for the same picture, about 1 for unrelated ones.
+    """Measure how different two thumbnails are: 0 for equal ones, about 1 for unrelated ones.
 
     One minus their correlation, so that neither a change of the light's strength nor of its colour
     counts, as in a fade or when a lamp goes on. With a picture without contrast, which correlates
@@ -96,7 +96,7 @@ def _mean_product(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def is_cut(before: Iterable[float], now: float, after: float | None) -> bool:
-    """Whether the step `now` is a cut, given the steps before it and the one after it, if any."""
+    """Return whether the step `now` is a cut, given those before it and the one after, if any."""
     calm = max((*before, after or 0.0))
     return now > LARGE_STEP and now > STAND_OUT * calm
 

@@ -80,7 +80,7 @@ def exposed_frames(
 def warned_agreement(
     video: Path, exposures: Exposures | None, selection: VideoSelection
 ) -> Agreement | None:
-    """Whether spikes and video belong together, with a warning for all that is wrong."""
+    """Return whether spikes and video belong together, with a warning for all that is wrong."""
     if exposures is None:
         return None
     agreement = check_spikes(video, exposures, selection)

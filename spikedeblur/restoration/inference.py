@@ -245,7 +245,7 @@ class TiledModel:
         return _Pass(crop, voxels, target_time, self._copies.get(out[0].float()))
 
     def _finished(self, run: _Pass) -> np.ndarray:
-        """What the network made of a tile, or, if that is not finite, what can be had instead."""
+        """Return the network's result for a tile, or a substitute if that is not finite."""
         restored = run.result()
         if self.precision != "fp32" and not np.isfinite(restored).all():
             again = self._run(run.crop, run.voxels, run.target_time, "fp32")
@@ -279,7 +279,7 @@ def plane_step(frame_size: tuple[int, int], pixels_per_spike: float, tile: Tile)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or Python raised `error` for want of memory."""
+    """Return whether torch or Python raised `error` for want of memory."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
         sign in str(error) for sign in ("DefaultCPUAllocator", "out of memory", "not enough memory")
     )

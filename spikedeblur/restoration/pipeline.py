@@ -206,7 +206,7 @@ class Deblurrer:
                     resume=resume,
                 )
             with opened as destination:
-                warned_of_output = _warn(destination.warnings)
+                noted = _warn(destination.warnings)
                 self._begin(destination.tile)
                 agreement = warned_agreement(Path(video), exposures, selection)
                 needed = Selection(segments or destination.segments, restorer.context)
@@ -222,7 +222,7 @@ class Deblurrer:
                 self.tally.damaged = reader.damaged
                 self.tally = destination.finish(self.tally, needed.frames)
         _warn(reader.warnings[warned:])
-        _warn(destination.warnings[warned_of_output:])
+        _warn(destination.warnings[noted:])
         foretold = agreement and agreement.coverage and agreement.coverage.uncovered
         _warn(list(self.tally.warnings(foretold or 0)))
         return self.tally
@@ -258,7 +258,7 @@ class Deblurrer:
         spike_options: RecordingSettings | None = None,
         selection: VideoSelection | None = None,
     ) -> Agreement | None:
-        """Whether spikes and video belong together, by a few frames: what `run` says beforehand.
+        """Check by a few frames whether spikes and video belong together, as `run` does first.
 
         selection: the part of the video, all of it by default. None for weights that use no spikes.
         Raises what opening both does, and `InputError` where spikes cover no frame at all.

@@ -44,12 +44,12 @@ class PreparedMethod:
 
     @property
     def uses_spikes(self) -> bool:
-        """Whether it takes spikes at all."""
+        """Return whether it takes spikes at all."""
         return self.tiled is None or self.tiled.model.uses_spikes
 
     @property
     def any_instant(self) -> bool:
-        """Whether it restores other instants than the middle of an exposure."""
+        """Return whether it restores other instants than the middle of an exposure."""
         return self.tiled is None or self.tiled.model.any_target_time
 
     def at(self, target_times: Sequence[float]) -> Restorer:

@@ -1,4 +1,4 @@
-"""Which frames of a video are needed when only some of its segments are wanted.
+"""Selection of the frames that are needed for some of a video's segments.
 
 A frame near the border of a segment is restored with neighbours that lie beyond it. They are
 chosen such that every wanted frame comes out exactly as if the whole video were restored; shots,

@@ -19,7 +19,7 @@ BLOCK = 8
 
 
 class ContinuousView(Protocol):
-    """What stands before a camera whose frames measure `size` (H, W), in continuous time."""
+    """A scene in continuous time before a camera whose frames measure `size` (H, W)."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -37,7 +37,7 @@ class ContinuousView(Protocol):
 
 @dataclass(frozen=True)
 class ExposedLight:
-    """What falls on the camera during one exposure.
+    """Light on the camera during one exposure.
 
     `mean` and `instant` are light (3, H, W): the average, and the view at the target time.
     `grey` (M, Hs, Ws) is the light in each of M equal parts of the exposure on the spike plane.
@@ -50,7 +50,7 @@ class ExposedLight:
 
 @dataclass(frozen=True)
 class SensorProjection:
-    """How a frame's light reaches the spike sensor: colour weights (3,), rows, columns.
+    """Projection of a frame's light onto the spike sensor: colour weights (3,), rows, columns.
 
     `rows` (Hs, H) and `columns` (Ws, W) average over the area of a spike pixel.
     """
@@ -80,7 +80,7 @@ def area_weights(outputs: int, inputs: int, shift: float = 0.0) -> torch.Tensor:
 
 
 def instants_needed(distance: float) -> int:
-    """How many instants show a motion of `distance` pixels in steps of about a pixel."""
+    """Count the instants that show a motion of `distance` pixels in steps of about a pixel."""
     return int(np.clip(np.ceil(distance / STEP_PX), FEWEST_INSTANTS, MOST_INSTANTS))
 
 
@@ -119,7 +119,7 @@ def as_srgb(light: torch.Tensor, gamma_space: bool) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class VideoCamera:
-    """What a camera adds to a perfect picture.
+    """A video camera: the noise and the losses that it adds to a perfect picture.
 
     `shot` and `read` give the noise's variance, shot * light + read^2, in linear light.
     `chroma_halved` averages colour over 2x2 pixels, as 4:2:0 does; `quantiser` is the step, in

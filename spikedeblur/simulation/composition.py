@@ -20,7 +20,7 @@ DENSITY = 1.5
 
 @dataclass(frozen=True)
 class Tone:
-    """How the 8-bit values of photographs become light, the same way for a whole scene.
+    """Conversion of 8-bit photographs to light, the same for a whole scene.
 
     `gamma_space` keeps light sRGB-encoded, clipped to [0, 1]: the published sets average such
     frames and fire spikes on them.
@@ -99,7 +99,7 @@ def seen_extent(
 def richest_corner(
     photo: np.ndarray, rng: np.random.Generator, extent: np.ndarray, candidates: int = 3
 ) -> np.ndarray:
-    """Where (x, y) to cut `extent` (width, height) out of a photograph.
+    """Choose where (x, y) to cut `extent` (width, height) out of a photograph.
 
     Of a few random places the one with most detail: skies and walls teach little. A region larger
     than the photograph is centred on it; mirroring fills the rest.

@@ -60,7 +60,7 @@ def refined(flow: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> to
 
 
 def motion_between(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Where each pixel of `first` (1, 1, H, W) is in `second`: (1, 2, H, W) pixels, x before y.
+    """Find each pixel of `first` (1, 1, H, W) in `second`: (1, 2, H, W) pixels, x before y.
 
     Lucas-Kanade in windows, from coarse to fine (Bouguet, Pyramidal implementation, 2001).
     """
@@ -138,7 +138,7 @@ class InterpolatedVideo:
             number += 1
 
     def _lasts(self, time: float) -> bool:
-        """Whether there are source frames until `time`, the last one filling its own interval."""
+        """Return whether there are source frames until `time`; the last one fills its interval."""
         last = int(np.ceil(time * self._per_interval)) - 1
         self._frame(last)
         return last < self._read
@@ -180,7 +180,7 @@ class InterpolatedVideo:
 
     @torch.no_grad()
     def slide(self, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
-        """How far (F,), in pixels, all but the fastest 2 % of the picture move at most."""
+        """Return how far (F,), in pixels, all but the fastest 2 % of the picture move at most."""
         return np.array(
             [
                 self._way(start, stop)
@@ -191,7 +191,7 @@ class InterpolatedVideo:
         )
 
     def _way(self, start: float, stop: float) -> float:
-        """How far it moves from `start` to `stop`, in source frames."""
+        """Return how far it moves from `start` to `stop`, in source frames."""
         way = 0.0
         for number in range(int(np.floor(start)), int(np.ceil(stop))):
             share = min(stop, number + 1) - max(start, number)

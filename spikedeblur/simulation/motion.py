@@ -1,4 +1,4 @@
-"""How a plane moves before the camera: smooth random paths in continuous time.
+"""Motion of planes before the camera: smooth random paths in continuous time.
 
 Time is counted in frame intervals; frame f is exposed around f + 0.5. Frame coordinates are
 pixels from the frame's centre; plane coordinates are pixels of the plane at rest.
@@ -78,7 +78,7 @@ class PlaneMotion:
 def slide(
     motion: PlaneMotion, starts: np.ndarray, stops: np.ndarray, points: np.ndarray
 ) -> np.ndarray:
-    """How far the plane slides past frame `points` (P, 2) from `starts` (F,) to `stops`: (F, P)."""
+    """Return how far (F, P) the plane slides past `points` (P, 2) from `starts` to `stops` (F,)."""
     fractions = np.linspace(0, 1, PATH_STEPS + 1)
     times = starts[:, None] + (stops - starts)[:, None] * fractions
     matrices = motion.matrices(times.ravel())

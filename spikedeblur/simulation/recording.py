@@ -1,4 +1,4 @@
-"""What two cameras record of one view: frame after frame of video, tick after tick of spikes."""
+"""Recording by two cameras of one view: frame after frame of video, tick after tick of spikes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BLOCK_PIXELS = 1 << 22
 
 @dataclass(frozen=True)
 class CameraSettings:
-    """How the two cameras record. Sizes are (width, height).
+    """Settings of the two cameras. Sizes are (width, height).
 
     `exposure` is in frame intervals. `threshold` is the light, white being 1, that a pixel adds up
     for a spike: at 2 a white pixel fires every second tick. `gamma_space` adds up sRGB-encoded
@@ -71,7 +71,7 @@ class CameraSettings:
         return self.rate_hz / self.fps
 
     def shutter(self, frame: int) -> tuple[float, float]:
-        """When the shutter opens and closes for `frame`, in frame intervals."""
+        """Return when the shutter opens and closes for `frame`, in frame intervals."""
         middle, half = frame + Fraction(1, 2), self.exposure / 2
         return float(middle - half), float(middle + half)
 
@@ -173,7 +173,7 @@ class Recorder:
         return exposure.mean, exposure.instant, light
 
     def glimpse(self, start: float, stop: float, count: int) -> tuple[torch.Tensor, float, float]:
-        """What the spike camera sees from `start` to `stop` while the shutter is closed."""
+        """Render what the spike camera sees from `start` to `stop` while the shutter is closed."""
         if stop <= start:
             return torch.zeros(0, *self._charge.shape), start, stop
         times = start + (stop - start) * (np.arange(count) + 0.5) / count

@@ -27,7 +27,7 @@ class Layer:
 
     @property
     def is_object(self) -> bool:
-        """Whether the layer has an outline."""
+        """Return whether the layer has an outline."""
         return self.texture.shape[0] == 4
 
     def reached(self, times: np.ndarray, size: tuple[int, int]) -> tuple[int, int, int, int]:

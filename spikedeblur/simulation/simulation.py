@@ -38,7 +38,7 @@ SOURCE_FRAMES = 8
 
 @dataclass(frozen=True)
 class RigSettings:
-    """What `simulate` may be told; None leaves the choice to it. Sizes are (width, height).
+    """Settings of `simulate`; None leaves the choice to it. Sizes are (width, height).
 
     `size` None: of the video, or 640x360. `spike_size` None: half of `size`. `frames` None: all
     of a video, or 24. `fps` None: an eighth of a video's, or 50. `blur_px` is the motion in an
@@ -57,7 +57,7 @@ class RigSettings:
     seed: int = 0
 
     def recording(self, size: tuple[int, int], fps: Fraction) -> CameraSettings:
-        """The cameras, with what was not told taken from `size` and `fps`."""
+        """Return the cameras' settings, the missing ones taken from `size` and `fps`."""
         size = self.size or size
         half = max(1, size[0] // 2), max(1, size[1] // 2)
         return CameraSettings(
@@ -74,7 +74,7 @@ class RigSettings:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What was written.
+    """Counts of the frames and ticks written.
 
     Matroska rounds times to milliseconds; those of a constant rate are exact again when read.
     """
@@ -197,7 +197,7 @@ def video_frame(picture: np.ndarray, number: int, fps: Fraction) -> VideoFrame:
 
 
 def sidecar(recording: CameraSettings) -> RecordingSettings:
-    """What the spike file does not say itself."""
+    """Return the sidecar: what the spike file does not hold itself."""
     return RecordingSettings(
         size=recording.spike_size,
         rate_hz=recording.rate_hz,

@@ -63,7 +63,7 @@ class TrainConfig(Section):
 
 
 class LossConfig(Section):
-    """What training makes small."""
+    """Kind and weights of the losses."""
 
     KIND: Literal["charbonnier", "psnr"] = "charbonnier"
     CHARBONNIER_EPS: Annotated[float, Field(gt=0)] = 1e-3
@@ -72,7 +72,7 @@ class LossConfig(Section):
 
 
 class LogConfig(Section):
-    """What is written beside metrics.jsonl."""
+    """Logs written beside metrics.jsonl."""
 
     TENSORBOARD: bool = False
 

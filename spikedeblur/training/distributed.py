@@ -35,7 +35,7 @@ class World:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes the files and reports."""
+        """Return whether this process writes the files and reports."""
         return self.rank == 0
 
     def total(self, *values: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""What a training run tells its caller while it goes on; the caller decides how to show it."""
+"""Events that a training run reports to its caller, who decides how to show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What learns: the network, the average of its weights, and what moves them."""
+"""The learner: the network, the average of its weights, the optimizer and its schedule."""
 
 from __future__ import annotations
 

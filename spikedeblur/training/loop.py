@@ -158,16 +158,16 @@ class Trainer:
     # Between steps
 
     def record_is_due(self) -> bool:
-        """Whether this step's line of metrics.jsonl is due and not yet written."""
+        """Return whether this step's line of metrics.jsonl is due and not yet written."""
         due = self.validation_is_due() or self.step % self.settings.LOG_EVERY == 0
         return due and self.step > self.recorded
 
     def validation_is_due(self) -> bool:
-        """Whether quality is measured at this step."""
+        """Return whether quality is measured at this step."""
         return self.step % self.settings.VAL_EVERY == 0 or self.step == self.settings.STEPS
 
     def save_is_due(self) -> bool:
-        """Whether weights and state are saved at this step."""
+        """Return whether weights and state are saved at this step."""
         return self.step % self.settings.SAVE_EVERY == 0 or self.step == self.settings.STEPS
 
     def validate_and_record(self, stop: StopSignal) -> None:

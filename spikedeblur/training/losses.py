@@ -1,4 +1,4 @@
-"""What training makes small: Charbonnier or the PSNR's error, and, when the user has VGG weights, a
+"""Losses: Charbonnier or the PSNR's error, and, when the user has VGG weights, a
 perceptual term.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def charbonnier(restored: Tensor, sharp: Tensor, epsilon: float) -> Tensor:
-    """Return mean(sqrt(difference^2 + epsilon^2)), in float32 whatever the inputs are."""
+    """Return mean(sqrt(difference^2 + epsilon^2)), in float32 for any inputs."""
     difference = restored.float() - sharp.float()
     return torch.sqrt(difference.square() + epsilon**2).mean()
 

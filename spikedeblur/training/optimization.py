@@ -1,4 +1,4 @@
-"""How weights move: AdamW, warm-up then cosine, and the average of the weights over time."""
+"""Optimization: AdamW, warm-up then cosine, and the average of the weights over time."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_a_region_of_a_rig_that_stands_askew(recording, tmp_path, capsys):
     shutil.copy(recording.spikes, tmp_path / "s.dat")
     plain = RecordingSettings(size=(24, 16), rate_hz=RATE * TICKS)
     askew = [1.0, 0, 0, 0, 1.0, 0, 0, 0, 1]  # sees the left upper quarter of the frame alone
-    write_sidecar(tmp_path / "s.toml", RecordingSettings(**plain.said, homography=askew))
+    write_sidecar(tmp_path / "s.toml", RecordingSettings(**plain.given, homography=askew))
     files = [str(recording.blurry), "--spikes", str(tmp_path / "s.dat"), "--method", "sdm"]
     files += ["--progress", "none", "-y"]
     whole, part = tmp_path / "whole.mkv", tmp_path / "part.mkv"

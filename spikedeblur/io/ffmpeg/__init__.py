@@ -1,1 +1,1 @@
-"""Videos through FFmpeg: read and written with PyAV, and whatever else lies in their containers."""
+"""Videos through FFmpeg: read and written with PyAV, and what else lies in their containers."""

@@ -24,7 +24,7 @@ _SUFFIXES = {"image/jpeg": "jpg"}
 
 
 def is_attachment(stream: Stream, output: OutputContainer) -> bool:
-    """Whether `stream` is to be attached to `output`, not copied into a stream of its own."""
+    """Return whether `stream` is to be attached to `output`, not copied as a stream."""
     cover = bool(stream.disposition & Disposition.attached_pic)
     return isinstance(stream, AttachmentStream) or (cover and output.format.name == "matroska")
 

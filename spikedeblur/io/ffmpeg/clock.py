@@ -18,7 +18,7 @@ _TOLERATED_S = Fraction(1, 100)
 
 
 def rate_of(stream: av.VideoStream) -> Fraction:
-    """Frames per second: on average if that can be, for DV is said to have 60,000."""
+    """Frames per second: on average if that can be, for DV claims 60,000."""
     average, highest = stream.average_rate, stream.guessed_rate
     if average and highest and average > 2 * highest:
         return Fraction(highest)
@@ -89,7 +89,7 @@ class FrameClock:
         return pts
 
     def duration(self, frame: av.VideoFrame) -> int | None:
-        """How long the file says the frame lasts, in `time_base`, if it does."""
+        """Return the frame's duration in `time_base`, if the file gives it."""
         if self.counting:
             return 1
         return frame.duration or None
@@ -154,7 +154,7 @@ class FrameClock:
 
     @property
     def _own_end(self) -> Fraction | None:
-        """What Matroska's tag, or MXF's index, says of this stream alone."""
+        """Read the stream's own end from Matroska's tag or MXF's index."""
         stream = self._stream
         if self._container.format.name == "mxf" and stream.duration is not None:
             return (stream.duration + (stream.start_time or 0)) * self.time_base

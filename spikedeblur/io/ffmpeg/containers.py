@@ -19,7 +19,7 @@ from spikedeblur.io.guards.limits import decoder_options
 from spikedeblur.io.pipes import destination
 
 # Formats that hold the video themselves. Playlists and scripts, which make FFmpeg read other
-# files, are not among them, whatever a file is called.
+# files, are not among them, whatever a file's name.
 _DEMUXERS = ",".join(
     (
         "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpegtsraw,mpeg,mpegvideo,avi,h261,h263,h264",
@@ -71,7 +71,7 @@ _TAKE_ANYTHING = {
 }
 # Formats without times: frames follow each other at one rate.
 CONSTANT_RATE = frozenset({"avi", "mxf", "yuv4mpegpipe", "rawvideo", "h264", "hevc"})
-# Formats whose streams all begin together, whatever their times say.
+# Formats whose streams all begin together, against their times.
 BEGIN_TOGETHER = frozenset({"avi", "mxf"})
 
 
@@ -79,7 +79,7 @@ _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"v=0")
 
 
 def _refusal(path: Path) -> str:
-    """Why a file is none of the formats that are read, as far as its beginning tells."""
+    """Return why a file is in none of the formats that are read, by its beginning."""
     with suppress(OSError), path.open("rb") as file:
         head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
         if head.startswith(_PLAYLISTS):
@@ -88,7 +88,7 @@ def _refusal(path: Path) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """What FFmpeg or the system says of an error, without the file's name, on one line."""
+    """Return the message of FFmpeg or the system, without the file's name, on one line."""
     text = getattr(error, "strerror", None) or str(error)
     return " ".join(text.split())
 
@@ -101,7 +101,7 @@ def codec_name(stream: Stream) -> str:
 
 
 def open_input(path: Path, max_pixels: int | None = None) -> InputContainer:
-    """Open a video file for reading; only this file is read, whatever it refers to.
+    """Open a video file for reading; only this file is read, not what it refers to.
 
     max_pixels: of a frame, by default `limits.max_pixels`. Already to find out what the streams
     are, cover pictures among them, FFmpeg decodes a frame of each; larger ones have no size then.
@@ -170,7 +170,7 @@ def output_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (SpikedeblurError, BrokenPipeError):
-        raise  # already said, or nobody is left to read the output
+        raise  # already reported, or nobody is left to read the output
     except (av.FFmpegError, OSError) as error:
         raise cannot_write(path, error) from error
 
@@ -209,7 +209,7 @@ def container_of(path: Path) -> str:
 
 
 def can_hold(stream: Stream, container: str) -> bool:
-    """Whether a header with a copy of `stream` can be written; it is tried in memory."""
+    """Return whether a header with a copy of `stream` can be written; it is tried in memory."""
     if stream.codec_context is None:
         return False
     named = _TAKE_ANYTHING.get(container)
@@ -225,7 +225,7 @@ def can_hold(stream: Stream, container: str) -> bool:
 
 
 def container_advice(stream: Stream) -> str:
-    """Which kind of file holds a stream as it is."""
+    """Name the kind of file that holds a stream as it is."""
     better = next(
         (suffix for container, suffix in _CANDIDATES if can_hold(stream, container)), None
     )

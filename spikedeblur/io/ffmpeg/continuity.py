@@ -23,7 +23,7 @@ class Continuity:
         self._end = 0
 
     def moved(self, stamp: int) -> int:
-        """Where a time lies among those before it."""
+        """Return a time moved to follow those before it."""
         if self._newest is not None and self._newest - (stamp + self._shift) >= self._far:
             self._shift = self._end - stamp
             self.restarts += 1

@@ -111,7 +111,7 @@ class Decoder:
         self.frames: Iterator[av.VideoFrame] = self._decode()
 
     def _size_unknown(self) -> bool:
-        """Whether the header leaves it open, or the decoder refused it for being too large."""
+        """Return whether the header leaves it open, or the decoder refused it as too large."""
         return 0 in (self.stream.codec_context.width, self.stream.codec_context.height)
 
     def _refuse_unknown_size(self) -> None:
@@ -144,7 +144,7 @@ class Decoder:
                 # stream more than at the beginning.
                 return
             except (av.FFmpegError, MemoryError) as error:
-                if seen_key:  # what comes before is told apart by `skipped`
+                if seen_key:  # what comes before is counted by `skipped`
                     in_a_row += 1
                     self.count_damage(error_text(error), in_a_row)
                 # A generator that raised has ended; the container goes on where it stood.

@@ -33,7 +33,7 @@ def describe(
     end: Fraction | None,
     colorspace: str | None,
 ) -> VideoInfo:
-    """What is known of a video once its first frame is decoded. See `VideoInfo`."""
+    """Describe a video whose first frame is decoded. See `VideoInfo`."""
     container, stream, clock = decoder.container, decoder.stream, decoder.clock
     layout = PixelLayout.of(first.format.name)
     tags = _tags(first, decoder.colour)
@@ -74,7 +74,7 @@ def describe(
 
 
 def assumptions(info: VideoInfo, first: av.VideoFrame, colorspace: str | None) -> list[str]:
-    """What is assumed about the pictures, or left out of them: one warning each."""
+    """Return a warning for each assumption about the pictures, and each loss."""
     layout = PixelLayout.of(info.pix_fmt)
     warnings = []
     if info.delay:
@@ -154,7 +154,7 @@ def _estimate(
     start: Fraction | None,
     end: Fraction | None,
 ) -> int | None:
-    """How many frames will come: the header's count, or time x rate for a part or without one."""
+    """Estimate the number of frames: the header's count, else time x rate."""
     begin, stated_end = extent
     if start is None and end is None and counted > 0:
         # An edit list leaves out some of those that the header counts.

@@ -25,7 +25,7 @@ from spikedeblur.io.video_info import VideoFrame, VideoInfo
 # libx265 leaves dts uninitialised when the video ends before its reordering has begun.
 _FRAMES_OF_REAL_DTS = 3
 _GLOBAL_HEADER = 0x40  # AVFMT_GLOBALHEADER
-# These count frames of one rate, whatever the format could hold.
+# These count frames of one rate, though the format could hold others.
 _CONSTANT_RATE_CODECS = frozenset({"mpeg1video", "mpeg2video", "mpeg4"})
 
 
@@ -63,7 +63,7 @@ class VideoEncoder:
 
     @property
     def header(self) -> bytes:
-        """What a decoder has to know besides the packets; the same for equal settings."""
+        """Return the decoder's configuration, which equal settings share."""
         return self.stream.codec_context.extradata or b""
 
     def encode(self, frame: VideoFrame) -> list[Packet]:

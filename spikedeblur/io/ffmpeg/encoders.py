@@ -72,7 +72,7 @@ _UNLISTED = {**{name: {"mpeg2video"} for name in MPEG}, "mpegts": {"libx264", "l
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """What the caller wants of a video file; `None` and "auto" leave the choice to the input.
+    """Settings of a video file; `None` and "auto" leave the choice to the input.
 
     codec: an encoder of FFmpeg. crf: quality on its own scale, lower is better. preset: its trade
     of speed for size. pix_fmt: a pixel format. encoder_options: further ones, by their names.
@@ -236,8 +236,8 @@ def open_encoder(context: CodecContext, choice: EncoderChoice) -> None:
         with errors_said() as errors, ordinary_priority():
             context.open()
     except (av.FFmpegError, ValueError) as error:
-        said = "; ".join(" ".join(text.split()) for _, _, text in errors) or str(error)
+        reason = "; ".join(" ".join(text.split()) for _, _, text in errors) or str(error)
         raise UsageError(
-            f"the encoder {choice.codec} refuses these settings ({said}) - check "
+            f"the encoder {choice.codec} refuses these settings ({reason}) - check "
             "--crf, --preset, --pix-fmt and -e"
         ) from error

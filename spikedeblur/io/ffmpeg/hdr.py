@@ -46,7 +46,7 @@ class HdrMetadata:
 
     @classmethod
     def of(cls, frame: av.VideoFrame) -> HdrMetadata | None:
-        """What comes with a decoded frame; None for nothing."""
+        """Return the metadata of a decoded frame; None without any."""
         display, light = (
             _integers(frame, "MASTERING_DISPLAY_METADATA"),
             _integers(frame, "CONTENT_LIGHT_LEVEL"),

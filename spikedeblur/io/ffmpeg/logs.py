@@ -1,4 +1,4 @@
-"""What FFmpeg says while something is done: it tells there, and only there, why it refuses."""
+"""FFmpeg's log during an operation: only there does it give the reason for a refusal."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def errors_said() -> Iterator[list[tuple[int, str, str]]]:
     """Yield the list that fills with FFmpeg's errors of this thread: (level, part, text).
 
     PyAV's way back to silence, `set_level(None)`, trips what other threads are just saying
-    (a TypeError is printed); FFmpeg's own log, told to be quiet, is silent too.
+    (a TypeError is printed); FFmpeg's own log, set to quiet, is silent too.
     """
     before = av.logging.get_level()
     av.logging.set_level(av.logging.ERROR)
     try:
-        with av.logging.Capture() as said:
-            yield said
+        with av.logging.Capture() as messages:
+            yield messages
     finally:
         av.logging.set_libav_level(_QUIET)
         av.logging.restore_default_callback()

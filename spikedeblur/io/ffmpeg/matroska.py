@@ -1,4 +1,4 @@
-"""What Matroska says of a video's frame and PyAV has no way to: pixel aspect, crop, projection.
+"""Elements of Matroska that PyAV has no access to: pixel aspect, crop, projection.
 
 They are children of the track's Video element (RFC 9559). FFmpeg's muxer writes none of them here,
 so room is reserved in the track's name, and what belongs there is put in when the file is closed.
@@ -28,7 +28,7 @@ _SMALLEST = 2  # bytes of an element
 
 @dataclass(frozen=True)
 class FrameGeometry:
-    """What a Matroska file says of its first video track's frame.
+    """The frame geometry in a Matroska file's first video track.
 
     elements: as they are stored. crop: hidden pixels by side. projection: whether it has one.
     size: (width, height) stored.
@@ -40,7 +40,7 @@ class FrameGeometry:
     size: tuple[int, int]
 
     def words(self) -> str:
-        """What of it other formats lose, in words; empty for nothing."""
+        """List in words what other formats lose of it; empty for nothing."""
         sides = ", ".join(f"{pixels} {side}" for side, pixels in self.crop.items())
         return "; ".join(
             filter(None, [f"crop ({sides})" if sides else "", "projection" * self.projection])
@@ -73,7 +73,7 @@ def display_elements(size: tuple[int, int], aspect: Fraction) -> bytes:
 
 
 def filler(elements: bytes) -> str:
-    """What is to be written behind the name of a video track, to make room for `elements`."""
+    """Return what to write behind the name of a video track, to make room for `elements`."""
     return _FILLER * (len(elements) + _SPARE)
 
 

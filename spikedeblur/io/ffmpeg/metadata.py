@@ -1,4 +1,4 @@
-"""What files say of themselves in words, and which of it stays true of a copy."""
+"""Metadata of files, and the part of it that stays true of a copy."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def moved_timecode(text: str, frames: int, rate: Fraction) -> str:
 
 
 def needs_key_list(metadata: Mapping[str, str], container: str) -> bool:
-    """Whether some of a file's tags have no field of their own in MP4 or QuickTime."""
+    """Return whether some of a file's tags have no field of their own in MP4 or QuickTime."""
     fields = _FIELDS.get(container)
     return fields is not None and any(key.lower() not in fields for key in metadata)
 

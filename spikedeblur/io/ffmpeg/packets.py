@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
 from av.packet import Packet
 from av.stream import Stream
 
 
 def is_redundant(stream: Stream, chapters: bool) -> bool:
-    """Whether the muxer writes this data stream again by itself (chapter titles, timecode)."""
+    """Return whether the muxer writes this data stream anyway (chapter titles, timecode)."""
     if stream.type != "data":
         return False
     timecode = "timecode" in stream.metadata
@@ -19,7 +17,7 @@ def is_redundant(stream: Stream, chapters: bool) -> bool:
 
 
 def is_filler(packet: Packet) -> bool:
-    """Whether this is the empty text MP4 has between subtitles; its muxer puts in its own."""
+    """Return whether this is MP4's empty text between subtitles, which its muxer adds itself."""
     context = packet.stream.codec_context
     return (
         packet.size == 2
@@ -46,9 +44,3 @@ def extent(packet: Packet) -> tuple[Fraction | None, Fraction | None]:
         return None, None
     base = Fraction(packet.time_base)
     return stamp * base, (stamp + max(packet.duration or 0, 1)) * base
-
-
-def chapter_extent(chapter: Mapping[str, Any]) -> tuple[Fraction, Fraction]:
-    """Return begin and end of a chapter in seconds."""
-    base = Fraction(chapter["time_base"] or 1)
-    return chapter["start"] * base, chapter["end"] * base

@@ -65,7 +65,7 @@ def choose_pixel_format(
 
 
 def _fits(layout: PixelLayout, codec: str, size: tuple[int, int]) -> bool:
-    """Whether frames of `size` can be made in a pixel format: integers, whole chroma samples."""
+    """Return whether a pixel format fits frames of `size`: integers, whole chroma samples."""
     if layout.depth > 16 or "f16" in layout.name or "f32" in layout.name or layout.name == "pal8":
         return False
     if codec == "mjpeg":  # whose limited range is not standard

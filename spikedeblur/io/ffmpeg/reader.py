@@ -178,14 +178,14 @@ class VideoReader:
         """Count, and say, what is missing at the beginning or by the size of the file."""
         decoder = self._decoder
         if count := decoder.skipped(first, self._start):
-            said = f"{count} frames before the first key frame cannot be decoded"
-            decoder.count_damage(said, count=count)
-            self.warnings.append(f"{said}: the video begins without one")
+            problem = f"{count} frames before the first key frame cannot be decoded"
+            decoder.count_damage(problem, count=count)
+            self.warnings.append(f"{problem}: the video begins without one")
         if lacking := decoder.missing_bytes:
-            said = f"the file ends {lacking:,} bytes before the end that its header states"
+            problem = f"the file ends {lacking:,} bytes before the end that its header states"
             if self._end is None:
-                decoder.count_damage(said)
-            self.warnings.append(f"{said}: it may be truncated")
+                decoder.count_damage(problem)
+            self.warnings.append(f"{problem}: it may be truncated")
 
     def _extent(self) -> str:
         if self.info.duration is None:
@@ -197,10 +197,10 @@ class VideoReader:
         self.warnings.extend(self._clock.warnings)
         missing = self._clock.missing_at_end(last_end)
         if self._end is None and missing is not None:
-            said = f"the video ends {float(missing):.2f} s before the length in its header"
+            problem = f"the video ends {float(missing):.2f} s before the length in its header"
             if not self._decoder.missing_bytes:  # else it is counted already
-                self._decoder.count_damage(said)
-            self.warnings.append(f"{said}: the file may be truncated")
+                self._decoder.count_damage(problem)
+            self.warnings.append(f"{problem}: the file may be truncated")
 
 
 def _check_arguments(start: Fraction | None, end: Fraction | None, colorspace: str | None) -> None:

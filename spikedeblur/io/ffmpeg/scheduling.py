@@ -1,4 +1,4 @@
-"""Keeping the process scheduled as it was, whatever a library does while it opens."""
+"""Scheduling of the process kept as it was while a library opens."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class SegmentWriter:
 
     @property
     def warnings(self) -> list[str]:
-        """What of the input is not kept, as far as is known."""
+        """Warnings of what is lost of the input, as far as is known."""
         return self._encoder.warnings
 
     @property
@@ -102,7 +102,7 @@ def segment_format(codec: str) -> str | None:
 
 
 def delay_of(times: Sequence[int]) -> int:
-    """How long before its place in the order of display a frame has to be decoded.
+    """Return the delay from decoding a frame to showing it, in units of `times`.
 
     times: pts in decoding order. The frame decoded as number i is shown no earlier than `delay`
     before the one that is shown as number i.

@@ -1,4 +1,4 @@
-"""What FFmpeg attaches to frames: also beside kinds of it that PyAV (18) has no name for.
+"""Side data that FFmpeg attaches to frames, also kinds that PyAV (18) has no name for.
 
 Exif data or the views of a stereo video would otherwise make everything else unreadable.
 """
@@ -31,7 +31,7 @@ _LOST = {
 
 
 def lost_side_data(frame: av.VideoFrame, tags: dict[str, str], projection: bool) -> list[str]:
-    """What comes with a frame and is not kept, in words.
+    """List in words the side data of a frame that is lost.
 
     tags: of the stream, which say how Matroska arranges stereo. projection: it is kept by other
     means.

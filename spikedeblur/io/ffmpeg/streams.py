@@ -13,6 +13,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from spikedeblur.io.ffmpeg.attachments import attach, is_attachment
+from spikedeblur.io.ffmpeg.chapters import copy_chapters
 from spikedeblur.io.ffmpeg.containers import (
     BEGIN_TOGETHER,
     MATROSKA,
@@ -24,7 +25,7 @@ from spikedeblur.io.ffmpeg.containers import (
 )
 from spikedeblur.io.ffmpeg.continuity import Continuity
 from spikedeblur.io.ffmpeg.metadata import lasting_metadata
-from spikedeblur.io.ffmpeg.packets import chapter_extent, extent, is_filler, is_redundant, move
+from spikedeblur.io.ffmpeg.packets import extent, is_filler, is_redundant, move
 from spikedeblur.io.ffmpeg.subtitles import SubtitleRewriter, text_form
 from spikedeblur.io.video_info import VideoInfo
 
@@ -67,7 +68,8 @@ class StreamCopier:
         if self._source is None:
             return
         output.metadata.update(self._lasting(self._source.metadata))
-        self._copy_chapters()
+        self._chapters, lost = copy_chapters(self._source, output, info)
+        self.warnings += lost
         dropped = {
             kind for kind, wanted in (("audio", audio), ("subtitle", subtitles)) if not wanted
         }
@@ -97,14 +99,14 @@ class StreamCopier:
 
     @property
     def has_defaults(self) -> bool:
-        """Whether the source says which of its streams are played by default."""
+        """Return whether the source says which of its streams are played by default."""
         return self._source is not None and any(
             stream.disposition & Disposition.default for stream in self._source.streams
         )
 
     @property
     def _is_hidden_before_zero(self) -> bool:
-        """Whether an edit list hides what is before zero, as the packet with which AAC begins."""
+        """Return whether an edit list hides what is before zero, such as AAC's first packet."""
         return self._source is not None and "mov" in self._source.format.name.split(",")
 
     def begin(self) -> None:
@@ -196,7 +198,7 @@ class StreamCopier:
         return None
 
     def _follows(self, packet: Packet) -> bool:
-        """Whether a packet's time is after the last one's; times that start again are moved."""
+        """Return whether a packet's time is after the last one's; move times that start again."""
         stamp = packet.dts if packet.dts is not None else packet.pts
         if stamp is None or packet.time_base is None or packet.stream.type == "subtitle":
             return True
@@ -273,35 +275,3 @@ class StreamCopier:
     def _warn_once(self, text: str) -> None:
         if text not in self.warnings:
             self.warnings.append(text)
-
-    def _copy_chapters(self) -> None:
-        """Keep the chapters that overlap the part that is read."""
-        assert self._source is not None
-        self._chapters = [
-            chapter
-            for chapter in self._source.chapters()
-            if self._overlaps(*chapter_extent(chapter))
-        ]
-        if not self._chapters:
-            return
-        name = self._output.format.name
-        if name in MOVIE and self._chapters[0]["start"] > 0:
-            # Whose chapters follow each other from zero on: the first would begin there.
-            before = self._chapters[0].copy()
-            before["id"] -= 1
-            before["start"], before["end"] = 0, before["start"]
-            before["metadata"] = {"title": ""}
-            self._chapters.insert(0, before)
-        if name in MOVIE | MATROSKA:
-            for chapter in self._chapters:
-                base = Fraction(chapter["time_base"] or 1) * self._slower
-                for edge in ("start", "end"):
-                    chapter[edge] += round(self._info.delay / base)
-                chapter["time_base"] = base
-            self._output.set_chapters(self._chapters)
-        else:
-            self.warnings.append(f"the chapters are not kept in {name}: use .mkv or .mp4")
-
-    def _overlaps(self, begin: Fraction, end: Fraction) -> bool:
-        low, high = self._info.start, self._info.end
-        return (low is None or end > low) and (high is None or begin < high)

@@ -43,7 +43,7 @@ class SubtitleRewriter:
         self._queue = OneAtATime() if form == "mov_text" else None
 
     def rewritten(self, packet: Packet) -> Iterator[Packet]:
-        """What is known by now to be shown, in the other form, at the times it had.
+        """Return the events complete by now, in the other form, at the times they had.
 
         Raises `av.FFmpegError` for a damaged packet.
         """
@@ -59,7 +59,7 @@ class SubtitleRewriter:
             yield from self._queue.add(text)
 
     def flush(self) -> Iterator[Packet]:
-        """What is left when the last packet was given."""
+        """Return the rest after the last packet."""
         return iter(()) if self._queue is None else self._queue.flush()
 
 
@@ -112,7 +112,7 @@ class OneAtATime:
             ]
 
     def _sample(self, until: int) -> Packet:
-        """What is active from now on; the styles of a single event are kept."""
+        """Return the text active from now on; the styles of a single event are kept."""
         data = self._active[0].data
         if len(self._active) > 1:
             words = b"\n".join(event.words for event in self._active)[:65535]

@@ -79,7 +79,7 @@ class VideoWriter:
 
     @property
     def warnings(self) -> list[str]:
-        """What of the input is not kept, as far as is known; new ones come at the end."""
+        """Warnings of what is lost of the input, as far as is known; new ones come at the end."""
         for warning in self._encoder.warnings + self._copier.warnings:
             if warning not in self._warnings:
                 self._warnings.append(warning)
@@ -108,7 +108,7 @@ class VideoWriter:
     def write(self, frame: VideoFrame) -> None:
         """Encode one frame; its `rgb` must have the output's size, its time follow the last one's.
 
-        uint8 and uint16 (whole scale) arrays are both taken, whatever the depth of the output.
+        uint8 and uint16 (whole scale) arrays are both taken, for any depth of the output.
         """
         if frame.rgb.shape != (self._size[1], self._size[0], 3):
             raise ValueError(f"frame of shape {frame.rgb.shape}, output {self._size}")
@@ -250,7 +250,7 @@ class VideoWriter:
 
 
 def gif_loops(info: VideoInfo) -> int | None:
-    """How often a GIF plays, as FFmpeg's muxer takes it: 0 for ever, -1 once; None for others."""
+    """Return a GIF's loops as FFmpeg's muxer takes them: 0 for ever, -1 once; None for others."""
     if info.container != "gif" or info.path is None:
         return None
     with info.path.open("rb") as file:

@@ -26,7 +26,7 @@ _LOOSE_BYTES = 16
 
 
 def missing_bytes(path: Path) -> int:
-    """How many bytes a file lacks of what it states; 0 where it states nothing or has them all.
+    """Count the bytes a file lacks of what it states; 0 where it states nothing or has them all.
 
     Reads headers only. Raises `InputError` for what cannot be read.
     """
@@ -57,7 +57,7 @@ def _stated_end(file: BinaryIO, size: int) -> int:
 
 
 def _end_of_boxes(file: BinaryIO, size: int) -> int:
-    """Walk the boxes of MP4 or MOV; one of size 0 reaches to the end, whatever that is."""
+    """Walk the boxes of MP4 or MOV; one of size 0 reaches to the end."""
     at = end = 0
     for _ in range(_MOST_BOXES):
         if at + 8 > size:

@@ -1,7 +1,7 @@
 """Encoder options that make an encoder read or write files of its own: refused.
 
 Segments are encoded apart and in one pass, so statistics of another pass are of no use here; and
-the parts of a job bring their options with them, from whoever made those.
+the parts of a job bring options of unknown origin with them.
 """
 
 from __future__ import annotations

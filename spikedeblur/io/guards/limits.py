@@ -1,4 +1,4 @@
-"""How large one picture may be: asked before memory is taken for it.
+"""Limits on the size of a picture, checked before memory is taken for it.
 
 A file of a few kilobytes can claim, and even hold, a picture of many gigabytes. The limit is one
 for the whole process; `open_video` and `read_image` take another for a single file.
@@ -31,7 +31,7 @@ def set_max_pixels(pixels: int) -> None:
 
 
 def decoder_options(limit: int | None = None) -> dict[str, str]:
-    """What bounds FFmpeg's decoders, from what finds out about streams on.
+    """Return options that bound FFmpeg's decoders, also while streams are probed.
 
     A little above the limit: they count rows and columns that only alignment adds, and tell
     nothing of the size that they refuse. Who decodes checks the true size.

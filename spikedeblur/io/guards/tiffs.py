@@ -1,7 +1,7 @@
 """TIFF from strangers: one file is opened, and what its parts unpack to is known before they are.
 
 tifffile follows the names that some TIFF dialects hold to other files, and inflates a strip or
-tile to whatever size it has; here it does neither.
+tile to any size; here it does neither.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 def open_tiff(path: Path) -> tifffile.TiffFile:
-    """Open a TIFF, as one file. Raises whatever tifffile does for what is none."""
+    """Open a TIFF, as one file. Raises what tifffile does for other files."""
     dialects_of_several_files: dict[str, Any] = {
         "is_ome": False,
         "is_mmstack": False,

@@ -30,7 +30,7 @@ class Camera:
         return self.width, self.height
 
     def fills(self, n_bytes: int) -> bool:
-        """Whether whole planes of its layout fill so many bytes."""
+        """Return whether whole planes of its layout fill so many bytes."""
         return n_bytes % self.layout.plane_bytes(*self.size) == 0
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What the size of a recording gives away: which readings of it fit, by the cameras known."""
+"""Inference from the size of a recording: the formats that fit, by the cameras known."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RecordingFormat:
     ticks: int
 
     def lasts(self, duration_s: Fraction, interval_s: Fraction) -> bool:
-        """Whether it lasts as long as the video: within 3 % or one frame interval."""
+        """Return whether it lasts as long as the video: within 3 % or one frame interval."""
         if self.rate_hz is None:
             return False
         difference = abs(self.ticks / self.rate_hz - duration_s)
@@ -82,7 +82,7 @@ def possible_formats(
 def settled_format(
     path: Path, known: RecordingSettings, *, duration_s: Fraction | None, interval_s: Fraction
 ) -> RecordingFormat:
-    """What is known of a recording, and for the rest the one reading that fits.
+    """Complete what is known of a recording by the one format that fits.
 
     duration_s, interval_s: how long the video and one of its frames last, if there is a video.
     Raises UsageError that lists the readings if not exactly one fits.

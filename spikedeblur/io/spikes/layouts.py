@@ -1,4 +1,4 @@
-"""How a packed spike file lays out its planes: pixels of a row, and header bits among them."""
+"""Layouts of packed spike files: pixels of a row, and header bits among them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Layout:
         return None if rest and not self.cut else ticks
 
     def check(self, packed: NDArray[np.uint8], bit_order: str) -> NDArray[np.bool_]:
-        """Which of (n, plane_bytes) bytes are planes, as far as headers tell -> (n,)."""
+        """Mark those of (n, plane_bytes) bytes that are planes, as far as headers show -> (n,)."""
         return np.ones(len(packed), np.bool_)
 
     def unpack(

@@ -124,7 +124,7 @@ def dat_files(folder: Path) -> list[Path]:
 
 
 def are_parts(files: Sequence[Path]) -> bool:
-    """Whether files are called like numbered parts of one recording: alike but for numbers."""
+    """Return whether files are named as parts of one recording: alike but for numbers."""
     return len({re.sub(r"\d+", "#", path.name) for path in files}) == 1
 
 
@@ -192,7 +192,7 @@ def _extent(
 
 
 def _not_whole(path: Path, size: int, wanted: tuple[int, int], layout: Layout) -> str:
-    """What is wrong with a file that does not hold whole planes, and what to do."""
+    """Return the error for a file that does not hold whole planes."""
     plane = layout.plane_bytes(*wanted)
     ticks, rest = divmod(size, plane)
     amiss = f"{rest:,} too many" if rest <= plane / 2 else f"{plane - rest:,} short"

@@ -1,4 +1,4 @@
-"""How a recording is read: one record, whoever says it, and which of those who do is believed."""
+"""Settings of how a recording is read: one record, merged from layers in order of precedence."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _setting(
 
 @dataclass(frozen=True)
 class RecordingSettings:
-    """What somebody says of a recording; None where nothing is said.
+    """Settings of how a recording is read; None where a setting is not given.
 
     Each field is a key of the sidecar. width, height: the sensor (both or neither). lenient: read a
     file that ends within a plane up to its last whole one. exposure: shutter time of a video frame.
@@ -128,7 +128,7 @@ class RecordingSettings:
     centre of the first pixel at (0, 0); counted on the whole plane, also beside a crop; never
     beside a scale. Without either, the (crop of the) spike plane is stretched onto the video's.
 
-    size: (width, height), another way to give both. origins: setting -> who has said it.
+    size: (width, height), another way to give both. origins: setting -> where its value is from.
     Raises UsageError for a value that cannot be.
     """
 
@@ -208,7 +208,7 @@ class RecordingSettings:
         return None if self.width is None or self.height is None else (self.width, self.height)
 
     @property
-    def said(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
         """The settings that are not None, by name."""
         values = ((setting.name, getattr(self, setting.name)) for setting in KEYS.values())
         return {name: value for name, value in values if value is not None}
@@ -225,7 +225,7 @@ _RIVALS = {"scale": "homography", "homography": "scale"}
 
 
 def merged(*layers: tuple[Origin, RecordingSettings | None]) -> RecordingSettings:
-    """What holds of all that is said, with origins.
+    """Merge layers of settings, the first that gives a value wins, with their origins.
 
     layers: who says it, and what, from the one who is believed first to the one believed last;
     None says nothing. A layer that has origins itself keeps them.
@@ -235,7 +235,7 @@ def merged(*layers: tuple[Origin, RecordingSettings | None]) -> RecordingSetting
     for origin, layer in layers:
         if layer is None:
             continue
-        for name, value in layer.said.items():
+        for name, value in layer.given.items():
             if name not in values and _RIVALS.get(name) not in values:
                 values[name] = value
                 origins[name] = layer.origins.get(name, origin)

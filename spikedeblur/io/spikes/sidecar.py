@@ -30,7 +30,7 @@ MAX_BYTES = 8 * 1024
 
 
 def sidecar_path(spikes: Path | str) -> Path:
-    """Where the sidecar of a spike file stands."""
+    """Return the path of a spike file's sidecar."""
     path = Path(spikes).absolute() if Path(spikes).name == "" else Path(spikes)
     return path.with_suffix(".toml") if path.name else path / ".toml"
 
@@ -43,7 +43,7 @@ def existing_sidecar(spikes: Path | str) -> Path | None:
 
 
 def find_sidecar(spikes: Path | str) -> RecordingSettings | None:
-    """What `existing_sidecar` says, None if there is none. Raises InputError if it is bad."""
+    """Read `existing_sidecar`, None if there is none. Raises InputError if it is bad."""
     path = existing_sidecar(spikes)
     return None if path is None else read_sidecar(path)
 
@@ -61,9 +61,9 @@ def read_sidecar(path: Path | str) -> RecordingSettings:
             near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
             advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(KEYS)}"
             raise InputError(f"unknown key in sidecar {path} ({shown(key)} seen) - {advice}")
-    said: dict[str, Any] = {KEYS[key].name: value for key, value in table.items()}
+    given: dict[str, Any] = {KEYS[key].name: value for key, value in table.items()}
     try:
-        return RecordingSettings(**said)
+        return RecordingSettings(**given)
     except UsageError as error:
         raise InputError(f"sidecar {path}: {error}") from None
 
@@ -71,7 +71,7 @@ def read_sidecar(path: Path | str) -> RecordingSettings:
 def write_sidecar(
     path: Path | str, settings: RecordingSettings, *, overwrite: bool = False
 ) -> None:
-    """Write what is said, and only that; reads back equal. Raises OutputError."""
+    """Write the given settings, and only those; reads back equal. Raises OutputError."""
     lines = []
     for key, value in plain_values(settings).items():
         metadata = KEYS[key].metadata
@@ -82,13 +82,13 @@ def write_sidecar(
 
 
 def plain_values(settings: RecordingSettings) -> dict[str, Any]:
-    """What is said, by the keys of a sidecar: numbers, texts, and tuples of numbers.
+    """Return the given settings by their keys: numbers, texts, and tuples of numbers.
 
     Raises ValueError for an exposure that depends on the video.
     """
-    said = settings.said
+    given = settings.given
     return {
-        key: _plain(said[setting.name]) for key, setting in KEYS.items() if setting.name in said
+        key: _plain(given[setting.name]) for key, setting in KEYS.items() if setting.name in given
     }
 
 

@@ -1,4 +1,4 @@
-"""What the bits of a recording tell of its planes, when nobody says how large they are.
+"""The plane size of a recording, found from its bits when it is not given.
 
 A pixel that has just fired waits before it fires again, so the bits a plane apart differ from
 chance, and only they. Folded to planes, neighbouring rows resemble each other, if the width is
@@ -49,7 +49,7 @@ class LikelyPlane:
 
     @property
     def reason(self) -> str:
-        """Why it is likely, in words."""
+        """Give the reason why it is likely."""
         bits = self.camera.layout.plane_bytes(*self.camera.size) * 8
         over = f"; {self.rest:,} bytes of another plane follow" if self.rest else ""
         return (

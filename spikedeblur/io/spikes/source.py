@@ -1,4 +1,4 @@
-"""How a recording is to be read: options, then its sidecar, then what it gives away itself."""
+"""Settings of a recording, resolved: options, then its sidecar, then inference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULTS = RecordingSettings(bit_order="little", exposure=Exposure(Fraction(1), 
 
 @dataclass(frozen=True)
 class SpikeSource:
-    """A recording and how it is read, and in `settings.origins` who has said so.
+    """A recording and how it is read, and in `settings.origins` where each value is from.
 
     Size, rate, flip, layout, bit order and exposure are known. No offset: tick 0 is at the first
     frame's time stamp. No key: there is only one array.
@@ -48,7 +48,7 @@ class SpikeSource:
         return self.settings.exposure
 
     def origin(self, setting: str) -> Origin:
-        """Who has said it; "default" where nobody has."""
+        """Return where its value is from; "default" where it is not given."""
         return self.settings.origins.get(setting, "default")
 
 

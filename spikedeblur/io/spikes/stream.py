@@ -1,4 +1,4 @@
-"""Spike streams on disk, whatever the format: planes of bits by tick, read window by window.
+"""Spike streams on disk, in any format: planes of bits by tick, read window by window.
 
 The format of the public spike cameras, and the one that is written, is the headerless .dat: one
 bit per pixel and tick, packed least significant bit first, pixels row by row, rows bottom-up, one
@@ -221,12 +221,12 @@ def check_size(width: int, height: int) -> None:
 
 
 def is_array_file(path: Path | str) -> bool:
-    """Whether the name is that of an array file, whose size and data type it says itself."""
+    """Return whether the name is that of an array file, whose size and data type it says itself."""
     return Path(path).suffix.lower() in ARRAY_SUFFIXES
 
 
 def stored_upside_down(path: Path | str, layout: str | None) -> bool:
-    """Whether such a file stores its rows bottom-up, unless someone says otherwise."""
+    """Return whether such a file stores its rows bottom-up, unless someone says otherwise."""
     return ArrayFile.flip if is_array_file(path) else layout_named(layout).flip
 
 

@@ -19,7 +19,7 @@ TOKENS_AT_ONCE = 1 << 13
 
 
 def tokens_at_once(device: torch.device) -> int:
-    """How many tokens to take through a layer: few keep the results in a processor's cache."""
+    """Choose how many tokens to take through a layer: few keep results in a processor's cache."""
     return TOKENS_AT_ONCE if device.type == "cpu" else TOKENS_AT_ONCE << 5
 
 

@@ -21,7 +21,7 @@ from spikedeblur.models.vrt.windowing import Size3
 
 @dataclass(frozen=True)
 class StageOptions:
-    """What all stages of one network have in common."""
+    """Options that all stages of one network share."""
 
     window_size: Size3
     mul_attn_ratio: float
@@ -101,7 +101,7 @@ class Stage(Residual):
 
     @property
     def needs_whole_window(self) -> bool:
-        """Whether its feature map has to hold one whole attention window."""
+        """Return whether its feature map has to hold one whole attention window."""
         return False
 
     def last_layers(self) -> Sequence[nn.Module]:

@@ -146,7 +146,7 @@ class TMSAStage(Stage):
 
     @property
     def needs_whole_window(self) -> bool:
-        """Whether there is mutual attention, whose windows always hold two frames."""
+        """Return whether there is mutual attention, whose windows always hold two frames."""
         return self.mutual_depth > 0
 
     def blocks(self, x_NTHWC: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def pixel_grid(height: int, width: int, device: torch.device) -> tuple[Tensor, T
 def flow_warp(x_MCHW: Tensor, flow_M2HW: Tensor, padding_mode: str = "zeros") -> Tensor:
     """Sample `x` bilinearly at pixel + flow; outside is zero, or the border repeated.
 
-    The result is float32 whatever autocast says.
+    The result is float32, also under autocast.
     """
     with full_precision(x_MCHW.device):
         flow = flow_M2HW.float()

@@ -1,4 +1,4 @@
-"""Which tokens share a window: roll, padding and partition as one table of row numbers.
+"""Windows of tokens: roll, padding and partition as one table of row numbers.
 
 Shape legend: N batch, T frames, H, W height and width of the feature map, C channels; P rows of
 the flattened token table (N*T*H*W); S slots (windows * tokens per window, padding included);
@@ -30,7 +30,7 @@ class MaskClass:
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """How one feature size is cut into windows for one shift.
+    """The partition of one feature size into windows, for one shift.
 
     `index` (S,) int32 names the row of each slot, windows sorted by mask class; padding slots
     repeat row 0 and are listed in `padding` (None if there are none). `inverse` (P,) int32 names

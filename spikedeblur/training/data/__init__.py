@@ -1,1 +1,1 @@
-"""What a run learns from: synthesised clips, recorded sequences in their layouts, batches."""
+"""Training data: synthesised clips, recorded sequences in their layouts, batches."""

@@ -1,4 +1,4 @@
-"""What a run is trained and validated on: clips made of photographs, or recorded ones."""
+"""Datasets for training and validation: clips made of photographs, or recorded ones."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def photo_clips(config: Config, photos: list[Path], larger: int = 1) -> PhotoCli
 
 
 def validation_clips(config: Config, photos: list[Path]) -> PhotoClips:
-    """A fixed set of clips with good spikes, the same whatever the run's seed."""
+    """A fixed set of clips with good spikes, the same for any seed of the run."""
     return PhotoClips(
         photos,
         crop=2 * config.DATA.CROP_SIZE,
@@ -157,7 +157,7 @@ def recorded_validation(config: Config, sequences: list[RecordedSequence]) -> Re
 
 
 def holds_photos(folder: Path) -> bool:
-    """Whether photographs lie in `folder` itself and not in sequences below it."""
+    """Return whether photographs lie in `folder` itself and not in sequences below it."""
     return folder.is_dir() and any(
         path.suffix.lower() in PHOTO_SUFFIXES for path in folder.iterdir()
     )

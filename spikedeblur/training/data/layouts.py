@@ -1,4 +1,4 @@
-"""Where published and simulated training sets keep their files: one function per layout.
+"""File layouts of published and simulated training sets: one function per layout.
 
 Each lists the sequences that it finds under a root, by split, and finds none under a root of
 another layout. Trees (STEM of a frame, SEQ of a sequence; pictures .png, .jpg or .tif):
@@ -56,7 +56,7 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def same_stem(folder: Path, stem: str) -> Path:
-    """The picture called `stem` in a folder, whatever its suffix."""
+    """Return the picture named `stem` in a folder, with any suffix."""
     found = [path for path in folder.glob(f"{stem}.*") if path.suffix.lower() in PICTURE_SUFFIXES]
     return found[0] if found else existing(folder / f"{stem}.png")
 
@@ -112,7 +112,7 @@ def frames_with_files(
 
 
 def simulated(root: Path) -> Splits:
-    """What `simulate` writes, in a folder per sequence."""
+    """Find what `simulate` writes, in a folder per sequence."""
 
     def sequences(folder: Path) -> list[RecordedSequence]:
         return [
@@ -130,7 +130,7 @@ def simulated(root: Path) -> Splits:
 
 
 def video_in(folder: Path, stem: str) -> Path:
-    """The video called `stem` in a folder, whatever its suffix."""
+    """Return the video named `stem` in a folder, with any suffix."""
     found = sorted(
         path for path in folder.glob(f"{stem}.*") if path.suffix.lower() in VIDEO_SUFFIXES
     )
@@ -155,10 +155,10 @@ def described_plane(folder: Path, root: Path, spikes: Path) -> RecordingSettings
     """The spike plane by spike.toml in the sequence, its split or the root; else by file size."""
     for place in (folder, folder.parent, root):
         if (place / "spike.toml").is_file():
-            said = read_sidecar(place / "spike.toml")
-            if said.width is None:
+            settings = read_sidecar(place / "spike.toml")
+            if settings.width is None:
                 raise InputError(f"no spike size in {place / 'spike.toml'} - add width and height")
-            return said
+            return settings
     fitting = fitting_sizes(existing(spikes).stat().st_size)
     if len(fitting) != 1:
         sizes = ", ".join(f"{width}x{height}" for width, height in fitting) or "none"
@@ -243,7 +243,7 @@ def covered_frames(
 
 
 def exposures_apart(frames: tuple[FrameFiles, ...]) -> int:
-    """How many frames on the first exposure is over."""
+    """Count the frames until the first exposure is over."""
     later = [number for number, frame in enumerate(frames) if frame.start >= frames[0].stop]
     return later[0] if later else len(frames)
 

@@ -1,4 +1,4 @@
-"""Which clip belongs to which step: arithmetic on one running number, so resuming needs no state.
+"""Clips of each step: arithmetic on one running number, so resuming needs no state.
 
 Position p, counted over the whole run and over all processes, is clip p mod N of epoch p div N,
 in that epoch's order. A step takes the next positions; rank r takes its share of each batch.

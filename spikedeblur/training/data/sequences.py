@@ -26,7 +26,7 @@ from spikedeblur.recording.timeline import exposure_interval
 from spikedeblur.recording.voxel import voxelize
 from spikedeblur.simulation.photos import read_photo
 
-# So much of a sequence's beginning tells it from every other.
+# The beginning of a sequence by which it is recognised.
 TELLING_BYTES = 1 << 20
 ANY_SIZE = 1 << 16
 
@@ -45,7 +45,7 @@ class RecordedSequence(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         ...
 
     @property
@@ -60,7 +60,7 @@ class RecordedSequence(Protocol):
         ...
 
     def marks(self) -> set[str]:
-        """What gives the sequence away when it turns up again: its content, a telling name."""
+        """Marks by which the sequence is recognised: its content, a telling name."""
         ...
 
 
@@ -117,7 +117,7 @@ class PictureSequence:
             yield RecordedFrame(read_picture(files.blurry), read_picture(files.sharp), counts)
 
     def marks(self) -> set[str]:
-        """What gives the sequence away when it turns up again."""
+        """Return the marks by which the sequence is recognised."""
         return {self.name, digest(self.frames[0].blurry)}
 
 
@@ -133,20 +133,20 @@ class VideoSequence:
 
     @cached_property
     def sidecar(self) -> RecordingSettings:
-        """How the spikes are to be read. Raises `InputError` when it leaves size or rate open."""
-        said = read_sidecar(existing(sidecar_path(self.spikes)))
-        sized = is_array_file(self.spikes) or said.width is not None
-        if not sized or said.rate_hz is None:
+        """Settings of how the spikes are read. Raises `InputError` when size or rate is open."""
+        settings = read_sidecar(existing(sidecar_path(self.spikes)))
+        sized = is_array_file(self.spikes) or settings.width is not None
+        if not sized or settings.rate_hz is None:
             raise InputError(
                 f"the sidecar of {self.spikes} lacks the spike size or rate - "
                 "add width, height and rate_hz"
             )
-        if said.homography is not None or said.scale is not None:
+        if settings.homography is not None or settings.scale is not None:
             raise InputError(
                 f"training wants spikes over the whole frame ({self.spikes} has a "
                 "homography or a scale) - leave this sequence out"
             )
-        return said
+        return settings
 
     @cached_property
     def _length(self) -> tuple[int, Fraction]:
@@ -187,23 +187,23 @@ class VideoSequence:
             )
 
     def _counts(self, stream: SpikeStream, frame: VideoFrame, bins: int) -> np.ndarray:
-        said, (time, shown) = self.sidecar, frame.span
+        settings, (time, shown) = self.sidecar, frame.span
         interval = exposure_interval(
             time,
             shown,
-            said.exposure.seconds(shown) if said.exposure else shown,
-            said.offset_s or Fraction(0),
+            settings.exposure.seconds(shown) if settings.exposure else shown,
+            settings.offset_s or Fraction(0),
             stream.rate_hz,
-            said.exposure_start_s,
+            settings.exposure_start_s,
         )
         return voxelize(stream, bins, interval.start, interval.stop)
 
     def marks(self) -> set[str]:
-        """What gives the sequence away when it turns up again."""
+        """Return the marks by which the sequence is recognised."""
         # Not the name: these sequences are called as their maker likes, 001 in every split.
         return {digest(dat_files(self.spikes)[0] if self.spikes.is_dir() else self.spikes)}
 
 
-def open_stream(path: Path, said: RecordingSettings) -> SpikeStream:
+def open_stream(path: Path, settings: RecordingSettings) -> SpikeStream:
     """The spikes of a file, read as its sidecar says; a rate is needed for nothing but seconds."""
-    return SpikeStream.read_as(path, replace(said, rate_hz=said.rate_hz or Fraction(1)))
+    return SpikeStream.read_as(path, replace(settings, rate_hz=settings.rate_hz or Fraction(1)))
