@@ -82,6 +82,8 @@ def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcom
         console.note(f"{job.output} exists: nothing to do")
         return Outcome(ExitStatus.OK)
     selection = task.part.of(job.video)
+    if job.spikes is not None:
+        _tell_turned(job.video, job.spikes, task.spike_options, selection)
     if task.dry_run:
         if task.instants is not None:  # an error of the run is one of the plan
             task.deblurrer.place_instants(
@@ -183,6 +185,27 @@ def _is_finished(output: Path, tidy: bool = False) -> bool:
     if finished and tidy:
         Parts(output).remove()
     return finished
+
+
+def _tell_turned(
+    video: Path, spikes: Path, options: RecordingSettings, selection: VideoSelection
+) -> None:
+    """Say on which picture spikes lie, where players turn it and no rig is known."""
+    from spikedeblur.errors import LOGGER
+    from spikedeblur.io.spikes.settings import merged
+    from spikedeblur.io.spikes.sidecar import find_sidecar
+
+    known = merged(("option", options), ("sidecar", find_sidecar(spikes)))
+    if known.homography is not None or known.scale is not None:
+        return
+    with selection.open(video) as reader:
+        info = reader.info
+    if any(info.shown) or info.rotation:
+        LOGGER.warning(
+            "players turn the video (%d degrees): spikes are laid on the picture as it is stored; "
+            "align finds how they lie",
+            info.rotation,
+        )
 
 
 def check_paths(job: VideoJob) -> None:

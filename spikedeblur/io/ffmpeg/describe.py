@@ -92,11 +92,6 @@ def assumptions(info: VideoInfo, first: av.VideoFrame, colorspace: str | None) -
         warnings.append(f"what comes with the pictures is not kept: {', '.join(lost)}")
     for name in dynamic_metadata(first):
         warnings.append(f"{name} metadata, which changes from frame to frame, is not kept")
-    if any(info.shown) or info.rotation:
-        warnings.append(
-            f"players turn the video ({info.rotation} degrees): spikes are laid on the picture as "
-            "it is stored, unless their sidecar has a homography"
-        )
     unknown = info.colour.matrix not in LUMA_WEIGHTS and info.colour.matrix != UNSPECIFIED
     if layout.family == "yuv" and unknown and colorspace is None:
         warnings.append(
