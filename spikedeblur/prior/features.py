@@ -105,9 +105,9 @@ def start_picture(exposure: ShotFrames, charge: Charge, target: float, seen: Sig
     recounted: Tensor | float = 1.0
     frames = rgb
     if target:
-        recentred = Recentring.of(exposure.light, time).of_frames(
-            rgb, seen.exponent().expand(len(rgb))
-        )
+        recentred = Recentring.of(
+            exposure.light, time, exposure.path.back_from(2 * target)
+        ).of_frames(rgb, seen.exponent().expand(len(rgb)))
         frames = recentred.frames()
         recounted = recentred.recounted(frames, rgb)
     windows = torch.tensor([part * charge.bins for part in WINDOWS], device=rgb.device)

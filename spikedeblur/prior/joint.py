@@ -8,8 +8,9 @@ Shape suffixes: N exposures (one, mostly), K bins, H and W frame pixels, h and w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -27,10 +28,14 @@ from spikedeblur.prior.photometry import grey, to_linear, to_srgb
 from spikedeblur.prior.pieces import by_pieces
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.solve import LinearModel, Measurement, joint_solve
-from spikedeblur.prior.warps import enlarged, inside, inverse, pixel_centres, sample
+from spikedeblur.prior.warps import inside, inverse, pixel_centres, warp
 
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
-INSTANTS = 7  # of the frame
+FEWEST_BINS, MOST_BINS = 4, 16  # of an exposure; more tell nothing
+BIN_LENGTH = 0.6  # spike pixels that may move within a bin
+FEWEST_INSTANTS, MOST_INSTANTS = 3, 7  # at which a frame is added up
+MOST_NEIGHBOUR_INSTANTS = 5
+INSTANT_LENGTH = 2.5  # frame pixels from one instant to the next
 HOLD = 0.07  # light that the start is expected to be off by
 OWN_ROUNDS, ALL_ROUNDS = 2, 3  # of conjugate gradients: by the frame itself, then with neighbours
 PRIOR_SPIKES = 0.3
@@ -89,29 +94,30 @@ class ShotFrames:
         (height, width), (rows, columns) = self.rgb.shape[-2:], self.light.shape[-2:]
         return self.rgb.new_tensor([width / columns, height / rows])[:, None, None]
 
-    def measurement(self, frame_way: Tensor, bins_way: Tensor, spread: Tensor) -> Measurement:
+    def measurement(
+        self, bins_NKhw: Tensor, shown: Tensor, bins_shown: Tensor, spread: Tensor
+    ) -> Measurement:
         """What it measured of a picture, given where the picture's points stood.
 
-        frame_way (N, I, 2, H, W) and bins_way (N, K, 2, h, w): displacements of its own pixels back
-        to the picture, in frame and in spike pixels. spread (N, K or 1, h, w): relative variance of
-        light beside that of noise, infinite where it says nothing.
+        bins: its light, merged. shown (N, I, 2, h, w) and bins_shown (N, K, 2, h, w): displacements
+        of the picture's points at the instants of frame and bins, in spike pixels. spread (N, K or
+        1, h, w): relative variance of light beside that of noise, infinite where it says nothing.
         """
         size, plane = self.rgb.shape[-2:], self.light.shape[-2:]
-        bins = merged_bins(self.light)
-        number = bins.shape[1]
+        number = bins_NKhw.shape[1]
+        frame_from, bins_from = back(shown), back(bins_shown)
         gain = resize(self.luminance, plane) / (self.count + PRIOR_SPIKES)
         known = (self.count / FEWEST_SPIKES).clamp(max=1)
-        frame_at = pixel_centres(size, bins) + frame_way
-        bins_at = (pixel_centres(plane, bins) + bins_way) * self.scale
-        bins = bins * gain * number
-        error = (SPIKE_ERROR * number * gain + LIGHT_ERROR).square() + spread * bins.mean(
-            1, True
-        ).square()
-        bins_weight = known * inside_all(bins_at, size) * error.rsqrt()
+        bins = bins_NKhw * (gain * number)
+        error = (SPIKE_ERROR * number * gain + LIGHT_ERROR).square()
+        error = error + spread * bins.mean(1, True).square()
+        bins_weight = known * stays_inside(bins_from) * error.rsqrt()
         error = self.frame_error() + resize(spread.mean(1, True), size) * self.luminance.square()
-        seen = resize(known, size) * (self.luminance < CLIPPED)
-        frame_weight = seen * inside_all(frame_at, size).mean(1, True).square() * error.rsqrt()
-        return Measurement(self.luminance, bins, frame_at, bins_at, frame_weight, bins_weight)
+        in_view = stays_inside(frame_from).mean(1, True).square() * known
+        frame_weight = resize(in_view, size) * (self.luminance < CLIPPED) * error.rsqrt()
+        return Measurement(
+            self.luminance, bins, shown, frame_from, bins_from, frame_weight, bins_weight
+        )
 
     def frame_error(self) -> Tensor:
         """Return the variance of the frame's light, noise and all that is not modelled."""
@@ -131,9 +137,11 @@ def encoded(light: Tensor, linear: bool) -> Tensor:
     return (to_srgb(light.clamp(0, 1)) if linear else light).clamp(0, 1)
 
 
-def inside_all(at_NK2hw: Tensor, size: Sequence[int]) -> Tensor:
-    """Mark the positions inside a picture of `size`: (N, K, h, w)."""
-    return inside(at_NK2hw.flatten(0, 1), size).view(*at_NK2hw.shape[:2], *at_NK2hw.shape[-2:])
+def stays_inside(way_NK2hw: Tensor) -> Tensor:
+    """Mark what stands within the plane after K displacements: (N, K, h, w)."""
+    plane = way_NK2hw.shape[-2:]
+    within = inside(pixel_centres(plane, way_NK2hw) + way_NK2hw.flatten(0, 1), plane)
+    return within.view(*way_NK2hw.shape[:2], *plane)
 
 
 @dataclass(frozen=True)
@@ -186,7 +194,7 @@ def joint_picture(
 
     start: a first estimate, in light.
     """
-    path = here.path if reference == 0 else estimate_path(here.light, reference)
+    path = here.path.seen_from(reference)
     own = own_measurement(here, path)
     others = [neighbour_measurement(here, path, each) for each in neighbours]
     model = LinearModel([own])
@@ -202,7 +210,7 @@ def joint_picture(
     wrong = resize(path.mismatch, size)
     bins_left = (measured[1] - bins).square().mean(dim=1, keepdim=True).sqrt()
     ends = path.displacement(path.coefficients.new_tensor([-1.0, 1.0]))
-    length = resize(ends.diff(dim=1)[:, 0].norm(dim=1, keepdim=True), size) * here.scale[0]
+    length = ends.diff(dim=1)[:, 0].square().sum(dim=1, keepdim=True).sqrt()
     return JointPicture(
         start=start_N1HW,
         own=alone,
@@ -210,22 +218,20 @@ def joint_picture(
         confidence=1 / (1 + (wrong / UNBELIEVED).square()),
         frame_left=measured[0] - frame,
         bins_left=resize(bins_left, size),
-        length=length,
+        length=resize(length, size) * here.scale[0],
     )
 
 
 def own_measurement(here: ShotFrames, path: MotionPath) -> Measurement:
     """What a frame and its bins measured of the picture at the path's reference."""
-    size = here.rgb.shape[-2:]
-    fine = enlarged(path.coefficients.flatten(0, 1), size)
-    fine = fine.view(*path.coefficients.shape[:3], *size)
-    times = bin_times(merged_bins(here.light).shape[1], here.light)
-    instants = bin_times(INSTANTS, here.light)
-    frame_way = back(displacement(fine, instants, path.reference))
-    bins_way = back(path.displacement(times))
+    bins = merged_bins(here.light, enough_bins(path))
+    times = bin_times(bins.shape[1], bins)
+    instants = bin_times(enough_instants(path, here.scale), bins)
     doubtful = PATH_ERROR * (path.mismatch - 1).clamp(min=0)
     late = (times - path.reference).square()[:, None, None]
-    return here.measurement(frame_way, bins_way, doubtful * late)
+    return here.measurement(
+        bins, path.displacement(instants), path.displacement(times), doubtful * late
+    )
 
 
 def neighbour_measurement(here: ShotFrames, path: MotionPath, neighbour: Neighbour) -> Measurement:
@@ -234,23 +240,41 @@ def neighbour_measurement(here: ShotFrames, path: MotionPath, neighbour: Neighbo
     picture = mean_light(here.light, path) if path.reference else here.middle
     swept = neighbour.distance * end_velocity(path)
     way = plane_motion_between(picture, other.middle, [swept, torch.zeros_like(swept)])
-    there = through(way, other.path, bin_times(other.light.shape[1], other.light))
-    wrong = disagreement(picture, other.light, there)
-    size, plane = here.rgb.shape[-2:], here.light.shape[-2:]
-    times = bin_times(merged_bins(other.light).shape[1], other.light)
-    bins_way = back(through(way, other.path, times))
-    frame_way = back(through(way, other.path, bin_times(INSTANTS, other.light)))
-    frame_way = enlarged(frame_way.flatten(0, 1), size).unflatten(0, (-1, INSTANTS))
-    place = pixel_centres(plane, way) + inverse(way, 6)
-    believed = neighbour.known[:, None, None, None] * inside(place, plane)
-    believed = believed / (1 + sample(wrong, place))
-    measured = other.measurement(frame_way, bins_way, torch.zeros_like(believed))
-    return Measurement(
-        measured.frame, measured.bins, measured.frame_at, measured.bins_at,
-        measured.frame_weight * resize(believed, size), measured.bins_weight * believed,
-    )  # fmt: skip
+    bins = merged_bins(other.light, enough_bins(other.path))
+    instants = enough_instants(other.path, here.scale, MOST_NEIGHBOUR_INSTANTS)
+    shown = through(way, other.path, bin_times(instants, bins))
+    bins_shown = through(way, other.path, bin_times(bins.shape[1], bins))
+    wrong = disagreement(picture, warp(other.middle, way))
+    to_here = inverse(way)
+    believed = neighbour.known[:, None, None, None] * stays_inside(to_here[:, None])
+    believed = believed / (1 + warp(wrong, to_here))
+    measured = other.measurement(bins, shown, bins_shown, torch.zeros_like(believed))
+    return replace(
+        measured,
+        frame_weight=measured.frame_weight * resize(believed, here.rgb.shape[-2:]),
+        bins_weight=measured.bins_weight * believed,
+    )
+
+
+def typical_length(path: MotionPath) -> float:
+    """Return how far nearly all points move within the exposure, at most: spike pixels."""
+    some = path.coefficients[..., ::4, ::4]
+    steps = displacement(some, some.new_tensor([-1.0, 0.0, 1.0]), path.reference).diff(dim=1)
+    lengths = steps.square().sum(dim=2).sqrt().sum(dim=1).flatten(1)
+    return float(lengths.quantile(0.95, dim=1).max())
+
+
+def enough_bins(path: MotionPath) -> int:
+    """Return into how many bins an exposure is cut, so that little moves within one."""
+    return min(max(math.ceil(typical_length(path) / BIN_LENGTH), FEWEST_BINS), MOST_BINS)
+
+
+def enough_instants(path: MotionPath, scale: Tensor, most: int = MOST_INSTANTS) -> int:
+    """Return at how many instants a frame's picture is added up."""
+    length = typical_length(path) * float(scale.max())
+    return min(max(math.ceil(length / INSTANT_LENGTH) + 1, FEWEST_INSTANTS), most)
 
 
 def back(way_NK2hw: Tensor) -> Tensor:
     """Invert K displacements: (N, K, 2, h, w)."""
-    return inverse(way_NK2hw.flatten(0, 1), 5).view_as(way_NK2hw)
+    return inverse(way_NK2hw.flatten(0, 1)).view_as(way_NK2hw)

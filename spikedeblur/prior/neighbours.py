@@ -8,6 +8,8 @@ Shape suffixes: N exposures, K bins, J powers of time, h and w spike pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -44,17 +46,36 @@ def end_velocity(path: MotionPath) -> Tensor:
     return there[:, 1] - there[:, 0]
 
 
-def plane_motion_between(here_N1hw: Tensor, there_N1hw: Tensor, starts: list[Tensor]) -> Tensor:
+def plane_motion_between(here_N1hw: Tensor, there_N1hw: Tensor, starts: Sequence[Tensor]) -> Tensor:
     """Find u (N, 2, h, w) with there(x + u(x)) like here(x), for a plane before a camera.
 
     here, there: light of both exposures (`mean_light`). starts: shifts (N, 2) to begin from; the
-    motion that leaves least is taken.
+    motion that leaves least on the coarser levels is followed to the finest one.
     """
-    here, there = log_light(here_N1hw), log_light(there_N1hw)
-    tries = [plane_motion(here, there, start) for start in starts]
-    missed = torch.stack([typical_miss(here, there, way) for way in tries])
+    levels = [torch.cat([log_light(here_N1hw), log_light(there_N1hw)], dim=1)]
+    while len(levels) < len(STEPS) and min(levels[-1].shape[-2:]) >= COARSEST_SIDE:
+        levels.append(functional.avg_pool2d(levels[-1], 2))
+    number, size = len(here_N1hw), here_N1hw.shape[-2:]
+    parameters = here_N1hw.new_zeros(len(starts), number, 8)
+    parameters[:, :, 0], parameters[:, :, 3] = torch.stack(list(starts)).unbind(dim=2)
+    tries = list(parameters)
+    for level in reversed(range(len(levels))):
+        if level == 0:
+            tries = [best_of(tries, levels[min(1, len(levels) - 1)], size[0])]
+        planes = gaussian_blur(levels[level], SMOOTHING)
+        tries = [fitted_plane(planes, size[0], each, level) for each in tries]
+    return torch.einsum("nm,mchw->nchw", tries[0], plane_basis(size, here_N1hw))
+
+
+def best_of(tries: Sequence[Tensor], planes_N2hw: Tensor, rows: int) -> Tensor:
+    """Take of each pair of planes the parameters under which they differ least: (N, 8)."""
+    size = planes_N2hw.shape[-2:]
+    basis = plane_basis(size, planes_N2hw) * (size[0] / rows)
+    here, there = planes_N2hw.split(1, dim=1)
+    ways = [torch.einsum("nm,mchw->nchw", each, basis) for each in tries]
+    missed = torch.stack([typical_miss(here, there, way) for way in ways])
     best = missed.argmin(dim=0)
-    return torch.stack(tries)[best, torch.arange(len(best), device=best.device)]
+    return torch.stack(list(tries))[best, torch.arange(len(best), device=best.device)]
 
 
 def log_light(light_N1hw: Tensor) -> Tensor:
@@ -71,30 +92,27 @@ def typical_miss(here_N1hw: Tensor, there_N1hw: Tensor, way_N2hw: Tensor) -> Ten
     return torch.where(known.mean(dim=1) > 0.2, median, torch.inf)
 
 
-def plane_motion(here_N1hw: Tensor, there_N1hw: Tensor, start_N2: Tensor) -> Tensor:
-    """Fit eight parameters by robust Gauss-Newton, from coarse to fine: (N, 2, h, w)."""
-    rows = here_N1hw.shape[-2]
-    parameters = here_N1hw.new_zeros(len(here_N1hw), 8)
-    parameters[:, 0], parameters[:, 3] = start_N2[:, 0], start_N2[:, 1]
-    levels = [torch.cat([here_N1hw, there_N1hw], dim=1)]
-    while len(levels) < len(STEPS) and min(levels[-1].shape[-2:]) >= COARSEST_SIDE:
-        levels.append(functional.avg_pool2d(levels[-1], 2))
-    for level in reversed(range(len(levels))):
-        here, there = gaussian_blur(levels[level], SMOOTHING).split(1, dim=1)
-        size = here.shape[-2:]
-        basis, centres = plane_basis(size, here) * (size[0] / rows), pixel_centres(size, here)
-        free = slice(None) if level < RIGID_LEVELS else slice(0, 4, 3)
-        for _ in range(STEPS[level]):
-            way = torch.einsum("nm,mchw->nchw", parameters, basis)
-            moved = warp(there, way, "bicubic")
-            wrong = moved - here
-            weight = robust_weight(wrong.square(), 1.0, inside(centres + way, size))
-            slopes = slope_along(moved, basis)[:, free]
-            weighted = slopes * weight.flatten(2)
-            normal = torch.einsum("nmp,nqp->nmq", weighted, slopes).double()
-            right = torch.einsum("np,nmp->nm", wrong.flatten(1), weighted).double()
-            parameters[:, free] -= damped_solve(normal, right, 1e-3)
-    return torch.einsum("nm,mchw->nchw", parameters, plane_basis(here_N1hw.shape[-2:], here_N1hw))
+def fitted_plane(planes_N2hw: Tensor, rows: int, start_N8: Tensor, level: int) -> Tensor:
+    """Fit eight parameters on a level of two planes, by robust Gauss-Newton: (N, 8).
+
+    rows: of the finest level, in whose pixels the parameters are.
+    """
+    parameters = start_N8.clone()
+    here, there = planes_N2hw.split(1, dim=1)
+    size = here.shape[-2:]
+    basis, centres = plane_basis(size, here) * (size[0] / rows), pixel_centres(size, here)
+    free = slice(None) if level < RIGID_LEVELS else slice(0, 4, 3)
+    for _ in range(STEPS[level]):
+        way = torch.einsum("nm,mchw->nchw", parameters, basis)
+        moved = warp(there, way, "bicubic")
+        wrong = moved - here
+        weight = robust_weight(wrong.square(), 1.0, inside(centres + way, size))
+        slopes = slope_along(moved, basis)[:, free]
+        weighted = slopes * weight.flatten(2)
+        normal = torch.einsum("nmp,nqp->nmq", weighted, slopes).double()
+        right = torch.einsum("np,nmp->nm", wrong.flatten(1), weighted).double()
+        parameters[:, free] -= damped_solve(normal, right, 1e-3)
+    return parameters
 
 
 def through(way_N2hw: Tensor, other: MotionPath, times_K: Tensor) -> Tensor:
@@ -103,12 +121,10 @@ def through(way_N2hw: Tensor, other: MotionPath, times_K: Tensor) -> Tensor:
     return way_N2hw[:, None] + warp(moves.flatten(1, 2), way_N2hw).view_as(moves)
 
 
-def disagreement(here_N1hw: Tensor, other_light_NKhw: Tensor, there_NK2hw: Tensor) -> Tensor:
+def disagreement(here_N1hw: Tensor, there_N1hw: Tensor) -> Tensor:
     """Return the squared difference of both exposures' light over that of noise: (N, 1, h, w).
 
-    here: `mean_light` of this exposure. there: displacements to the other one's bins (`through`).
+    here, there: `mean_light` of both, the latter moved to where the former stands.
     """
-    planes = other_light_NKhw.flatten(0, 1)[:, None]
-    moved = warp(planes, there_NK2hw.flatten(0, 1)).view_as(other_light_NKhw)
-    wrong = gaussian_blur(here_N1hw - moved.mean(dim=1, keepdim=True), 0.7).square()
+    wrong = gaussian_blur(here_N1hw - there_N1hw, 0.7).square()
     return gaussian_blur(wrong, 1.5) / (VARIANCE * (here_N1hw.square() + 1))

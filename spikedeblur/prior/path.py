@@ -21,16 +21,16 @@ from torch.nn import functional
 
 from spikedeblur.prior.photometry import gaussian_blur
 from spikedeblur.prior.planes import resize, slope
-from spikedeblur.prior.warps import enlarged, pixel_centres, warp
+from spikedeblur.prior.warps import enlarged, inverse, pixel_centres, warp
 
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
 ORDER = 3  # powers of time
-MOST_BINS = 16  # that the path is fitted to: more tell nothing
+PATH_BINS = 8  # that the path is fitted to
 SMOOTHING = 0.8  # spike pixels, before slopes are taken
 POOLING = 2.5  # spike pixels that move together where each neighbourhood has a path of its own
 COARSEST_SIDE = 16  # spike pixels, of the coarsest level of a pyramid
-CAMERA_STEPS = (2, 4, 8, 10)  # of least squares, from the finest level to the coarsest
-PIXEL_STEPS = (2, 4, 6)
+CAMERA_STEPS = (1, 3, 6, 10)
+PIXEL_STEPS = (1, 3, 6)
 DARKEST = 0.1  # of the mean light: added before the logarithm
 RELATIVE_VARIANCE, LEAST_VARIANCE = 0.002, 0.002  # of a bin's light that noise explains
 AGREEMENT = 1.5  # spike pixels over which agreement is judged
@@ -64,6 +64,19 @@ class MotionPath:
         """Return the displacements to instants in [-1, 1]: (N, K, 2, h, w)."""
         return displacement(self.coefficients, times_K, self.reference)
 
+    def seen_from(self, reference: float) -> MotionPath:
+        """Name the same paths by where their points stand at another instant."""
+        if reference == self.reference:
+            return self
+        to_here = self.back_from(reference)
+        carried = warp(self.coefficients.flatten(1, 2), to_here).view_as(self.coefficients)
+        return MotionPath(carried, warp(self.mismatch, to_here), reference)
+
+    def back_from(self, instant: float) -> Tensor:
+        """Return the way from where points stand at an instant to the reference: (N, 2, h, w)."""
+        there = self.displacement(self.coefficients.new_tensor([instant]))
+        return inverse(there[:, 0], 5)
+
     def at(self, frames: Sequence[int] | slice) -> MotionPath:
         """Take some of the exposures."""
         return MotionPath(self.coefficients[frames], self.mismatch[frames], self.reference)
@@ -85,27 +98,24 @@ def along(
     return moved.view_as(light_NKhw)
 
 
-def estimate_path(light_NKhw: Tensor, reference: float = 0.0) -> MotionPath:
-    """Estimate the path of every point from the light of K bins.
-
-    reference: the instant that displacements start from, in [-1, 1].
-    """
-    light = merged_bins(light_NKhw)
+def estimate_path(light_NKhw: Tensor) -> MotionPath:
+    """Estimate the path of every point from the light of K bins, from the middle on."""
+    light = merged_bins(light_NKhw, PATH_BINS)
     logs = log_pyramid(light)
-    camera = camera_path(logs, reference)
-    wrong = mismatch(light, camera, reference)
-    second = camera_path(logs, reference, (wrong / (wrong + 2)).square())
-    paths = [camera, second, pixel_path(logs, reference)]
-    wrongs = [wrong, *(mismatch(light, path, reference) for path in paths[1:])]
+    camera = camera_path(logs)
+    wrong = mismatch(light, camera)
+    second = camera_path(logs, (wrong / (wrong + 2)).square())
+    paths = [camera, second, pixel_path(logs)]
+    wrongs = [wrong, *(mismatch(light, path) for path in paths[1:])]
     share = share_of_best(torch.cat(wrongs, dim=1))
     coefficients = torch.einsum("nphw,npjchw->njchw", share, torch.stack(paths, dim=1))
-    return MotionPath(coefficients, mismatch(light, coefficients, reference), reference)
+    return MotionPath(coefficients, mismatch(light, coefficients))
 
 
-def merged_bins(light_NKhw: Tensor) -> Tensor:
-    """Add up neighbouring bins until at most `MOST_BINS` are left: (N, K', h, w)."""
+def merged_bins(light_NKhw: Tensor, wanted: int) -> Tensor:
+    """Add up neighbouring bins until about `wanted` are left: (N, K', h, w)."""
     bins = light_NKhw.shape[1]
-    kept = max(n for n in range(1, MOST_BINS + 1) if bins % n == 0)
+    kept = next(n for n in range(min(wanted, bins), bins + 1) if bins % n == 0)
     return light_NKhw.unflatten(1, (kept, -1)).sum(dim=2)
 
 
@@ -116,9 +126,9 @@ def share_of_best(mismatch_NPhw: Tensor) -> Tensor:
     return torch.softmax(-SHARPNESS * wrong / (best + 0.3), dim=1)
 
 
-def mismatch(light_NKhw: Tensor, coefficients_NJ2hw: Tensor, reference: float = 0.0) -> Tensor:
+def mismatch(light_NKhw: Tensor, coefficients_NJ2hw: Tensor) -> Tensor:
     """Return the variance along the path over what noise explains: (N, 1, h, w)."""
-    moved = along(gaussian_blur(light_NKhw, 0.7), coefficients_NJ2hw, reference)
+    moved = along(gaussian_blur(light_NKhw, 0.7), coefficients_NJ2hw)
     template = moved.mean(dim=1, keepdim=True)
     left = gaussian_blur((moved - template).square().mean(dim=1, keepdim=True), AGREEMENT)
     merged_bins = light_NKhw.shape[1] / 32  # the variances are those of 32 bins
@@ -150,16 +160,14 @@ def plane_basis(size: Sequence[int], like: Tensor) -> Tensor:
     return torch.stack([across, down], dim=1)
 
 
-def camera_path(
-    pyramid: Sequence[Tensor], reference: float = 0.0, weight_N1hw: Tensor | None = None
-) -> Tensor:
+def camera_path(pyramid: Sequence[Tensor], weight_N1hw: Tensor | None = None) -> Tensor:
     """Fit a plane before a moving camera: coefficients (N, J, 2, h, w).
 
     pyramid: `log_pyramid`. weight: how much each place of the finest level counts.
     """
     finest = pyramid[0]
     number, bins, rows, _ = finest.shape
-    phi = powers(bin_times(bins, finest), reference)
+    phi = powers(bin_times(bins, finest))
     centred = phi - phi.mean(dim=1, keepdim=True)
     gram = (centred @ centred.T).double()
     parameters = finest.new_zeros(number, ORDER, 8)
@@ -170,7 +178,7 @@ def camera_path(
         told = None if weight_N1hw is None else resize(weight_N1hw, size)
         for _ in range(CAMERA_STEPS[level]):
             coefficients = torch.einsum("njm,mchw->njchw", parameters, basis)
-            moved = along(planes, coefficients, reference)
+            moved = along(planes, coefficients)
             template = moved.mean(dim=1, keepdim=True)
             wrong = moved - template
             weight = robust_weight(wrong.square().mean(dim=1, keepdim=True), AGREEMENT)
@@ -205,10 +213,10 @@ def damped_solve(normal_NMM: Tensor, right_NM: Tensor, damping: float) -> Tensor
     return torch.linalg.solve(damped, right_NM).float()
 
 
-def pixel_path(pyramid: Sequence[Tensor], reference: float = 0.0) -> Tensor:
+def pixel_path(pyramid: Sequence[Tensor]) -> Tensor:
     """Fit every neighbourhood by itself (Lucas & Kanade, IJCAI 1981): (N, J, 2, h, w)."""
     number, bins = pyramid[0].shape[:2]
-    phi = powers(bin_times(bins, pyramid[0]), reference)
+    phi = powers(bin_times(bins, pyramid[0]))
     centred = phi - phi.mean(dim=1, keepdim=True)
     fitted = torch.linalg.solve(centred @ centred.T + 1e-6 * torch.eye(ORDER).to(phi), centred)
     levels = pyramid[: len(PIXEL_STEPS)]
@@ -216,7 +224,7 @@ def pixel_path(pyramid: Sequence[Tensor], reference: float = 0.0) -> Tensor:
     for planes, steps in zip(reversed(levels), reversed(PIXEL_STEPS[: len(levels)]), strict=True):
         path = enlarged(path, planes.shape[-2:])
         for _ in range(steps):
-            moved = along(planes, path.unflatten(0, (number, ORDER)), reference)
+            moved = along(planes, path.unflatten(0, (number, ORDER)))
             template = moved.mean(dim=1, keepdim=True)
             wrong = torch.einsum("jk,nkhw->njhw", fitted, moved - template)
             step = pooled_step(slope(template, -1), slope(template, -2), wrong)

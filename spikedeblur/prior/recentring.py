@@ -45,11 +45,18 @@ class Recentring:
     trust: Tensor
 
     @classmethod
-    def of(cls, light_NKhw: Tensor, target_time_N: Tensor) -> Recentring:
-        """From each bin's light; target times in [-0.5, 0.5] of the exposure, 0 the middle."""
+    def of(
+        cls, light_NKhw: Tensor, target_time_N: Tensor, way_N2hw: Tensor | None = None
+    ) -> Recentring:
+        """From each bin's light; target times in [-0.5, 0.5] of the exposure, 0 the middle.
+
+        way: the displacements from the target to the middle where they are known.
+        """
         bins = light_NKhw.shape[1]
-        bins_away = (target_time_N * bins)[:, None, None, None]
-        way = -bins_away * motion(light_NKhw, target_time_N / 2, target_time_N.abs() / 2)
+        if way_N2hw is None:
+            bins_away = (target_time_N * bins)[:, None, None, None]
+            way_N2hw = -bins_away * motion(light_NKhw, target_time_N / 2, target_time_N.abs() / 2)
+        way = way_N2hw
         window = torch.tensor([COMPARED * bins], device=way.device)
         there, mean = rates(light_NKhw, window, target_time_N).split(1, dim=1)
         middle = rates(light_NKhw, window, torch.zeros_like(target_time_N))[:, :1]

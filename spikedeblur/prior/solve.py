@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spikedeblur.prior.warps import normalised
+from spikedeblur.prior.warps import still_grid
 
 # Bilinear reading between pixels attenuates what is fine, by the same on average wherever it falls;
 # the picture is sharpened by as much before. Better by 0.1 dB than bicubic reading, and three times
@@ -34,15 +34,17 @@ SHARPENING = 0.06
 class Measurement:
     """What one exposure saw of the picture, and where.
 
-    `frame` (N, 1, H, W) and `bins` (N, K, h, w), light; `frame_at` (N, I, 2, H, W) and `bins_at`
-    (N, K, 2, h, w), positions in the picture, frame pixels, of what each pixel saw; the weights
-    are one over the error expected, 0 where nothing is known.
+    `frame` (N, 1, H, W) and `bins` (N, K, h, w), light; displacements in spike pixels: `shown`
+    (N, I, 2, h, w), of the picture's points at the instants of the frame, `frame_from` (N, I, 2, h,
+    w) and `bins_from` (N, K, 2, h, w), from the pixels of frame and bins back to the picture's
+    points that they saw; the weights are one over the error expected, 0 where nothing is known.
     """
 
     frame: Tensor
     bins: Tensor
-    frame_at: Tensor
-    bins_at: Tensor
+    shown: Tensor
+    frame_from: Tensor
+    bins_from: Tensor
     frame_weight: Tensor
     bins_weight: Tensor
 
@@ -58,9 +60,11 @@ class Lattice:
     """
 
     def __init__(self, size: Sequence[int], cell: tuple[float, float], like: Tensor) -> None:
-        self.rows, down = averaging(size[0], cell[0], like)
-        self.columns, across = averaging(size[1], cell[1], like)
-        self.shift = torch.tensor([across, down], device=like.device)[:, None, None]
+        self.rows = averaging(size[0], cell[0], like)
+        self.columns = averaging(size[1], cell[1], like)
+        # How much of the places' field the pixels take, (x, y).
+        ratios = [matrix.shape[1] / matrix.shape[0] for matrix in (self.columns, self.rows)]
+        self.field = torch.tensor(ratios, device=like.device)
 
     def averaged(self, picture_N1HW: Tensor) -> Tensor:
         """Average around every place: (N, 1, H', W')."""
@@ -71,11 +75,8 @@ class Lattice:
         return self.rows.T @ averages_N1HW @ self.columns
 
 
-def averaging(pixels: int, side: float, like: Tensor) -> tuple[Tensor, float]:
-    """Make the matrix that sharpens an axis and averages it over cells of `side` pixels.
-
-    Returns it, (places, pixels), and what positions move by on the lattice of the places.
-    """
+def averaging(pixels: int, side: float, like: Tensor) -> Tensor:
+    """Make the matrix (places, pixels) that sharpens an axis and averages it over cells."""
     on_edges = round(side) % 2 == 0
     places = torch.arange(pixels + 1.0) if on_edges else torch.arange(pixels) + 0.5
     pixel = torch.arange(pixels)
@@ -89,7 +90,7 @@ def averaging(pixels: int, side: float, like: Tensor) -> tuple[Tensor, float]:
     for beside in (ahead, behind):
         sharpen[pixel, beside] -= SHARPENING
     matrix = overlap / overlap.sum(dim=1, keepdim=True) @ sharpen
-    return matrix.to(like), 0.5 if on_edges else 0.0
+    return matrix.to(like)
 
 
 class LinearModel:
@@ -102,11 +103,17 @@ class LinearModel:
         self._cells = Lattice(size, (size[0] / plane[0], size[1] / plane[1]), first.frame)
         self._like = [lattice.averaged(torch.zeros_like(first.frame)) for lattice in self._lattices]
         pixels, cells = self._like
-        self._grids = [
-            (grid_of(each.frame_at, pixels), grid_of(each.bins_at + self._cells.shift, cells))
+        everything = torch.ones_like(self._cells.field)
+        self._views = [
+            View(
+                grids_of(each.shown, size, everything),
+                grids_of(each.frame_from, size, everything),
+                grids_of(each.bins_from, plane, self._cells.field),
+                each.frame_weight,
+                each.bins_weight,
+            )
             for each in measurements
         ]
-        self._weights = [(each.frame_weight, each.bins_weight) for each in measurements]
 
     @property
     def _lattices(self) -> tuple[Lattice, Lattice]:
@@ -116,37 +123,56 @@ class LinearModel:
         """Return what is measured if the picture is true: frame and bins of each, weighted."""
         pixels, cells = (lattice.averaged(picture_N1HW) for lattice in self._lattices)
         parts = []
-        for (frame_grid, bins_grid), (frame_weight, bins_weight) in zip(
-            self._grids, self._weights, strict=True
-        ):
-            parts.append(read_at(pixels, frame_grid).mean(dim=1, keepdim=True) * frame_weight)
-            parts.append(read_at(cells, bins_grid) * bins_weight)
+        for view in self._views:
+            frame = read_at(pixels, view.frame_grid).mean(dim=1, keepdim=True)
+            parts += [frame * view.frame_weight, read_at(cells, view.bins_grid) * view.bins_weight]
         return parts
 
     def adjoint(self, parts: Sequence[Tensor]) -> Tensor:
-        """Return the adjoint of `seen`: (N, 1, H, W)."""
+        """Return the adjoint of `seen`: (N, 1, H, W).
+
+        Of the frame nearly so: what a point was shown as is read where it was shown, as dense as
+        if nothing were stretched. That is four times faster than to scatter it.
+        """
         pixels, cells = (torch.zeros_like(each) for each in self._like)
-        for number, ((frame_grid, bins_grid), (frame_weight, bins_weight)) in enumerate(
-            zip(self._grids, self._weights, strict=True)
-        ):
-            instants = frame_grid.shape[1]
-            frame = (parts[2 * number] * frame_weight / instants).expand(-1, instants, -1, -1)
-            pixels += scattered(frame, frame_grid, self._like[0])
-            cells += scattered(parts[2 * number + 1] * bins_weight, bins_grid, self._like[1])
+        for view, frame, bins in zip(self._views, parts[::2], parts[1::2], strict=True):
+            shown = read_at(frame * view.frame_weight, view.shown_grid, "zeros")
+            pixels += shown.mean(dim=1, keepdim=True)
+            cells += scattered(bins * view.bins_weight, view.bins_grid, self._like[1])
         return self._pixels.spread(pixels) + self._cells.spread(cells)
 
 
-def grid_of(at_NK2hw: Tensor, like_N1HW: Tensor) -> Tensor:
-    """Make the grid for `read_at` from positions: (N, K, h, w, 2)."""
-    return normalised(at_NK2hw.flatten(0, 1), like_N1HW).unflatten(0, at_NK2hw.shape[:2])
+@dataclass(frozen=True)
+class View:
+    """Where a measurement looks, (N, count, rows, columns, 2) each, and how much it counts."""
+
+    shown_grid: Tensor
+    frame_grid: Tensor
+    bins_grid: Tensor
+    frame_weight: Tensor
+    bins_weight: Tensor
 
 
-def read_at(picture_N1HW: Tensor, grid_NKhw2: Tensor) -> Tensor:
+def grids_of(displacement_NK2hw: Tensor, size: Sequence[int], field: Tensor) -> Tensor:
+    """Make grids for `read_at` from displacements on a plane: (N, K, *size, 2).
+
+    size: of the plane that asks. field (2,): how much of what is read its field takes, (x, y).
+    """
+    number, _, _, rows, columns = displacement_NK2hw.shape
+    ways = displacement_NK2hw.flatten(0, 1)
+    if tuple(size) != (rows, columns):
+        ways = functional.interpolate(ways, size=tuple(size), mode="bilinear", align_corners=False)
+    scale = field * ways.new_tensor([2 / columns, 2 / rows])
+    grid = torch.addcmul(still_grid(size, ways) * field, ways.permute(0, 2, 3, 1), scale)
+    return grid.contiguous().unflatten(0, (number, -1))
+
+
+def read_at(picture_N1HW: Tensor, grid_NKhw2: Tensor, beyond: str = "border") -> Tensor:
     """Read a picture at K sets of positions: (N, K, h, w)."""
     number, count, rows, columns, _ = grid_NKhw2.shape
-    tall = grid_NKhw2.reshape(number, count * rows, columns, 2)
+    tall = grid_NKhw2.view(number, count * rows, columns, 2)
     values = functional.grid_sample(
-        picture_N1HW, tall, mode="bilinear", padding_mode="border", align_corners=False
+        picture_N1HW, tall, mode="bilinear", padding_mode=beyond, align_corners=False
     )
     return values.view(number, count, rows, columns)
 
@@ -154,7 +180,7 @@ def read_at(picture_N1HW: Tensor, grid_NKhw2: Tensor) -> Tensor:
 def scattered(values_NKhw: Tensor, grid_NKhw2: Tensor, like_N1HW: Tensor) -> Tensor:
     """Apply the adjoint of `read_at`: (N, 1, H, W)."""
     number, count, rows, columns, _ = grid_NKhw2.shape
-    tall = grid_NKhw2.reshape(number, count * rows, columns, 2)
+    tall = grid_NKhw2.view(number, count * rows, columns, 2)
     values = values_NKhw.reshape(number, 1, count * rows, columns)
     picture, _ = torch.ops.aten.grid_sampler_2d_backward(
         values, like_N1HW, tall, 0, 1, False, [True, False]

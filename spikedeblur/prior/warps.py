@@ -27,31 +27,45 @@ def sample(planes_NChw: Tensor, positions_N2hw: Tensor, mode: str = "bilinear") 
 
     Beyond the border its pixels repeat. Bicubic values may overshoot.
     """
-    return functional.grid_sample(
-        planes_NChw, normalised(positions_N2hw, planes_NChw), mode=mode, padding_mode="border",
-        align_corners=False,
-    )  # fmt: skip
-
-
-def normalised(positions_N2hw: Tensor, planes_NChw: Tensor) -> Tensor:
-    """Turn positions in pixels of `planes` into the grid (N, *, *, 2) that torch samples by."""
-    height, width = planes_NChw.shape[-2:]
-    size = torch.tensor([2 / width, 2 / height], device=positions_N2hw.device)
-    return (positions_N2hw.permute(0, 2, 3, 1) * size - 1).to(planes_NChw)
+    size = positions_N2hw.new_tensor(planes_NChw.shape[:-3:-1])
+    return read(planes_NChw, positions_N2hw.permute(0, 2, 3, 1) * (2 / size) - 1, mode)
 
 
 def warp(planes_NChw: Tensor, displacement_N2hw: Tensor, mode: str = "bilinear") -> Tensor:
     """Take each pixel from `displacement` beside it: (N, C, h, w)."""
-    centres = pixel_centres(displacement_N2hw.shape[-2:], displacement_N2hw)
-    return sample(planes_NChw, centres + displacement_N2hw, mode)
+    return read(planes_NChw, grid_of(displacement_N2hw), mode)
 
 
-def inverse(displacement_N2hw: Tensor, rounds: int = 4) -> Tensor:
+def read(planes_NChw: Tensor, grid_Nhw2: Tensor, mode: str = "bilinear") -> Tensor:
+    """Read planes at normalised coordinates, repeating the border's pixels beyond it."""
+    return functional.grid_sample(
+        planes_NChw, grid_Nhw2.to(planes_NChw), mode=mode, padding_mode="border",
+        align_corners=False,
+    )  # fmt: skip
+
+
+def grid_of(displacement_N2hw: Tensor, sign: int = 1) -> Tensor:
+    """Return the coordinates from -1 to 1 of what lies `displacement` beside: (N, h, w, 2)."""
+    size = displacement_N2hw.shape[-2:]
+    scale = displacement_N2hw.new_tensor([2 / size[1], 2 / size[0]]) * sign
+    return torch.addcmul(still_grid(size, scale), displacement_N2hw.permute(0, 2, 3, 1), scale)
+
+
+def still_grid(size: Sequence[int], like: Tensor) -> Tensor:
+    """Return the coordinates from -1 to 1 of the pixels of a plane: (h, w, 2)."""
+    rows, columns = (
+        (torch.arange(n, device=like.device, dtype=like.dtype) + 0.5) * (2 / n) - 1 for n in size
+    )
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    return torch.stack([x, y], dim=-1)
+
+
+def inverse(displacement_N2hw: Tensor, rounds: int = 3) -> Tensor:
     """Return the displacement that leads back, v(x) = -u(x + v(x)), by fixed-point iteration."""
-    back = -displacement_N2hw
+    back = displacement_N2hw
     for _ in range(rounds):
-        back = -warp(displacement_N2hw, back)
-    return back
+        back = read(displacement_N2hw, grid_of(back, -1))
+    return -back
 
 
 def enlarged(displacement_N2hw: Tensor, size: Sequence[int]) -> Tensor:

@@ -22,7 +22,7 @@ TIMES = torch.tensor([-0.9, -0.4, 0.3, 0.9])
 
 def path_of(moving: Moving, reference: float = 0.0) -> MotionPath:
     _, counts, _ = moving.seen(range(1, 2))
-    return estimate_path(Charge.of(counts).steadied(), reference)
+    return estimate_path(Charge.of(counts).steadied()).seen_from(reference)
 
 
 def errors(moving: Moving, path: MotionPath) -> torch.Tensor:
@@ -54,7 +54,7 @@ def test_what_stands_still_has_no_path():
 def test_bins_disagree_along_a_wrong_path():
     moving = Moving(12)
     _, counts, _ = moving.seen(range(1, 2))
-    light = merged_bins(Charge.of(counts).steadied())
+    light = merged_bins(Charge.of(counts).steadied(), 16)
     right = estimate_path(light).coefficients
     assert mismatch(light, 0 * right).median() > 3 * mismatch(light, right).median()
 
@@ -66,11 +66,13 @@ def test_the_best_path_of_a_neighbourhood_gets_nearly_all_of_the_weight():
     assert share[:, 1].min() > 0.95
 
 
-@pytest.mark.parametrize(("bins", "kept"), [(32, 16), (16, 16), (24, 12), (10, 10), (7, 7)])
+@pytest.mark.parametrize(
+    ("bins", "kept"), [(32, 16), (16, 16), (24, 24), (40, 20), (10, 10), (7, 7)]
+)
 def test_bins_are_merged_evenly(bins, kept):
     light = torch.rand(2, bins, 3, 4)
-    assert merged_bins(light).shape == (2, kept, 3, 4)
-    torch.testing.assert_close(merged_bins(light).sum(dim=1), light.sum(dim=1))
+    assert merged_bins(light, 16).shape == (2, kept, 3, 4)
+    torch.testing.assert_close(merged_bins(light, 16).sum(dim=1), light.sum(dim=1))
 
 
 def test_displacements_are_polynomials_of_time():
