@@ -91,7 +91,7 @@ if TYPE_CHECKING:
     "--window-stride",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Frames from one window to the next.  [default: 3 of 5]",
+    help="Frames from one window to the next.  [default: the window]",
 )
 @click.option(
     "--tile",

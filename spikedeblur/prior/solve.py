@@ -102,7 +102,6 @@ class LinearModel:
         self._pixels = Lattice(size, (1, 1), first.frame)
         self._cells = Lattice(size, (size[0] / plane[0], size[1] / plane[1]), first.frame)
         self._like = [lattice.averaged(torch.zeros_like(first.frame)) for lattice in self._lattices]
-        pixels, cells = self._like
         everything = torch.ones_like(self._cells.field)
         self._views = [
             View(

@@ -57,8 +57,8 @@ class Deblurrer:
     compiled: the network's blocks go through torch.compile first.
     threads: of the CPU, for the whole process; None leaves torch's choice.
     window: frames the network sees at once, None for what it was trained with. stride: frames from
-    one window to the next, None for 3 of 5. tile: side in pixels, None to choose by free memory.
-    overlap: pixels shared by neighbouring tiles, None to choose.
+    one window to the next, None for the window. tile: side in pixels, None to choose by free
+    memory. overlap: pixels shared by neighbouring tiles, None to choose.
     slowmo, slowmo_timing: sharp frames per blurry frame, spread over its exposure, and whether the
     video then keeps its length or is stretched (`SlowMotion`).
     strength: 1 for the sharp frames, 0 for the blurry ones, between them light of both.

@@ -17,13 +17,7 @@ from spikedeblur.restoration.cuts import in_shots
 from spikedeblur.restoration.inference import SpikePlanes, TiledModel
 from spikedeblur.restoration.methods import METHODS, Method
 from spikedeblur.restoration.view import View
-from spikedeblur.restoration.windows import (
-    Window,
-    WindowMerger,
-    check_window,
-    default_stride,
-    sliding_windows,
-)
+from spikedeblur.restoration.windows import Window, WindowMerger, check_window, sliding_windows
 from spikedeblur.vocabulary import NETWORK, WINDOW
 
 
@@ -49,7 +43,8 @@ class NetRestorer:
 
     A hard cut ends one sequence of windows and begins another, so that no window sees two shots.
 
-    window: frames of one pass, T. stride: frames from one window to the next, None for 3 of 5.
+    window: frames of one pass, T. stride: frames from one window to the next, None for the window,
+    so that each frame is restored once.
     target_times: instants of the exposure to restore, each in [-0.5, 0.5].
     Raises `UsageError` for a stride outside [1, window].
     """
@@ -63,7 +58,7 @@ class NetRestorer:
         target_times: Sequence[float] = (0.0,),
     ) -> None:
         self.window = window
-        self.stride = default_stride(window) if stride is None else stride
+        self.stride = window if stride is None else stride
         check_window(self.window, self.stride)
         self._model = model
         self._target_times = target_times

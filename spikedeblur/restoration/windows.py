@@ -1,10 +1,9 @@
 """Which frames a network pass reads, which it owns, and how overlapping passes merge.
 
-A window is `size` neighbouring frames read together; windows start `stride` frames apart, so with
-a stride below the size neighbouring windows share frames. A frame near the border of a window is
-seen with neighbours on one side only and comes out a little different from one in the middle; were
-each frame taken from one window alone, that difference would flicker at every border. Shared
-frames are therefore averaged with weights that favour the window's centre.
+A window is `size` neighbouring frames read together; windows start `stride` frames apart. With a
+stride of the window's size each frame is restored once; with a smaller one neighbouring windows
+share frames, which are averaged with weights that favour the window's centre, where a frame is seen
+with neighbours on both sides.
 
 Everything here is streaming: the number of frames is not known, `size` frames are held going in
 and at most `size` going out. A scene cut ends one sequence and begins another: use
@@ -24,10 +23,6 @@ from spikedeblur.errors import UsageError
 
 Frame = TypeVar("Frame")
 
-STRIDE_PER_SIZE = 0.6
-"""Default stride over size: 3 for windows of 5, 1.67 network passes a frame. The two frames next to
-every border are then seen by a second window as well, nearer to its centre."""
-
 
 @dataclass(frozen=True)
 class Window(Generic[Frame]):
@@ -42,11 +37,6 @@ class Window(Generic[Frame]):
     frames: tuple[Frame, ...]
     start: int
     length: int
-
-
-def default_stride(size: int) -> int:
-    """Stride for windows of `size` frames: 3 for 5, and at least 1."""
-    return max(1, round(size * STRIDE_PER_SIZE))
 
 
 def check_window(size: int, stride: int) -> None:

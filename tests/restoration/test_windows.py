@@ -11,12 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikedeblur.errors import UsageError
-from spikedeblur.restoration.windows import (
-    WindowMerger,
-    default_stride,
-    merge_weights,
-    sliding_windows,
-)
+from spikedeblur.restoration.windows import WindowMerger, merge_weights, sliding_windows
 
 
 @st.composite
@@ -78,10 +73,6 @@ def test_last_window_does_not_rewrite_frames_that_were_given_out():
 
     assert np.ravel(merged(7, 5, 5, predict)).tolist() == [0, 0, 0, 0, 0, 2, 2]
     assert starts == [0, 2]
-
-
-def test_default_stride_is_three_for_five():
-    assert [default_stride(size) for size in (1, 2, 5, 8)] == [1, 1, 3, 5]
 
 
 @pytest.mark.parametrize(("size", "stride"), [(0, 1), (5, 0), (5, 6), (5, -1)])
