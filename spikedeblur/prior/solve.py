@@ -104,7 +104,7 @@ class LinearModel:
         self._like = [lattice.averaged(torch.zeros_like(first.frame)) for lattice in self._lattices]
         everything = torch.ones_like(self._cells.field)
         self._views = [
-            View(
+            MeasurementGrids(
                 grids_of(each.shown, size, everything),
                 grids_of(each.frame_from, size, everything),
                 grids_of(each.bins_from, plane, self._cells.field),
@@ -142,7 +142,7 @@ class LinearModel:
 
 
 @dataclass(frozen=True)
-class View:
+class MeasurementGrids:
     """Where a measurement looks, (N, count, rows, columns, 2) each, and how much it counts."""
 
     shown_grid: Tensor

@@ -28,15 +28,15 @@ def sample(planes_NChw: Tensor, positions_N2hw: Tensor, mode: str = "bilinear") 
     Beyond the border its pixels repeat. Bicubic values may overshoot.
     """
     size = positions_N2hw.new_tensor(planes_NChw.shape[:-3:-1])
-    return read(planes_NChw, positions_N2hw.permute(0, 2, 3, 1) * (2 / size) - 1, mode)
+    return gridded(planes_NChw, positions_N2hw.permute(0, 2, 3, 1) * (2 / size) - 1, mode)
 
 
 def warp(planes_NChw: Tensor, displacement_N2hw: Tensor, mode: str = "bilinear") -> Tensor:
     """Take each pixel from `displacement` beside it: (N, C, h, w)."""
-    return read(planes_NChw, grid_of(displacement_N2hw), mode)
+    return gridded(planes_NChw, grid_of(displacement_N2hw), mode)
 
 
-def read(planes_NChw: Tensor, grid_Nhw2: Tensor, mode: str = "bilinear") -> Tensor:
+def gridded(planes_NChw: Tensor, grid_Nhw2: Tensor, mode: str = "bilinear") -> Tensor:
     """Read planes at normalised coordinates, repeating the border's pixels beyond it."""
     return functional.grid_sample(
         planes_NChw, grid_Nhw2.to(planes_NChw), mode=mode, padding_mode="border",
@@ -64,7 +64,7 @@ def inverse(displacement_N2hw: Tensor, rounds: int = 3) -> Tensor:
     """Return the displacement that leads back, v(x) = -u(x + v(x)), by fixed-point iteration."""
     back = displacement_N2hw
     for _ in range(rounds):
-        back = read(displacement_N2hw, grid_of(back, -1))
+        back = gridded(displacement_N2hw, grid_of(back, -1))
     return -back
 
 
