@@ -4,6 +4,7 @@ of them fails.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -75,10 +76,13 @@ def _refuse_overwritten_inputs(jobs: Sequence[VideoJob]) -> None:
     if len(jobs) < 2:
         return  # a single one is checked with more to say
     inputs = {
-        path.resolve(): path for job in jobs for path in (job.video, job.spikes) if path is not None
+        os.path.realpath(path): path
+        for job in jobs
+        for path in (job.video, job.spikes)
+        if path is not None
     }
     for job in jobs:
-        if (read := inputs.get(job.output.resolve())) is not None:
+        if (read := inputs.get(os.path.realpath(job.output))) is not None:
             raise UsageError(
                 f"the output of {job.video} would replace {read}, which is read - "
                 "choose another --output-dir"

@@ -118,7 +118,7 @@ def atomic_path(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
     path = Path(path)
     check_output(path, overwrite)
     if path.is_symlink():
-        path = path.resolve()
+        path = Path(os.path.realpath(path))
         check_output(path, overwrite)
     temporary = path.with_name(f".{short_name(path.stem)}.{os.getpid()}.part{path.suffix[-16:]}")
     try:

@@ -12,6 +12,7 @@ import pytest
 
 from spikedeblur.errors import OutputError
 from spikedeblur.io.atomic import atomic_path, remove_leftovers, short_name
+from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.output.parts import Parts
@@ -91,3 +92,14 @@ def test_spike_files_are_closed(suffix: str, tmp_path: Path) -> None:
         del stream
         gc.collect()
         assert len(os.listdir("/proc/self/fd")) == before - 1
+
+
+def test_links_that_lead_in_circles_are_no_trouble(tmp_path: Path) -> None:
+    link = tmp_path / "loop.mkv"
+    link.symlink_to(link)
+    assert find_sidecar(link) is None
+    with pytest.raises(OutputError, match="exists"), atomic_path(link):
+        raise AssertionError("must not begin")
+    with atomic_path(link, overwrite=True) as path:
+        path.write_text("x")
+    assert link.read_text() == "x"

@@ -18,7 +18,7 @@ _KIND, _NAME, _VIDEO = 0x83, 0x536E, 0xE0
 _VIDEO_KIND = 1
 _WIDTH, _HEIGHT, _DISPLAY_WIDTH, _DISPLAY_HEIGHT = 0xB0, 0xBA, 0x54B0, 0x54BA
 _CROPS = {0x54BB: "top", 0x54AA: "bottom", 0x54CC: "left", 0x54DD: "right"}
-_PROJECTION = 0x7670
+_PROJECTION, _PROJECTION_TYPE = 0x7670, 0x7671
 _DISPLAY_UNIT, _ASPECT_TYPE = 0x54B2, 0x54B3
 _COPIED = {_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT, _ASPECT_TYPE, _PROJECTION, *_CROPS}
 _HEAD_BYTES = 1 << 20
@@ -59,7 +59,13 @@ def frame_geometry(path: Path) -> FrameGeometry | None:
     kept = b"".join(head[start:end] for kind, start, _, end in children if kind in _COPIED)
     number = {kind: _number(head[body:end]) for kind, _, body, end in children if end - body <= 8}
     crop = {side: number[kind] for kind, side in _CROPS.items() if number.get(kind)}
-    projection = any(kind == _PROJECTION for kind, *_ in children)
+    projection = any(
+        _number(head[b:e]) > 0  # 0 is a plain picture, which may be turned
+        for kind, _, body, end in children
+        if kind == _PROJECTION
+        for inner, _, b, e in _children(head, body, end)
+        if inner == _PROJECTION_TYPE
+    )
     size = number.get(_WIDTH, 0), number.get(_HEIGHT, 0)
     return FrameGeometry(kept, crop, projection, size) if kept else None
 
@@ -103,7 +109,9 @@ def _renewed(head: bytes, body: int, end: int, elements: bytes, title: bytes) ->
     name = next((each for each in children if each[0] == _NAME), None)
     if name is None or not head[name[2] : name[3]].endswith(filler(elements).encode()):
         return None
-    mine = {kind for kind, *_ in _children(elements, 0, len(elements))} | {_DISPLAY_UNIT}
+    mine = {kind for kind, *_ in _children(elements, 0, len(elements))}
+    if _DISPLAY_WIDTH in mine:
+        mine.add(_DISPLAY_UNIT)  # the muxer's says that the shape is not known
     for into_video in (True, False):  # the second, if sizes took all the room
         parts = []
         for kind, start, inner, stop in children:

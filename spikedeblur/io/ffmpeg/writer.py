@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
-from av import VideoStream
-from av.container import Container
 from av.packet import Packet
 
-from spikedeblur.errors import InputError, OutputError
+from spikedeblur.errors import OutputError
 from spikedeblur.io.ffmpeg.containers import (
     MATROSKA,
     MOVIE,
     codecs_held,
     container_of,
-    open_input,
     open_output,
     output_errors,
 )
 from spikedeblur.io.ffmpeg.encoder import VideoEncoder
 from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderChoice, EncoderSettings, choose_encoder
+from spikedeblur.io.ffmpeg.losses import losses, tags_of
 from spikedeblur.io.ffmpeg.matroska import display_elements, filler, put_in
-from spikedeblur.io.ffmpeg.metadata import lost_tags, needs_key_list
+from spikedeblur.io.ffmpeg.metadata import needs_key_list
 from spikedeblur.io.ffmpeg.streams import StreamCopier
 from spikedeblur.io.pipes import PIPE_CONTAINER, is_pipe
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
@@ -68,7 +67,7 @@ class VideoWriter:
         self._container = PIPE_CONTAINER if is_pipe(path) else container_of(self.path)
         _refuse_input(self.path, source.path)
         if self.path.is_symlink():
-            self._warnings.append(f"{path} is a link: {self.path.resolve()} is written")
+            self._warnings.append(f"{path} is a link: {os.path.realpath(path)} is written")
         with ExitStack() as stack:
             choice = choose_encoder(settings, source, self._container, codecs_held(self._container))
             self._output = stack.enter_context(
@@ -103,7 +102,13 @@ class VideoWriter:
         with self._stack:
             self._finish()
         if not is_pipe(self.path):
-            self._note_lost()
+            self._warnings += losses(
+                self.path,
+                self._tags,
+                self._encoder.stream,
+                self._info.sample_aspect_ratio,
+                self._container,
+            )
 
     def write(self, frame: VideoFrame) -> None:
         """Encode one frame; its `rgb` must have the output's size, its time follow the last one's.
@@ -159,7 +164,7 @@ class VideoWriter:
             self._warnings.append(f"{words} of the images are not kept in a video: use .png")
         if self._container == "gif" and (loops := gif_loops(self._info)) is not None:
             self._output.container_options["loop"] = str(loops)
-        self._tags = _tags_of(self._output)
+        self._tags = tags_of(self._output)
         self._reserve()
         self._output.start_encoding()
         self._copier.begin()
@@ -198,22 +203,6 @@ class VideoWriter:
         title = self._tags[self._encoder.stream.index].get("title", "")
         if self._geometry and not put_in(path, self._geometry, title):
             self._note_geometry()
-
-    def _note_lost(self) -> None:
-        """Say which tags are not in the file, and whether its pixels have another shape."""
-        with suppress(InputError), open_input(self.path) as container:
-            if lost := lost_tags(self._tags, _tags_of(container)):
-                self._warnings.append(
-                    f"{self._container} does not hold these tags: {lost} - use .mkv to keep all"
-                )
-            stream = cast(VideoStream, container.streams[self._encoder.stream.index])
-            shape = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1
-            wanted = self._info.sample_aspect_ratio or 1
-            if shape != wanted:
-                self._warnings.append(
-                    f"the pixel aspect {wanted} becomes {shape} by "
-                    f"{self._encoder.stream.codec_context.name} in {self._container}: use .mkv"
-                )
 
     def _mux(self, packets: Iterable[Packet]) -> None:
         """Write packets; the newest waits, for the very last one is treated apart."""
@@ -257,12 +246,6 @@ def gif_loops(info: VideoInfo) -> int | None:
         head = file.read(1024)
     found = head.find(b"NETSCAPE2.0\x03\x01")
     return -1 if found < 0 else int.from_bytes(head[found + 13 : found + 15], "little")
-
-
-def _tags_of(container: Container) -> dict[int | None, dict[str, str]]:
-    """The tags of a file (None) and of its streams, by their numbers."""
-    tags: dict[int | None, dict[str, str]] = {None: dict(container.metadata)}
-    return tags | {stream.index: dict(stream.metadata) for stream in container.streams}
 
 
 def _refuse_input(path: Path, source: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from fractions import Fraction
@@ -38,7 +39,7 @@ def sidecar_path(spikes: Path | str) -> Path:
 def existing_sidecar(spikes: Path | str) -> Path | None:
     """The sidecar that belongs to a spike file: beside it, or beside what it is a link to."""
     beside = sidecar_path(spikes)
-    linked = sidecar_path(Path(spikes).resolve()) if Path(spikes).is_symlink() else beside
+    linked = sidecar_path(os.path.realpath(spikes)) if Path(spikes).is_symlink() else beside
     return next((path for path in (beside, linked) if path.exists()), None)
 
 
