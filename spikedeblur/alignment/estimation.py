@@ -176,7 +176,7 @@ class Aligner:
         )
 
     def _drifting(self) -> State:
-        """A rough alignment with a drift: each burst has a lag of its own, all one homography."""
+        """A rough alignment with a drift: each burst has its own lag, all one homography."""
         matrix, lags = self.matrix, []
         for burst in self.footage.bursts:
             state = self._found(replace(self.footage, bursts=(burst,)), matrix)

@@ -1,6 +1,6 @@
-"""A generator run in a process of its own, in lock step.
+"""A generator run in its own process, in lock step.
 
-Memory is counted by process, and never all given back: only in a process of its own does a method's
+Memory is counted by process, and never all given back: only in its own process does a method's
 memory say nothing of the methods before it. Lock step keeps what the caller does with one item from
 competing with the making of the next.
 """

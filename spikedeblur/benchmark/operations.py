@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 CONV_SHAPE = (4, 64, 6, 64, 64)
 """(N, C, T, H, W) of the convolution that stands for the machine: enough for oneDNN's full rate,
-and more than one clip, which torch would give to a slower kernel of its own."""
+and more than one clip, which torch would give to its slower kernel."""
 
 MEMORY_FORMATS = (torch.channels_last_3d, torch.contiguous_format)
 

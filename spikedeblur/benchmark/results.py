@@ -66,7 +66,7 @@ def measure(
 ) -> Iterator[MethodResult]:
     """Run one method over its jobs; yield a result for each.
 
-    isolated: in a process of its own. watch: called with (case, setup, number of the frame, frame)
+    isolated: in its own process. watch: called with (case, setup, number of the frame, frame)
     for each frame that has a truth.
     Raises `InputError` if blurry and sharp video do not have the same frames, and what the
     method raises.

@@ -113,7 +113,7 @@ if TYPE_CHECKING:
     "--isolate/--no-isolate",
     default=True,
     show_default=True,
-    help="Run each method in a process of its own, so that its memory is its own.",
+    help="Run each method in its own process, so that its memory is measured alone.",
 )
 @click.option(
     "--compare",

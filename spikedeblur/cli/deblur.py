@@ -156,7 +156,7 @@ if TYPE_CHECKING:
 @click.option(
     "--colorspace",
     type=click.Choice([name for name, _ in COLOUR_MATRICES]),
-    help="The matrix the video's colours were made with, whatever its tag says; tags are "
+    help="The matrix the video's colours were made with, in place of its tag's; tags are "
     "kept.  [default: the tag's, else bt709 from 720 rows up, bt601 below]",
 )
 @click.option("--strict", is_flag=True, help="Any damage in the video is an error.")

@@ -45,7 +45,7 @@ class Terminated(BaseException):
 
 
 class LazyGroup(click.Group):
-    """A group whose commands live in modules of their own, imported when they are named."""
+    """A group whose commands live in their own modules, imported when they are named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands, in the order of the help."""

@@ -74,7 +74,7 @@ class ReadAhead(Generic[Item]):
 
 
 class WriteBehind:
-    """Calls `write` with what is put, in a thread of its own that is at most `depth` behind.
+    """Calls `write` with what is put, in its own thread that is at most `depth` behind.
 
     A context manager. When the block ends well, everything is written; when it raises, what waits
     is left. An error of `write` is raised by the next `put`, or at the end of the block.

@@ -12,7 +12,7 @@ from torch import Tensor
 class Copies:
     """Brings arrays to `device` and back.
 
-    On CUDA each direction has a stream of its own and pinned memory: one tile is on its way to the
+    On CUDA each direction has its own stream and pinned memory: one tile is on its way to the
     device and another on its way back while the network works on a third. Elsewhere copies are
     plain ones.
     """

@@ -61,7 +61,7 @@ class SpikePlanes:
     homography: tuple[float, ...] | None = None
 
     def on_tile(self, tile: Tile, frame_size: tuple[int, int], device: torch.device) -> Tensor:
-        """The spikes under a tile, on a grid of its own: (T, K, tile height / f, tile width / f).
+        """The spikes under a tile, on its own grid: (T, K, tile height / f, tile width / f).
 
         frame_size: (height, width) of the video. Where the sensor did not look there are no spikes,
         which ask for no change to the blurry frame; towards there every pixel's rate comes to stand

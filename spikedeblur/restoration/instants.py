@@ -1,4 +1,4 @@
-"""Frames restored at instants of their own, each together with the neighbours that it needs."""
+"""Frames restored at their own instants, each together with the neighbours that it needs."""
 
 from __future__ import annotations
 

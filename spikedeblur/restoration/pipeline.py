@@ -3,7 +3,7 @@
 bytes -> frame -> exposure -> ticks -> voxels -> window -> tile -> network -> blend -> frame ->
 bytes. Everything is a generator: alive are one window of frames and one tile of the network,
 however long the video is. In `Deblurrer.run` what comes before the window and what comes after
-the blend each go on in a thread of their own.
+the blend go on in two threads beside it.
 """
 
 from __future__ import annotations
@@ -144,12 +144,12 @@ class Deblurrer:
         options: OutputOptions | None = None,
         **output_options: Any,
     ) -> FrameCounts:
-        """Deblur a file into another; everything but the pictures is kept.
+        """Deblur a file into another; all streams except the pictures are copied.
 
         spikes: a .dat (its sidecar is found), a voxel file (.tif, .npy, .npz), an open stream, or
         None for weights that use none. spike_options: what beats the sidecar. start, end: the part
-        to read, seconds on the video's clock. rate: frames per second of images, which have none
-        of their own. strict: damage of the video is an error. colorspace: the matrix the video's
+        to read, seconds on the video's clock. rate: frames per second of images, which have
+        none. strict: damage of the video is an error. colorspace: the matrix the video's
         colours were made with (bt601, bt709, ...), in place of its tag. region: the part of each
         frame to restore and write, as `Region` or WxH+X+Y. instants: restore these seconds of the
         video's clock alone, each within an exposure; pictures without sound.

@@ -173,7 +173,7 @@ def random_object(
     starts: np.ndarray,
     stops: np.ndarray,
 ) -> Layer:
-    """An object somewhere in the frame, on a way of its own that blurs it by `blur_px`."""
+    """An object somewhere in the frame, on its own way that blurs it by `blur_px`."""
     height, width = size
     radius = float(np.exp(rng.uniform(np.log(6), np.log(max(8.0, min(size) * 0.6)))))
     anchor = (float(rng.uniform(-0.5, 0.5) * width), float(rng.uniform(-0.5, 0.5) * height))

@@ -97,7 +97,7 @@ class Learner:
     def whole_average(self) -> VRTSpike:
         """`averaged`, or where that is shared out a whole copy of it; for all processes to call.
 
-        With the whole one, each process can validate clips of its own, and one can write weights.
+        With the whole one, each process can validate its own clips, and one can write weights.
         """
         if not self.sharded:
             return self.averaged

@@ -35,7 +35,7 @@ MATROSKA = frozenset({"matroska", "webm"})
 _PROGRAM = frozenset({"mpeg", "vob", "dvd", "svcd", "vcd"})
 MPEG = _PROGRAM | {"mpegts"}
 MOVIE = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v"})
-# Container formats whose times lie on a grid of their own.
+# Container formats with their own grid of times.
 TIME_GRIDS = {
     "matroska": Fraction(1, 1000),
     "webm": Fraction(1, 1000),

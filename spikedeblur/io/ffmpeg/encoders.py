@@ -57,7 +57,7 @@ _FINE_ENCODERS = (
     "h263p",
     "mjpeg",
 )
-# NVENC has a quality of its own that it calls cq, for a bitrate of any height.
+# NVENC has its own quality that it calls cq, for a bitrate of any height.
 _NVENC = {"rc": "vbr", "cq": "16", "b": "0"}
 # Every FFV1 frame stands alone, so that a damaged one cannot spoil those after it. VP8 takes its
 # crf for the best that a bitrate allows; this one allows any.

@@ -1,4 +1,4 @@
-"""Parts of a video, each encoded into a file of its own, that are joined without encoding again.
+"""Parts of a video, each encoded into its own file, that are joined without encoding again.
 
 A segment holds pictures only. It is a NUT file, which holds the packets of nearly every encoder as
 they are and which FFmpeg's players, mpv and VLC play. The times in it are for those who look at it;

@@ -68,7 +68,7 @@ class PlannedBatches:
 
 
 class EndlessClips(Dataset[Any]):
-    """Clips by position; every epoch goes through the source in an order of its own.
+    """Clips by position; every epoch goes through the source in its own order.
 
     The epoch is set at each clip, here and not once in the parent process, because a worker
     process has its own copy of the source and one batch may straddle two epochs.
@@ -144,7 +144,7 @@ def clip_loader(
         collate_fn=collate,
         worker_init_fn=ignore_signals if workers else None,
         pin_memory=pin_memory,
-        # A generator of its own: DataLoader would otherwise draw from the run's random numbers.
+        # Its own generator: DataLoader would otherwise draw from the run's random numbers.
         generator=torch.Generator(),
     )
 
