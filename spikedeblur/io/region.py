@@ -44,6 +44,7 @@ class RegionReader:
             height=region.height,
             # Without a tag players go by the height, which is another one now.
             matrix=matrix_of(whole.colour, region.height, colorspace),
+            geometry=None,  # its crop and display size are those of the whole
             region=region,
             uncut_size=(whole.width, whole.height),
         )

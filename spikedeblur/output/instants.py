@@ -78,6 +78,7 @@ class Instants:
             source,
             time_base=self.time_base,
             frame_count_estimate=len(self.all),
+            first_number=None,
             path=None,
             streams=(),
         )
@@ -99,6 +100,7 @@ class Instants:
                 duration=max(round(interval / unit), 1),
                 interval=interval,
                 rgb=rgb,
+                decoded=blurry.decoded,
             )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from spikedeblur.cli.main import main
-from spikedeblur.io.image_files import read_image
+from spikedeblur.io.ffmpeg.encoders import EncoderSettings
+from spikedeblur.io.image_files import read_image, write_image
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import write_sidecar
 from spikedeblur.io.video import create_video, open_video
@@ -190,6 +191,16 @@ def test_instants_of_a_file_become_numbered_images(recording, tmp_path):
         np.testing.assert_array_equal(read_image(tmp_path / name), read_image(tmp_path / same))
 
 
+def test_images_of_instants_are_numbered_from_one_whatever_the_input_is(recording, tmp_path):
+    pattern = tmp_path / "f%02d.png"
+    for number, picture in enumerate(frames(recording.blurry)[1], start=40):
+        write_image(tmp_path / f"f{number}.png", picture)
+    called = ["deblur", str(pattern), "--spikes", str(recording.spikes), "--frame-rate", str(RATE)]
+    called += ["--method", "sdm", "--instants", "0.05,0.09", "-o", str(tmp_path / "i%d.png")]
+    assert main(called) == 0
+    assert sorted(path.name for path in tmp_path.glob("i*.png")) == ["i1.png", "i2.png"]
+
+
 def test_an_instant_between_exposures_is_told_the_exposures(recording, tmp_path, capsys):
     """The shutter is open for the middle half of 20 ms."""
     for dry in ([], ["--dry-run"]):
@@ -201,6 +212,28 @@ def test_an_instant_between_exposures_is_told_the_exposures(recording, tmp_path,
     for wrong in ("nonsense", "", "0.01,x", str(tmp_path)):
         assert deblur(recording, tmp_path / "x.mkv", "--instants", wrong) == 2
         assert "--instants" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["x.mkv", "x.webm", "x.gif"])
+def test_instants_closer_than_the_format_tells_apart(recording, tmp_path, name, capsys):
+    """Matroska counts milliseconds, GIF hundredths of a second."""
+    assert deblur(recording, tmp_path / name, "--instants", "0.05,0.0501") == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "two frames fall on the same time, 0.050100 s" in error and ".mp4" in error
+    assert list(tmp_path.iterdir()) == []
+    assert deblur(recording, tmp_path / "x.mp4", "--instants", "0.05,0.0501") == 0
+
+
+def test_no_strength_keeps_the_codes_of_halved_chroma(recording, tmp_path):
+    video = tmp_path / "halved.mkv"
+    info = VideoInfo.synthetic(WIDTH, HEIGHT, RATE, "yuv420p")
+    with create_video(video, info, EncoderSettings(codec="ffv1")) as writer:
+        for number, picture in enumerate(frames(recording.blurry)[1]):
+            writer.write(frame_at(number, picture))
+    files = [str(video), "--spikes", str(recording.spikes), "--method", "sdm", "--codec", "ffv1"]
+    output = tmp_path / "none.mkv"
+    assert main(["deblur", *files, "--strength", "0", "-o", str(output)]) == 0
+    np.testing.assert_array_equal(frames(output)[1], frames(video)[1])
 
 
 def test_all_three_together(recording, tmp_path):

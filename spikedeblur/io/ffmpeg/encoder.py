@@ -53,7 +53,7 @@ class VideoEncoder:
         self._container = container
         self._info = source
         self._frames = 0
-        self._last_pts: int | None = None
+        self._last_place: int | None = None  # in the grid of the format, if it has one
         self._durations: dict[int, int] = {}
         self._inexact = False
         self._grid = self._choose_time_base(choice.codec)
@@ -195,12 +195,13 @@ class VideoEncoder:
                 f"a frame at {float(frame.time):.3f} s, before the video's first by its header, "
                 f"cannot be written ({self.path}) - give --start {float(self._info.begin):g}"
             )
-        if self._last_pts is not None and pts <= self._last_pts:
+        place = pts if self._grid is None else _nearest(pts * self.time_base / self._grid)
+        if self._last_place is not None and place <= self._last_place:
             raise OutputError(
                 f"two frames fall on the same time, {float(frame.time):.6f} s "
-                f"({self.path}) - use .mp4 or .mkv"
+                f"({self.path}) - use .mp4 or .mov"
             )
-        self._last_pts = pts
+        self._last_place = place
         return pts
 
     def _exact_duration(self, frame: VideoFrame) -> int:
