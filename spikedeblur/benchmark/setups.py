@@ -9,6 +9,9 @@ from pathlib import Path
 
 from spikedeblur.benchmark.cases import Workload
 from spikedeblur.errors import InputError, UsageError, shown
+from spikedeblur.io.images import is_image_sequence
+from spikedeblur.io.video import open_video
+from spikedeblur.io.video_info import FALLBACK_RATE
 from spikedeblur.models.checkpoint import packaged_weights, weights_path
 from spikedeblur.restoration.methods import METHODS
 from spikedeblur.restoration.pipeline import Deblurrer
@@ -101,7 +104,7 @@ def _setup(name: str, weights: str | None, short: str) -> Setup:
 def check_finished(setups: Sequence[Setup], jobs: Sequence[Workload]) -> None:
     """Refuse finished videos that are not there, and one for several cases.
 
-    Raises `InputError` and `UsageError`.
+    Also of another size than the case. Raises `InputError` and `UsageError`.
     """
     for setup in setups:
         if setup.video is None:
@@ -114,6 +117,21 @@ def check_finished(setups: Sequence[Setup], jobs: Sequence[Workload]) -> None:
         for video in map(setup.video_of, jobs):
             if "%" not in video.name and not video.exists():
                 raise InputError(f"there is no file {video} - check the name given to --methods")
+        for job in jobs:
+            check_finished_size(setup.video_of(job), job)
+
+
+def check_finished_size(video: Path, job: Workload) -> None:
+    """Raise `InputError` unless a finished video has frames as large as those of a workload."""
+    if video.is_dir():
+        return  # images, whose sizes are seen when they are read
+    with open_video(video, rate=FALLBACK_RATE if is_image_sequence(video) else None) as reader:
+        size = reader.info.width, reader.info.height
+    if size != job.size:
+        sizes = " and ".join("{}x{}".format(*each) for each in (size, job.size))
+        raise InputError(
+            f"{video} and {job.name} differ in size ({sizes} seen) - name a video of its frames"
+        )
 
 
 def vary(

@@ -133,7 +133,7 @@ def command(
 
 
 def _costs(found: MethodPreview, frames: int | None) -> str:
-    speed = f"{found.seconds_per_frame:.3g} s a frame"
+    speed = f"{found.seconds_per_frame:.3g} s a frame as shown"
     if found.seconds_estimate is None:
         return speed
     return f"{speed} as shown, about {_duration(found.seconds_estimate)} for all {frames} frames"

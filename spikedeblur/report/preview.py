@@ -27,7 +27,7 @@ from spikedeblur.quantities import Region, exact, parse_region
 from spikedeblur.recording.exposures import Exposures
 from spikedeblur.recording.voxel_exposures import VoxelExposures
 from spikedeblur.report.blurriest import blurriest_time
-from spikedeblur.restoration.exposing import Spikes
+from spikedeblur.restoration.exposing import Spikes, warned_agreement
 from spikedeblur.restoration.pipeline import Deblurrer
 from spikedeblur.restoration.restorers import NetRestorer
 from spikedeblur.vocabulary import BLURRY
@@ -37,6 +37,7 @@ __all__ = ["MethodPreview", "Preview", "preview"]
 DEFAULT_METHODS = "sdm,net"
 NEIGHBOURS = 1  # frames on either side that a method without weights is given, and timed over
 BRIEF_S = 5.0  # a measurement that is made again
+LEAST_PIXELS = 64 * 64  # of a region from which the time for whole frames can be told
 GAP = 2  # pixels between two pictures
 LETTER_ROWS = 360  # rows of a picture for each pixel that a dot of a letter is wide
 
@@ -47,7 +48,7 @@ class MethodPreview:
 
     picture: (H, W, 3) uint8 or uint16. seconds_per_frame: of what is shown. seconds_estimate: all
     frames of the video, whole, without reading and writing them. None for what restores nothing,
-    and for a video of unknown length.
+    for a video of unknown length, and for all of it where what is shown is too small to tell.
     """
 
     method: str
@@ -126,7 +127,8 @@ def preview(
     source = _Video(Path(video), spikes, spike_options, selection)
     setups = [setup for setup in parse_methods(methods, weights) if setup.kind != BLURRY]
     made = [(setup, replace(setup, device=device, threads=threads).build()) for setup in setups]
-    moment = source.blurriest([each for _, each in made if each]) if at is None else exact(at)
+    exposures = source.exposures([each for _, each in made if each is not None])
+    moment = source.blurriest(exposures) if at is None else exact(at)
     [blurry] = source.around(moment, 0, 0).frames
     shown = [MethodPreview(BLURRY, blurry.rgb)]
     for setup, deblurrer in made:
@@ -167,16 +169,21 @@ class _Video:
             for warning in reader.warnings:
                 LOGGER.warning("%s", warning)
 
-    def blurriest(self, deblurrers: Sequence[Deblurrer]) -> Fraction:
+    def exposures(self, deblurrers: Sequence[Deblurrer]) -> Exposures | None:
+        """The spikes as the first who takes any has them; warns where they are of another video."""
+        user = next((each for each in deblurrers if each.uses_spikes), None)
+        if user is None:
+            return None
+        with self._selection.open(self._path) as reader:
+            _, exposures = user.open_spikes(reader, self._spikes, self._options)
+        warned_agreement(self._path, exposures, self._selection)
+        return exposures
+
+    def blurriest(self, exposures: Exposures | None) -> Fraction:
         """The time of the frame in whose exposure most moves; without spikes, of the middle one."""
         info, first = self.info, self._first
-        for deblurrer in deblurrers:
-            if not deblurrer.uses_spikes:
-                continue
-            with self._selection.open(self._path) as reader:
-                _, exposures = deblurrer.open_spikes(reader, self._spikes, self._options)
-            if exposures is not None:
-                return blurriest_time(exposures, first, info)
+        if exposures is not None:
+            return blurriest_time(exposures, first, info)
         return first.time + (info.frame_count_estimate or 1) // 2 / info.average_rate
 
     def restored(self, method: str, deblurrer: Deblurrer, blurry: VideoFrame) -> MethodPreview:
@@ -194,11 +201,11 @@ class _Video:
         # A window of the network brings its video forward by a stride.
         stride = restorer.stride if isinstance(restorer, NetRestorer) else len(clip.frames)
         frames = self.info.frame_count_estimate
-        if frames is None:
-            return MethodPreview(method, sharp[clip.place].rgb, seconds / stride)
-        rounds = max(1 + (frames - window) / stride, 1) if stride < window else frames / stride
         width, height = self.info.whole_size
         share = width * height / (self.info.width * self.info.height)
+        if frames is None or (share > 1 and self.info.width * self.info.height < LEAST_PIXELS):
+            return MethodPreview(method, sharp[clip.place].rgb, seconds / stride)
+        rounds = max(1 + (frames - window) / stride, 1) if stride < window else frames / stride
         return MethodPreview(
             method, sharp[clip.place].rgb, seconds * rounds / frames, seconds * rounds * share
         )

@@ -189,6 +189,9 @@ def test_finished_videos_of_several_cases(tmp_path, monkeypatch, capsys):
     (tmp_path / "two.mkv").unlink()
     assert run(f"{tmp_path}/{{case}}.mkv") == 1
     assert "two.mkv" in capsys.readouterr().err
+    film(tmp_path / "two.mkv", [grey(LEVEL)] * 3)
+    assert run(f"{tmp_path}/{{case}}.mkv") == 1
+    assert "24x16 and 48x32 seen" in capsys.readouterr().err
     (tmp_path / "two.mkv").write_bytes((tmp_path / "one.mkv").read_bytes())
     assert run(f"{tmp_path}/{{case}}.mkv") == 1
     assert "differ in frames or size" in capsys.readouterr().err

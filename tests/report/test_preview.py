@@ -160,6 +160,25 @@ def test_images_of_sixteen_bits(recording, tmp_path, capsys):
     np.testing.assert_array_equal(blurry, decoded(recording.blurry)[2].astype(np.uint16) * 257 + 1)
 
 
+def test_spikes_of_another_scene_are_warned_of(recording, tmp_path, capsys):
+    other = tmp_path / "other.dat"
+    content = np.fromfile(recording.spikes, np.uint8)
+    other.write_bytes(content[::-1].tobytes())  # mirrored, and backwards
+    shutil.copy(recording.spikes.with_suffix(".toml"), tmp_path / "other.toml")
+    called = ["--methods", "sdm", "--at", "0.05"]
+    assert shown(recording, tmp_path / "a.png", *called) == 0
+    assert "warning" not in capsys.readouterr().err
+    assert shown(recording, tmp_path / "b.png", *called, spikes=other) == 0
+    assert "warning: the spikes" in capsys.readouterr().err
+
+
+def test_a_small_part_does_not_tell_how_long_all_takes(recording, tmp_path, capsys):
+    called = ["--methods", "sdm", "--at", "0.05", "--region", "32x24+0+0"]
+    assert shown(recording, tmp_path / "a.png", *called) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.endswith("s a frame as shown")
+
+
 def test_what_cannot_be_shown(recording, sharp, tmp_path, capsys):
     output = tmp_path / "p.png"
     for status, words, *called in (
