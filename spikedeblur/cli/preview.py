@@ -136,7 +136,7 @@ def _costs(found: MethodPreview, frames: int | None) -> str:
     speed = f"{found.seconds_per_frame:.3g} s a frame as shown"
     if found.seconds_estimate is None:
         return speed
-    return f"{speed} as shown, about {_duration(found.seconds_estimate)} for all {frames} frames"
+    return f"{speed}, about {_duration(found.seconds_estimate)} for all {frames} frames"
 
 
 def _duration(seconds: float) -> str:
