@@ -64,7 +64,7 @@ def test_every_command_and_option_says_what_it_is(command):
             "--threads --compile "
             "--window --window-stride --tile --overlap --codec --crf --preset --pix-fmt -e "
             "--encoder-option --no-audio --no-subtitles --start --end --slowmo "
-            "--slowmo-timing --compare "
+            "--slowmo-timing --compare --region --strength --instants "
             "--resume --shard --dry-run --json --progress",
         ),
         (
@@ -75,6 +75,8 @@ def test_every_command_and_option_says_what_it_is(command):
         ("simulate", "-o --output"),
         ("align", "--spikes -o --output --fix --preview --json"),
         ("info", "--json"),
+        ("preview", "--spikes --at --region --methods -o --output"),
+        ("score", "--truth --json"),
         (
             "train",
             "--photos --data --layout --val -o --output --resume --set --seed --device --precision",
