@@ -22,7 +22,7 @@ from spikedeblur.vocabulary import PRIOR_SPIKES, SDM_WINDOWS
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from spikedeblur.prior.intervals import Charge
+    from spikedeblur.prior.intervals import CumulativeCounts
 
 __all__ = ["grey", "joint", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
 
@@ -107,7 +107,7 @@ def spike_rate(
 
     charge, windows, time = _as_network(counts, target)
     count = charge.counts.sum(dim=1, keepdim=True)
-    total, change = blended_rate(charge.steadied(), count, windows, time)
+    total, change = blended_rate(charge.smoothed_light(), count, windows, time)
     rate: Float32Array = (total + change).clamp(min=0)[0, 0].numpy()
     return rate
 
@@ -122,37 +122,39 @@ def _blended_ratio(
     import torch  # not needed for a window of one length
 
     from spikedeblur.prior import photometry, planes
-    from spikedeblur.prior.evidence import Sightings
+    from spikedeblur.prior.evidence import LogStatistics
     from spikedeblur.prior.prior import sdm_ratio
-    from spikedeblur.prior.recentring import Recentring
+    from spikedeblur.prior.recentring import MotionField
 
     charge, windows, time = _as_network(counts, target)
-    recounted: Tensor | float = 1.0
+    count_ratio: Tensor | float = 1.0
     if target:
         pictures = torch.from_numpy(np.require(frame.transpose(2, 0, 1), np.float32, ["C", "W"]))
         count = charge.counts.sum(dim=1)
         light = photometry.luminance(pictures[None], count.shape[-2:])
-        exponent = Sightings.of(light, count[None]).exponent()
-        recentred = Recentring.of(charge.steadied(), time).of_frames(pictures[None], exponent)
-        there = recentred.frames()
-        recounted = recentred.recounted(there, pictures[None])
+        exponent = LogStatistics.of(light, count[None]).exponent()
+        compensated = MotionField.of(charge.smoothed_light(), time).of_frames(
+            pictures[None], exponent
+        )
+        there = compensated.frames()
+        count_ratio = compensated.count_ratio(there, pictures[None])
         frame = there[0].permute(1, 2, 0).numpy()
     log_ratio = planes.resize(
-        sdm_ratio(charge, windows, time, recounted).log(), frame.shape[:2], up="bicubic"
+        sdm_ratio(charge, windows, time, count_ratio).log(), frame.shape[:2], up="bicubic"
     )
     return frame, log_ratio.exp()[0, 0].numpy()
 
 
-def _as_network(counts: Float32Array, target: float) -> tuple[Charge, Tensor, Tensor]:
-    """Charge of one exposure, windows in bins, target time (1,): what `prior` wants."""
+def _as_network(counts: Float32Array, target: float) -> tuple[CumulativeCounts, Tensor, Tensor]:
+    """CumulativeCounts of one exposure, windows in bins, target time (1,): what `prior` wants."""
     import torch
 
-    from spikedeblur.prior.intervals import Charge
+    from spikedeblur.prior.intervals import CumulativeCounts
 
     _check(target)
     windows = torch.tensor([len(counts) * part for part in SDM_WINDOWS])
     writable = np.require(counts, np.float32, ["C", "W"])  # as torch wants it
-    return Charge.of(torch.from_numpy(writable)[None]), windows, torch.tensor([target])
+    return CumulativeCounts.of(torch.from_numpy(writable)[None]), windows, torch.tensor([target])
 
 
 def _check(target: float, window: float = 1) -> None:

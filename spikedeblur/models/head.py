@@ -44,25 +44,29 @@ class CandidateHead(nn.Module):
             self.conv.bias.copy_(bias.repeat_interleave(stem**2))
 
     def forward(self, features_NChw: Tensor, reading: Reading) -> Tensor:
-        """The sharp frames (N, 3, H, W), not clamped; what is told may lie on a coarser plane."""
-        blurry, recentred = reading.frames, reading.recentred
-        assert reading.told is not None
-        told = reading.told.on_plane(blurry.shape[-2:])
+        """The sharp frames (N, 3, H, W), not clamped; the candidates may lie on a coarser plane."""
+        blurry, compensated = reading.frames, reading.compensated
+        assert reading.candidates is not None
+        candidates = reading.candidates.on_plane(blurry.shape[-2:])
         outputs = self.shuffle(self.conv(features_NChw)).float()
         logits, factor, gate, residual, more_trust = outputs.split(self.sizes, dim=1)
-        if told.linearity is not None:
-            gate = gate + self.LINEARITY_GAIN * told.linearity[:, None, None, None]
+        if candidates.linearity is not None:
+            gate = gate + self.LINEARITY_GAIN * candidates.linearity[:, None, None, None]
         weights = logits.softmax(dim=1)
-        ratio = (weights[:, :-1] * told.log_ratios.exp()).sum(dim=1, keepdim=True) + weights[:, -1:]
+        ratio = (weights[:, :-1] * candidates.log_ratios.exp()).sum(dim=1, keepdim=True) + weights[
+            :, -1:
+        ]
         ratio = ratio * factor.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp()
-        if self.rejudges and recentred is not None:
-            blurry, recounted = recentred.reconsidered(more_trust)
-            ratio = ratio * recounted
+        if self.rejudges and compensated is not None:
+            blurry, count_ratio = compensated.with_confidence(more_trust)
+            ratio = ratio * count_ratio
         in_linear = to_srgb(to_linear(blurry) * ratio)
         in_gamma = blurry * ratio
         sharp = torch.lerp(in_gamma, in_linear, gate.sigmoid()) + residual
-        if told.doubt is None:
+        if candidates.doubt is None:
             return sharp
         begins, ends = self.DOUBTFUL
-        as_it_was = blurry if recentred is None else recentred.unmoved
-        return torch.lerp(sharp, as_it_was, ((told.doubt - begins) / (ends - begins)).clamp(0, 1))
+        as_it_was = blurry if compensated is None else compensated.original
+        return torch.lerp(
+            sharp, as_it_was, ((candidates.doubt - begins) / (ends - begins)).clamp(0, 1)
+        )

@@ -27,19 +27,19 @@ from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT
 from spikedeblur.models.vrt.network import STAGE_SCALES
+from spikedeblur.prior.chunks import map_chunks
 from spikedeblur.prior.photometry import GAMMA, grey
-from spikedeblur.prior.pieces import by_pieces
 from spikedeblur.prior.planes import pad_bottom_right, resize
-from spikedeblur.prior.prior import SpikePrior, log_count
+from spikedeblur.prior.prior import SDMCandidates, log_count
 from spikedeblur.prior.reading import Reading, read
-from spikedeblur.prior.recentring import Recentred
+from spikedeblur.prior.recentring import CompensatedFrames
 
 COARSEST = 8  # divisor of VRT's fourth scale
 
 
-def build_prior(config: PriorConfig) -> SpikePrior:
+def build_prior(config: PriorConfig) -> SDMCandidates:
     """Candidates by the configuration's windows and smoothings."""
-    return SpikePrior(
+    return SDMCandidates(
         config.WINDOWS,
         config.SMOOTHINGS,
         tell_encoding=config.TELL_ENCODING,
@@ -124,7 +124,7 @@ class VRTSpike(nn.Module):
         if self.prior is None:
             self.head = None
         else:
-            channels += self.prior.candidates * self.stem**2 + 1 + self.prior.clues
+            channels += self.prior.candidates * self.stem**2 + 1 + self.prior.extra_channels
             channels += 2 * self.stem**2 + 1 if self.tells_motion else 0
             self.head = CandidateHead(
                 model.VRT.EMBED_DIMS[0],
@@ -216,9 +216,9 @@ class VRTSpike(nn.Module):
 
         guide = resize(reading.frames, net_size).unflatten(0, (batch, frames))
         features_BThwC = self.vrt.features(
-            by_pieces(inputs, number, padded)[0].unflatten(0, (batch, frames)), fuse, guide
+            map_chunks(inputs, number, padded)[0].unflatten(0, (batch, frames)), fuse, guide
         )
-        if self.head is None or reading.told is None:
+        if self.head is None or reading.candidates is None:
             residual = self.vrt.conv_last(features_BThwC.permute(0, 4, 1, 2, 3)).transpose(1, 2)
             return functional.pixel_shuffle(residual, self.stem) + rgb
         features_NChw = rearrange(features_BThwC, "b t h w c -> (b t) c h w")
@@ -227,32 +227,32 @@ class VRTSpike(nn.Module):
         def sharp(piece: slice) -> tuple[Tensor]:
             return (head(features_NChw[piece], reading.of(piece)),)
 
-        return by_pieces(sharp, number, padded)[0].unflatten(0, (batch, frames))
+        return map_chunks(sharp, number, padded)[0].unflatten(0, (batch, frames))
 
     def _inputs(self, reading: Reading, target_N: Tensor) -> Tensor:
         """Build VRT's input of each frame: (N, C, H/f, W/f)."""
-        frames, told = reading.frames, reading.told
+        frames, candidates = reading.frames, reading.candidates
         inputs = [functional.pixel_unshuffle(frames, self.stem)]
         net_size = inputs[0].shape[-2:]
         if self.any_target_time:
             inputs.append(target_N.to(frames)[:, None, None, None].expand(-1, 1, *net_size))
-        if reading.counts is not None and told is not None:
-            told = told.on_plane(frames.shape[-2:])
-            change = grey(frames) * ((told.log_ratios / GAMMA).exp() - 1)
+        if reading.counts is not None and candidates is not None:
+            candidates = candidates.on_plane(frames.shape[-2:])
+            change = grey(frames) * ((candidates.log_ratios / GAMMA).exp() - 1)
             inputs.append(functional.pixel_unshuffle(change, self.stem))
             inputs.append(resize(log_count(reading.counts), net_size))
-            inputs += told.clues(net_size)
+            inputs += candidates.extra_channels(net_size)
         if self.tells_motion:
-            inputs.append(self._motion(reading.recentred, like=inputs[0]))
+            inputs.append(self._motion(reading.compensated, like=inputs[0]))
         return torch.cat(inputs, dim=1)
 
-    def _motion(self, recentred: Recentred | None, like: Tensor) -> Tensor:
+    def _motion(self, compensated: CompensatedFrames | None, like: Tensor) -> Tensor:
         """Return the change that motion compensation made to frames; 0 at mid-exposure."""
         number, _, *net_size = like.shape
-        if recentred is None:
+        if compensated is None:
             return like.new_zeros(number, 2 * self.stem**2 + 1, *net_size)
-        alternatives = functional.pixel_unshuffle(recentred.alternatives(), self.stem)
-        return torch.cat([alternatives, resize(recentred.trust, net_size)], dim=1)
+        differences = functional.pixel_unshuffle(compensated.luma_differences(), self.stem)
+        return torch.cat([differences, resize(compensated.confidence, net_size)], dim=1)
 
     def _padded_size(self, height: int, width: int) -> tuple[int, int]:
         multiple, least = self.size_multiple, self.vrt.min_size

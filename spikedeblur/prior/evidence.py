@@ -30,19 +30,19 @@ CLIP_TRUST = 0.01  # variance of log light below which a place is judged by the 
 
 
 @dataclass(frozen=True)
-class Sightings:
+class LogStatistics:
     """What both cameras saw of each exposure, on the spike plane: (B, T, h, w) each.
 
-    Logarithms of the frame's linear luminance and of the count; `clear` is 1 where both can be
+    Logarithms of the frame's linear luminance and of the count; `valid` is 1 where both can be
     relied on, neither dark nor saturated, and 0 elsewhere.
     """
 
     luminance: Tensor
     count: Tensor
-    clear: Tensor
+    valid: Tensor
 
     @classmethod
-    def of(cls, linear_BThw: Tensor, count_BThw: Tensor) -> Sightings:
+    def of(cls, linear_BThw: Tensor, count_BThw: Tensor) -> LogStatistics:
         """Linear luminance of the frames (`luminance`), and the spikes of their exposures."""
         clear = (count_BThw > FEWEST_SPIKES) & (linear_BThw > DARKEST) & (linear_BThw < BRIGHTEST)
         return cls(
@@ -53,7 +53,7 @@ class Sightings:
 
     def slope(self) -> tuple[Tensor, Tensor]:
         """Least-squares slope of count over luminance, and the variance of luminance: (B,) each."""
-        number = self.clear.flatten(1).sum(dim=1).clamp(min=1)
+        number = self.valid.flatten(1).sum(dim=1).clamp(min=1)
         x, y = self._centred(self.luminance, number), self._centred(self.count, number)
         spread = x.square().sum(dim=1)
         return (x * y).sum(dim=1) / spread.clamp(min=1e-6), spread / number
@@ -63,11 +63,11 @@ class Sightings:
         return self.slope()[0].clamp(ENCODED_SLOPE, LINEAR_SLOPE)
 
     def _centred(self, values_BThw: Tensor, number_B: Tensor) -> Tensor:
-        clear, values = self.clear.flatten(1), values_BThw.flatten(1)
+        clear, values = self.valid.flatten(1), values_BThw.flatten(1)
         return clear * (values - ((clear * values).sum(dim=1) / number_B)[:, None])
 
 
-def linearity(seen: Sightings) -> Tensor:
+def linearity(seen: LogStatistics) -> Tensor:
     """Whether spikes count linear light (1) or sRGB-encoded values (-1); 0: cannot tell. (B,).
 
     A camera adds up light; the published sets averaged encoded frames and fired spikes on them.
@@ -79,7 +79,7 @@ def linearity(seen: Sightings) -> Tensor:
     return torch.tanh(6 * (slope - MIDDLE_SLOPE)) * variance / (variance + FLAT_VARIANCE)
 
 
-def doubt(seen: Sightings) -> Tensor:
+def doubt(seen: LogStatistics) -> Tensor:
     """How little of what either camera saw the other saw too: 0 all of it, 1 none. (N, 1, h, w).
 
     Structure is what stands out from the neighbourhood in the logarithm. Of the same scene, the
@@ -90,7 +90,7 @@ def doubt(seen: Sightings) -> Tensor:
     slope = seen.exponent()[:, None, None, None]
     pair = torch.stack([slope * seen.luminance, seen.count], dim=2).flatten(0, 1)
     noise = FIXED_PATTERN**2 + COUNT_VARIANCE * (-2 * seen.count).exp()
-    clear, noise = (_halved(part.flatten(0, 1)[:, None]) for part in (seen.clear, noise))
+    clear, noise = (_halved(part.flatten(0, 1)[:, None]) for part in (seen.valid, noise))
     structure = _structure(_halved(pair), clear)
     difference = (structure[:, :1] - structure[:, 1:]).square() - clear * AVERAGED * noise
     energies = torch.cat([difference, structure.square().sum(dim=1, keepdim=True)], dim=1)

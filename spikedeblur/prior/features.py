@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spikedeblur.prior.evidence import Sightings, doubt, linearity
-from spikedeblur.prior.intervals import Charge
+from spikedeblur.prior.chunks import chunks
+from spikedeblur.prior.evidence import LogStatistics, doubt, linearity
+from spikedeblur.prior.intervals import CumulativeCounts
 from spikedeblur.prior.joint import (
     JointPicture,
     ShotFrames,
@@ -24,11 +25,10 @@ from spikedeblur.prior.joint import (
     neighbours_of,
 )
 from spikedeblur.prior.photometry import grey, luminance
-from spikedeblur.prior.pieces import pieces
-from spikedeblur.prior.planes import moved, resize
+from spikedeblur.prior.planes import resize, shifted
 from spikedeblur.prior.prior import log_count, relative_rates, sdm_ratio
-from spikedeblur.prior.recentring import Recentring
-from spikedeblur.prior.registration import misplacement
+from spikedeblur.prior.recentring import MotionField
+from spikedeblur.prior.registration import estimate_shift
 
 PICTURES = ("blurry", "sdm", "own", "joint")
 MAPS = ("confidence", "frame_left", "bins_left", "length", "doubt", "count", "linearity")
@@ -70,7 +70,7 @@ def clip_features(rgb_T3HW: Tensor, voxels_TKhw: Tensor, target: float) -> Prior
     """Read one clip, whose frames are each other's neighbours."""
     shot, charge, seen = read_clip(rgb_T3HW, voxels_TKhw)
     doubtful, frames = doubt(seen), []
-    for piece in pieces(len(rgb_T3HW), rgb_T3HW.shape[-2:]):
+    for piece in chunks(len(rgb_T3HW), rgb_T3HW.shape[-2:]):
         here, counted = shot.at(piece), charge.at(piece)
         start = start_picture(here, counted, target, seen)
         around = neighbours_of(shot, range(len(rgb_T3HW))[piece], REACH)
@@ -79,45 +79,53 @@ def clip_features(rgb_T3HW: Tensor, voxels_TKhw: Tensor, target: float) -> Prior
     return PriorFeatures(*(torch.cat(each) for each in zip(*frames, strict=True)))
 
 
-def read_clip(rgb_T3HW: Tensor, voxels_TKhw: Tensor) -> tuple[ShotFrames, Charge, Sightings]:
+def read_clip(
+    rgb_T3HW: Tensor, voxels_TKhw: Tensor
+) -> tuple[ShotFrames, CumulativeCounts, LogStatistics]:
     """Read the spikes of a clip where they lie on its frames, and how light was added up."""
     plane = (voxels_TKhw.shape[-2], voxels_TKhw.shape[-1])
     light = torch.cat([luminance(frame[None], plane)[0] for frame in rgb_T3HW])
-    seen = Sightings.of(light[None], voxels_TKhw.sum(dim=1)[None])
+    seen = LogStatistics.of(light[None], voxels_TKhw.sum(dim=1)[None])
     linear = adds_light(seen)
-    charge, shift = Charge.of(voxels_TKhw), misplacement(seen)
+    charge, shift = CumulativeCounts.of(voxels_TKhw), estimate_shift(seen)
     if shift.any():
         way = -shift[:, :, None, None].expand(len(voxels_TKhw), -1, -1, -1)
-        charge = charge.on(lambda x: moved(x, way).clamp(min=0))
+        charge = charge.resampled(lambda x: shifted(x, way).clamp(min=0))
     count = charge.counts.sum(dim=1, keepdim=True)
-    return ShotFrames.of(rgb_T3HW, charge.steadied(), count, linear), charge, seen
+    return ShotFrames.of(rgb_T3HW, charge.smoothed_light(), count, linear), charge, seen
 
 
-def adds_light(seen: Sightings) -> bool:
+def adds_light(seen: LogStatistics) -> bool:
     """Tell whether the frames of one clip add up light; else they add up encoded values."""
     return bool(linearity(seen) > LEAST_LINEARITY)
 
 
-def start_picture(exposure: ShotFrames, charge: Charge, target: float, seen: Sightings) -> Tensor:
+def start_picture(
+    exposure: ShotFrames, charge: CumulativeCounts, target: float, seen: LogStatistics
+) -> Tensor:
     """Restore frames by SDM, in the light that was added up: (N, 3, H, W)."""
     rgb = exposure.rgb
     time = rgb.new_full((len(rgb),), target)
-    recounted: Tensor | float = 1.0
+    count_ratio: Tensor | float = 1.0
     frames = rgb
     if target:
-        recentred = Recentring.of(
+        compensated = MotionField.of(
             exposure.light, time, exposure.path.back_from(2 * target)
         ).of_frames(rgb, seen.exponent().expand(len(rgb)))
-        frames = recentred.frames()
-        recounted = recentred.recounted(frames, rgb)
+        frames = compensated.frames()
+        count_ratio = compensated.count_ratio(frames, rgb)
     windows = torch.tensor([part * charge.bins for part in WINDOWS], device=rgb.device)
-    ratio = sdm_ratio(charge, windows, time, recounted).log()
+    ratio = sdm_ratio(charge, windows, time, count_ratio).log()
     ratio = resize(ratio, rgb.shape[-2:], up="bicubic").exp()
     return (decoded(frames, exposure.linear) * ratio).clamp(0, 1)
 
 
 def frame_features(
-    exposure: ShotFrames, charge: Charge, start: Tensor, joint: JointPicture, doubtful: Tensor
+    exposure: ShotFrames,
+    charge: CumulativeCounts,
+    start: Tensor,
+    joint: JointPicture,
+    doubtful: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Lay out what is known of frames: pictures, maps, rates."""
     size, linear = exposure.rgb.shape[-2:], exposure.linear

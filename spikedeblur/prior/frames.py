@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from spikedeblur.prior.evidence import Sightings, believed, doubt
+from spikedeblur.prior.evidence import LogStatistics, believed, doubt
 from spikedeblur.prior.features import adds_light, read_clip, start_picture
-from spikedeblur.prior.intervals import Charge
+from spikedeblur.prior.intervals import CumulativeCounts
 from spikedeblur.prior.joint import Neighbour, ShotFrames, encoded, joint_picture
 from spikedeblur.prior.path import MotionPath
 from spikedeblur.prior.photometry import grey
@@ -42,8 +42,8 @@ class ReadFrame:
     """
 
     exposure: ShotFrames
-    charge: Charge
-    seen: Sightings
+    charge: CumulativeCounts
+    seen: LogStatistics
     in_sight: Tensor | None = None
 
     @classmethod
@@ -73,10 +73,10 @@ def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float
     are of another scene or time, and where nothing moves.
     """
     clip = [frame, *around.values()]
-    seen = Sightings(
+    seen = LogStatistics(
         *(
             torch.cat([getattr(each.seen, name) for each in clip], dim=1)
-            for name in ("luminance", "count", "clear")
+            for name in ("luminance", "count", "valid")
         )
     )
     linear = adds_light(seen)

@@ -22,28 +22,28 @@ ROUNDING = 0.5  # spikes by which a count may differ from the charge that was co
 
 
 @dataclass(frozen=True)
-class Charge:
+class CumulativeCounts:
     """What N exposures' pixels have gathered until each edge of their bins, in spikes.
 
-    `counts` (N, K, h, w) as they came; `drawn` (N, E, h, w) the charge from spike to spike, up to
-    a constant.
+    `counts` (N, K, h, w) as they came; `interpolated` (N, E, h, w) the charge from spike
+    to spike, up to a constant.
     """
 
     counts: Tensor
-    drawn: Tensor
+    interpolated: Tensor
 
     @classmethod
-    def of(cls, counts_NKhw: Tensor) -> Charge:
+    def of(cls, counts_NKhw: Tensor) -> CumulativeCounts:
         """Counts of K bins, fractions allowed -> the charge behind them."""
         return cls(counts_NKhw, _through_spikes(counts_NKhw))
 
-    def on(self, move: Callable[[Tensor], Tensor]) -> Charge:
+    def resampled(self, move: Callable[[Tensor], Tensor]) -> CumulativeCounts:
         """The same on another plane: `move` is linear, (N, C, h, w) -> (N, C, *, *)."""
-        return Charge(move(self.counts), move(self.drawn))
+        return CumulativeCounts(move(self.counts), move(self.interpolated))
 
-    def at(self, exposures: slice) -> Charge:
+    def at(self, exposures: slice) -> CumulativeCounts:
         """Take some of the exposures."""
-        return Charge(self.counts[exposures], self.drawn[exposures])
+        return CumulativeCounts(self.counts[exposures], self.interpolated[exposures])
 
     @property
     def bins(self) -> int:
@@ -52,16 +52,16 @@ class Charge:
 
     def light(self) -> Tensor:
         """Light of each bin in spikes, a real number >= 0: (N, K, h, w)."""
-        return self.drawn.diff(dim=1).clamp(min=0)
+        return self.interpolated.diff(dim=1).clamp(min=0)
 
-    def steadied(self) -> Tensor:
+    def smoothed_light(self) -> Tensor:
         """`light` after a calmer course that the counts allow: (N, K, h, w).
 
         The charge is smoothed along time, then brought back to within half a spike of the running
         count: dim pixels become steady, and bright ones, known exactly, stay as they are.
         """
         running = running_count(self.counts)
-        charge = self.drawn + (running - self.drawn).mean(dim=1, keepdim=True)
+        charge = self.interpolated + (running - self.interpolated).mean(dim=1, keepdim=True)
         smooth = smoothing(charge.shape[1]).to(charge) @ charge.flatten(2)
         least, most = running - ROUNDING, running + ROUNDING
         return smooth.view_as(charge).maximum(least).minimum(most).diff(dim=1).clamp(min=0)
@@ -73,7 +73,7 @@ def running_count(counts_NKhw: Tensor) -> Tensor:
 
 
 def _through_spikes(counts_NKhw: Tensor) -> Tensor:
-    """Charge as lines from spike to spike: (N, E, h, w).
+    """CumulativeCounts as lines from spike to spike: (N, E, h, w).
 
     Before the first spike and after the last one the nearest interval's rate goes on, for less
     than another spike: as if one had come an interval away, outside of the exposure.

@@ -16,6 +16,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from spikedeblur.prior.chunks import map_chunks
 from spikedeblur.prior.neighbours import (
     disagreement,
     end_velocity,
@@ -25,7 +26,6 @@ from spikedeblur.prior.neighbours import (
 )
 from spikedeblur.prior.path import MotionPath, bin_times, displacement, estimate_path, merged_bins
 from spikedeblur.prior.photometry import grey, to_linear, to_srgb
-from spikedeblur.prior.pieces import by_pieces
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.solve import LinearModel, Measurement, joint_solve
 from spikedeblur.prior.warps import inside, inverse, pixel_centres, warp
@@ -74,7 +74,7 @@ class ShotFrames:
             path = estimate_path(light[piece])
             return path.coefficients, path.mismatch, mean_light(light[piece], path)
 
-        coefficients, mismatch, middle = by_pieces(found, len(rgb), rgb.shape[-2:])
+        coefficients, mismatch, middle = map_chunks(found, len(rgb), rgb.shape[-2:])
         return cls(rgb, light, count, linear, MotionPath(coefficients, mismatch), middle)
 
     def at(self, frames: Sequence[int] | slice) -> ShotFrames:

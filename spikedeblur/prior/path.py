@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from spikedeblur.prior.photometry import gaussian_blur
-from spikedeblur.prior.planes import resize, slope
+from spikedeblur.prior.planes import central_difference, resize
 from spikedeblur.prior.warps import enlarged, inverse, pixel_centres, warp
 
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
@@ -195,7 +195,7 @@ def camera_path(pyramid: Sequence[Tensor], weight_N1hw: Tensor | None = None) ->
 
 def slope_along(planes_N1hw: Tensor, basis_M2hw: Tensor) -> Tensor:
     """Return how planes change as each parameter grows: (N, M, h * w)."""
-    across, down = slope(planes_N1hw, -1), slope(planes_N1hw, -2)
+    across, down = central_difference(planes_N1hw, -1), central_difference(planes_N1hw, -2)
     return (across * basis_M2hw[None, :, 0] + down * basis_M2hw[None, :, 1]).flatten(2)
 
 
@@ -227,7 +227,9 @@ def pixel_path(pyramid: Sequence[Tensor]) -> Tensor:
             moved = along(planes, path.unflatten(0, (number, ORDER)))
             template = moved.mean(dim=1, keepdim=True)
             wrong = torch.einsum("jk,nkhw->njhw", fitted, moved - template)
-            step = pooled_step(slope(template, -1), slope(template, -2), wrong)
+            step = pooled_step(
+                central_difference(template, -1), central_difference(template, -2), wrong
+            )
             path = gaussian_blur(path + step.flatten(0, 1), 1.0)
     return path.unflatten(0, (number, ORDER))
 

@@ -102,7 +102,7 @@ def resize(planes_Nchw: Tensor, size: Sequence[int], up: str = "bilinear") -> Te
     return functional.interpolate(planes_Nchw, size=tuple(size), mode=up, align_corners=False)
 
 
-def moved(planes_NChw: Tensor, way_N2hw: Tensor) -> Tensor:
+def shifted(planes_NChw: Tensor, way_N2hw: Tensor) -> Tensor:
     """Each pixel taken from `way`, (x, y) pixels, beside it; beyond the border its pixels repeat.
 
     `way` may be (N, 2, 1, 1), one for all pixels. Bicubic: values may overshoot.
@@ -121,7 +121,7 @@ def moved(planes_NChw: Tensor, way_N2hw: Tensor) -> Tensor:
     )
 
 
-def slope(planes_NChw: Tensor, axis: int) -> Tensor:
+def central_difference(planes_NChw: Tensor, axis: int) -> Tensor:
     """Central differences along an axis, borders repeated."""
     last = planes_NChw.shape[axis] - 1
     ahead = torch.cat([planes_NChw.narrow(axis, 1, last), planes_NChw.narrow(axis, last, 1)], axis)
@@ -129,7 +129,7 @@ def slope(planes_NChw: Tensor, axis: int) -> Tensor:
     return (ahead - behind) / 2
 
 
-def on_frame_plane(
+def to_frame_grid(
     planes_NChw: Tensor, size: tuple[int, int], padded: tuple[int, int], coarsest: int
 ) -> Tensor:
     """A spike plane of any size onto the frame's, padded, over the power of two nearest above.

@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from spikedeblur.prior.evidence import Sightings, doubt, linearity
-from spikedeblur.prior.intervals import Charge, rates
+from spikedeblur.prior.evidence import LogStatistics, doubt, linearity
+from spikedeblur.prior.intervals import CumulativeCounts, rates
 from spikedeblur.prior.photometry import NEIGHBOURHOOD, gaussian_blur
 from spikedeblur.prior.planes import resize
 from spikedeblur.vocabulary import PRIOR_SPIKES
@@ -72,35 +72,38 @@ def blended_change(changes_NMhw: Tensor, counts_N1hw: Tensor, lengths: Tensor) -
 
 
 def blended_rate(
-    steadied_NKhw: Tensor, counts_N1hw: Tensor, windows: Tensor, target_time_N: Tensor
+    light_NKhw: Tensor, counts_N1hw: Tensor, windows: Tensor, target_time_N: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Light of the exposure and how much more or less of it falls around the target time.
 
-    Both (N, 1, h, w) in spikes per exposure. `steadied` is each bin's light, `counts` the spikes
+    Both (N, 1, h, w) in spikes per exposure. `light` is each bin's light, `counts` the spikes
     of the exposure. Windows (M,) are lengths in bins, ascending; each pixel blends them, and the
     whole exposure, by their expected errors (`blended_change`).
     """
-    windowed = rates(steadied_NKhw, windows, target_time_N)
-    lengths = (windows / steadied_NKhw.shape[1]).clamp(max=1)
+    windowed = rates(light_NKhw, windows, target_time_N)
+    lengths = (windows / light_NKhw.shape[1]).clamp(max=1)
     lengths = torch.cat([lengths, lengths.new_ones(1)])
     total = windowed[:, -1:]
     return total, blended_change(windowed - total, counts_N1hw, lengths)
 
 
 def sdm_ratio(
-    charge: Charge, windows: Tensor, target_time_N: Tensor, recounted: Tensor | float = 1.0
+    charge: CumulativeCounts,
+    windows: Tensor,
+    target_time_N: Tensor,
+    count_ratio: Tensor | float = 1.0,
 ) -> Tensor:
     """Sharp over blurry (N, 1, h, w) by spikes alone.
 
-    `recounted` is what recentring the blurry frame did to its counts (`Recentring.of_frames`).
+    `count_ratio` is what compensating the blurry frame did to its counts.
     """
     count = charge.counts.sum(dim=1, keepdim=True)
-    total, change = blended_rate(charge.steadied(), count, windows, target_time_N)
-    return (total + change + PRIOR_SPIKES) / (total * recounted + PRIOR_SPIKES)
+    total, change = blended_rate(charge.smoothed_light(), count, windows, target_time_N)
+    return (total + change + PRIOR_SPIKES) / (total * count_ratio + PRIOR_SPIKES)
 
 
 @dataclass(frozen=True)
-class Told:
+class Candidates:
     """What the prior tells of N frames, on the spike plane.
 
     `log_ratios` (N, M, h, w) of the candidates, sharp over blurry; `linearity` (N,) and `doubt`
@@ -111,15 +114,15 @@ class Told:
     linearity: Tensor | None = None
     doubt: Tensor | None = None
 
-    def of(self, frames: slice) -> Told:
+    def of(self, frames: slice) -> Candidates:
         """What is told of some of the frames."""
-        return Told(
+        return Candidates(
             self.log_ratios[frames],
             None if self.linearity is None else self.linearity[frames],
             None if self.doubt is None else self.doubt[frames],
         )
 
-    def on_plane(self, size: Sequence[int]) -> Told:
+    def on_plane(self, size: Sequence[int]) -> Candidates:
         """The same, resized to (H, W); the blend, which has little noise, by a sharper kernel."""
         blend = resize(self.log_ratios[:, :1], size, up="bicubic")
         ratios = torch.cat([blend, resize(self.log_ratios[:, 1:], size)], dim=1)
@@ -127,21 +130,21 @@ class Told:
             self, log_ratios=ratios, doubt=None if self.doubt is None else resize(self.doubt, size)
         )
 
-    def clues(self, size: Sequence[int]) -> list[Tensor]:
+    def extra_channels(self, size: Sequence[int]) -> list[Tensor]:
         """What is told beside the ratios, as planes (N, 1, *size)."""
-        clues = []
+        channels = []
         if self.linearity is not None:
-            clues.append(self.linearity[:, None, None, None].expand(-1, 1, *size))
+            channels.append(self.linearity[:, None, None, None].expand(-1, 1, *size))
         if self.doubt is not None:
-            clues.append(resize(self.doubt, size))
-        return clues
+            channels.append(resize(self.doubt, size))
+        return channels
 
 
-class SpikePrior(nn.Module):
+class SDMCandidates(nn.Module):
     """Candidate ratios sharp / blurry: the blend first, then windows x smoothings. No parameters.
 
     windows: lengths in bins, ascending; smoothings: sigmas in spike pixels. tell_encoding: whether
-    light was added linearly or encoded is told from the clip; tell_doubt: so is where the spikes
+    light was added linearly or encoded is found from the clip; tell_doubt: so is where the spikes
     are not of the frame's scene.
     """
 
@@ -163,29 +166,29 @@ class SpikePrior(nn.Module):
         self.candidates = 1 + len(windows) * len(smoothings)
 
     @property
-    def clues(self) -> int:
-        """How many planes `Told` holds beside the candidates."""
+    def extra_channels(self) -> int:
+        """Number of planes that `Candidates` holds beside the ratios."""
         return int(self.tell_encoding) + int(self.tell_doubt)
 
-    def tell(self, seen: Sightings, log_ratios: Tensor) -> Told:
+    def build(self, seen: LogStatistics, log_ratios: Tensor) -> Candidates:
         """What both cameras saw, and `self`'s candidates -> what is known beforehand."""
         frames = seen.count.shape[1]
-        return Told(
+        return Candidates(
             log_ratios,
             linearity(seen).repeat_interleave(frames) if self.tell_encoding else None,
             doubt(seen) if self.tell_doubt else None,
         )
 
     def forward(
-        self, charge: Charge, target_time_N: Tensor, recounted: Tensor | float = 1.0
+        self, charge: CumulativeCounts, target_time_N: Tensor, count_ratio: Tensor | float = 1.0
     ) -> Tensor:
-        """Charge of N exposures, target times (N,) -> log ratios (N, M, h, w), clamped.
+        """CumulativeCounts of N exposures, target times (N,) -> log ratios (N, M, h, w), clamped.
 
-        `recounted` is what recentring the blurry frame did to its counts (`Recentring.of_frames`).
+        `count_ratio` is what compensating the blurry frame's motion did to its counts.
         """
-        ratios = [sdm_ratio(charge, self.windows, target_time_N, recounted)]
+        ratios = [sdm_ratio(charge, self.windows, target_time_N, count_ratio)]
         planes = rates(charge.light(), self.windows, target_time_N)
-        planes = torch.cat([planes[:, :-1], planes[:, -1:] * recounted], dim=1)
+        planes = torch.cat([planes[:, :-1], planes[:, -1:] * count_ratio], dim=1)
         for sigma in self.smoothings:
             smooth = gaussian_blur(planes, sigma) if sigma else planes
             ratios.append((smooth[:, :-1] + PRIOR_SPIKES) / (smooth[:, -1:] + PRIOR_SPIKES))

@@ -13,14 +13,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from spikedeblur.prior.evidence import Sightings
-from spikedeblur.prior.intervals import Charge
+from spikedeblur.prior.chunks import map_chunks
+from spikedeblur.prior.evidence import LogStatistics
+from spikedeblur.prior.intervals import CumulativeCounts
 from spikedeblur.prior.photometry import luminance
-from spikedeblur.prior.pieces import by_pieces
-from spikedeblur.prior.planes import moved, on_frame_plane, resize
-from spikedeblur.prior.prior import SpikePrior, Told, relative_rates
-from spikedeblur.prior.recentring import Recentred, Recentring
-from spikedeblur.prior.registration import misplacement
+from spikedeblur.prior.planes import resize, shifted, to_frame_grid
+from spikedeblur.prior.prior import Candidates, SDMCandidates, relative_rates
+from spikedeblur.prior.recentring import CompensatedFrames, MotionField
+from spikedeblur.prior.registration import estimate_shift
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,16 @@ class Reading:
 
     frames: Tensor
     counts: Tensor | None = None
-    told: Told | None = None
-    recentred: Recentred | None = None
+    candidates: Candidates | None = None
+    compensated: CompensatedFrames | None = None
 
     def of(self, frames: slice) -> Reading:
         """Of some of the frames."""
         return Reading(
             self.frames[frames],
             None if self.counts is None else self.counts[frames],
-            None if self.told is None else self.told.of(frames),
-            None if self.recentred is None else self.recentred.of(frames),
+            None if self.candidates is None else self.candidates.of(frames),
+            None if self.compensated is None else self.compensated.of(frames),
         )
 
 
@@ -53,7 +53,7 @@ def read(
     size: tuple[int, int],
     net_size: Sequence[int],
     coarsest: int,
-    prior: SpikePrior | None,
+    prior: SDMCandidates | None,
 ) -> tuple[Reading, Tensor]:
     """Read the spikes of padded frames sRGB in [0, 1], of which `size` (H, W) is not padding.
 
@@ -63,51 +63,55 @@ def read(
     of an exposure holds for every instant.
     """
     clips, frames, _, height, width = rgb_BT3HW.shape
-    place = partial(on_frame_plane, size=size, padded=(height, width), coarsest=coarsest)
+    place = partial(to_frame_grid, size=size, padded=(height, width), coarsest=coarsest)
     rgb, voxels = rgb_BT3HW.flatten(0, 1), voxels_BTKhw.flatten(0, 1)
 
     def piece(part: slice) -> tuple[Tensor, ...]:
         # Before any resampling: neighbours' spikes do not fire together.
-        charge = Charge.of(voxels[part].float()).on(place)
+        charge = CumulativeCounts.of(voxels[part].float()).resampled(place)
         if shift_N2.any():
             way = -shift_N2[part, :, None, None]
-            charge = charge.on(lambda planes: moved(planes, way).clamp(min=0))
+            charge = charge.resampled(lambda planes: shifted(planes, way).clamp(min=0))
         light, count = charge.light(), charge.counts.sum(dim=1, keepdim=True)
         if prior is None:
             return count, resize(relative_rates(light), net_size)
         target = target_time_N[part]
         if not target_time_N.any():
             return count, resize(relative_rates(light), net_size), prior(charge, target)
-        recentring = Recentring.of(charge.steadied(), target)
-        recentred = recentring.of_frames(rgb[part], exponent_N[part])
-        there = recentred.frames()
-        log_ratios = prior(charge, target, recentred.recounted(there, rgb[part]))
+        field = MotionField.of(charge.smoothed_light(), target)
+        compensated = field.of_frames(rgb[part], exponent_N[part])
+        there = compensated.frames()
+        log_ratios = prior(charge, target, compensated.count_ratio(there, rgb[part]))
         return (
             count,
-            resize(relative_rates(recentring(light)), net_size),
+            resize(relative_rates(field(light)), net_size),
             log_ratios,
             there,
-            recentred.followed,
-            recentred.trust,
+            compensated.warped,
+            compensated.confidence,
         )
 
     with torch.autocast(rgb.device.type, enabled=False):
         total = place(voxels.sum(dim=1, keepdim=True).float())
         plane = (total.shape[-2], total.shape[-1])
-        (light,) = by_pieces(lambda part: (luminance(rgb[part], plane),), len(rgb), (height, width))
+        (light,) = map_chunks(
+            lambda part: (luminance(rgb[part], plane),), len(rgb), (height, width)
+        )
         light, total = (each.view(clips, frames, *plane) for each in (light, total))
         rows, columns = (max(1, size[0] * plane[0] // height), max(1, size[1] * plane[1] // width))
-        unpadded = Sightings.of(light[..., :rows, :columns], total[..., :rows, :columns])
+        unpadded = LogStatistics.of(light[..., :rows, :columns], total[..., :rows, :columns])
         shift_N2, exponent_N = (
             each.repeat_interleave(frames, dim=0)
-            for each in (misplacement(unpadded), unpadded.exponent())
+            for each in (estimate_shift(unpadded), unpadded.exponent())
         )
-        counts, rates, *rest = by_pieces(piece, len(rgb), (height, width))
+        counts, rates, *rest = map_chunks(piece, len(rgb), (height, width))
         if prior is None:
             return Reading(rgb, counts), rates
         log_ratios, *brought = rest
-        told = prior.tell(Sightings.of(light, counts.view(light.shape)), log_ratios)
+        candidates = prior.build(LogStatistics.of(light, counts.view(light.shape)), log_ratios)
     if not brought:
-        return Reading(rgb, counts, told), rates
-    there, followed, trust = brought
-    return Reading(there, counts, told, Recentred(rgb, followed, trust, exponent_N)), rates
+        return Reading(rgb, counts, candidates), rates
+    there, warped, trust = brought
+    return Reading(
+        there, counts, candidates, CompensatedFrames(rgb, warped, trust, exponent_N)
+    ), rates

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from spikedeblur.prior.intervals import rates
 from spikedeblur.prior.photometry import gaussian_blur, grey, luminance
-from spikedeblur.prior.planes import moved, resize, slope
+from spikedeblur.prior.planes import central_difference, resize, shifted
 
 SMOOTHING = 1.0  # spike pixels; slopes are taken of what is left
 POOLING = 2.0  # spike pixels that are taken to move together
@@ -35,19 +35,19 @@ DARKEST_LIGHT = 0.003  # linear, of 1: added where luminances are divided
 
 
 @dataclass(frozen=True)
-class Recentring:
+class MotionField:
     """Where each pixel of the target instant stood in the middle of the exposure.
 
-    `way` (N, 2, h, w), (x, y) in pixels of the plane; `trust` (N, 1, h, w) in [0, 1].
+    `displacement` (N, 2, h, w), (x, y) in pixels of the plane; `confidence` (N, 1, h, w) in [0, 1].
     """
 
-    way: Tensor
-    trust: Tensor
+    displacement: Tensor
+    confidence: Tensor
 
     @classmethod
     def of(
         cls, light_NKhw: Tensor, target_time_N: Tensor, way_N2hw: Tensor | None = None
-    ) -> Recentring:
+    ) -> MotionField:
         """From each bin's light; target times in [-0.5, 0.5] of the exposure, 0 the middle.
 
         way: the displacements from the target to the middle where they are known.
@@ -60,76 +60,79 @@ class Recentring:
         window = torch.tensor([COMPARED * bins], device=way.device)
         there, mean = rates(light_NKhw, window, target_time_N).split(1, dim=1)
         middle = rates(light_NKhw, window, torch.zeros_like(target_time_N))[:, :1]
-        misses = torch.cat([there - moved(middle, way), there - mean, there - middle], dim=1)
-        followed, *unmoved = gaussian_blur(misses.square(), AGREEMENT).split(1, dim=1)
-        left = torch.maximum(*unmoved)
-        return cls(way, ((left - followed - NOISE) / (left + NOISE)).clamp(0, 1))
+        misses = torch.cat([there - shifted(middle, way), there - mean, there - middle], dim=1)
+        warped, *original = gaussian_blur(misses.square(), AGREEMENT).split(1, dim=1)
+        left = torch.maximum(*original)
+        return cls(way, ((left - warped - NOISE) / (left + NOISE)).clamp(0, 1))
 
     def __call__(self, planes_NChw: Tensor) -> Tensor:
         """Planes of the middle, on any plane of the same field, as they stand at the target."""
-        return between(planes_NChw, self._followed(planes_NChw), self.trust)
+        return between(planes_NChw, self._warped(planes_NChw), self.confidence)
 
-    def _followed(self, planes_NChw: Tensor) -> Tensor:
+    def _warped(self, planes_NChw: Tensor) -> Tensor:
         size = planes_NChw.shape[-2:]
-        rows, columns = (n / m for n, m in zip(size, self.way.shape[-2:], strict=True))
-        scale = torch.tensor([columns, rows], device=self.way.device)[:, None, None]
-        return moved(planes_NChw, scale * resize(self.way, size))
+        rows, columns = (n / m for n, m in zip(size, self.displacement.shape[-2:], strict=True))
+        scale = torch.tensor([columns, rows], device=self.displacement.device)[:, None, None]
+        return shifted(planes_NChw, scale * resize(self.displacement, size))
 
-    def of_frames(self, rgb_N3HW: Tensor, exponent_N: Tensor) -> Recentred:
+    def of_frames(self, rgb_N3HW: Tensor, exponent_N: Tensor) -> CompensatedFrames:
         """Frames sRGB in [0, 1] brought to the target.
 
-        A count is a power of luminance, `exponent_N` its exponent (`Sightings.exponent`).
+        A count is a power of luminance, `exponent_N` its exponent (`LogStatistics.exponent`).
         """
-        return Recentred(rgb_N3HW, self._followed(rgb_N3HW), self.trust, exponent_N)
+        return CompensatedFrames(rgb_N3HW, self._warped(rgb_N3HW), self.confidence, exponent_N)
 
 
 @dataclass(frozen=True)
-class Recentred:
+class CompensatedFrames:
     """Frames sRGB in [0, 1] between where they stood in the middle and where motion carries them.
 
-    `unmoved` and `followed` (N, 3, H, W); `trust` (N, 1, h, w) in the latter; `exponent` (N,).
+    `original` and `warped` (N, 3, H, W); `confidence` (N, 1, h, w) in the latter; `exponent` (N,).
     """
 
-    unmoved: Tensor
-    followed: Tensor
-    trust: Tensor
+    original: Tensor
+    warped: Tensor
+    confidence: Tensor
     exponent: Tensor
 
-    def of(self, frames: slice) -> Recentred:
+    def of(self, frames: slice) -> CompensatedFrames:
         """Some of the frames."""
-        return Recentred(
-            self.unmoved[frames], self.followed[frames], self.trust[frames], self.exponent[frames]
+        return CompensatedFrames(
+            self.original[frames],
+            self.warped[frames],
+            self.confidence[frames],
+            self.exponent[frames],
         )
 
     def frames(self) -> Tensor:
         """The frames as they stand at the target, as far as the motion is trusted: (N, 3, H, W)."""
-        return between(self.unmoved, self.followed, self.trust)
+        return between(self.original, self.warped, self.confidence)
 
-    def recounted(self, now_N3HW: Tensor, before_N3HW: Tensor) -> Tensor:
+    def count_ratio(self, now_N3HW: Tensor, before_N3HW: Tensor) -> Tensor:
         """The counts of frames as they are now over those of before: (N, 1, h, w).
 
         To carry the counts themselves would misplace their borders by what a coarse plane cannot
         tell.
         """
-        plane = self.trust.shape[-2:]
+        plane = self.confidence.shape[-2:]
         now, before = (luminance(rgb, plane) + DARKEST_LIGHT for rgb in (now_N3HW, before_N3HW))
         return (now / before) ** self.exponent[:, None, None, None]
 
-    def alternatives(self) -> Tensor:
+    def luma_differences(self) -> Tensor:
         """How much brighter either end of the trust is than the frames: (N, 2, H, W)."""
         frames = grey(self.frames())
-        return torch.cat([grey(self.unmoved) - frames, grey(self.followed) - frames], dim=1)
+        return torch.cat([grey(self.original) - frames, grey(self.warped) - frames], dim=1)
 
-    def reconsidered(self, more_trust_N1HW: Tensor) -> tuple[Tensor, Tensor]:
+    def with_confidence(self, more_trust_N1HW: Tensor) -> tuple[Tensor, Tensor]:
         """The frames under another trust, and what becomes of a ratio that was to multiply them.
 
         `more_trust_N1HW` is added to the trust's logit. Returns (N, 3, H, W) and a factor
         (N, 1, H, W) for ratios sharp / blurry of `frames()`.
         """
-        size = self.unmoved.shape[-2:]
-        trust = (resize(self.trust, size).logit(LEAST_TRUST) + more_trust_N1HW).sigmoid()
-        now = between(self.unmoved, self.followed, trust)
-        return now, resize(self.recounted(self.frames(), now), size)
+        size = self.original.shape[-2:]
+        trust = (resize(self.confidence, size).logit(LEAST_TRUST) + more_trust_N1HW).sigmoid()
+        now = between(self.original, self.warped, trust)
+        return now, resize(self.count_ratio(self.frames(), now), size)
 
 
 def between(unmoved_NChw: Tensor, followed_NChw: Tensor, trust_N1hw: Tensor) -> Tensor:
@@ -147,7 +150,11 @@ def motion(light_NKhw: Tensor, time_N: Tensor, reach_N: Tensor) -> Tensor:
     bins = light_NKhw.shape[1]
     mean = light_NKhw.mean(dim=(1, 2, 3), keepdim=True)
     light = (gaussian_blur(light_NKhw, SMOOTHING) + DARKEST * mean.clamp(min=1e-6)).log()
-    right, down, later = slope(light, -1), slope(light, -2), slope(light, 1)
+    right, down, later = (
+        central_difference(light, -1),
+        central_difference(light, -2),
+        central_difference(light, 1),
+    )
     centre, spread = (time_N + 0.5) * bins - 0.5, (reach_N * bins).clamp(min=SHORTEST)
     away = (torch.arange(bins).to(centre) - centre[:, None]) / spread[:, None]
     weight = torch.exp(-0.5 * away.square())[:, :, None, None]

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spikedeblur.prior.evidence import Sightings
+from spikedeblur.prior.evidence import LogStatistics
 from spikedeblur.prior.photometry import gaussian_blur
-from spikedeblur.prior.planes import moved, slope
+from spikedeblur.prior.planes import central_difference, shifted
 
 SMOOTHING = 0.8  # plane pixels; slopes are taken of what is left
 FAINTEST = 0.2  # slope of log count over log luminance
@@ -27,7 +27,7 @@ LEAST_GAIN = 0.12  # of what the frame leaves unexplained, a shift that is real 
 LEAST_CLEAR = 0.1  # share of the plane that must be neither dark nor saturated
 
 
-def misplacement(seen: Sightings) -> Tensor:
+def estimate_shift(seen: LogStatistics) -> Tensor:
     """How far beside a spike pixel's place the frames show what it saw: (B, 2), (x, y) pixels.
 
     Zero where it is less than matters, more than is possible, or explains nothing.
@@ -35,13 +35,13 @@ def misplacement(seen: Sightings) -> Tensor:
     clips, frames = seen.count.shape[:2]
     count = gaussian_blur(seen.count.flatten(0, 1)[:, None], SMOOTHING)
     luminance = gaussian_blur(seen.luminance.flatten(0, 1)[:, None], SMOOTHING)
-    clear = 1 - functional.max_pool2d(1 - seen.clear.flatten(0, 1)[:, None], 5, 1, 2)
+    clear = 1 - functional.max_pool2d(1 - seen.valid.flatten(0, 1)[:, None], 5, 1, 2)
     shift = count.new_zeros(clips, 2)
     step, unexplained = _least_squares(luminance, count, clear, clips)
     left = unexplained
     for _ in range(STEPS):
         shift = shift + step
-        there = moved(luminance, shift.repeat_interleave(frames, dim=0)[:, :, None, None])
+        there = shifted(luminance, shift.repeat_interleave(frames, dim=0)[:, :, None, None])
         step, left = _least_squares(there, count, clear, clips)
     size = shift.norm(dim=1)
     real = (left < (1 - LEAST_GAIN) * unexplained) & (size > NEAREST) & (size < FARTHEST)
@@ -53,7 +53,7 @@ def _least_squares(
     luminance_N1hw: Tensor, count_N1hw: Tensor, clear_N1hw: Tensor, clips: int
 ) -> tuple[Tensor, Tensor]:
     """One step towards the shift (B, 2), and what luminance without it leaves of the count (B,)."""
-    right, down = slope(luminance_N1hw, -1), slope(luminance_N1hw, -2)
+    right, down = central_difference(luminance_N1hw, -1), central_difference(luminance_N1hw, -2)
     terms = torch.stack([torch.ones_like(right), luminance_N1hw, right, down], dim=-1)
     terms = (terms * clear_N1hw[..., None]).reshape(clips, -1, 4).double()
     seen = (count_N1hw * clear_N1hw).reshape(clips, -1, 1).double()

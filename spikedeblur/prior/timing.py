@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spikedeblur.prior.evidence import Sightings
+from spikedeblur.prior.evidence import LogStatistics
 from spikedeblur.prior.photometry import gaussian_blur
 
 ENDS = 1 / 8  # of the exposure, whose light is taken for that of its begin and of its end
@@ -24,7 +24,7 @@ LEAST_EXPLAINED = 0.05  # of what frame and counts differ by: less is chance
 LATE, TOO_LATE = 0.08, 0.12
 
 
-def lateness(seen: Sightings, light_TKhw: Tensor) -> float:
+def lateness(seen: LogStatistics, light_TKhw: Tensor) -> float:
     """Return by which part of the exposure the spikes of one clip are late, 0 where none is sure.
 
     seen: what both cameras saw of the T frames, (1, T, h, w) each. light: of their bins.
@@ -35,7 +35,7 @@ def lateness(seen: Sightings, light_TKhw: Tensor) -> float:
     later = structure(later * bins / light_TKhw.sum(dim=1).clamp(min=FEWEST_SPIKES))
     exponent = seen.exponent()[:, None, None, None]
     missed = structure((exponent * seen.luminance - seen.count)[0])
-    clear = seen.clear[0]
+    clear = seen.valid[0]
     slope = (clear * later.square()).sum().clamp(min=1e-9)
     late = (clear * missed * later).sum() / slope
     explained = late.square() * slope / (clear * missed.square()).sum().clamp(min=1e-9)

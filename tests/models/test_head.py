@@ -7,9 +7,9 @@ import torch
 
 from spikedeblur.models.head import CandidateHead
 from spikedeblur.prior.photometry import to_linear, to_srgb
-from spikedeblur.prior.prior import Told
+from spikedeblur.prior.prior import Candidates
 from spikedeblur.prior.reading import Reading
-from spikedeblur.prior.recentring import DARKEST_LIGHT, Recentred
+from spikedeblur.prior.recentring import DARKEST_LIGHT, CompensatedFrames
 
 
 def test_head_starts_as_the_blend_and_takes_another_candidate_when_told():
@@ -17,7 +17,7 @@ def test_head_starts_as_the_blend_and_takes_another_candidate_when_told():
     blurry, features = torch.rand(1, 3, 8, 8), torch.randn(1, 8, 4, 4)
     ratios = torch.stack([torch.full((8, 8), 0.7), torch.full((8, 8), -0.4)])[None]
     lit = to_srgb(to_linear(blurry) * math.exp(0.7))
-    reading = Reading(blurry, told=Told(ratios))
+    reading = Reading(blurry, candidates=Candidates(ratios))
     torch.testing.assert_close(head(features, reading), lit, atol=0.1, rtol=0)
     with torch.no_grad():
         head.conv.bias.view(-1, 4)[1] = 100.0  # the second candidate wins everywhere
@@ -30,11 +30,13 @@ def test_the_head_leans_towards_what_linearity_tells() -> None:
     head = CandidateHead(channels=4, candidates=1, stem=1)
     features, blurry = torch.zeros(2, 4, 8, 8), torch.full((2, 3, 8, 8), 0.4)
     ratios = torch.full((2, 1, 8, 8), 0.5)
-    sharp = head(features, Reading(blurry, told=Told(ratios, torch.tensor([1.0, -1.0]))))
+    sharp = head(
+        features, Reading(blurry, candidates=Candidates(ratios, torch.tensor([1.0, -1.0])))
+    )
     ratio = (ratios[0].exp() * math.exp(head.BLEND_BIAS) + 1) / (math.exp(head.BLEND_BIAS) + 1)
     in_linear, in_gamma = to_srgb(to_linear(blurry[0]) * ratio), blurry[0] * ratio
-    for picture, told in zip(sharp, (1, -1), strict=True):
-        gate = 1 / (1 + math.exp(-head.LINEAR_BIAS - told * head.LINEARITY_GAIN))
+    for picture, candidates in zip(sharp, (1, -1), strict=True):
+        gate = 1 / (1 + math.exp(-head.LINEAR_BIAS - candidates * head.LINEARITY_GAIN))
         torch.testing.assert_close(picture, gate * in_linear + (1 - gate) * in_gamma)
 
 
@@ -44,9 +46,9 @@ def test_the_frame_stays_blurry_where_spikes_are_doubtful(doubt: float, blurry_s
     torch.nn.init.normal_(head.conv.weight)
     features, blurry = torch.randn(1, 4, 8, 8), torch.rand(1, 3, 8, 8)
     ratios = torch.randn(1, 1, 8, 8)
-    told = Told(ratios, doubt=torch.full((1, 1, 8, 8), doubt))
-    sharp = head(features, Reading(blurry, told=Told(ratios)))
-    restored = head(features, Reading(blurry, told=told))
+    candidates = Candidates(ratios, doubt=torch.full((1, 1, 8, 8), doubt))
+    sharp = head(features, Reading(blurry, candidates=Candidates(ratios)))
+    restored = head(features, Reading(blurry, candidates=candidates))
     expected = blurry_share * blurry + (1 - blurry_share) * sharp
     torch.testing.assert_close(restored, expected, atol=1e-5, rtol=1e-5)
 
@@ -59,22 +61,22 @@ def test_the_head_judges_anew_how_far_a_frame_follows_the_motion(bias: float, sh
         head.conv.bias[0] = 100.0  # the candidate
         head.conv.bias[3] = 100.0  # in linear light
         head.conv.bias[-1] = bias
-    unmoved, followed = torch.full((1, 3, 8, 8), 0.3), torch.full((1, 3, 8, 8), 0.6)
-    recentred = Recentred(unmoved, followed, torch.full((1, 1, 8, 8), 0.25), torch.ones(1))
-    there = recentred.frames()
-    ratio = 1.5 / recentred.recounted(there, unmoved)
-    reading = Reading(there, told=Told(ratio.log()), recentred=recentred)
+    original, warped = torch.full((1, 3, 8, 8), 0.3), torch.full((1, 3, 8, 8), 0.6)
+    compensated = CompensatedFrames(original, warped, torch.full((1, 1, 8, 8), 0.25), torch.ones(1))
+    there = compensated.frames()
+    ratio = 1.5 / compensated.count_ratio(there, original)
+    reading = Reading(there, candidates=Candidates(ratio.log()), compensated=compensated)
     sharp = head(torch.zeros(1, 4, 8, 8), reading)
-    frame = torch.lerp(unmoved, followed, share)
-    light, before = (to_linear(each) + DARKEST_LIGHT for each in (frame, unmoved))
+    frame = torch.lerp(original, warped, share)
+    light, before = (to_linear(each) + DARKEST_LIGHT for each in (frame, original))
     torch.testing.assert_close(sharp, to_srgb(1.5 * to_linear(frame) * before / light))
 
 
 def test_where_spikes_are_doubtful_the_frame_follows_no_motion():
     head = CandidateHead(4, 1, stem=1)
-    unmoved, followed = torch.rand(2, 1, 3, 8, 8)
-    recentred = Recentred(unmoved, followed, torch.ones(1, 1, 8, 8), torch.ones(1))
-    told = Told(torch.zeros(1, 1, 8, 8), doubt=torch.ones(1, 1, 8, 8))
-    reading = Reading(recentred.frames(), told=told, recentred=recentred)
+    original, warped = torch.rand(2, 1, 3, 8, 8)
+    compensated = CompensatedFrames(original, warped, torch.ones(1, 1, 8, 8), torch.ones(1))
+    candidates = Candidates(torch.zeros(1, 1, 8, 8), doubt=torch.ones(1, 1, 8, 8))
+    reading = Reading(compensated.frames(), candidates=candidates, compensated=compensated)
     restored = head(torch.zeros(1, 4, 8, 8), reading)
-    torch.testing.assert_close(restored, unmoved)
+    torch.testing.assert_close(restored, original)

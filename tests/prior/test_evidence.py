@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spikedeblur.prior.evidence import Sightings, doubt, linearity
+from spikedeblur.prior.evidence import LogStatistics, doubt, linearity
 from spikedeblur.prior.photometry import gaussian_blur, luminance, to_srgb
 
 
@@ -30,10 +30,10 @@ def fired(linear: torch.Tensor, mean: float, exponent: float = 1.0) -> torch.Ten
     return (total / 4).expand(-1, -1, 4, -1, -1)
 
 
-def sightings(rgb: torch.Tensor, counts: torch.Tensor) -> Sightings:
+def sightings(rgb: torch.Tensor, counts: torch.Tensor) -> LogStatistics:
     """Of frames (B, T, 3, H, W) and counts (B, T, K, h, w)."""
     count = counts.sum(dim=2)
-    return Sightings.of(luminance(rgb.flatten(0, 1), count.shape[-2:]).view(count.shape), count)
+    return LogStatistics.of(luminance(rgb.flatten(0, 1), count.shape[-2:]).view(count.shape), count)
 
 
 @pytest.mark.parametrize("mean", [10.0, 160.0])

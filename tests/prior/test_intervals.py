@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from spikedeblur.prior.intervals import ROUNDING, Charge, running_count, smoothing
+from spikedeblur.prior.intervals import ROUNDING, CumulativeCounts, running_count, smoothing
 
 
 def counted(light: np.ndarray, phase: float, ticks: int = 8) -> torch.Tensor:
@@ -46,7 +46,7 @@ def naive_light(counts: np.ndarray) -> np.ndarray:
 def test_charge_is_a_line_through_the_spikes(counts):
     if counts.sum() == 0:
         counts[0] = 1
-    light = Charge.of(torch.from_numpy(counts).float()[None, :, None, None]).light()
+    light = CumulativeCounts.of(torch.from_numpy(counts).float()[None, :, None, None]).light()
     assert light.flatten().numpy() == pytest.approx(naive_light(counts), abs=2e-4)
 
 
@@ -58,8 +58,8 @@ def test_steady_light_is_read_as_steady(rates, light, steadied):
     for _ in range(200):
         rate = rng.uniform(*rates)
         counts = counted(np.full(32, rate), rng.random(), ticks=32)
-        charge = Charge.of(counts)
-        for i, read in enumerate((counts, charge.light(), charge.steadied())):
+        charge = CumulativeCounts.of(counts)
+        for i, read in enumerate((counts, charge.light(), charge.smoothed_light())):
             errors[i] += np.square(read.reshape(4, 8).sum(dim=1).numpy() - 8 * rate).mean() / 200
     assert errors[0] == pytest.approx(1 / 6, rel=0.15)  # the difference of two even remainders
     assert errors[1] < errors[0] / light
@@ -72,8 +72,8 @@ def test_light_is_nearer_the_truth_than_counts():
     for _ in range(200):
         course = np.interp(np.arange(32), [0, 10, 16, 31], rng.uniform(0.1, 1.5, 4))
         counts = counted(course, rng.random())
-        charge = Charge.of(counts)
-        for i, read in enumerate((counts, charge.light(), charge.steadied())):
+        charge = CumulativeCounts.of(counts)
+        for i, read in enumerate((counts, charge.light(), charge.smoothed_light())):
             errors[i] += np.square(read.flatten().numpy() - course).mean() / 200
     assert errors[1] < errors[0] / 4
     assert errors[2] < errors[1] / 1.5
@@ -84,11 +84,11 @@ def test_light_is_nearer_the_truth_than_counts():
 def test_light_never_strays_from_the_count(counts):
     """Whole exposures: light by less than a spike at either end; steadied charge within half."""
     given_counts = torch.from_numpy(counts)
-    charge = Charge.of(given_counts)
+    charge = CumulativeCounts.of(given_counts)
     count = given_counts.sum(dim=1)
-    assert (charge.light() >= 0).all() and (charge.steadied() >= 0).all()
+    assert (charge.light() >= 0).all() and (charge.smoothed_light() >= 0).all()
     assert ((charge.light().sum(dim=1) - count).abs() <= 2.01).all()
-    total = charge.steadied().sum(dim=1)
+    total = charge.smoothed_light().sum(dim=1)
     assert (total >= count - 2 * ROUNDING - 1e-3).all()
 
 
@@ -96,14 +96,14 @@ def test_steadied_light_stays_inside_the_tube():
     """Where smooth charge leaves the tube of the counts it lies on its wall."""
     counts = torch.zeros(1, 8, 1, 1)
     counts[0, 4] = 100  # a flash: nothing before and after
-    steadied = Charge.of(counts).steadied().flatten()
+    steadied = CumulativeCounts.of(counts).smoothed_light().flatten()
     assert steadied.sum().item() == pytest.approx(100, abs=1.01)
     assert steadied[4].item() >= 99 and steadied[:4].sum() <= 1.01 and steadied[5:].sum() <= 1.01
 
 
 def test_no_spikes_no_light():
-    charge = Charge.of(torch.zeros(1, 32, 2, 2))
-    assert charge.light().abs().max() == 0 and charge.steadied().abs().max() == 0
+    charge = CumulativeCounts.of(torch.zeros(1, 32, 2, 2))
+    assert charge.light().abs().max() == 0 and charge.smoothed_light().abs().max() == 0
 
 
 def test_smoothing_leaves_straight_lines_alone():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spikedeblur.prior.intervals import Charge
+from spikedeblur.prior.intervals import CumulativeCounts
 from spikedeblur.prior.neighbours import (
     disagreement,
     end_velocity,
@@ -20,7 +20,7 @@ from tests.prior.moving import Moving
 def read(moving: Moving, frame: int):
     """Light, path and the light as it stands in the middle, of one exposure."""
     _, counts, _ = moving.seen(range(frame, frame + 1))
-    light = Charge.of(counts).steadied()
+    light = CumulativeCounts.of(counts).smoothed_light()
     path = estimate_path(light)
     return light, path, mean_light(light, path)
 

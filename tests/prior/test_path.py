@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spikedeblur.prior.intervals import Charge
+from spikedeblur.prior.intervals import CumulativeCounts
 from spikedeblur.prior.path import (
     MotionPath,
     bin_times,
@@ -22,7 +22,7 @@ TIMES = torch.tensor([-0.9, -0.4, 0.3, 0.9])
 
 def path_of(moving: Moving, reference: float = 0.0) -> MotionPath:
     _, counts, _ = moving.seen(range(1, 2))
-    return estimate_path(Charge.of(counts).steadied()).seen_from(reference)
+    return estimate_path(CumulativeCounts.of(counts).smoothed_light()).seen_from(reference)
 
 
 def errors(moving: Moving, path: MotionPath) -> torch.Tensor:
@@ -54,7 +54,7 @@ def test_what_stands_still_has_no_path():
 def test_bins_disagree_along_a_wrong_path():
     moving = Moving(12)
     _, counts, _ = moving.seen(range(1, 2))
-    light = merged_bins(Charge.of(counts).steadied(), 16)
+    light = merged_bins(CumulativeCounts.of(counts).smoothed_light(), 16)
     right = estimate_path(light).coefficients
     assert mismatch(light, 0 * right).median() > 3 * mismatch(light, right).median()
 

@@ -6,13 +6,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedeblur.prior.intervals import Charge, rates, window_weights
+from spikedeblur.prior.intervals import CumulativeCounts, rates, window_weights
 from spikedeblur.prior.photometry import NEIGHBOURHOOD
 from spikedeblur.prior.prior import (
     MISTRUST,
     PRIOR_SPIKES,
     STEADIED_VARIANCE,
-    SpikePrior,
+    SDMCandidates,
     blended_change,
     relative_rates,
 )
@@ -34,32 +34,32 @@ def test_a_pixel_lit_at_the_target_only_is_brighter_by_the_window():
     """All light in the middle 2 of 32 bins: a window of 2 sees it 16 times as bright."""
     counts = torch.zeros(1, 32, 4, 4)
     counts[:, 15:17] = 4000
-    prior = SpikePrior((2, 8, 32), (0,))
-    ratios = prior(Charge.of(counts), torch.zeros(1))[:, 1:]
+    prior = SDMCandidates((2, 8, 32), (0,))
+    ratios = prior(CumulativeCounts.of(counts), torch.zeros(1))[:, 1:]
     expected = torch.tensor([2.5, float(np.log(4.0)), 0.0])  # log 16 is beyond the clamp of 2.5
     torch.testing.assert_close(ratios[0, :, 0, 0], expected, atol=1e-3, rtol=0)
 
 
 def test_steady_light_gives_ratio_one_at_any_gain():
-    prior = SpikePrior((1, 4, 16), (0, 1))
+    prior = SDMCandidates((1, 4, 16), (0, 1))
     for level in (0.5, 3.0, 40.0):
         pattern = level * (1 + 0.05 * torch.rand(1, 1, 6, 6)).expand(1, 32, 6, 6)
-        assert prior(Charge.of(pattern), torch.tensor([0.2])).abs().max() < 1e-3
+        assert prior(CumulativeCounts.of(pattern), torch.tensor([0.2])).abs().max() < 1e-3
 
 
 def test_gain_of_the_sensor_cancels():
     """Many spikes or four times fewer (a threshold four times higher): the same light is read."""
     counts = 400 * (0.5 + torch.rand(1, 32, 6, 6))
-    prior = SpikePrior((2, 4, 8, 16), (0, 1))
-    for read in (relative_rates, lambda c: prior(Charge.of(c), torch.zeros(1))):
+    prior = SDMCandidates((2, 4, 8, 16), (0, 1))
+    for read in (relative_rates, lambda c: prior(CumulativeCounts.of(c), torch.zeros(1))):
         torch.testing.assert_close(read(counts), read(counts / 4), atol=0.01, rtol=0.01)
 
 
 def test_no_spikes_say_nothing():
     nothing = torch.zeros(2, 32, 3, 3)
     assert relative_rates(nothing).abs().max() == 0
-    prior = SpikePrior((2, 4, 8, 16), (0, 0.7, 1.5))
-    assert prior(Charge.of(nothing), torch.zeros(2)).abs().max() == 0
+    prior = SDMCandidates((2, 4, 8, 16), (0, 0.7, 1.5))
+    assert prior(CumulativeCounts.of(nothing), torch.zeros(2)).abs().max() == 0
 
 
 def test_blend_weighs_windows_by_their_expected_error():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikedeblur.prior.photometry import to_srgb
-from spikedeblur.prior.prior import SpikePrior
+from spikedeblur.prior.prior import SDMCandidates
 from spikedeblur.prior.reading import read
 from tests.prior.waves import BINS, SIZE, inner, light
 
@@ -28,7 +28,7 @@ def seen(clip, target: float):
         size=SIZE,
         net_size=SIZE,
         coarsest=1,
-        prior=SpikePrior((2, 4, 8, 16), (0, 0.7, 1.5)),
+        prior=SDMCandidates((2, 4, 8, 16), (0, 0.7, 1.5)),
     )
     return inner(reading.frames), inner(rates)
 

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikedeblur.prior.evidence import Sightings
+from spikedeblur.prior.evidence import LogStatistics
 from spikedeblur.prior.photometry import luminance, to_srgb
-from spikedeblur.prior.planes import moved
-from spikedeblur.prior.registration import misplacement
+from spikedeblur.prior.planes import shifted
+from spikedeblur.prior.registration import estimate_shift
 
 FRAMES, SIZE = 3, (48, 64)
 
@@ -22,7 +22,7 @@ def light(x, y, phase=0.0):
 
 
 def plane(right=0.0, down=0.0, phase=0.0):
-    """The scene at the centres of a plane's pixels, moved: (FRAMES, *SIZE)."""
+    """The scene at the centres of a plane's pixels, shifted: (FRAMES, *SIZE)."""
     y, x = torch.meshgrid(torch.arange(SIZE[0]) + 0.5, torch.arange(SIZE[1]) + 0.5, indexing="ij")
     return torch.stack([light(x + right + 5 * n, y + down, phase) for n in range(FRAMES)])
 
@@ -35,7 +35,9 @@ def frames(linear=True, **where):
 def found(rgb, spikes):
     """The shift (B, 2) of frames (B, T, 3, h, w) and spikes (B, T, 1, h, w)."""
     count = spikes[:, :, 0]
-    return misplacement(Sightings.of(luminance(rgb.flatten(0, 1), SIZE).view(count.shape), count))
+    return estimate_shift(
+        LogStatistics.of(luminance(rgb.flatten(0, 1), SIZE).view(count.shape), count)
+    )
 
 
 def counts(gain=60.0, **where):
@@ -80,6 +82,6 @@ def test_each_clip_has_its_own_shift():
 def test_moved_takes_each_pixel_from_beside_it(right, down):
     """Against the scene in closed form, away from the border."""
     way = torch.tensor([[right, down]] * FRAMES)[:, :, None, None]
-    taken = moved(plane()[:, None], way)[:, 0]
+    taken = shifted(plane()[:, None], way)[:, 0]
     error = (taken - plane(right=right, down=down))[:, 4:-4, 4:-4]
     assert error.abs().max() < 0.004

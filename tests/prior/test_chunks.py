@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from spikedeblur.models import clip_conv
 from spikedeblur.models.build import build_model
-from spikedeblur.prior import pieces
+from spikedeblur.prior import chunks
 from spikedeblur.training.config import load_config
 
 SIDE = 48
@@ -84,13 +84,13 @@ def planes_of_a_pass(model, frames, plane):
 
 def test_pieces_cover_all_frames_once():
     for frames, size in ((1, (1000, 1000)), (7, (200, 300)), (10, (128, 128)), (5, (368, 640))):
-        numbers = [list(range(frames))[piece] for piece in pieces.pieces(frames, size)]
+        numbers = [list(range(frames))[piece] for piece in chunks.chunks(frames, size)]
         assert list(chain.from_iterable(numbers)) == list(range(frames))
 
 
 def test_large_frames_go_one_by_one_and_training_crops_together():
-    assert len(list(pieces.pieces(5, (368, 640)))) == 5
-    assert len(list(pieces.pieces(2 * 5, (128, 128)))) == 1
+    assert len(list(chunks.chunks(5, (368, 640)))) == 5
+    assert len(list(chunks.chunks(2 * 5, (128, 128)))) == 1
 
 
 @pytest.mark.parametrize("plane", [SIDE // 2, 30])
@@ -98,7 +98,7 @@ def test_result_does_not_depend_on_pieces(model, monkeypatch, plane):
     inputs = window(3, plane)
     with torch.inference_mode():
         together = model(*inputs)
-        monkeypatch.setattr(pieces, "PIECE_PIXELS", 1)
+        monkeypatch.setattr(chunks, "PIECE_PIXELS", 1)
         torch.testing.assert_close(model(*inputs), together, atol=1e-5, rtol=0)
 
 
@@ -109,6 +109,6 @@ def test_memory_of_a_pass(model, monkeypatch, plane, most):
     With candidates and their weights of all frames at once (13 planes each, and more on the way)
     it is 113 on a spike plane of half the size and 387 on one of the frame's.
     """
-    monkeypatch.setattr(pieces, "PIECE_PIXELS", SIDE * SIDE)
+    monkeypatch.setattr(chunks, "PIECE_PIXELS", SIDE * SIDE)
     monkeypatch.setattr(clip_conv, "NATIVE_UP_TO", 0)  # large frames take the way of less memory
     assert planes_of_a_pass(model, 8, plane) < most
