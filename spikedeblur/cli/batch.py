@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.reasons import reason
@@ -30,10 +31,11 @@ class VideoJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of one job: its exit status and its frames."""
+    """The end of one job: its exit status, its frames, and the plan that a dry run has made."""
 
     status: ExitStatus
     frames: int = 0
+    plan: dict[str, Any] | None = None
 
 
 def plan_jobs(
@@ -96,9 +98,12 @@ def run_jobs(
 
     Failures are listed at the end; the status is then FAILED.
     """
+    from spikedeblur.cli.plan import total
+
     began, frames = time.monotonic(), 0
     statuses: list[ExitStatus] = []
     failed: list[str] = []
+    plans: list[dict[str, Any]] = []
     for job in jobs:
         try:
             outcome = work(job)
@@ -109,8 +114,11 @@ def run_jobs(
             failed.append(str(job.video))
         else:
             frames += outcome.frames
+            plans += [] if outcome.plan is None else [outcome.plan]
             statuses.append(outcome.status)
-    if as_json:
+    if as_json and plans:
+        console.json({**total(plans), "failed": failed})
+    elif as_json:
         from spikedeblur.machine.memory import peak_rss_mb
 
         fps = frames / max(time.monotonic() - began, 1e-9)

@@ -275,6 +275,7 @@ def command(
         strict=strict,
         no_clobber=no_clobber,
         dry_run=dry_run,
+        makes_folder=output_dir is not None,
         as_json=as_json,
         progress=progress,
     )

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikedeblur.cli.batch import PIPE, Outcome, VideoJob
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.plan import tell_plan
+from spikedeblur.cli.plan import check_job_output, dry_run, start_line, total
 from spikedeblur.cli.progress import Progress, progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import TimePoint
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from spikedeblur.output.shards import Shard
     from spikedeblur.quantities import Region
     from spikedeblur.restoration.pipeline import Deblurrer
+
+
+COUNTED_FRAMES = 500  # frames: up to this number its time is read, beyond it is reckoned
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,18 @@ class VideoPart:
         """The same in seconds on the clock of `video`."""
         from spikedeblur.io.video import VideoSelection, open_video
 
-        clock = Fraction(1)
-        if any(point is not None and point.frame is not None for point in (self.start, self.end)):
+        def seconds(point: TimePoint | None) -> Fraction | None:
+            if point is None or point.frame is None:
+                return None if point is None else point.seconds
             with open_video(video, rate=self.rate) as reader:
-                clock = reader.info.average_rate
-        start, end = (
-            None if point is None else point.on_clock(clock) for point in (self.start, self.end)
-        )
+                for place, frame in enumerate(islice(reader, min(point.frame, COUNTED_FRAMES) + 1)):
+                    if place == 0:
+                        begin = frame.time
+                    if place == point.frame:
+                        return frame.time
+                return begin + point.on_clock(reader.info.average_rate)
+
+        start, end = seconds(self.start), seconds(self.end)
         return VideoSelection(start, end, self.rate, self.colorspace, self.region)
 
 
@@ -67,6 +77,7 @@ class Task:
     strict: bool
     no_clobber: bool
     dry_run: bool
+    makes_folder: bool
     as_json: bool
     progress: str
 
@@ -89,8 +100,10 @@ def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcom
             task.deblurrer.place_instants(
                 job.video, job.spikes, task.instants, selection, task.spike_options
             )
-        tell_plan(console, task.deblurrer, job, task.spike_options, selection, task.as_json)
-        return Outcome(ExitStatus.OK)
+        plan = dry_run(console, task, job, selection)
+        if task.as_json and event == "done":
+            console.json(total([plan]))
+        return Outcome(ExitStatus.OK, plan=plan)
     warned = console.warnings
     with (
         progress_display(
@@ -99,6 +112,7 @@ def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcom
         resume_hint(console, job.output, display),
         console.warnings_as_json(input=str(job.video)) if task.as_json else nullcontext(),
     ):
+        _tell_start(console, task, job, selection, display)
         tally = task.deblurrer.run(
             job.video,
             job.spikes,
@@ -115,6 +129,7 @@ def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcom
             shard=shard,
             segment=task.segment,
             on_frame=display.advance_to,
+            on_tile=display.advance_tile,
             options=options,
         )
     warnings = console.warnings - warned
@@ -163,6 +178,32 @@ def resume_hint(console: Console, output: Path, progress: Progress) -> Iterator[
             if isinstance(error, Exception):
                 console.note(console.resume_hint)
         raise
+
+
+def _tell_start(
+    console: Console, task: Task, job: VideoJob, selection: VideoSelection, display: Progress
+) -> None:
+    """Say what is about to be done; how long it takes too, where that is worth a trial."""
+    from spikedeblur.restoration.plan import plan_run, worth_trying
+
+    if console.quiet or task.instants is not None:
+        return
+    check_job_output(task, job, selection)
+    plan = partial(
+        plan_run,
+        task.deblurrer,
+        job.video,
+        job.spikes,
+        job.output,
+        spike_options=task.spike_options,
+        selection=selection,
+        options=task.output_options,
+    )
+    planned = plan(on_trial=False)
+    display.begin((planned.frames or 0) * planned.slowmo or None, planned.passes)
+    if worth_trying(planned):
+        planned = plan()
+    console.note(start_line(planned))
 
 
 def chosen_shard(console: Console, given: str | None) -> Shard:

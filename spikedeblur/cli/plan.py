@@ -1,58 +1,170 @@
-"""The report of `deblur --dry-run`: how the files would be read, and what would be written."""
+"""What `deblur` says before it begins, and `--dry-run` at more length."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from spikedeblur.cli.batch import VideoJob
 from spikedeblur.cli.console import Console, printable
 
 if TYPE_CHECKING:
     from spikedeblur.agreement import Agreement
-    from spikedeblur.io.spikes.settings import RecordingSettings
-    from spikedeblur.io.video import Reader, VideoSelection
-    from spikedeblur.restoration.pipeline import Deblurrer
+    from spikedeblur.cli.batch import VideoJob
+    from spikedeblur.cli.deblurring import Task
+    from spikedeblur.io.video import VideoSelection
+    from spikedeblur.restoration.plan import RunPlan
 
 
-def tell_plan(
-    console: Console,
-    deblurrer: Deblurrer,
-    job: VideoJob,
-    options: RecordingSettings,
-    selection: VideoSelection,
-    as_json: bool,
-) -> None:
-    """Write the plan to stdout; reads headers and a few frames, writes nothing else.
+def dry_run(
+    console: Console, task: Task, job: VideoJob, selection: VideoSelection
+) -> dict[str, Any]:
+    """Say what a run would do; its numbers are returned. Raises what a run would fail by.
 
-    Raises what a run would for spikes that cover no frame.
+    Reads a few frames and their spikes, restores a small part of them, and writes nothing.
     """
-    from spikedeblur.output.parts import Parts
+    deblurrer, settings = task.deblurrer, task.spike_options
+    from spikedeblur.restoration.plan import plan_run
 
-    parts = Parts(job.output)
-    with selection.open(job.video) as reader:
-        agreement = deblurrer.check(
-            job.video, job.spikes, spike_options=options, selection=selection
-        )
-        plan = {
-            "video": _video(reader),
-            **_spikes(deblurrer, reader, job.spikes, options),
-            **({} if agreement is None else {"fit": _fit(agreement)}),
-            **_network(deblurrer, reader),
-            "output": f"{job.output}{' (exists)' if job.output.exists() else ''}",
-        }
-    if done := len(parts.numbers()):
-        plan["resume"] = f"{done} segments are done ({parts.folder})"
+    began = time.perf_counter()
+    agreement = deblurrer.check(job.video, job.spikes, spike_options=settings, selection=selection)
+    checked_s = time.perf_counter() - began
+    check_job_output(task, job, selection)
+    plan = plan_run(
+        deblurrer,
+        job.video,
+        job.spikes,
+        job.output,
+        spike_options=settings,
+        selection=selection,
+        options=task.output_options,
+        agreement=agreement,
+        checked_s=checked_s,
+    )
     findings = [] if agreement is None else agreement.findings
     for finding in findings:
         console.warn(finding.text)
-    if as_json:
-        warnings = [{"code": each.code, "message": each.text, **each.figures} for each in findings]
-        figures = {} if agreement is None else agreement.figures
-        console.json({"event": "plan", **plan, **figures, "warnings": warnings})
+    done = _segments_done(job.output)
+    if not task.as_json:
+        for name, value in _lines(plan, job, agreement):
+            console.data(printable(f"{name:9}{value}"))
+        if done:
+            console.data(printable(f"{'resume':9}{done} segments are done"))
+    return {
+        "video": str(job.video),
+        **plan.figures(),
+        "segments_done": done,
+        "warnings": [
+            {"code": each.code, "message": each.text, **each.figures} for each in findings
+        ],
+    }
+
+
+def start_line(plan: RunPlan) -> str:
+    """What is about to be done, in a line."""
+    info, tiling = plan.info, plan.tiling
+    frames = f"{plan.frames} frames" if plan.frames else "frames"
+    if plan.slowmo > 1:
+        frames += f" (times {plan.slowmo})"
+    how = plan.method
+    if tiling is not None:
+        tiles = "one tile" if tiling.tiles == 1 else f"{tiling.tiles} tiles of {tiling.tile} pixels"
+        how += f" on {tiling.device}, {tiling.precision}, windows of {tiling.window} in {tiles}"
+    cost = _cost(plan)
+    told = f"{frames} of {info.width}x{info.height} by {how}, {_threads(plan)}"
+    return f"{told}: {cost}" if cost else told
+
+
+def total(plans: list[dict[str, Any]]) -> dict[str, Any]:
+    """The plan of a call: the numbers of all videos together, and of each."""
+
+    def summed(name: str) -> Any:
+        values = [plan[name] for plan in plans]
+        return None if None in values else sum(values)
+
+    matches = [plan.get("spike_match") for plan in plans]
+    known = [match for match in matches if match is not None]
+    return {
+        "event": "plan",
+        "frames": summed("frames"),
+        "covered_frames": summed("covered_frames"),
+        "spike_match": min(known) if known and len(known) == len(plans) else None,
+        "seconds_estimate": summed("seconds_estimate"),
+        "peak_rss_mb_estimate": max(
+            (p["peak_rss_mb_estimate"] for p in plans if p["peak_rss_mb_estimate"]), default=None
+        ),
+        "output_mb_estimate": summed("output_mb_estimate"),
+        "warnings": [{**each, "input": p["video"]} for p in plans for each in p["warnings"]],
+        "videos": plans,
+    }
+
+
+def check_job_output(task: Task, job: VideoJob, selection: VideoSelection) -> None:
+    """Raise what a run would for its output."""
+    from spikedeblur.io.pipes import is_pipe
+    from spikedeblur.output.segmented import check_destination
+
+    if is_pipe(job.output):
         return
-    for name, value in plan.items():
-        console.data(printable(f"{name:9}{value}"))
+    in_parts = task.resume or task.shard.count > 1
+    with selection.open(job.video) as reader:
+        source = task.deblurrer.slow_motion.info(reader.info)
+    if job.output.parent.is_dir() or not task.makes_folder:
+        check_destination(job.output, source, task.output_options, in_parts=in_parts)
+        return
+    with TemporaryDirectory() as folder:  # in place of the one that is still to be made
+        there = Path(folder) / job.output.name
+        check_destination(there, source, task.output_options, in_parts=in_parts)
+
+
+def _segments_done(output: Path) -> int:
+    from spikedeblur.output.parts import Parts
+
+    return len(Parts(output).numbers())
+
+
+def _lines(plan: RunPlan, job: VideoJob, agreement: Agreement | None) -> Iterator[tuple[str, str]]:
+    from spikedeblur.recording.exposures import StreamExposures
+
+    info, exposures = plan.info, plan.exposures
+    counted = "1 stream" if len(info.streams) == 1 else f"{len(info.streams)} streams"
+    frames = f"about {plan.frames}" if plan.frames else "unknown number of"
+    yield (
+        "video",
+        f"{job.video}: {info.width}x{info.height} {info.pix_fmt}, {frames} frames, "
+        f"{float(info.average_rate):g} fps, {counted}",
+    )
+    if exposures is None:
+        yield "spikes", "none"
+    elif isinstance(exposures, StreamExposures):
+        stream = exposures.stream
+        yield (
+            "spikes",
+            f"{stream.path}: {stream.width}x{stream.height} at {float(stream.rate_hz):g} Hz, "
+            f"{stream.ticks} ticks, from {float(stream.offset_s):g} s on the video's clock",
+        )
+        opening = exposures.interval(info.start or info.begin, 1 / info.average_rate)
+        yield (
+            "exposure",
+            f"first frame: ticks {float(opening.start):.1f} to {float(opening.stop):.1f}",
+        )
+    else:
+        width, height = exposures.size
+        yield "spikes", f"{job.spikes}: voxel grids of {width}x{height}"
+    if agreement is not None:
+        coverage = agreement.coverage
+        covered = "" if coverage is None else f"; {coverage.covered} of {coverage.frames} covered"
+        yield "fit", f"{_fit(agreement)}{covered}"
+    if (tiling := plan.tiling) is None:
+        yield "method", f"{plan.method}, {_threads(plan)}"
+    else:
+        yield "method", f"net on {tiling.device}, {tiling.precision}, {_threads(plan)}"
+        yield "windows", f"{tiling.window} frames every {tiling.stride}"
+        yield "tiles", f"{tiling.tiles} a frame, {tiling.tile} pixels, overlap {tiling.overlap}"
+    yield "cost", _cost(plan) or "not known"
+    yield "output", str(plan.output)
 
 
 def _fit(agreement: Agreement) -> str:
@@ -61,49 +173,27 @@ def _fit(agreement: Agreement) -> str:
     return f"likeness {agreement.match:.3f} of spikes to {agreement.frames} frames, at most 1"
 
 
-def _video(reader: Reader) -> str:
-    info = reader.info
-    frames, streams = info.frame_count_estimate, len(info.streams)
-    counted = "1 stream" if streams == 1 else f"{streams} streams"
-    return (
-        f"{reader.path}: {info.width}x{info.height} {info.pix_fmt}, "
-        f"{'about ' + str(frames) if frames else 'unknown number of'} frames, "
-        f"{float(info.average_rate):g} fps, {counted}"
-    )
+def _cost(plan: RunPlan) -> str:
+    parts = []
+    if plan.seconds is not None:
+        parts.append(f"about {_duration(plan.seconds)}")
+    if plan.peak_mb is not None:
+        parts.append(f"up to about {_size(plan.peak_mb)} of memory")
+    if plan.output_mb is not None:
+        parts.append(f"about {_size(plan.output_mb)} written")
+    return ", ".join(parts)  # empty where nothing is known
 
 
-def _spikes(
-    deblurrer: Deblurrer, reader: Reader, spikes: Path | None, options: RecordingSettings
-) -> dict[str, Any]:
-    from spikedeblur.recording.exposures import StreamExposures
-
-    frames, exposures = deblurrer.open_spikes(reader, spikes, options)
-    if exposures is None:
-        return {"spikes": "none"}
-    width, height = exposures.size
-    if not isinstance(exposures, StreamExposures):
-        return {"spikes": f"{spikes}: voxel grids of {width}x{height}"}
-    stream, first = exposures.stream, next(frames)
-    interval = exposures.interval(*first.span)
-    return {
-        "spikes": f"{stream.path}: {width}x{height} at {float(stream.rate_hz):g} Hz, "
-        f"{stream.ticks} ticks, from {float(stream.offset_s):g} s on the video's clock",
-        "exposure": f"first frame: ticks {float(interval.start):.1f} to {float(interval.stop):.1f}",
-    }
+def _threads(plan: RunPlan) -> str:
+    return "1 thread" if plan.threads == 1 else f"{plan.threads} threads"
 
 
-def _network(deblurrer: Deblurrer, reader: Reader) -> dict[str, Any]:
-    from spikedeblur.restoration.restorers import NetRestorer
+def _size(megabytes: float) -> str:
+    return f"{megabytes / 1000:.2g} GB" if megabytes >= 1000 else f"{megabytes:.3g} MB"
 
-    tiled, restorer = deblurrer.tiled, deblurrer.restorer
-    if tiled is None or not isinstance(restorer, NetRestorer):
-        return {"method": deblurrer.method}
-    info = reader.info
-    tile = tiled.tile or tiled.choose_tile(info.height, info.width, restorer.window)
-    tiles = len(tiled.grid(info.height, info.width, tile))
-    return {
-        "method": f"net on {tiled.device}, {tiled.precision}",
-        "windows": f"{restorer.window} frames every {restorer.stride}",
-        "tiles": f"{tiles} a frame, {tile} pixels, overlap {tiled.overlap_of(tile)}, "
-        f"up to about {tiled.working_bytes(tile, restorer.window) / 1e6:.0f} MB",
-    }
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.2g} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"

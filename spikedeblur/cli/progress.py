@@ -32,6 +32,24 @@ class Progress:
         self.frames = 0
         self._before: int | None = None  # done by an earlier run, when one is resumed
         self._began = time.monotonic()
+        self.tile = ""
+        self._passes: int | None = None
+        self._passed, self._passed_s = 0, 0.0
+        self._work_from: float | None = None
+
+    def begin(self, total: int | None, passes: int | None = None) -> None:
+        """Note what is expected: frames, and passes of the network over all of them."""
+        self.total, self._passes = total, passes
+        self.show(at_once=True)
+
+    def advance_tile(self, tile: int, tiles: int) -> None:
+        """Note that so many tiles of a window are done."""
+        if self._work_from is None:
+            self._work_from = self.seconds
+        self._passed += tile > 0
+        self._passed_s = self.seconds - self._work_from
+        self.tile = f"tile {tile}/{tiles}" if tiles > 1 and tile < tiles else ""
+        self.show()
 
     def advance_to(self, frames: int, total: int | None) -> None:
         """Note how many frames are done, and how many are expected, None if that is not known."""
@@ -40,8 +58,8 @@ class Progress:
         self.frames, self.total = frames, total
         self.show()
 
-    def show(self) -> None:
-        """Tell how far it is; called after every frame."""
+    def show(self, at_once: bool = False) -> None:
+        """Tell how far it is, if that is due; called after every frame and tile."""
 
     @property
     def seconds(self) -> float:
@@ -66,8 +84,13 @@ class Progress:
     @property
     def eta_s(self) -> float | None:
         """Seconds to go, if the total is known and more than a few frames are done."""
-        if self.total is None or self._done < min(FEW, self.total):
+        if self.total is None:
             return None
+        if self._done < min(FEW, self.total):
+            if not self._passed or self._passes is None:
+                return None
+            left = max(self._passes - self._passed, 0) * self._passed_s / self._passed
+            return left
         return max(self.total - self.frames, 0) / self.fps
 
     def __enter__(self) -> Self:
@@ -88,19 +111,29 @@ class PlainProgress(Progress):
     def __init__(self, label: str, unit: str = "frames") -> None:
         super().__init__(label, unit)
         self._shown_at, self._shown_percent = self._began, 0
+        self._eta_shown = False
 
-    def show(self) -> None:
+    @property
+    def _first_eta(self) -> bool:
+        """Whether the time to go has just become known, which everyone waits for."""
+        slow = self.seconds > PLAIN_SECONDS / 3
+        return slow and self._passed > 0 and not self._eta_shown and self.eta_s is not None
+
+    def show(self, at_once: bool = False) -> None:
         """Print a line if one is due."""
         percent = 100 * self.frames // self.total if self.total else 0
         now = time.monotonic()
-        if now - self._shown_at < PLAIN_SECONDS and percent < self._shown_percent + PLAIN_PERCENT:
+        soon = now - self._shown_at < PLAIN_SECONDS and not at_once and not self._first_eta
+        if soon and percent < self._shown_percent + PLAIN_PERCENT:
             return
+        self._eta_shown = self._eta_shown or self.eta_s is not None
         self._shown_at, self._shown_percent = now, percent - percent % PLAIN_PERCENT
         share = f"/{self.total} ({percent} %)" if self.total else ""
         eta = "" if self.eta_s is None else f", {_clock(self.eta_s)} to go"
-        note = f", {self.note}" if self.note else ""
+        speed = f", {self.speed}" if self.frames else ""
+        note = "".join(f", {each}" for each in (self.tile, self.note) if each)
         click.echo(
-            f"spikedeblur: {self.label} {self.frames}{share} {self.unit}, {self.speed}{eta}{note}",
+            f"spikedeblur: {self.label} {self.frames}{share} {self.unit}{speed}{eta}{note}",
             err=True,
         )
 
@@ -113,9 +146,9 @@ class JsonProgress(Progress):
         self._to_stderr = to_stderr
         self._shown_at = -JSON_SECONDS
 
-    def show(self) -> None:
+    def show(self, at_once: bool = False) -> None:
         """Print an object if one is due."""
-        if self.seconds - self._shown_at < JSON_SECONDS:
+        if self.seconds - self._shown_at < JSON_SECONDS and not at_once:
             return
         self._shown_at = self.seconds
         eta = None if self.eta_s is None else round(self.eta_s, 1)
@@ -125,6 +158,7 @@ class JsonProgress(Progress):
             "total": self.total,
             "fps": round(self.fps, 3),
             "eta_s": eta,
+            "tiles": self._passed,
         }
         click.echo(json.dumps(event), err=self._to_stderr)
 
@@ -137,10 +171,14 @@ class BarProgress(Progress):
         self._bar = _rich_bar()
         self._task = self._bar.add_task(label, total=None, speed="", note="")
 
-    def show(self) -> None:
+    def show(self, at_once: bool = False) -> None:
         """Move the bar."""
         self._bar.update(
-            self._task, completed=self.frames, total=self.total, speed=self.speed, note=self.note
+            self._task,
+            completed=self.frames,
+            total=self.total,
+            speed=self.speed,
+            note=self.note or self.tile,
         )
 
     def __enter__(self) -> Self:

@@ -64,6 +64,15 @@ def peak_rss_mb() -> float:
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
+def resident_mb() -> float:
+    """Resident memory of this process, in MB of 10^6 bytes; the peak so far where that is all."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError):
+        return peak_rss_mb()
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def reset_peak() -> None:
     """Let `peak_rss_mb` count from now on, where the system can (Linux)."""
     with suppress(OSError):

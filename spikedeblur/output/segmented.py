@@ -60,12 +60,40 @@ def open_destination(
     """
     if can_be_segmented(path, source, options):
         return SegmentedOutput(path, source, job(), shard=shard, resume=resume)
-    if resume or shard.count > 1:
+    _check_whole(path, resume or shard.count > 1)
+    return WholeOutput(path, source, options, expected)
+
+
+def check_destination(
+    path: Path, source: VideoInfo, options: OutputOptions, *, in_parts: bool
+) -> list[str]:
+    """What `open_destination` would warn of; raises what it would, and leaves nothing.
+
+    in_parts: whether the run is resumed, or one of several shards.
+    """
+    if can_be_segmented(path, source, options):
+        return _check_output(Parts(path), source, options, in_parts)
+    _check_whole(path, in_parts)
+    return check_output_settings(path, source, options)
+
+
+def _check_whole(path: Path, in_parts: bool) -> None:
+    """Raise `UsageError` where parts are asked for and cannot be."""
+    if in_parts:
         raise UsageError(
             f"{path} cannot be made in parts (--resume, --shard) - name an .mp4, .mov, .mkv, "
             ".webm, .avi, .ts or images"
         )
-    return WholeOutput(path, source, options, expected)
+
+
+def _check_output(
+    parts: Parts, source: VideoInfo, options: OutputOptions, resume: bool
+) -> list[str]:
+    """What is wrong with the output as it is going to be, or not kept in it."""
+    begun = parts.job if resume else None
+    may_replace = parts.joining or (begun is not None and begun.output.overwrite)
+    options = replace(options, overwrite=options.overwrite or may_replace)
+    return check_output_settings(parts.output, source, options)
 
 
 def can_be_segmented(path: Path, source: VideoInfo, options: OutputOptions) -> bool:
@@ -102,7 +130,7 @@ class SegmentedOutput:
         self._noted = False
         self._coming = -1
         self._open: OpenSegment | None = None
-        self.warnings = self._check_output()
+        self.warnings = _check_output(self.parts, source, self._options, self._resume)
 
     def __enter__(self) -> Self:
         parts, shard = self.parts, self._shard
@@ -185,13 +213,6 @@ class SegmentedOutput:
             return tally
         self.warnings += [each for each in dict.fromkeys(warnings) if each not in self.warnings]
         return total
-
-    def _check_output(self) -> list[str]:
-        """Check the output as it is going to be; return warnings of what it loses."""
-        begun = self.parts.job if self._resume else None
-        may_replace = self.parts.joining or (begun is not None and begun.output.overwrite)
-        options = replace(self._options, overwrite=self._options.overwrite or may_replace)
-        return check_output_settings(self.parts.output, self._source, options)
 
     def _plan(self) -> None:
         """Find the segments to be done, and how much there is to do."""

@@ -26,6 +26,7 @@ from spikedeblur.recording.voxel_exposures import VoxelExposures
 from spikedeblur.restoration.restorers import Restorer
 from spikedeblur.restoration.selection import Selection
 
+TOLERATED = Fraction(102, 100)  # of the frame interval: what rounding does to an exposure
 Spikes = str | Path | SpikeStream | Exposures
 
 
@@ -61,6 +62,8 @@ def exposed_video(
             f"({float(exposures.stream.duration_s):.3f} s of spikes from "
             f"{float(exposures.stream.offset_s):.3f} s on) - check --offset"
         )
+    if isinstance(exposures, StreamExposures):
+        _check_exposure(exposures, first, reader.info.average_rate)
     if reader.info.region is not None:
         exposures = region_exposures(exposures, reader.info.region, reader.info.whole_size)
     return chain([first], frames), exposures
@@ -89,6 +92,18 @@ def warned_agreement(
     if agreement.untold:
         LOGGER.info("cannot tell whether the spikes are of this video: %s", agreement.untold)
     return agreement
+
+
+def _check_exposure(exposures: StreamExposures, first: VideoFrame, rate: Fraction) -> None:
+    """Raise `UsageError` for a shutter that would be open for longer than a frame lasts."""
+    start, interval = first.span
+    exposure = exposures.interval(start, interval).length / exposures.stream.rate_hz
+    longest = max(interval, 1 / rate)
+    if exposure > longest * TOLERATED:
+        raise UsageError(
+            f"the exposure is longer than a frame lasts ({float(exposure):.6g} s of "
+            f"{float(longest):.6g} s) - give --exposure in seconds, or a part such as 0.9x"
+        )
 
 
 def _first_time(reader: Reader, first: VideoFrame) -> Fraction:

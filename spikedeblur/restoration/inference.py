@@ -31,11 +31,13 @@ from spikedeblur.recording.geometry import (
 )
 from spikedeblur.restoration.tiling import (
     MULTIPLE,
+    OnTile,
     OverlapAdd,
     Tile,
     TileGrid,
     check_tile,
     default_overlap,
+    untold,
 )
 from spikedeblur.vocabulary import SMALLEST_TILE
 
@@ -129,11 +131,13 @@ class TiledModel:
         self._overlap = overlap
         self.begin()
 
-    def begin(self, tile: int | None = None) -> None:
+    def begin(self, tile: int | None = None, on_tile: OnTile = untold) -> None:
         """Forget the last video: the tile chosen for it, and the count of tiles left blurry.
 
-        tile: the side to begin with, in place of the one to be chosen.
+        tile: the side to begin with, in place of the one to be chosen. on_tile: called before the
+        first and after each pass with (passes done, passes of this window).
         """
+        self.on_tile = on_tile
         self.tile = tile or self._wanted_tile
         self.not_finite = 0
 
@@ -209,12 +213,19 @@ class TiledModel:
         sums = [OverlapAdd((frames, 3), height, width) for _ in target_times]
         running: deque[tuple[_Pass, Tile, np.ndarray, OverlapAdd]] = deque()
 
+        grid, done = self.grid(height, width, tile_side), 0
+        passes = len(grid) * len(target_times)
+
         def finish_oldest() -> None:
+            nonlocal done
             run, tile, weight, total = running.popleft()
             total.add(tile, weight, self._finished(run))
+            done += 1
+            self.on_tile(done, passes)
 
+        self.on_tile(0, passes)
         planes = planes and self._brought(planes)
-        for tile, weight in self.grid(height, width, tile_side):
+        for tile, weight in grid:
             crop, *voxels = self._copies.ahead(partial(self._inputs, rgb, planes, tile))
             for target_time, total in zip(target_times, sums, strict=True):
                 run = self._started(crop, voxels[0] if voxels else None, target_time)

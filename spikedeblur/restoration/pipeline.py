@@ -41,6 +41,7 @@ from spikedeblur.restoration.instants import InstantsRestorer, placed_instants
 from spikedeblur.restoration.prepared import prepare_method
 from spikedeblur.restoration.restorers import Restorer
 from spikedeblur.restoration.selection import Selection
+from spikedeblur.restoration.tiling import OnTile, untold
 from spikedeblur.vocabulary import KEEP, NETWORK, SEGMENT_FRAMES
 
 
@@ -141,6 +142,7 @@ class Deblurrer:
         shard: Shard | None = None,
         segment: int = SEGMENT_FRAMES,
         on_frame: Callable[[int, int | None], None] | None = None,
+        on_tile: OnTile = untold,
         options: OutputOptions | None = None,
         **output_options: Any,
     ) -> FrameCounts:
@@ -157,9 +159,9 @@ class Deblurrer:
         part of the work to do; the output appears when the last shard is done. segment: frames
         read for one segment, what is lost at most when the run is killed.
         on_frame: called after each frame with (frames written, frames expected or None).
-        options: how the output is written; or its fields as keywords (codec, crf, overwrite, ...).
-        Returns the tally; warnings go to the logger `spikedeblur`. Raises `InputError`,
-        `OutputError` or `UsageError`, and then leaves nothing at `output`.
+        on_tile: as of `TiledModel.begin`. options: how the output is written; or its fields.
+        Returns the tally; warnings go to the logger. Raises `InputError`, `OutputError` or
+        `UsageError`, and then leaves nothing at `output`.
         """
         options = OutputOptions.of(output_options, options)
         region = parse_region(region) if isinstance(region, str) else region
@@ -207,7 +209,7 @@ class Deblurrer:
                 )
             with opened as destination:
                 noted = _warn(destination.warnings)
-                self._begin(destination.tile)
+                self._begin(destination.tile, on_tile)
                 agreement = warned_agreement(Path(video), exposures, selection)
                 needed = Selection(segments or destination.segments, restorer.context)
                 seen = exposed_frames(restorer, frames, exposures, needed)
@@ -221,8 +223,7 @@ class Deblurrer:
                             on_frame(destination.done + self.tally.written, destination.expected)
                 self.tally.damaged = reader.damaged
                 self.tally = destination.finish(self.tally, needed.frames)
-        _warn(reader.warnings[warned:])
-        _warn(destination.warnings[noted:])
+        _warn([*reader.warnings[warned:], *destination.warnings[noted:]])
         foretold = agreement and agreement.coverage and agreement.coverage.uncovered
         _warn(list(self.tally.warnings(foretold or 0)))
         return self.tally
@@ -265,7 +266,7 @@ class Deblurrer:
         """
         chosen = selection or VideoSelection()
         with chosen.open(video) as reader:
-            _, exposures = self.open_spikes(reader, spikes, spike_options)
+            exposures = self.open_spikes(reader, spikes, spike_options)[1]
         return None if exposures is None else check_spikes(Path(video), exposures, chosen)
 
     def open_spikes(
@@ -274,11 +275,11 @@ class Deblurrer:
         """Return the frames of `reader`, and the exposures that `spikes` gives them."""
         return self.prepared.open_spikes(reader, spikes, options or RecordingSettings())
 
-    def _begin(self, tile: int | None = None) -> None:
+    def _begin(self, tile: int | None = None, on_tile: OnTile = untold) -> None:
         """Forget the last video."""
         self.tally = FrameCounts()
         if self.tiled is not None:
-            self.tiled.begin(tile)
+            self.tiled.begin(tile, on_tile)
 
     def _pairs(
         self, restorer: Restorer, exposed: Iterable[ExposedFrame], timing: Timing

@@ -9,7 +9,7 @@ surroundings, is discarded. Only seams have ramps; at the border of the frame th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,6 +23,13 @@ MULTIPLE = 16
 
 WEIGHT_STEPS = 2048
 """Weights are multiples of 1/2048, so that float32 sums and products of two of them are exact."""
+
+
+OnTile = Callable[[int, int], None]
+
+
+def untold(done: int, passes: int) -> None:
+    """Take no note of passes, as an `OnTile` does."""
 
 
 @dataclass(frozen=True)

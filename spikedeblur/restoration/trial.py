@@ -1,0 +1,163 @@
+"""What a video will cost, from a small part of one window that is restored on trial."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spikedeblur.errors import SpikedeblurError
+from spikedeblur.io.pipes import is_pipe
+from spikedeblur.io.video import VideoSelection, create_video
+from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.machine.memory import peak_rss_mb
+from spikedeblur.output.options import OutputOptions
+from spikedeblur.quantities import Region
+from spikedeblur.recording.exposures import Exposures
+from spikedeblur.recording.regions import region_exposures
+
+if TYPE_CHECKING:
+    from spikedeblur.restoration.pipeline import Deblurrer
+
+SIDE = 128  # pixels of the part that is tried first
+BRIEF_TRIAL_S = 0.4  # less time than this is no measurement: a larger part is tried
+LONE = 3  # frames on trial, of methods that know no windows
+PART_MULTIPLE = 32  # pixels that the part's place and size are multiples of
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Costs of one frame that is read, in seconds of the machine as it is now.
+
+    compute_s: restoring all of its pixels once. read_s: decoding it and counting its spikes.
+    write_s: encoding what is made of it. output_bytes: what that takes. peak_mb: largest resident
+    memory so far, of 10^6 bytes. tried_pixels: of each frame in the trial. spent_s: on the trial.
+    """
+
+    compute_s: float
+    read_s: float
+    write_s: float
+    output_bytes: float
+    peak_mb: float
+    tried_pixels: int
+    spent_s: float
+
+    def seconds(self, frames: int, cores: int) -> float:
+        """All frames: reading, restoring and writing go on at the same time, given the cores."""
+        beside = self.read_s + self.write_s
+        both = self.compute_s + beside
+        return frames * (max(self.compute_s, beside, both / cores) if cores > 1 else both)
+
+
+def try_part(
+    deblurrer: Deblurrer,
+    video: Path,
+    selection: VideoSelection,
+    exposures: Exposures | None,
+    window: int | None,
+    source: VideoInfo,
+    output: Path,
+    options: OutputOptions,
+) -> Trial | None:
+    """Try the first frames of a selection; None where they are not to be had or restored.
+
+    window: frames of one pass of the network, None without one. source: what is written.
+    """
+    started = time.perf_counter()
+    try:
+        with selection.open(video) as reader:
+            info = reader.info
+            frames = list(islice(reader, window or LONE))
+        decoded = time.perf_counter()
+        for frame in frames:
+            if exposures is not None:
+                exposures.counts(frame)
+        expose_s = (time.perf_counter() - decoded) / len(frames)
+        compute_s, pixels = _tried(deblurrer, frames, exposures, info, expose_s)
+        write_s, output_bytes = _written(frames, source, output, options)
+    except (SpikedeblurError, OSError):
+        return None
+    factor = deblurrer.slow_motion.factor
+    return Trial(
+        compute_s,
+        (decoded - started) / len(frames) + expose_s,
+        factor * write_s,
+        factor * output_bytes,
+        peak_rss_mb(),
+        pixels,
+        time.perf_counter() - started,
+    )
+
+
+def _tried(
+    deblurrer: Deblurrer,
+    frames: list[VideoFrame],
+    exposures: Exposures | None,
+    info: VideoInfo,
+    expose_s: float,
+) -> tuple[float, int]:
+    """Seconds to restore all of one of the frames, without its spikes being counted; pixels tried.
+
+    The part grows until it takes BRIEF_TRIAL_S: what runs first is slower.
+    """
+    most = max(info.width, info.height)
+    if deblurrer.tiled is not None:
+        most = min(deblurrer.tiled.tile or most, most)
+    side = min(SIDE, most)
+    while True:
+        region = _middle(info.width, info.height, side)
+        part = [replace(frame, rgb=_cut(frame.rgb, region)) for frame in frames]
+        seen = exposures
+        whole = (region.width, region.height) == (info.width, info.height)
+        if exposures is not None and not whole:
+            seen = region_exposures(exposures, region, (info.width, info.height))
+        began = time.perf_counter()
+        for _ in deblurrer.frames(part, seen):
+            pass
+        seconds = (time.perf_counter() - began) / len(part) - (expose_s if seen else 0.0)
+        if whole or side == most or seconds * len(part) > BRIEF_TRIAL_S:
+            break
+        side = min(2 * side, most)
+    pixels = region.width * region.height
+    return max(seconds, 1e-4) * info.width * info.height / pixels, pixels
+
+
+def _middle(width: int, height: int, side: int) -> Region:
+    """The middle of a frame, at most `side` pixels long each way."""
+    size = [
+        length if length <= side + PART_MULTIPLE else side // PART_MULTIPLE * PART_MULTIPLE
+        for length in (width, height)
+    ]
+    left, top = (
+        (whole - part) // 2 // PART_MULTIPLE * PART_MULTIPLE
+        for whole, part in zip((width, height), size, strict=True)
+    )
+    return Region(size[0], size[1], left, top)
+
+
+def _cut(rgb: np.ndarray, region: Region) -> np.ndarray:
+    rows = slice(region.top, region.top + region.height)
+    return np.ascontiguousarray(rgb[rows, region.left : region.left + region.width])
+
+
+def _written(
+    frames: list[VideoFrame], source: VideoInfo, output: Path, options: OutputOptions
+) -> tuple[float, float]:
+    """Seconds and bytes of one frame as it will be encoded, without sound or what else there is."""
+    if is_pipe(output):
+        output = Path("x.mkv")
+    alone = replace(source, path=None)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / output.name
+        began = time.perf_counter()
+        with create_video(path, alone, options) as writer:
+            for frame in frames:
+                writer.write(frame)
+        seconds = (time.perf_counter() - began) / len(frames)
+        size = sum(each.stat().st_size for each in Path(folder).rglob("*") if each.is_file())
+    return seconds, size / len(frames)
