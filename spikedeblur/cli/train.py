@@ -79,6 +79,11 @@ if TYPE_CHECKING:
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Short for TRAIN.PRECISION.")
 @click.option("--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]")
 @click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Take a few steps in a folder that is removed, and say what all of them will cost.",
+)
+@click.option(
     "--progress",
     type=click.Choice(PROGRESS_KINDS),
     default="auto",
@@ -103,6 +108,7 @@ def command(
     device: str,
     precision: str | None,
     threads: int | None,
+    dry_run: bool,
     progress: str,
 ) -> None:
     """Train a network on photographs or recordings.
@@ -131,6 +137,23 @@ def command(
     kept = output / "config.yaml"
     source = config or (str(kept) if resume and kept.exists() else "small")
     resolved = load_config(source, [*overrides, *short])
+    if dry_run:
+        from spikedeblur.training.trial import try_steps
+
+        trial = try_steps(
+            resolved,
+            photos=photos,
+            data=data,
+            layout=layout,
+            val=val,
+            output=output,
+            resume=resume,
+            init=init,
+            device=device,
+        )
+        for line in trial.lines():
+            console.data(line)
+        return
     leads = os.environ.get("RANK", "0") == "0"  # of several processes, one speaks
     with progress_display(
         progress, "trained", quiet=console.quiet or not leads, unit="steps"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import LOGGER, InputError, UsageError
 from spikedeblur.io.atomic import check_output, make_folder
 from spikedeblur.io.colour import to_uint8
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings
@@ -83,6 +83,18 @@ class Simulated:
     ticks: int
 
 
+def _announce(frames: int, cameras: CameraSettings) -> None:
+    """Say what is about to be recorded, and how much room its spikes take."""
+    (width, height), (columns, rows) = cameras.size, cameras.spike_size
+    ticks = frames / cameras.fps * cameras.rate_hz
+    megabytes = float(ticks) * -(-columns * rows // 8) / 1e6
+    LOGGER.info(
+        "%d frames of %dx%d at %g a second, spikes of %dx%d at %g Hz: %.3g MB of spikes",
+        *(frames, width, height, float(cameras.fps), columns, rows, float(cameras.rate_hz)),
+        megabytes,
+    )
+
+
 def simulate(
     source: Path | str,
     output: Path | str,
@@ -106,6 +118,7 @@ def simulate(
     if source.is_dir():
         recording = settings.recording(PHOTO_SIZE, PHOTO_FPS)
         frames = range(settings.frames or PHOTO_FRAMES)
+        _announce(len(frames), recording)
         scene = photo_scene(source, recording, len(frames), settings.blur_px)
         return write_recording(
             Recorder(scene, recording).record(frames), recording, output, overwrite, progress
@@ -121,6 +134,8 @@ def simulate(
             recording.gamma_space,
         )
         frames_shown = footage.frame_numbers(settings.frames)
+        seconds = video.info.length or 0
+        _announce(settings.frames or int(seconds * recording.fps), recording)
         return write_recording(
             Recorder(footage, recording).record(frames_shown),
             recording,

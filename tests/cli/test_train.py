@@ -223,3 +223,17 @@ def test_train_passes_on_what_it_was_told(monkeypatch, tmp_path, capsys):
 )
 def test_train_usage(args, tmp_path):
     assert main(["train", *args, "-o", str(tmp_path / "run")]) == 2
+
+
+def test_a_dry_run_tells_the_cost_and_leaves_nothing(config, tmp_path, capsys):
+    photos = photo_folder(tmp_path / "photos")
+    command = ["train", config, "--photos", photos, "-o", tmp_path / "run", "--dry-run"]
+    assert main([*map(str, command), "--progress", "none"]) == 0
+    told = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
+    assert {"steps", "model", "time", "memory", "output"} == told.keys()
+    assert "s a step" in told["time"] and "million parameters" in told["model"]
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    assert main([*map(str, command[:-1]), "--progress", "none"]) == 0
+    assert main([*map(str, command), "--progress", "none"]) == 1
+    assert "--resume" in capsys.readouterr().err
