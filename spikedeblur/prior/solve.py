@@ -168,23 +168,30 @@ def grids_of(displacement_NK2hw: Tensor, size: Sequence[int], field: Tensor) -> 
 
 def read_at(picture_N1HW: Tensor, grid_NKhw2: Tensor, beyond: str = "border") -> Tensor:
     """Read a picture at K sets of positions: (N, K, h, w)."""
-    number, count, rows, columns, _ = grid_NKhw2.shape
-    tall = grid_NKhw2.view(number, count * rows, columns, 2)
+    count = grid_NKhw2.shape[1]
     values = functional.grid_sample(
-        picture_N1HW, tall, mode="bilinear", padding_mode=beyond, align_corners=False
-    )
-    return values.view(number, count, rows, columns)
+        repeated(picture_N1HW, count), grid_NKhw2.flatten(0, 1), mode="bilinear",
+        padding_mode=beyond, align_corners=False,
+    )  # fmt: skip
+    return values.view(grid_NKhw2.shape[:4])
 
 
 def scattered(values_NKhw: Tensor, grid_NKhw2: Tensor, like_N1HW: Tensor) -> Tensor:
     """Apply the adjoint of `read_at`: (N, 1, H, W)."""
     number, count, rows, columns, _ = grid_NKhw2.shape
-    tall = grid_NKhw2.view(number, count * rows, columns, 2)
-    values = values_NKhw.reshape(number, 1, count * rows, columns)
-    picture, _ = torch.ops.aten.grid_sampler_2d_backward(
-        values, like_N1HW, tall, 0, 1, False, [True, False]
-    )
-    return picture
+    # Torch shares out the pictures of a batch among its threads, never one picture's positions.
+    shares = 2 if count % 2 == 0 else 1
+    tall = (number * shares, count // shares * rows, columns)
+    pictures, _ = torch.ops.aten.grid_sampler_2d_backward(
+        values_NKhw.reshape(tall).unsqueeze(1), repeated(like_N1HW, shares),
+        grid_NKhw2.view(*tall, 2), 0, 1, False, [True, False],
+    )  # fmt: skip
+    return pictures.unflatten(0, (number, shares)).sum(dim=1)
+
+
+def repeated(picture_N1HW: Tensor, times: int) -> Tensor:
+    """Give every picture so many times, without a copy where there is one: (N * times, 1, H, W)."""
+    return picture_N1HW[:, None].expand(-1, times, -1, -1, -1).flatten(0, 1)
 
 
 def joint_solve(
