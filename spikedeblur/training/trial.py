@@ -56,7 +56,8 @@ class TrainingTrial:
             "validation aside"
         )
         yield f"memory   up to about {self.peak_mb:.3g} MB"
-        yield f"output   about {WEIGHT_COPIES * 4 * self.parameters / 1e6:.3g} MB of weights and state"
+        written = WEIGHT_COPIES * 4 * self.parameters / 1e6
+        yield f"output   about {written:.3g} MB of weights and state"
 
 
 class _EnoughSteps(Exception):
