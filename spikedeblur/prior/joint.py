@@ -43,6 +43,7 @@ SPIKE_ERROR = 0.15  # of a bin's light, in spikes
 LIGHT_ERROR = 0.002  # of a bin's light, absolute
 FRAME_ERROR = (0.012, 0.004)  # of linear light at 0.2, as the root of light; and absolute
 ENCODED_ERROR = 0.014  # of a frame's encoded values
+MOST_MISSED = 0.5  # spike pixels between a point and its way there and back
 CLIPPED = 0.98  # of white: a pixel that says only how bright it is at least
 PATH_ERROR = 0.02  # relative variance of light for every unit of mismatch above 1
 UNBELIEVED = 6.0  # mismatch at which half of the change is taken
@@ -113,7 +114,8 @@ class ShotFrames:
         error = error + spread * bins.mean(1, True).square()
         bins_weight = known * stays_inside(bins_from) * error.rsqrt()
         error = self.frame_error() + resize(spread.mean(1, True), size) * self.luminance.square()
-        in_view = stays_inside(frame_from).mean(1, True).square() * known
+        in_view = (stays_inside(frame_from) * leads_back(shown, frame_from)).mean(1, True)
+        in_view = in_view.square() * known
         frame_weight = resize(in_view, size) * (self.luminance < CLIPPED) * error.rsqrt()
         return Measurement(
             self.luminance, bins, shown, frame_from, bins_from, frame_weight, bins_weight
@@ -142,6 +144,13 @@ def stays_inside(way_NK2hw: Tensor) -> Tensor:
     plane = way_NK2hw.shape[-2:]
     within = inside(pixel_centres(plane, way_NK2hw) + way_NK2hw.flatten(0, 1), plane)
     return within.view(*way_NK2hw.shape[:2], *plane)
+
+
+def leads_back(way_NK2hw: Tensor, back_NK2hw: Tensor) -> Tensor:
+    """Mark where `back` is the inverse of K displacements, which do not fold: (N, K, h, w)."""
+    back = back_NK2hw.flatten(0, 1)
+    missed = warp(way_NK2hw.flatten(0, 1), back) + back
+    return (missed.square().sum(dim=1) < MOST_MISSED**2).to(back).view_as(back_NK2hw[:, :, 0])
 
 
 @dataclass(frozen=True)

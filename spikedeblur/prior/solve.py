@@ -209,7 +209,9 @@ def joint_solve(
     way, size = residue, dot(residue, residue)
     for _ in range(rounds):
         curved = model.adjoint(model.seen(way)) + way / hold**2
-        length = size / dot(way, curved).clamp(min=1e-30)
+        # What holds the start curves by so much at least, also where the adjoint is only near one.
+        least = dot(way, way) / hold**2
+        length = size / torch.maximum(dot(way, curved), least).clamp(min=1e-30)
         picture, residue = picture + length * way, residue - length * curved
         now = dot(residue, residue)
         way, size = residue + now / size.clamp(min=1e-30) * way, now

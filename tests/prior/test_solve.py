@@ -83,6 +83,16 @@ def test_without_measurements_the_start_stays():
     torch.testing.assert_close(solved, start)
 
 
+def test_a_picture_shown_elsewhere_than_it_was_seen_stays_finite():
+    """Where a path folds, its inverse is not the way back, and the adjoint is none."""
+    one = measurement((24, 32), (12, 16), motion=1.0)
+    random = torch.Generator().manual_seed(1)
+    torn = replace(one, shown=9 * torch.randn(one.shown.shape, generator=random))
+    start = torch.full((2, 1, 24, 32), 0.5)
+    solved = joint_solve(LinearModel([torn]), torn.weighted(), start, 0.07, 40)
+    assert solved.abs().max() < 1e6
+
+
 def test_each_exposure_of_a_batch_is_solved_by_itself():
     one = measurement((12, 16), (6, 8))
     alone = Measurement(*(getattr(one, name)[:1] for name in one.__dataclass_fields__))
