@@ -60,8 +60,8 @@ def test_signals_end_the_run_cleanly(recording, tmp_path, number, status):
         *GEOMETRY,
     )
     assert process.stdout is not None
-    while '"progress"' not in process.stdout.readline():
-        pass  # warnings come before the first frame is done
+    while not re.search('"progress", "frames": [1-9]', process.stdout.readline()):
+        pass  # warnings and the beginning are told before the first frame is done
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == status, errors

@@ -111,6 +111,8 @@ ENDING = {
     "align": ["-o", "s.toml"],
     "info": [],
     "join": [],
+    "preview": ["--methods", "sdm", "-o", "p.png"],
+    "score": ["--truth", "nowhere"],
 }
 
 

@@ -44,6 +44,8 @@ def losses(
             for tag, words in _COLOURS.items()
             if int(getattr(read, tag)) == UNSPECIFIED != int(getattr(codec, tag))
         ]
+        if codec.format is not None and codec.format.is_rgb:
+            gone = [words for words in gone if words != _COLOURS["colorspace"]]  # it has no matrix
         if gone:
             yield (
                 f"the colour tags ({', '.join(gone)}) are not kept by {codec.name} in {name}: use "
