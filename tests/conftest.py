@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from spikedeblur.io.guards.limits import DEFAULT_MAX_PIXELS, set_max_pixels
 from tests.recordings import Recording, make_recording
 
 # Small tensors only: threads would wait for each other, the more so on a busy machine. Read when
@@ -16,6 +18,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What a shell starts in the background ignores Ctrl-C, which some tests send.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def limit_kept() -> Iterator[None]:
+    """Take back the limit that `--max-pixels` set for the whole process."""
+    yield
+    set_max_pixels(DEFAULT_MAX_PIXELS)
 
 
 @pytest.fixture(scope="session")

@@ -144,7 +144,7 @@ def run_jobs(
 
 def spikes_beside(video: Path) -> Path | None:
     """STEM.dat beside a video, if it is there."""
-    beside = video.with_suffix(".dat")
+    beside = video.with_suffix(".dat") if video.name else video / ".dat"
     return beside if beside.exists() else None
 
 

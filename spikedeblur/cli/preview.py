@@ -100,7 +100,7 @@ def command(
     from spikedeblur.io.video import open_video
     from spikedeblur.report.preview import preview
 
-    output = output or video.with_name(f"{video.stem.replace('%', '')}_preview.png")
+    output = output or video.parent / f"{video.stem.replace('%', '')}_preview.png"
     if output.suffix.lower() not in IMAGE_SUFFIXES or "%" in output.name:
         raise UsageError(f"not a picture ({output}) - name a .png or a .tif")
     check_output(output, overwrite)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from spikedeblur.cli.main import main
 from spikedeblur.errors import InputError
-from spikedeblur.io.guards.limits import DEFAULT_MAX_PIXELS, max_pixels, set_max_pixels
+from spikedeblur.io.guards.limits import DEFAULT_MAX_PIXELS, max_pixels
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from tests.attacks.bombs import black_png, nobody_calls, nobody_opens
@@ -152,13 +151,6 @@ def test_a_large_picture_beside_the_video_is_not_decoded(secret: Path, tmp_path:
         assert len(list(reader)) == 1
 
 
-@pytest.fixture
-def limit_kept() -> Iterator[None]:
-    yield
-    set_max_pixels(DEFAULT_MAX_PIXELS)
-
-
-@pytest.mark.usefixtures("limit_kept")
 def test_the_limit_is_an_option_and_a_variable(
     secret: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
