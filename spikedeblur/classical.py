@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from spikedeblur.prior.intervals import CumulativeCounts
 
-__all__ = ["grey", "joint", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
+__all__ = ["grey_frame", "joint", "sdm", "spike_light", "spike_rate", "tfi", "tfp"]
 
 Float32Array = NDArray[np.float32]
 
@@ -71,7 +71,7 @@ def tfp(
 
     Arguments as for `sdm`; the frame lends its size and its mean luminance.
     """
-    return grey(spike_rate(counts, target, window), frame)
+    return grey_frame(spike_rate(counts, target, window), frame)
 
 
 def tfi(frame: Float32Array, spikes: NDArray[np.bool_], tick: int) -> Float32Array:
@@ -80,7 +80,7 @@ def tfi(frame: Float32Array, spikes: NDArray[np.bool_], tick: int) -> Float32Arr
     frame: (H, W, 3) float32 sRGB, lends its size and mean luminance. spikes: (N, Hs, Ws) bool.
     tick: in [0, N). Where no spike is seen on one side, the end of the stream stands for it.
     """
-    return grey(spike_light(spikes, tick), frame)
+    return grey_frame(spike_light(spikes, tick), frame)
 
 
 def spike_light(spikes: NDArray[np.bool_], tick: int) -> Float32Array:
@@ -182,7 +182,7 @@ def _windowed_change(counts: Float32Array, target: float, length: float) -> Floa
     return blur(change, RATE_SMOOTHING)
 
 
-def grey(light: Float32Array, frame: Float32Array) -> Float32Array:
+def grey_frame(light: Float32Array, frame: Float32Array) -> Float32Array:
     """Linear light of the spike plane -> grey sRGB frame with the mean luminance of `frame`."""
     enlarged = resize_planes(light, frame.shape[:2])
     mean = relative_luminance(srgb_to_linear(frame)).mean()

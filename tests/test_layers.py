@@ -187,7 +187,7 @@ SHARED = {
 # Constants of the prior that want a name each, and what the classical methods share with it.
 LEFT = {
     *("AGREEMENT", "DARKEST", "DOUBTFUL", "FEWEST_SPIKES", "POOLING", "PRIOR_SPIKES"),
-    *("REACH", "SMOOTHING", "STEPS", "grey"),
+    *("REACH", "SMOOTHING", "STEPS"),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -108,7 +108,13 @@ def command(
     overwrite: bool,
     fps: Fraction | None,
     validation: int | None,
-    **settings: Any,
+    frames: int | None,
+    size: tuple[int, int] | None,
+    spike_size: tuple[int, int] | None,
+    threshold: float,
+    blur_px: float | None,
+    gamma_space: bool,
+    seed: int,
 ) -> None:
     """Make a recording by both cameras out of sharp footage.
 
@@ -133,13 +139,16 @@ def command(
             "or the exposure as a part of the frame interval, such as 0.5x"
         )
     part = exposure.value if exposure.relative or fps is None else exposure.value * fps
+    rig = RigSettings(
+        frames, size, fps, spike_rate, spike_size, part, threshold, blur_px, gamma_space, seed
+    )
     with progress_display(progress, "simulated", quiet=console.quiet) as display:
         made = simulate(
             source,
             output,
-            RigSettings(rate_hz=spike_rate, exposure=part, fps=fps, **settings),
+            rig,
             overwrite=overwrite,
-            progress=lambda frames: display.advance_to(frames, settings["frames"]),
+            progress=lambda done: display.advance_to(done, frames),
         )
     console.note(f"wrote {output}: {made.frames} frames, {made.ticks} ticks")
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -86,7 +86,10 @@ def command(
     output: Path | None,
     output_dir: Path | None,
     preview: Path | None,
-    **settings: Any,
+    spike_options: RecordingSettings,
+    frames_per_second: Fraction | None,
+    bins: int,
+    overwrite: bool,
 ) -> ExitStatus:
     """Sort spikes into voxel grids, one for each video frame.
 
@@ -94,7 +97,7 @@ def command(
     pages with axes TZYX; its description says what is known of the recording. Several recordings
     are done one after the other; one that fails does not stop the others.
     """
-    _check(recordings, videos, output, output_dir, preview, settings["frames_per_second"])
+    _check(recordings, videos, output, output_dir, preview, frames_per_second)
     if output_dir is not None:
         from spikedeblur.io.atomic import make_folder
 
@@ -106,7 +109,17 @@ def command(
         out = output or (named if output_dir is None else output_dir / named.name)
         shown = preview and Path(str(preview).replace(STEM, spikes.stem))
         try:
-            _voxelize(console, spikes, video, out, shown, **settings)
+            _voxelize(
+                console,
+                spikes,
+                video,
+                out,
+                shown,
+                spike_options=spike_options,
+                frames_per_second=frames_per_second,
+                bins=bins,
+                overwrite=overwrite,
+            )
         except SpikedeblurError as error:
             if len(recordings) == 1:
                 raise

@@ -10,6 +10,7 @@ from typing import Self
 
 import numpy as np
 
+from spikedeblur.errors import UsageError
 from spikedeblur.io.colour_tags import matrix_of
 from spikedeblur.io.ffmpeg.reader import VideoReader
 from spikedeblur.io.images import ImageSequenceReader
@@ -35,7 +36,7 @@ class RegionReader:
         whole = reader.info
         try:
             region.check_within(whole.width, whole.height)
-        except Exception:
+        except UsageError:
             reader.close()
             raise
         self.info = replace(

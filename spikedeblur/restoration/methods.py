@@ -54,7 +54,7 @@ def tfi(view: View, target: float, window: float | None) -> Picture:
     from spikedeblur import classical
 
     light = classical.spike_light(*view.exposed.spikes_around(target))
-    return classical.grey(view.on_frame(light[None])[0], view.frame)
+    return classical.grey_frame(view.on_frame(light[None])[0], view.frame)
 
 
 def joint(view: View, target: float, window: float | None) -> Picture:
