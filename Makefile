@@ -32,7 +32,7 @@ demo: $(VENV)/.installed
 	$(BIN)/spikedeblur benchmark demo/sample
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile --timeout 150
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest

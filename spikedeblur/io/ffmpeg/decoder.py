@@ -129,8 +129,9 @@ class Decoder:
     def _decode(self) -> Iterator[av.VideoFrame]:
         packets = self.container.demux(self.stream)
         in_a_row = 0
-        begun = seen_key = False
+        begun = seen_key = ended = False
         while True:
+            packet = None
             try:
                 packet = next(packets, None)
                 if packet is None:
@@ -147,6 +148,11 @@ class Decoder:
                 if seen_key:  # what comes before is counted by `skipped`
                     in_a_row += 1
                     self.count_damage(error_text(error), in_a_row)
+                # A decoder that never opened refuses the empty packet of the end, too: without
+                # end, since each new generator brings one more.
+                if ended and packet is not None and not packet.size:
+                    return
+                ended = packet is not None and not packet.size
                 # A generator that raised has ended; the container goes on where it stood.
                 packets = self.container.demux(self.stream)
                 continue

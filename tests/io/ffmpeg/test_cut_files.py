@@ -181,3 +181,21 @@ def test_headers_without_sense_state_nothing(content: bytes, tmp_path: Path) -> 
     path = tmp_path / "strange"
     path.write_bytes(content)
     assert missing_bytes(path) == 0
+
+
+@pytest.mark.timeout(20)
+def test_a_decoder_that_never_opens_comes_to_an_end(tmp_path: Path) -> None:
+    """Cut behind the header, whose codec data are spoilt: even the packet of the end fails."""
+    path = tmp_path / "v.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        output.mux(stream.encode(av.VideoFrame(32, 32, "yuv420p")) + stream.encode(None))
+    with av.open(str(path)) as container:
+        codec_data = container.streams.video[0].codec_context.extradata
+    content = path.read_bytes()
+    first_cluster = content.index(bytes.fromhex("1f43b675"))
+    header = content[: first_cluster + 12].replace(codec_data, bytes(len(codec_data)))
+    path.write_bytes(header)
+    with pytest.raises(InputError, match="no frame of the video can be decoded"):
+        open_video(path)
