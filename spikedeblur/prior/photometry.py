@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from spikedeblur.prior.bands import Band, along_both
 from spikedeblur.prior.planes import resize
 
 GAMMA = 2.4
@@ -51,8 +51,12 @@ def gaussian_taps(sigma: float) -> Tensor:
 def gaussian_blur(planes_Nchw: Tensor, sigma: float) -> Tensor:
     """Separable Gaussian over the last two axes, borders repeated."""
     taps = gaussian_taps(sigma).to(planes_Nchw)
-    planes, channels, height, width = planes_Nchw.shape
-    x = planes_Nchw.reshape(planes * channels, 1, height, width)
-    x = functional.pad(x, (len(taps) // 2,) * 4, mode="replicate")
-    x = functional.conv2d(functional.conv2d(x, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
-    return x.reshape(planes, channels, height, width)
+    beside = torch.arange(len(taps), device=taps.device) - len(taps) // 2
+    rows, columns = (
+        Band(
+            (torch.arange(n, device=taps.device)[:, None] + beside).clamp(0, n - 1),
+            taps.expand(n, -1),
+        )
+        for n in planes_Nchw.shape[-2:]
+    )
+    return along_both(planes_Nchw, rows, columns)

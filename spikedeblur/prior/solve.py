@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from spikedeblur.prior.bands import Band, along_both
 from spikedeblur.prior.warps import still_grid
 
 # Bilinear reading between pixels attenuates what is fine, by the same on average wherever it falls;
@@ -60,19 +61,20 @@ class Lattice:
     """
 
     def __init__(self, size: Sequence[int], cell: tuple[float, float], like: Tensor) -> None:
-        self.rows = averaging(size[0], cell[0], like)
-        self.columns = averaging(size[1], cell[1], like)
+        rows, columns = (averaging(*axis, like) for axis in zip(size, cell, strict=True))
+        self._averages = Band.of(rows), Band.of(columns)
+        self._spreads = Band.of(rows.T), Band.of(columns.T)
         # How much of the places' field the pixels take, (x, y).
-        ratios = [matrix.shape[1] / matrix.shape[0] for matrix in (self.columns, self.rows)]
+        ratios = [matrix.shape[1] / matrix.shape[0] for matrix in (columns, rows)]
         self.field = torch.tensor(ratios, device=like.device)
 
     def averaged(self, picture_N1HW: Tensor) -> Tensor:
         """Average around every place: (N, 1, H', W')."""
-        return self.rows @ picture_N1HW @ self.columns.T
+        return along_both(picture_N1HW, *self._averages)
 
     def spread(self, averages_N1HW: Tensor) -> Tensor:
         """Apply the adjoint of `averaged`."""
-        return self.rows.T @ averages_N1HW @ self.columns
+        return along_both(averages_N1HW, *self._spreads)
 
 
 def averaging(pixels: int, side: float, like: Tensor) -> Tensor:
