@@ -109,7 +109,7 @@ class LinearModel:
             MeasurementGrids(
                 grids_of(each.shown, size, everything),
                 grids_of(each.frame_from, size, everything),
-                grids_of(each.bins_from, plane, self._cells.field),
+                grids_of(each.bins_from, plane, self._cells.field).contiguous(),
                 each.frame_weight,
                 each.bins_weight,
             )
@@ -163,9 +163,10 @@ def grids_of(displacement_NK2hw: Tensor, size: Sequence[int], field: Tensor) -> 
     ways = displacement_NK2hw.flatten(0, 1)
     if tuple(size) != (rows, columns):
         ways = functional.interpolate(ways, size=tuple(size), mode="bilinear", align_corners=False)
-    scale = field * ways.new_tensor([2 / columns, 2 / rows])
-    grid = torch.addcmul(still_grid(size, ways) * field, ways.permute(0, 2, 3, 1), scale)
-    return grid.contiguous().unflatten(0, (number, -1))
+    field = field[:, None, None]
+    scale = field * ways.new_tensor([2 / columns, 2 / rows])[:, None, None]
+    grid = torch.addcmul(still_grid(size, ways) * field, ways, scale)
+    return grid.permute(0, 2, 3, 1).unflatten(0, (number, -1))
 
 
 def read_at(picture_N1HW: Tensor, grid_NKhw2: Tensor, beyond: str = "border") -> Tensor:

@@ -47,17 +47,18 @@ def gridded(planes_NChw: Tensor, grid_Nhw2: Tensor, mode: str = "bilinear") -> T
 def grid_of(displacement_N2hw: Tensor, sign: int = 1) -> Tensor:
     """Return the coordinates from -1 to 1 of what lies `displacement` beside: (N, h, w, 2)."""
     size = displacement_N2hw.shape[-2:]
-    scale = displacement_N2hw.new_tensor([2 / size[1], 2 / size[0]]) * sign
-    return torch.addcmul(still_grid(size, scale), displacement_N2hw.permute(0, 2, 3, 1), scale)
+    scale = displacement_N2hw.new_tensor([2 / size[1], 2 / size[0]])[:, None, None] * sign
+    still = still_grid(size, displacement_N2hw)
+    return torch.addcmul(still, displacement_N2hw, scale).permute(0, 2, 3, 1)
 
 
 def still_grid(size: Sequence[int], like: Tensor) -> Tensor:
-    """Return the coordinates from -1 to 1 of the pixels of a plane: (h, w, 2)."""
+    """Return the coordinates from -1 to 1 of the pixels of a plane: (2, h, w)."""
     rows, columns = (
         (torch.arange(n, device=like.device, dtype=like.dtype) + 0.5) * (2 / n) - 1 for n in size
     )
     y, x = torch.meshgrid(rows, columns, indexing="ij")
-    return torch.stack([x, y], dim=-1)
+    return torch.stack([x, y])
 
 
 def inverse(displacement_N2hw: Tensor, rounds: int = 3) -> Tensor:
