@@ -131,10 +131,11 @@ def frame_features(
     size, linear = exposure.rgb.shape[-2:], exposure.linear
     own, all_of_it = (start * joint.change(each) for each in (joint.own, joint.joint))
     pictures = [exposure.rgb, *(encoded(each, linear) for each in (start, own, all_of_it))]
+    frame_left, bins_left = joint.left()
     maps = [
         joint.confidence,
-        joint.frame_left.clamp(-3, 3),
-        joint.bins_left.clamp(max=3),
+        frame_left.clamp(-3, 3),
+        bins_left.clamp(max=3),
         (joint.length + 1).log() / 3,
         resize(doubtful, size),
         resize(log_count(charge.counts), size),

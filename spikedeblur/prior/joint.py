@@ -22,13 +22,13 @@ from spikedeblur.prior.neighbours import (
     end_velocity,
     mean_light,
     plane_motion_between,
-    through,
 )
-from spikedeblur.prior.path import MotionPath, bin_times, displacement, estimate_path, merged_bins
+from spikedeblur.prior.path import MotionPath, estimate_path, merged_bins
 from spikedeblur.prior.photometry import grey, to_linear, to_srgb
 from spikedeblur.prior.planes import resize
-from spikedeblur.prior.solve import LinearModel, Measurement, joint_solve
-from spikedeblur.prior.warps import inside, inverse, pixel_centres, warp
+from spikedeblur.prior.solve import Estimate, LinearModel, Measurement, joint_solve
+from spikedeblur.prior.trajectory import Trajectory, bin_times, stays_inside
+from spikedeblur.prior.warps import inverse, warp
 
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
 FEWEST_BINS, MOST_BINS = 4, 16  # of an exposure; more tell nothing
@@ -43,7 +43,6 @@ SPIKE_ERROR = 0.15  # of a bin's light, in spikes
 LIGHT_ERROR = 0.002  # of a bin's light, absolute
 FRAME_ERROR = (0.012, 0.004)  # of linear light at 0.2, as the root of light; and absolute
 ENCODED_ERROR = 0.014  # of a frame's encoded values
-MOST_MISSED = 0.5  # spike pixels between a point and its way there and back
 CLIPPED = 0.98  # of white: a pixel that says only how bright it is at least
 PATH_ERROR = 0.02  # relative variance of light for every unit of mismatch above 1
 UNBELIEVED = 6.0  # mismatch at which half of the change is taken
@@ -96,30 +95,26 @@ class ShotFrames:
         return self.rgb.new_tensor([width / columns, height / rows])[:, None, None]
 
     def measurement(
-        self, bins_NKhw: Tensor, shown: Tensor, bins_shown: Tensor, spread: Tensor
+        self, bins_NKhw: Tensor, instants: int, shown: Trajectory, spread: Tensor
     ) -> Measurement:
         """What it measured of a picture, given where the picture's points stood.
 
-        bins: its light, merged. shown (N, I, 2, h, w) and bins_shown (N, K, 2, h, w): displacements
-        of the picture's points at the instants of frame and bins, in spike pixels. spread (N, K or
-        1, h, w): relative variance of light beside that of noise, infinite where it says nothing.
+        bins: its light, merged. instants: at how many the frame is added up. spread (N, K or 1, h,
+        w): relative variance of light beside that of noise, infinite where it says nothing.
         """
         size, plane = self.rgb.shape[-2:], self.light.shape[-2:]
         number = bins_NKhw.shape[1]
-        frame_from, bins_from = back(shown), back(bins_shown)
+        back, in_view = shown.back()
         gain = resize(self.luminance, plane) / (self.count + PRIOR_SPIKES)
         known = (self.count / FEWEST_SPIKES).clamp(max=1)
         bins = bins_NKhw * (gain * number)
         error = (SPIKE_ERROR * number * gain + LIGHT_ERROR).square()
         error = error + spread * bins.mean(1, True).square()
-        bins_weight = known * stays_inside(bins_from) * error.rsqrt()
+        bins_weight = known * stays_inside(back.at(bin_times(number, bins))) * error.rsqrt()
         error = self.frame_error() + resize(spread.mean(1, True), size) * self.luminance.square()
-        in_view = (stays_inside(frame_from) * leads_back(shown, frame_from)).mean(1, True)
         in_view = in_view.square() * known
         frame_weight = resize(in_view, size) * (self.luminance < CLIPPED) * error.rsqrt()
-        return Measurement(
-            self.luminance, bins, shown, frame_from, bins_from, frame_weight, bins_weight
-        )
+        return Measurement(self.luminance, bins, instants, shown, back, frame_weight, bins_weight)
 
     def frame_error(self) -> Tensor:
         """Return the variance of the frame's light, noise and all that is not modelled."""
@@ -139,36 +134,29 @@ def encoded(light: Tensor, linear: bool) -> Tensor:
     return (to_srgb(light.clamp(0, 1)) if linear else light).clamp(0, 1)
 
 
-def stays_inside(way_NK2hw: Tensor) -> Tensor:
-    """Mark what stands within the plane after K displacements: (N, K, h, w)."""
-    plane = way_NK2hw.shape[-2:]
-    within = inside(pixel_centres(plane, way_NK2hw) + way_NK2hw.flatten(0, 1), plane)
-    return within.view(*way_NK2hw.shape[:2], *plane)
-
-
-def leads_back(way_NK2hw: Tensor, back_NK2hw: Tensor) -> Tensor:
-    """Mark where `back` is the inverse of K displacements, which do not fold: (N, K, h, w)."""
-    back = back_NK2hw.flatten(0, 1)
-    missed = warp(way_NK2hw.flatten(0, 1), back) + back
-    return (missed.square().sum(dim=1) < MOST_MISSED**2).to(back).view_as(back_NK2hw[:, :, 0])
-
-
 @dataclass(frozen=True)
 class JointPicture:
     """The luminance of a frame at an instant, by its own measurements and with its neighbours'.
 
     `start`, `own`, `joint` (N, 1, H, W) light; `confidence` (N, 1, H, W) in [0, 1], of the path;
-    `frame_left`, `bins_left` (N, 1, H, W), what of frame and bins the joint picture leaves, over
-    the error expected, signed and as a root mean square; `length` (N, 1, H, W), px of the path.
+    `length` (N, 1, H, W), px of the path; `measured`: by the frame and its bins.
     """
 
     start: Tensor
     own: Tensor
     joint: Tensor
     confidence: Tensor
-    frame_left: Tensor
-    bins_left: Tensor
     length: Tensor
+    measured: LinearModel
+
+    def left(self) -> tuple[Tensor, Tensor]:
+        """Return what of frame and bins the joint picture leaves: (N, 1, H, W) each.
+
+        Over the error expected: signed, and the root mean square of all bins.
+        """
+        frame, bins = self.measured.left(self.joint)
+        of_bins = bins.square().mean(dim=1, keepdim=True).sqrt()
+        return frame, resize(of_bins, frame.shape[-2:])
 
     def change(self, luminance_N1HW: Tensor) -> Tensor:
         """Return `luminance` over the start, as what colours are multiplied by."""
@@ -204,43 +192,33 @@ def joint_picture(
     start: a first estimate, in light.
     """
     path = here.path.seen_from(reference)
-    own = own_measurement(here, path)
-    others = [neighbour_measurement(here, path, each) for each in neighbours]
-    model = LinearModel([own])
-    measured = own.weighted()
-    alone = joint_solve(model, measured, start_N1HW, HOLD, OWN_ROUNDS)
+    own = LinearModel([own_measurement(here, path)])
+    alone = joint_solve(own, Estimate.begun(start_N1HW).told(own), HOLD, OWN_ROUNDS)
     joint = alone
-    if others:
-        both = [own, *others]
-        measured = [part for each in both for part in each.weighted()]
-        joint = joint_solve(LinearModel(both), measured, start_N1HW, HOLD, ALL_ROUNDS, alone)
-    frame, bins = model.seen(joint)
+    if neighbours:
+        others = LinearModel([neighbour_measurement(here, path, each) for each in neighbours])
+        joint = joint_solve(own + others, alone.told(others), HOLD, ALL_ROUNDS)
     size = here.rgb.shape[-2:]
     wrong = resize(path.mismatch, size)
-    bins_left = (measured[1] - bins).square().mean(dim=1, keepdim=True).sqrt()
     ends = path.displacement(path.coefficients.new_tensor([-1.0, 1.0]))
     length = ends.diff(dim=1)[:, 0].square().sum(dim=1, keepdim=True).sqrt()
     return JointPicture(
         start=start_N1HW,
-        own=alone,
-        joint=joint,
+        own=alone.picture,
+        joint=joint.picture,
         confidence=1 / (1 + (wrong / UNBELIEVED).square()),
-        frame_left=measured[0] - frame,
-        bins_left=resize(bins_left, size),
         length=resize(length, size) * here.scale[0],
+        measured=own,
     )
 
 
 def own_measurement(here: ShotFrames, path: MotionPath) -> Measurement:
     """What a frame and its bins measured of the picture at the path's reference."""
     bins = merged_bins(here.light, enough_bins(path))
-    times = bin_times(bins.shape[1], bins)
-    instants = bin_times(enough_instants(path, here.scale), bins)
     doubtful = PATH_ERROR * (path.mismatch - 1).clamp(min=0)
-    late = (times - path.reference).square()[:, None, None]
-    return here.measurement(
-        bins, path.displacement(instants), path.displacement(times), doubtful * late
-    )
+    late = (bin_times(bins.shape[1], bins) - path.reference).square()[:, None, None]
+    instants = enough_instants(path, here.scale)
+    return here.measurement(bins, instants, path.trajectory, doubtful * late)
 
 
 def neighbour_measurement(here: ShotFrames, path: MotionPath, neighbour: Neighbour) -> Measurement:
@@ -251,13 +229,12 @@ def neighbour_measurement(here: ShotFrames, path: MotionPath, neighbour: Neighbo
     way = plane_motion_between(picture, other.middle, [swept, torch.zeros_like(swept)])
     bins = merged_bins(other.light, enough_bins(other.path))
     instants = enough_instants(other.path, here.scale, MOST_NEIGHBOUR_INSTANTS)
-    shown = through(way, other.path, bin_times(instants, bins))
-    bins_shown = through(way, other.path, bin_times(bins.shape[1], bins))
+    shown = other.path.trajectory.after(way)
     wrong = disagreement(picture, warp(other.middle, way))
     to_here = inverse(way)
     believed = neighbour.known[:, None, None, None] * stays_inside(to_here[:, None])
     believed = believed / (1 + warp(wrong, to_here))
-    measured = other.measurement(bins, shown, bins_shown, torch.zeros_like(believed))
+    measured = other.measurement(bins, instants, shown, torch.zeros_like(believed))
     return replace(
         measured,
         frame_weight=measured.frame_weight * resize(believed, here.rgb.shape[-2:]),
@@ -267,8 +244,8 @@ def neighbour_measurement(here: ShotFrames, path: MotionPath, neighbour: Neighbo
 
 def typical_length(path: MotionPath) -> float:
     """Return how far nearly all points move within the exposure, at most: spike pixels."""
-    some = path.coefficients[..., ::4, ::4]
-    steps = displacement(some, some.new_tensor([-1.0, 0.0, 1.0]), path.reference).diff(dim=1)
+    some = Trajectory(path.trajectory.coefficients[..., ::4, ::4])
+    steps = some.at(some.coefficients.new_tensor([-1.0, 0.0, 1.0])).diff(dim=1)
     lengths = steps.square().sum(dim=2).sqrt().sum(dim=1).flatten(1)
     return float(lengths.quantile(0.95, dim=1).max())
 
@@ -282,8 +259,3 @@ def enough_instants(path: MotionPath, scale: Tensor, most: int = MOST_INSTANTS) 
     """Return at how many instants a frame's picture is added up."""
     length = typical_length(path) * float(scale.max())
     return min(max(math.ceil(length / INSTANT_LENGTH) + 1, FEWEST_INSTANTS), most)
-
-
-def back(way_NK2hw: Tensor) -> Tensor:
-    """Invert K displacements: (N, K, 2, h, w)."""
-    return inverse(way_NK2hw.flatten(0, 1)).view_as(way_NK2hw)

@@ -35,7 +35,7 @@ DARKEST = 0.1  # of the mean light: added before the logarithm
 
 def mean_light(light_NKhw: Tensor, path: MotionPath) -> Tensor:
     """Return the light of the exposure as it stands at the path's reference: (N, 1, h, w)."""
-    moved = along(light_NKhw, path.coefficients, path.reference, "bilinear")
+    moved = along(light_NKhw, path.trajectory, "bilinear")
     return moved.mean(dim=1, keepdim=True)
 
 
@@ -113,12 +113,6 @@ def fitted_plane(planes_N2hw: Tensor, rows: int, start_N8: Tensor, level: int) -
         right = torch.einsum("np,nmp->nm", wrong.flatten(1), weighted).double()
         parameters[:, free] -= damped_solve(normal, right, 1e-3)
     return parameters
-
-
-def through(way_N2hw: Tensor, other: MotionPath, times_K: Tensor) -> Tensor:
-    """Follow a motion and then the other exposure's path: (N, K, 2, h, w)."""
-    moves = other.displacement(times_K)
-    return way_N2hw[:, None] + warp(moves.flatten(1, 2), way_N2hw).view_as(moves)
 
 
 def disagreement(here_N1hw: Tensor, there_N1hw: Tensor) -> Tensor:

@@ -21,7 +21,8 @@ from torch.nn import functional
 
 from spikedeblur.prior.photometry import gaussian_blur
 from spikedeblur.prior.planes import central_difference, resize
-from spikedeblur.prior.warps import enlarged, inverse, pixel_centres, warp
+from spikedeblur.prior.trajectory import Trajectory, bin_times
+from spikedeblur.prior.warps import enlarged, gridded, inverse, pixel_centres, warp
 
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
 ORDER = 3  # powers of time
@@ -37,14 +38,9 @@ AGREEMENT = 1.5  # spike pixels over which agreement is judged
 SHARPNESS = 6.0  # of the choice between paths
 
 
-def bin_times(bins: int, like: Tensor) -> Tensor:
-    """Return the middles of `bins` bins on the scale from -1 to 1: (K,)."""
-    return (2 * torch.arange(bins, device=like.device, dtype=like.dtype) + 1) / bins - 1
-
-
-def powers(times_K: Tensor, reference: float = 0.0) -> Tensor:
-    """Return t^j less r^j for j = 1..J: (J, K)."""
-    return torch.stack([times_K ** (j + 1) - reference ** (j + 1) for j in range(ORDER)])
+def powers(times_K: Tensor) -> Tensor:
+    """Return t^j for j = 1..J: (J, K)."""
+    return torch.stack([times_K ** (j + 1) for j in range(ORDER)])
 
 
 @dataclass(frozen=True)
@@ -60,9 +56,14 @@ class MotionPath:
     mismatch: Tensor
     reference: float = 0.0
 
+    @property
+    def trajectory(self) -> Trajectory:
+        """The same displacements with their constant term."""
+        return trajectory(self.coefficients, self.reference)
+
     def displacement(self, times_K: Tensor) -> Tensor:
         """Return the displacements to instants in [-1, 1]: (N, K, 2, h, w)."""
-        return displacement(self.coefficients, times_K, self.reference)
+        return self.trajectory.at(times_K)
 
     def seen_from(self, reference: float) -> MotionPath:
         """Name the same paths by where their points stand at another instant."""
@@ -82,19 +83,17 @@ class MotionPath:
         return MotionPath(self.coefficients[frames], self.mismatch[frames], self.reference)
 
 
-def displacement(coefficients_NJ2hw: Tensor, times_K: Tensor, reference: float = 0.0) -> Tensor:
-    """Evaluate the polynomial of each point: (N, K, 2, h, w)."""
-    return torch.einsum("jk,njchw->nkchw", powers(times_K, reference), coefficients_NJ2hw)
+def trajectory(coefficients_NJ2hw: Tensor, reference: float = 0.0) -> Trajectory:
+    """Lay out displacements from where points stand at `reference`, with J powers from 1 on."""
+    instant = coefficients_NJ2hw.new_tensor([reference])
+    constant = -torch.einsum("jk,njchw->nkchw", powers(instant), coefficients_NJ2hw)
+    return Trajectory(torch.cat([constant, coefficients_NJ2hw], dim=1))
 
 
-def along(
-    light_NKhw: Tensor, coefficients_NJ2hw: Tensor, reference: float = 0.0,
-    mode: str = "bicubic",
-) -> Tensor:  # fmt: skip
+def along(light_NKhw: Tensor, path: Trajectory, mode: str = "bicubic") -> Tensor:
     """Move each bin back along the path to the reference: (N, K, h, w)."""
-    times = bin_times(light_NKhw.shape[1], light_NKhw)
-    way = displacement(coefficients_NJ2hw, times, reference)
-    moved = warp(light_NKhw.flatten(0, 1)[:, None], way.flatten(0, 1), mode)
+    grid = path.grid(bin_times(light_NKhw.shape[1], light_NKhw), light_NKhw.shape[-2:])
+    moved = gridded(light_NKhw.flatten(0, 1)[:, None], grid.flatten(0, 1), mode)
     return moved.view_as(light_NKhw)
 
 
@@ -128,7 +127,7 @@ def share_of_best(mismatch_NPhw: Tensor) -> Tensor:
 
 def mismatch(light_NKhw: Tensor, coefficients_NJ2hw: Tensor) -> Tensor:
     """Return the variance along the path over what noise explains: (N, 1, h, w)."""
-    moved = along(gaussian_blur(light_NKhw, 0.7), coefficients_NJ2hw)
+    moved = along(gaussian_blur(light_NKhw, 0.7), trajectory(coefficients_NJ2hw))
     template = moved.mean(dim=1, keepdim=True)
     left = gaussian_blur((moved - template).square().mean(dim=1, keepdim=True), AGREEMENT)
     merged_bins = light_NKhw.shape[1] / 32  # the variances are those of 32 bins
@@ -178,7 +177,7 @@ def camera_path(pyramid: Sequence[Tensor], weight_N1hw: Tensor | None = None) ->
         told = None if weight_N1hw is None else resize(weight_N1hw, size)
         for _ in range(CAMERA_STEPS[level]):
             coefficients = torch.einsum("njm,mchw->njchw", parameters, basis)
-            moved = along(planes, coefficients)
+            moved = along(planes, trajectory(coefficients))
             template = moved.mean(dim=1, keepdim=True)
             wrong = moved - template
             weight = robust_weight(wrong.square().mean(dim=1, keepdim=True), AGREEMENT)
@@ -224,7 +223,7 @@ def pixel_path(pyramid: Sequence[Tensor]) -> Tensor:
     for planes, steps in zip(reversed(levels), reversed(PIXEL_STEPS[: len(levels)]), strict=True):
         path = enlarged(path, planes.shape[-2:])
         for _ in range(steps):
-            moved = along(planes, path.unflatten(0, (number, ORDER)))
+            moved = along(planes, trajectory(path.unflatten(0, (number, ORDER))))
             template = moved.mean(dim=1, keepdim=True)
             wrong = torch.einsum("jk,nkhw->njhw", fitted, moved - template)
             step = pooled_step(

@@ -16,14 +16,16 @@ pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from spikedeblur.prior.bands import Band, along_both
-from spikedeblur.prior.warps import still_grid
+from spikedeblur.prior.trajectory import Trajectory, bin_times
 
 # Bilinear reading between pixels attenuates what is fine, by the same on average wherever it falls;
 # the picture is sharpened by as much before. Better by 0.1 dB than bicubic reading, and three times
@@ -35,17 +37,16 @@ SHARPENING = 0.06
 class Measurement:
     """What one exposure saw of the picture, and where.
 
-    `frame` (N, 1, H, W) and `bins` (N, K, h, w), light; displacements in spike pixels: `shown`
-    (N, I, 2, h, w), of the picture's points at the instants of the frame, `frame_from` (N, I, 2, h,
-    w) and `bins_from` (N, K, 2, h, w), from the pixels of frame and bins back to the picture's
-    points that they saw; the weights are one over the error expected, 0 where nothing is known.
+    `frame` (N, 1, H, W), added up at so many `instants`, and `bins` (N, K, h, w), light; `shown`:
+    where the picture's points stood, `back`: from there to the points; the weights are one over the
+    error expected, 0 where nothing is known.
     """
 
     frame: Tensor
     bins: Tensor
-    shown: Tensor
-    frame_from: Tensor
-    bins_from: Tensor
+    instants: int
+    shown: Trajectory
+    back: Trajectory
     frame_weight: Tensor
     bins_weight: Tensor
 
@@ -68,6 +69,12 @@ class Lattice:
         ratios = [matrix.shape[1] / matrix.shape[0] for matrix in (columns, rows)]
         self.field = torch.tensor(ratios, device=like.device)
 
+        self._empty = torch.zeros(1, 1, len(rows), len(columns), device=like.device).to(like)
+
+    def empty(self, number: int) -> Tensor:
+        """Make places for so many pictures, all 0: (N, 1, H', W')."""
+        return self._empty.repeat(number, 1, 1, 1)
+
     def averaged(self, picture_N1HW: Tensor) -> Tensor:
         """Average around every place: (N, 1, H', W')."""
         return along_both(picture_N1HW, *self._averages)
@@ -75,6 +82,14 @@ class Lattice:
     def spread(self, averages_N1HW: Tensor) -> Tensor:
         """Apply the adjoint of `averaged`."""
         return along_both(averages_N1HW, *self._spreads)
+
+
+@lru_cache(maxsize=8)
+def lattice(
+    size: tuple[int, int], cell: tuple[float, float], device: torch.device, dtype: torch.dtype
+) -> Lattice:
+    """Make a lattice, once for all frames of a video."""
+    return Lattice(size, cell, torch.empty(0, device=device, dtype=dtype))
 
 
 def averaging(pixels: int, side: float, like: Tensor) -> Tensor:
@@ -101,33 +116,43 @@ class LinearModel:
     def __init__(self, measurements: Sequence[Measurement]) -> None:
         first = measurements[0]
         size, plane = first.frame.shape[-2:], first.bins.shape[-2:]
-        self._pixels = Lattice(size, (1, 1), first.frame)
-        self._cells = Lattice(size, (size[0] / plane[0], size[1] / plane[1]), first.frame)
-        self._like = [lattice.averaged(torch.zeros_like(first.frame)) for lattice in self._lattices]
-        everything = torch.ones_like(self._cells.field)
-        self._views = [
-            MeasurementGrids(
-                grids_of(each.shown, size, everything),
-                grids_of(each.frame_from, size, everything),
-                grids_of(each.bins_from, plane, self._cells.field).contiguous(),
-                each.frame_weight,
-                each.bins_weight,
-            )
-            for each in measurements
-        ]
+        kind = (first.frame.device, first.frame.dtype)
+        self._pixels = lattice(tuple(size), (1.0, 1.0), *kind)
+        self._cells = lattice(tuple(size), (size[0] / plane[0], size[1] / plane[1]), *kind)
+        self._views = [self._view(each) for each in measurements]
+        self._measured = [part for each in measurements for part in each.weighted()]
 
-    @property
-    def _lattices(self) -> tuple[Lattice, Lattice]:
-        return self._pixels, self._cells
+    def __add__(self, other: LinearModel) -> LinearModel:
+        both = copy(self)
+        both._views = self._views + other._views
+        both._measured = self._measured + other._measured
+        return both
+
+    def _view(self, each: Measurement) -> MeasurementGrids:
+        size, plane = each.frame.shape[-2:], each.bins.shape[-2:]
+        instants = bin_times(each.instants, each.frame)
+        bins = each.back.grid(bin_times(each.bins.shape[1], each.bins), plane, self._cells.field)
+        return MeasurementGrids(
+            each.shown.grid(instants, size),
+            each.back.grid(instants, size),
+            bins.contiguous(),
+            each.frame_weight,
+            each.bins_weight,
+        )
 
     def seen(self, picture_N1HW: Tensor) -> list[Tensor]:
         """Return what is measured if the picture is true: frame and bins of each, weighted."""
-        pixels, cells = (lattice.averaged(picture_N1HW) for lattice in self._lattices)
+        pixels, cells = (each.averaged(picture_N1HW) for each in (self._pixels, self._cells))
         parts = []
         for view in self._views:
             frame = read_at(pixels, view.frame_grid).mean(dim=1, keepdim=True)
             parts += [frame * view.frame_weight, read_at(cells, view.bins_grid) * view.bins_weight]
         return parts
+
+    def left(self, picture_N1HW: Tensor) -> list[Tensor]:
+        """Return what was measured less what is seen."""
+        pairs = zip(self._measured, self.seen(picture_N1HW), strict=True)
+        return [known - seen for known, seen in pairs]
 
     def adjoint(self, parts: Sequence[Tensor]) -> Tensor:
         """Return the adjoint of `seen`: (N, 1, H, W).
@@ -135,11 +160,12 @@ class LinearModel:
         Of the frame nearly so: what a point was shown as is read where it was shown, as dense as
         if nothing were stretched. That is four times faster than to scatter it.
         """
-        pixels, cells = (torch.zeros_like(each) for each in self._like)
+        number = len(parts[0])
+        pixels, cells = (each.empty(number) for each in (self._pixels, self._cells))
         for view, frame, bins in zip(self._views, parts[::2], parts[1::2], strict=True):
             shown = read_at(frame * view.frame_weight, view.shown_grid, "zeros")
             pixels += shown.mean(dim=1, keepdim=True)
-            cells += scattered(bins * view.bins_weight, view.bins_grid, self._like[1])
+            cells += scattered(bins * view.bins_weight, view.bins_grid, cells)
         return self._pixels.spread(pixels) + self._cells.spread(cells)
 
 
@@ -152,21 +178,6 @@ class MeasurementGrids:
     bins_grid: Tensor
     frame_weight: Tensor
     bins_weight: Tensor
-
-
-def grids_of(displacement_NK2hw: Tensor, size: Sequence[int], field: Tensor) -> Tensor:
-    """Make grids for `read_at` from displacements on a plane: (N, K, *size, 2).
-
-    size: of the plane that asks. field (2,): how much of what is read its field takes, (x, y).
-    """
-    number, _, _, rows, columns = displacement_NK2hw.shape
-    ways = displacement_NK2hw.flatten(0, 1)
-    if tuple(size) != (rows, columns):
-        ways = functional.interpolate(ways, size=tuple(size), mode="bilinear", align_corners=False)
-    field = field[:, None, None]
-    scale = field * ways.new_tensor([2 / columns, 2 / rows])[:, None, None]
-    grid = torch.addcmul(still_grid(size, ways) * field, ways, scale)
-    return grid.permute(0, 2, 3, 1).unflatten(0, (number, -1))
 
 
 def read_at(picture_N1HW: Tensor, grid_NKhw2: Tensor, beyond: str = "border") -> Tensor:
@@ -197,18 +208,33 @@ def repeated(picture_N1HW: Tensor, times: int) -> Tensor:
     return picture_N1HW[:, None].expand(-1, times, -1, -1, -1).flatten(0, 1)
 
 
-def joint_solve(
-    model: LinearModel, measured: Sequence[Tensor], start_N1HW: Tensor, hold: float,
-    rounds: int, begin_N1HW: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """Minimise |measured - seen(Y)|^2 + |Y - start|^2 / hold^2: (N, 1, H, W).
+@dataclass(frozen=True)
+class Estimate:
+    """A picture, and how far it is from the best one: (N, 1, H, W) each.
 
-    measured: `Measurement.weighted` of all. hold: how far, in light, the start is expected to be
-    off. rounds: of conjugate gradients, from `begin` (by default the start) on.
+    `residue`: half the slope downwards of |measured - seen(Y)|^2 + |Y - start|^2 / hold^2.
     """
-    picture = start_N1HW if begin_N1HW is None else begin_N1HW
-    left = [known - seen for known, seen in zip(measured, model.seen(picture), strict=True)]
-    residue = model.adjoint(left) - (picture - start_N1HW) / hold**2
+
+    picture: Tensor
+    residue: Tensor
+
+    @classmethod
+    def begun(cls, start_N1HW: Tensor) -> Estimate:
+        """Begin at the start, before anything is measured."""
+        return cls(start_N1HW, torch.zeros_like(start_N1HW))
+
+    def told(self, model: LinearModel) -> Estimate:
+        """Take further measurements into account."""
+        return Estimate(self.picture, self.residue + model.adjoint(model.left(self.picture)))
+
+
+def joint_solve(model: LinearModel, estimate: Estimate, hold: float, rounds: int) -> Estimate:
+    """Minimise |measured - seen(Y)|^2 + |Y - start|^2 / hold^2 by conjugate gradients.
+
+    model: all measurements that the estimate was told. hold: how far, in light, the start is
+    expected to be off.
+    """
+    picture, residue = estimate.picture, estimate.residue
     way, size = residue, dot(residue, residue)
     for _ in range(rounds):
         curved = model.adjoint(model.seen(way)) + way / hold**2
@@ -218,7 +244,7 @@ def joint_solve(
         picture, residue = picture + length * way, residue - length * curved
         now = dot(residue, residue)
         way, size = residue + now / size.clamp(min=1e-30) * way, now
-    return picture
+    return Estimate(picture, residue)
 
 
 def dot(one_N1HW: Tensor, other_N1HW: Tensor) -> Tensor:

@@ -8,13 +8,13 @@ import torch
 from spikedeblur.prior.intervals import CumulativeCounts
 from spikedeblur.prior.path import (
     MotionPath,
-    bin_times,
-    displacement,
     estimate_path,
     merged_bins,
     mismatch,
     share_of_best,
+    trajectory,
 )
+from spikedeblur.prior.trajectory import bin_times
 from tests.prior.moving import Moving
 
 TIMES = torch.tensor([-0.9, -0.4, 0.3, 0.9])
@@ -78,7 +78,7 @@ def test_bins_are_merged_evenly(bins, kept):
 def test_displacements_are_polynomials_of_time():
     coefficients = torch.zeros(1, 3, 2, 1, 1)
     coefficients[0, :, 0, 0, 0] = torch.tensor([2.0, 1.0, -0.5])
-    way = displacement(coefficients, bin_times(4, coefficients), 0.5)[0, :, 0, 0, 0]
+    way = trajectory(coefficients, 0.5).at(bin_times(4, coefficients))[0, :, 0, 0, 0]
     expected = [
         2 * (t - 0.5) + (t**2 - 0.25) - 0.5 * (t**3 - 0.125) for t in (-0.75, -0.25, 0.25, 0.75)
     ]
