@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 
-import numpy as np
-
 from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.machine.side_by_side import SideBySide
 from spikedeblur.output.restored import Restored
 from spikedeblur.prior.frames import ReadFrame, joint_frame
 from spikedeblur.recording.exposures import ExposedFrame
@@ -41,8 +40,8 @@ class Read:
 class JointRestorer:
     """Path and joint picture, frame by frame; neighbours lie in the same shot.
 
-    Three frames are held, each of which is read once. target_times: instants of the exposure to
-    restore, each in [-0.5, 0.5].
+    Three frames are held for each core, each of which is read once. target_times: instants of the
+    exposure to restore, each in [-0.5, 0.5].
     """
 
     def __init__(self, target_times: Sequence[float] = (0.0,)) -> None:
@@ -55,25 +54,30 @@ class JointRestorer:
         return range(max(wanted.start - REACH, shot), wanted.stop + REACH)
 
     def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
-        for _, sequence in groupby(frames, key=lambda exposed: exposed.sequence):
-            yield from self._restore_sequence(sequence)
+        with SideBySide() as workers:
+            for _, sequence in groupby(frames, key=lambda exposed: exposed.sequence):
+                read = workers.map(Read.of, sequence)
+                yield from workers.map(self._restored, with_neighbours(read))
 
-    def _restore_sequence(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
-        before: Read | None = None
-        here: Read | None = None
-        for after in chain(map(Read.of, frames), [None]):
-            if here is not None:
-                yield Restored(here.exposed, self._pictures(here, {-1: before, 1: after}))
-            before, here = here, after
-
-    def _pictures(self, here: Read, beside: dict[int, Read | None]) -> list[np.ndarray] | None:
-        """Restore a frame at all target times; None where nobody asks for it, or it cannot be."""
+    def _restored(self, three: tuple[Read | None, Read, Read | None]) -> Restored:
+        """Restore the middle one at all target times, if it is wanted and can be."""
+        before, here, after = three
         if here.frame is None or not here.exposed.wanted:
-            return None
+            return Restored(here.exposed, None)
         around = {
             distance: each.frame
-            for distance, each in beside.items()
+            for distance, each in ((-1, before), (1, after))
             if each is not None and each.frame is not None and each.can_help
         }
         pictures = (joint_frame(here.frame, around, time) for time in self._target_times)
-        return [picture.permute(1, 2, 0).numpy() for picture in pictures]
+        return Restored(here.exposed, [picture.permute(1, 2, 0).numpy() for picture in pictures])
+
+
+def with_neighbours(frames: Iterable[Read]) -> Iterator[tuple[Read | None, Read, Read | None]]:
+    """Give each frame with the one before and the one after."""
+    before: Read | None = None
+    here: Read | None = None
+    for after in chain(frames, [None]):
+        if here is not None:
+            yield before, here, after
+        before, here = here, after

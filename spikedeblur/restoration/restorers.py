@@ -11,6 +11,7 @@ import numpy as np
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.machine.side_by_side import SideBySide
 from spikedeblur.output.restored import Restored
 from spikedeblur.recording.exposures import ExposedFrame
 from spikedeblur.restoration.cuts import in_shots
@@ -160,14 +161,14 @@ class ClassicalRestorer:
 
     def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
         """Yield each frame, restored by itself."""
-        for exposed in frames:
-            pictures = None
-            if exposed.coverage:
-                view = View(exposed)
-                pictures = [
-                    self._method.picture(view, time, self._window) for time in self._target_times
-                ]
-            yield Restored(exposed, pictures)
+        with SideBySide() as workers:
+            yield from workers.map(self._restored, frames)
+
+    def _restored(self, exposed: ExposedFrame) -> Restored:
+        if not exposed.coverage:
+            return Restored(exposed, None)
+        view, picture = View(exposed), self._method.picture
+        return Restored(exposed, [picture(view, time, self._window) for time in self._target_times])
 
 
 def _window(text: str, fraction: str, method: Method) -> float:
