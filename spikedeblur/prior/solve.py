@@ -191,7 +191,7 @@ def row_by_row(grid_NKhw2: Tensor) -> Tensor:
 
 def read_at(picture_N1HW: Tensor, grid_NhKw2: Tensor, beyond: str = "border") -> Tensor:
     """Read a picture at K sets of positions: (N, K, h, w)."""
-    grid, shares = shared_out(grid_NhKw2)
+    grid, shares = shares_of(grid_NhKw2)
     values = functional.grid_sample(
         repeated(picture_N1HW, shares), grid, mode="bilinear", padding_mode=beyond,
         align_corners=False,
@@ -201,7 +201,7 @@ def read_at(picture_N1HW: Tensor, grid_NhKw2: Tensor, beyond: str = "border") ->
 
 def scattered(values_NKhw: Tensor, grid_NhKw2: Tensor, like_N1HW: Tensor) -> Tensor:
     """Apply the adjoint of `read_at`: (N, 1, H, W)."""
-    grid, shares = shared_out(grid_NhKw2)
+    grid, shares = shares_of(grid_NhKw2)
     values = values_NKhw.transpose(1, 2).reshape(len(grid), 1, *grid.shape[1:3])
     pictures, _ = torch.ops.aten.grid_sampler_2d_backward(
         values, repeated(like_N1HW, shares), grid, 0, 1, False, [True, False]
@@ -209,7 +209,7 @@ def scattered(values_NKhw: Tensor, grid_NhKw2: Tensor, like_N1HW: Tensor) -> Ten
     return pictures.unflatten(0, (-1, shares)).sum(dim=1)
 
 
-def shared_out(grid_NhKw2: Tensor) -> tuple[Tensor, int]:
+def shares_of(grid_NhKw2: Tensor) -> tuple[Tensor, int]:
     """Take all instants of a row for rows, in as many shares as threads can take.
 
     Torch shares out the pictures of a batch among its threads, never one picture's positions.
