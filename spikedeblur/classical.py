@@ -107,7 +107,7 @@ def spike_rate(
 
     charge, windows, time = _as_network(counts, target)
     count = charge.counts.sum(dim=1, keepdim=True)
-    total, change = blended_rate(charge.smoothed_light(), count, windows, time)
+    total, change = blended_rate(charge.steady_light(), count, windows, time)
     rate: Float32Array = (total + change).clamp(min=0)[0, 0].numpy()
     return rate
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 FAR = 1e4  # bins: where a spike is placed that never came
 ROUNDING = 0.5  # spikes by which a count may differ from the charge that was counted
+STRAIGHT = (1.0, 1.1)  # spikes from the lowest to the highest point of a line's error
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,24 @@ class CumulativeCounts:
         smooth = smoothing(charge.shape[1]).to(charge) @ charge.flatten(2)
         least, most = running - ROUNDING, running + ROUNDING
         return smooth.view_as(charge).maximum(least).minimum(most).diff(dim=1).clamp(min=0)
+
+    def steady_light(self) -> Tensor:
+        """`smoothed_light`, constant wherever a constant light fires the same: (N, K, h, w).
+
+        Charge that grows evenly stays within half a spike of the running count. Where a line does,
+        change is nothing but the rounding of counts, which is largest near a spike a bin.
+        """
+        running = running_count(self.counts)
+        time = torch.linspace(0, 1, self.bins + 1).to(running)[:, None, None]
+        apart, rate = torch.full_like(running[:, :1], torch.inf), running[:, -1:]
+        for rounding in (-ROUNDING, 0.0, ROUNDING):  # of the exposure's count
+            line = running[:, -1:] + rounding
+            least, most = (running - line * time).aminmax(dim=1, keepdim=True)
+            closer = most - least < apart
+            rate = torch.where(closer, line, rate)
+            apart = torch.where(closer, most - least, apart)
+        steady = ((STRAIGHT[1] - apart) / (STRAIGHT[1] - STRAIGHT[0])).clamp(0, 1)
+        return torch.lerp(self.smoothed_light(), rate.clamp(min=0) / self.bins, steady)
 
 
 def running_count(counts_NKhw: Tensor) -> Tensor:

@@ -98,7 +98,7 @@ def sdm_ratio(
     `count_ratio` is what compensating the blurry frame did to its counts.
     """
     count = charge.counts.sum(dim=1, keepdim=True)
-    total, change = blended_rate(charge.smoothed_light(), count, windows, target_time_N)
+    total, change = blended_rate(charge.steady_light(), count, windows, target_time_N)
     return (total + change + PRIOR_SPIKES) / (total * count_ratio + PRIOR_SPIKES)
 
 

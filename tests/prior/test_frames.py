@@ -55,6 +55,15 @@ def test_a_still_scene_stays_still(spikes):
     assert psnr(restored(blurry, counts), blurry[1]) > 45
 
 
+@pytest.mark.parametrize("spikes", [2, 10, 20, 40, 60, 160, 600])
+def test_a_still_scene_stays_still_by_sdm(spikes):
+    """Also near a spike a bin (40 and 60), where the rounding of counts beats with the bins."""
+    blurry, counts, _ = Moving(0, spikes=spikes, seed=4).seen()
+    for target in (-0.4, 0.0):
+        sharp = classical.sdm(array(blurry[1]), counts[1].numpy(), target)
+        assert psnr(torch.from_numpy(sharp).permute(2, 0, 1), blurry[1]) > 45
+
+
 @pytest.mark.parametrize("wrong", ["another scene", "another time", "none", "always", "a tenth"])
 def test_wrong_spikes_do_no_harm(wrong):
     blurry, counts, sharp = Moving(12).seen()

@@ -110,3 +110,21 @@ def test_smoothing_leaves_straight_lines_alone():
     line = torch.linspace(-3, 7, 33, dtype=torch.float64)
     torch.testing.assert_close(smoothing(33) @ line, line)
     assert running_count(torch.ones(1, 3, 1, 1)).flatten().tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("spikes", [0.4, 6.3, 16.2, 30.8, 32.7, 150.0])
+def test_constant_light_is_steady_and_a_step_is_not(spikes):
+    """Counts of a charge that grows evenly: most remainders leave no bin unlike another."""
+    remainder = torch.linspace(0, 0.99, 20)[None, None, None]
+    edges = torch.linspace(0, 1, 33)[None, :, None, None]
+    counts = (remainder + spikes * edges).floor().diff(dim=1)
+    charge = CumulativeCounts.of(counts)
+    light, swing = charge.steady_light(), charge.smoothed_light()
+    ranges = [each.amax(dim=1) - each.amin(dim=1) for each in (light, swing)]
+    assert (ranges[0] < 1e-5).float().mean() >= 0.7
+    assert (ranges[0] <= ranges[1] + 1e-5).all() and ranges[0].mean() < ranges[1].mean() / 2
+    assert (light.sum(dim=1) - spikes).abs().max() <= 1
+    step = (remainder + spikes * (edges + (edges - 0.5).clamp(min=0) * 3)).floor().diff(dim=1)
+    rise = CumulativeCounts.of(step).steady_light()
+    if spikes > 6:
+        assert (rise[:, 20:].mean(dim=1) > 2 * rise[:, :12].mean(dim=1)).all()
