@@ -122,8 +122,9 @@ def test_constant_light_is_steady_and_a_step_is_not(spikes):
     light, swing = charge.steady_light(), charge.smoothed_light()
     ranges = [each.amax(dim=1) - each.amin(dim=1) for each in (light, swing)]
     assert (ranges[0] < 1e-5).float().mean() >= 0.7
-    assert (ranges[0] <= ranges[1] + 1e-5).all() and ranges[0].mean() < ranges[1].mean() / 2
-    assert (light.sum(dim=1) - spikes).abs().max() <= 1
+    assert (ranges[0] <= ranges[1] + 1e-5).all()
+    assert ranges[0].mean() < ranges[1].mean() / 2 + 1e-5
+    assert (light.sum(dim=1) - spikes).abs().max() < 1.5  # one spike, and half of its rounding
     step = (remainder + spikes * (edges + (edges - 0.5).clamp(min=0) * 3)).floor().diff(dim=1)
     rise = CumulativeCounts.of(step).steady_light()
     if spikes > 6:
