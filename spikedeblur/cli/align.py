@@ -10,9 +10,9 @@ import click
 
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option, spike_options
-from spikedeblur.cli.values import Parsed, parse_pair, parse_seconds
+from spikedeblur.cli.values import Parsed, parse_pair
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.quantities import parse_exposure
+from spikedeblur.quantities import parse_exposure, parse_seconds
 
 if TYPE_CHECKING:
     from spikedeblur.alignment import Alignment

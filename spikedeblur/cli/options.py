@@ -28,22 +28,22 @@ SPIKE_OPTIONS = (
         type=HERTZ,
         envvar="SPIKEDEBLUR_SPIKE_RATE",
         show_envvar=True,
-        help="Ticks per second, such as 20000.",
+        help="Ticks per second, such as 20000 or 20kHz.",
     ),
     click.option(
         "--exposure",
         type=EXPOSURE,
         envvar="SPIKEDEBLUR_EXPOSURE",
         show_envvar=True,
-        help="Shutter time of a video frame: seconds, 0.5x of the frame interval, or "
-        "180deg.  [default: the whole interval]",
+        help="Shutter time of a video frame: seconds, 1/125 or 8ms, 0.5x of the frame interval, "
+        "or 180deg.  [default: the whole interval]",
     ),
     click.option(
         "--offset",
         type=SECONDS,
         envvar="SPIKEDEBLUR_OFFSET",
         show_envvar=True,
-        help="Seconds on the video's clock at which spike tick 0 lies; may be negative.  "
+        help="Seconds on the video's clock (or 8ms) at which spike tick 0 lies; may be negative.  "
         "[default: the first frame]",
     ),
     click.option(
