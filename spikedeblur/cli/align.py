@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option, spike_options
 from spikedeblur.cli.values import Parsed, parse_pair
@@ -43,7 +44,7 @@ def parse_fix(text: str) -> tuple[str, Any]:
     return name, FIXABLE[name](value)
 
 
-@click.command("align")
+@click.command("align", cls=Command)
 @click.argument("video", type=click.Path(path_type=Path))
 @click.option(
     "--spikes",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option
 from spikedeblur.cli.tables import print_comparison, print_passes, print_results
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from spikedeblur.report.gallery import Gallery
 
 
-@click.command("benchmark")
+@click.command("benchmark", cls=Command)
 @click.argument("cases", nargs=-1, metavar="[CASE_DIR]...", type=click.Path(path_type=Path))
 @click.option(
     "--methods",

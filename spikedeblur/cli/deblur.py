@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spikedeblur.cli.batch import PIPE, plan_jobs, run_jobs
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.deblurring import (
     Task,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from spikedeblur.quantities import Region
 
 
-@click.command("deblur")
+@click.command("deblur", cls=Command)
 @click.argument(
     "videos", nargs=-1, required=True, metavar="VIDEO...", type=click.Path(path_type=Path)
 )
@@ -85,13 +86,13 @@ if TYPE_CHECKING:
     "--window",
     type=click.IntRange(min=1),
     metavar="T",
-    help="Frames the network sees at once.  [default: as it was trained]",
+    help="Frames the network sees at once.  [default: as it was trained, 5]",
 )
 @click.option(
     "--window-stride",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Frames from one window to the next.  [default: the window]",
+    help="Frames from one window to the next.  [default: the window, 5]",
 )
 @click.option(
     "--tile",
@@ -108,7 +109,8 @@ if TYPE_CHECKING:
 )
 @output_options
 @click.option(
-    "--frame-rate",
+    "--fps",
+    "frame_rate",
     type=HERTZ,
     metavar="F",
     help="Frames per second of an image sequence.  [default: 25]",

@@ -16,64 +16,40 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Pairs = tuple[tuple[str, str], ...]
 
 SPIKE_OPTIONS = (
-    click.option(
-        "--spike-size",
-        type=SIZE,
-        envvar="SPIKEDEBLUR_SPIKE_SIZE",
-        show_envvar=True,
-        help="Pixels of the spike camera, such as 400x250.",
-    ),
-    click.option(
-        "--spike-rate",
-        type=HERTZ,
-        envvar="SPIKEDEBLUR_SPIKE_RATE",
-        show_envvar=True,
-        help="Ticks per second, such as 20000 or 20kHz.",
-    ),
+    click.option("--spike-size", type=SIZE, help="Pixels of the spike camera, such as 400x250."),
+    click.option("--spike-rate", type=HERTZ, help="Ticks per second, such as 20000 or 20kHz."),
     click.option(
         "--exposure",
         type=EXPOSURE,
-        envvar="SPIKEDEBLUR_EXPOSURE",
-        show_envvar=True,
         help="Shutter time of a video frame: seconds, 1/125 or 8ms, 0.5x of the frame interval, "
-        "or 180deg.  [default: the whole interval]",
+        "or 180deg.  [default: 1x, the whole interval]",
     ),
     click.option(
         "--offset",
         type=SECONDS,
-        envvar="SPIKEDEBLUR_OFFSET",
-        show_envvar=True,
         help="Seconds on the video's clock (or 8ms) at which spike tick 0 lies; may be negative.  "
         "[default: the first frame]",
     ),
     click.option(
         "--flip/--no-flip",
         default=None,
-        envvar="SPIKEDEBLUR_FLIP",
-        show_envvar=True,
         help="Rows are stored bottom-up, or not: try --no-flip if the spikes stand on "
         "their head.  [default: flip, but not arrays and sps100]",
     ),
     click.option(
         "--spike-layout",
         type=LAYOUT,
-        envvar="SPIKEDEBLUR_SPIKE_LAYOUT",
-        show_envvar=True,
         help="Header bits among the pixels of a .dat: plain is none, sps10 16 columns after the "
         "pixels of each row, sps100 those of 1000x1000 cameras.  [default: the one that fits]",
     ),
     click.option(
         "--bit-order",
         type=click.Choice(BIT_ORDERS),
-        envvar="SPIKEDEBLUR_BIT_ORDER",
-        show_envvar=True,
         help="Which bit of a byte is the first pixel: the lowest, or the highest.  "
         "[default: little]",
     ),
     click.option(
         "--spike-key",
-        envvar="SPIKEDEBLUR_SPIKE_KEY",
-        show_envvar=True,
         metavar="NAME",
         help="The array to read from an .npz or .h5 file.  [default: the only one, or the only "
         "one of three axes]",
@@ -82,8 +58,6 @@ SPIKE_OPTIONS = (
         "--lenient",
         is_flag=True,
         default=None,
-        envvar="SPIKEDEBLUR_LENIENT",
-        show_envvar=True,
         help="Read a .dat that ends within a plane up to its last whole plane.",
     ),
 )
@@ -170,12 +144,15 @@ OUTPUT_OPTIONS = (
         "--crf",
         type=click.FloatRange(min=0),
         metavar="N",
-        help="Quality on the encoder's own scale; lower is better.  [default: visually lossless]",
+        help="Quality on the encoder's own scale; lower is better.  [default: visually "
+        "lossless: 16 for libx264 and libx265 (10 and 8 where pixels have 10 bits), 20 for "
+        "libsvtav1 (10) and libvpx-vp9]",
     ),
     click.option(
         "--preset",
         metavar="P",
-        help="The encoder's trade of speed for size, such as fast.  [default: medium]",
+        help="The encoder's trade of speed for size, such as fast.  [default: medium, or 6 for "
+        "libsvtav1]",
     ),
     click.option(
         "--pix-fmt",

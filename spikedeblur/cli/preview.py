@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spikedeblur.cli.batch import spikes_beside
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console, printable
 from spikedeblur.cli.options import overwrite_option, spike_options
 from spikedeblur.cli.values import HERTZ, REGION, THREADS, TIME, TimePoint
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from spikedeblur.report.preview import MethodPreview
 
 
-@click.command("preview")
+@click.command("preview", cls=Command)
 @click.argument("video", type=click.Path(path_type=Path))
 @click.option(
     "--spikes",
@@ -59,7 +60,8 @@ if TYPE_CHECKING:
 )
 @click.option("--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]")
 @click.option(
-    "--frame-rate",
+    "--fps",
+    "frame_rate",
     type=HERTZ,
     metavar="F",
     help="Frames per second of an image sequence.  [default: 25]",

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.tables import print_scores
 from spikedeblur.errors import SpikedeblurError
 
 
-@click.command("score")
+@click.command("score", cls=Command)
 @click.argument(
     "results", nargs=-1, required=True, metavar="RESULT...", type=click.Path(path_type=Path)
 )

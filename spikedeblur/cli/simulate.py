@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option
 from spikedeblur.cli.progress import PROGRESS_KINDS, progress_display
@@ -21,7 +22,7 @@ SAMPLE = "sample"
 OF_ANY_SOURCE = {"source", "output", "overwrite", "progress"}
 
 
-@click.command("simulate")
+@click.command("simulate", cls=Command)
 @click.argument("source", type=click.Path(path_type=Path), metavar="VIDEO|PHOTO_DIR|sample")
 @click.option(
     "-o",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.progress import PROGRESS_KINDS, progress_display
 from spikedeblur.cli.values import THREADS
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from spikedeblur.training.events import Event
 
 
-@click.command("train")
+@click.command("train", cls=Command)
 @click.argument("config", required=False)
 @click.option(
     "--photos",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spikedeblur.cli.batch import STEM
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option, spike_options
 from spikedeblur.cli.status import ExitStatus
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 MAX_FRAMES = 10**7
 
 
-@click.command("voxelize")
+@click.command("voxelize", cls=Command)
 @click.argument(
     "recordings", nargs=-1, required=True, metavar="SPIKES...", type=click.Path(path_type=Path)
 )
@@ -43,7 +44,8 @@ MAX_FRAMES = 10**7
     help="Take the exposures of this video's frames; once for all recordings, or once for each.",
 )
 @click.option(
-    "--frames-per-second",
+    "--fps",
+    "frames_per_second",
     type=HERTZ,
     metavar="F",
     help="Take exposures at this rate instead, from time 0 on.",
@@ -151,9 +153,7 @@ def _check(
     """Refuse what does not pair. Raises `UsageError`."""
     several = len(recordings) > 1
     if bool(videos) == (rate is not None):
-        raise UsageError(
-            "the exposures are not known - give one of --video VIDEO and --frames-per-second F"
-        )
+        raise UsageError("the exposures are not known - give one of --video VIDEO and --fps F")
     if len(videos) not in (0, 1, len(recordings)):
         raise UsageError(
             f"{len(videos)} videos for {len(recordings)} recordings - give --video "
@@ -257,12 +257,12 @@ def _regular(rate: Fraction, end_s: Fraction) -> list[tuple[Fraction, Fraction]]
     if count > MAX_FRAMES:
         raise UsageError(
             f"{count} frames are too many ({float(end_s):g} s at {float(rate):g} per "
-            "second) - give a lower --frames-per-second, or another --offset"
+            "second) - give a lower --fps, or another --offset"
         )
     if count < 1:
         raise InputError(
             f"the spikes end before the first frame does ({float(end_s):g} s, frames "
-            f"of {float(1 / rate):g} s) - give a higher --frames-per-second"
+            f"of {float(1 / rate):g} s) - give a higher --fps"
         )
     return [(number / rate, 1 / rate) for number in range(count)]
 

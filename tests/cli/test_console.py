@@ -117,7 +117,7 @@ def test_the_bar_shows_frames_rate_and_percent(monkeypatch, capsys):
 
 
 def test_messages_of_the_layers_below_are_shown_and_counted(console, capsys):
-    console.configure(verbosity=0, quiet=False, log_file=None)
+    console.configure(verbose=0, quiet=False, log_file=None)
     logging.getLogger("spikedeblur.training.run").warning("something")
     logging.getLogger("spikedeblur").info("a note")
     logging.getLogger("spikedeblur").debug("a detail")
@@ -129,7 +129,7 @@ def test_messages_of_the_layers_below_are_shown_and_counted(console, capsys):
 
 
 def test_quiet_counts_warnings_and_shows_errors(console, capsys):
-    console.configure(verbosity=0, quiet=True, log_file=None)
+    console.configure(verbose=0, quiet=True, log_file=None)
     console.warn("something")
     console.note("a note")
     console.error("bad")
@@ -138,7 +138,7 @@ def test_quiet_counts_warnings_and_shows_errors(console, capsys):
 
 
 def test_verbose_shows_details(console, capsys):
-    console.configure(verbosity=1, quiet=False, log_file=None)
+    console.configure(verbose=1, quiet=False, log_file=None)
     console.detail("a detail")
     assert "a detail" in capsys.readouterr().err
 

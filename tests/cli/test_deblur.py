@@ -173,7 +173,7 @@ def test_images_in_and_out(recording, tmp_path):
                 str(tmp_path / "in%03d.png"),
                 "--spikes",
                 str(recording.spikes),
-                "--frame-rate",
+                "--fps",
                 str(RATE),
                 "--method",
                 "sdm",
