@@ -22,8 +22,15 @@ from spikedeblur.cli.deblurring import (
     deblur,
     stdin_stored,
 )
-from spikedeblur.cli.options import compute_options, output_options, overwrite_option, spike_options
-from spikedeblur.cli.progress import PROGRESS_KINDS
+from spikedeblur.cli.options import (
+    compute_options,
+    json_option,
+    output_options,
+    overwrite_option,
+    progress_option,
+    spike_options,
+    weights_option,
+)
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ, INSTANT_LIST, REGION, TILE, TIME, TimePoint
 from spikedeblur.errors import UsageError
@@ -66,12 +73,7 @@ if TYPE_CHECKING:
 )
 @overwrite_option
 @click.option("-n", "--no-clobber", is_flag=True, help="Do nothing if the output exists.")
-@click.option(
-    "--weights",
-    metavar="FILE|NAME",
-    help="Weights of the network: a run's, or an official VRT checkpoint.  "
-    "[default: those shipped with the program]",
-)
+@weights_option
 @click.option(
     "--method",
     type=click.Choice([NETWORK, *METHODS]),
@@ -183,14 +185,8 @@ if TYPE_CHECKING:
     help="Frames of a segment: what a kill costs at most.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout; the last one sums up.")
-@click.option(
-    "--progress",
-    type=click.Choice(PROGRESS_KINDS),
-    default="auto",
-    show_default=True,
-    help="auto: a bar on a terminal, lines elsewhere.",
-)
+@json_option("JSON lines on stdout; the last one sums up.")
+@progress_option
 @click.pass_obj
 def command(
     console: Console,

@@ -200,8 +200,9 @@ def _tell_start(
         options=task.output_options,
     )
     planned = plan(on_trial=False)
-    display.begin((planned.frames or 0) * planned.slowmo or None, planned.passes)
-    if worth_trying(planned):
+    slow = worth_trying(planned)
+    display.begin((planned.frames or 0) * planned.slowmo or None, planned.passes, slow=slow)
+    if slow:
         planned = plan()
     console.note(start_line(planned))
 

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from spikedeblur.cli.completion import codecs, weights_names
+from spikedeblur.cli.progress import PROGRESS_KINDS
 from spikedeblur.cli.values import EXPOSURE, HERTZ, LAYOUT, PAIR, SECONDS, SIZE, THREADS
 from spikedeblur.vocabulary import BIT_ORDERS, COMPARISONS, DEVICES, PRECISIONS
 
@@ -101,14 +103,39 @@ def spike_options(command: Function) -> Function:
     return _with_options(gathered, SPIKE_OPTIONS)
 
 
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="|".join(DEVICES),
+    help="What computes: auto takes a GPU where there is one.",
+)
+threads_option = click.option(
+    "--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]"
+)
+weights_option = click.option(
+    "--weights",
+    metavar="FILE|NAME",
+    shell_complete=weights_names,
+    help="Weights of the network: a run's, or an official VRT checkpoint.  "
+    "[default: those shipped with the program]",
+)
+progress_option = click.option(
+    "--progress",
+    type=click.Choice(PROGRESS_KINDS),
+    default="auto",
+    show_default=True,
+    help="auto: a bar on a terminal, lines elsewhere.",
+)
+
+
+def json_option(text: str) -> Callable[[Function], Function]:
+    """Return the option --json, for what is written to stdout."""
+    return click.option("--json", "as_json", is_flag=True, help=text)
+
+
 COMPUTE_OPTIONS = (
-    click.option(
-        "--device",
-        default="auto",
-        show_default=True,
-        metavar="|".join(DEVICES),
-        help="What computes: auto takes a GPU where there is one.",
-    ),
+    device_option,
     click.option(
         "--precision",
         type=click.Choice(["auto", *PRECISIONS]),
@@ -124,7 +151,7 @@ COMPUTE_OPTIONS = (
         help="Compile the network first (torch.compile): minutes, which a long video "
         "on a GPU may give back.",
     ),
-    click.option("--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]"),
+    threads_option,
 )
 
 
@@ -137,6 +164,7 @@ OUTPUT_OPTIONS = (
     click.option(
         "--codec",
         metavar="NAME",
+        shell_complete=codecs,
         help="Video encoder, such as libx264, libx265 or ffv1 (lossless).  "
         "[default: as fits the input]",
     ),

@@ -189,7 +189,7 @@ def test_the_user_s_folder_is_that_of_the_system(tmp_path):
     (folder / "spikedeblur.toml").write_text("strange = 1\n")
     kept = {name: value for name, value in os.environ.items() if name != "XDG_CONFIG_HOME"}
     done = subprocess.run(
-        [sys.executable, "-m", "spikedeblur", "info", "nothing"],
+        [sys.executable, "-m", "spikedeblur", "config"],
         env={**kept, "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
