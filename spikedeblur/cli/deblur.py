@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from spikedeblur.cli.batch import PIPE, plan_jobs, run_jobs
+from spikedeblur.cli.batch import PIPE, Outcome, VideoJob, plan_jobs, run_jobs
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.deblurring import (
@@ -22,6 +21,8 @@ from spikedeblur.cli.deblurring import (
     deblur,
     stdin_stored,
 )
+from spikedeblur.cli.job_options import JobOptions, job_options
+from spikedeblur.cli.lists import check_list, read_list
 from spikedeblur.cli.options import (
     compute_options,
     json_option,
@@ -31,11 +32,13 @@ from spikedeblur.cli.options import (
     spike_options,
     weights_option,
 )
+from spikedeblur.cli.results import BatchResults
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ, INSTANT_LIST, REGION, TILE, TIME, TimePoint
+from spikedeblur.cli.whole import WholeBatch
 from spikedeblur.errors import UsageError
 from spikedeblur.restoration.methods import METHODS
-from spikedeblur.vocabulary import COLOUR_MATRICES, NETWORK, SEGMENT_FRAMES, SLOWMO_TIMINGS
+from spikedeblur.vocabulary import COLOUR_MATRICES, NETWORK, SLOWMO_TIMINGS
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
@@ -44,9 +47,7 @@ if TYPE_CHECKING:
 
 
 @click.command("deblur", cls=Command)
-@click.argument(
-    "videos", nargs=-1, required=True, metavar="VIDEO...", type=click.Path(path_type=Path)
-)
+@click.argument("videos", nargs=-1, metavar="VIDEO...", type=click.Path(path_type=Path))
 @click.option(
     "--spikes",
     type=click.Path(path_type=Path),
@@ -164,27 +165,7 @@ if TYPE_CHECKING:
     "kept.  [default: the tag's, else bt709 from 720 rows up, bt601 below]",
 )
 @click.option("--strict", is_flag=True, help="Any damage in the video is an error.")
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on where an interrupted run of the same command ended; begin if there was "
-    "none, do nothing if it is finished.",
-)
-@click.option(
-    "--shard",
-    metavar="I/N",
-    help="Do one of N parts of the work; the last one done joins them.  [default: as "
-    "torchrun or a Slurm array says, else 1/1]",
-)
-@click.option(
-    "--segment",
-    type=click.IntRange(min=1),
-    default=SEGMENT_FRAMES,
-    show_default=True,
-    metavar="N",
-    help="Frames of a segment: what a kill costs at most.",
-)
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@job_options
 @json_option("JSON lines on stdout; the last one sums up.")
 @progress_option
 @click.pass_obj
@@ -218,10 +199,7 @@ def command(
     slowmo_timing: str,
     colorspace: str | None,
     strict: bool,
-    resume: bool,
-    shard: str | None,
-    segment: int,
-    dry_run: bool,
+    job: JobOptions,
     as_json: bool,
     progress: str,
 ) -> ExitStatus:
@@ -233,12 +211,18 @@ def command(
     """
     if output_options.overwrite and no_clobber:
         raise UsageError("both --overwrite and --no-clobber are given - give one of them")
-    jobs = plan_jobs(videos, spikes, output, output_dir)
+    listed = read_list(job.video_list) if job.video_list is not None else []
+    if not (videos or listed):
+        raise UsageError("there is nothing to deblur - name videos, or a --list of some")
+    if job.failures is not None:
+        check_list(job.failures)
+    compare = output_options.compare is not None
+    jobs = plan_jobs(videos, spikes, output, output_dir, listed, compare)
     if len(jobs) == 1:
         check_paths(jobs[0])  # before weights are loaded
         if jobs[0].output == PIPE:
-            check_stdout(as_json or dry_run, output_options.compare)
-    if output_dir is not None and not dry_run:
+            check_stdout(as_json or job.dry_run, output_options.compare)
+    if output_dir is not None and not job.dry_run:
         from spikedeblur.io.atomic import make_folder
 
         make_folder(output_dir)
@@ -260,24 +244,28 @@ def command(
         strength=strength,
     )
     if not spikes and not deblurrer.uses_spikes:
-        jobs = [replace(job, spikes=None) for job in jobs]
+        jobs = [replace(each, spikes=None) for each in jobs]
     task = Task(
         deblurrer,
         spike_options,
         output_options,
         VideoPart(start, end, frame_rate, colorspace, region),
         instants=instants,
-        shard=chosen_shard(console, shard),
-        segment=segment,
-        resume=resume,
+        shard=chosen_shard(console, job.shard),
+        job=job,
         strict=strict,
         no_clobber=no_clobber,
-        dry_run=dry_run,
         makes_folder=output_dir is not None,
         as_json=as_json,
         progress=progress,
+        batch=WholeBatch([each.video for each in jobs]),
     )
-    if len(jobs) == 1:
-        with stdin_stored(jobs[0]) as job:
-            return deblur(console, task, job, event="done").status
-    return run_jobs(console, jobs, partial(deblur, console, task, event="video"), as_json)
+    results = BatchResults(
+        console, jobs, as_json=as_json, dry_run=job.dry_run, failures=job.failures
+    )
+
+    def work(index: int, each: VideoJob) -> Outcome:
+        with stdin_stored(each) as stored:
+            return deblur(console, task, index, stored)
+
+    return run_jobs(console, jobs, work, results)

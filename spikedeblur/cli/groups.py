@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 GROUPS: dict[str, str] = {
-    "Video in": "fps start end colorspace transfer strict video truth",
+    "Video in": "list fps start end colorspace transfer strict video truth",
     "Spikes": "spikes spike-size spike-rate flip spike-layout bit-order spike-key lenient "
     "threshold",
     "How the cameras lie": "rig exposure offset homography fix drift readout parallax",

@@ -189,16 +189,16 @@ class JsonProgress(Progress):
         if self.seconds - self._shown_at < JSON_SECONDS and not at_once:
             return
         self._shown_at = self.seconds
-        event: dict[str, Any] = {"event": "progress"}
-        if self.input is not None:
-            event |= {"index": self.index, "input": self.input}
-        event |= {
+        event: dict[str, Any] = {
+            "event": "progress",
             "frames": self.frames,
             "total": self.total,
             "fps": round(self.fps, 3),
             "eta_s": _tenths(self.eta_s),
             "tiles": self._passed,
         }
+        if self.input is not None:
+            event |= {"index": self.index, "input": self.input}
         if self.batch_eta_s is not None:
             event["batch_eta_s"] = _tenths(self.batch_eta_s)
         click.echo(json.dumps(event), err=self._to_stderr)
