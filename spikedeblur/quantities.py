@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Rational
 
 from spikedeblur.errors import UsageError
 
-__all__ = ["Exposure", "Region", "exact", "parse_exposure", "parse_region", "parse_size"]
+__all__ = [
+    "Exposure",
+    "Region",
+    "exact",
+    "parse_exposure",
+    "parse_rate",
+    "parse_region",
+    "parse_seconds",
+    "parse_size",
+]
+
+_NUMBER = r"[+-]?(?:\d{1,12}(?:\.\d{0,18})?|\.\d{1,18})(?:[eE][+-]?\d{1,2})?"
+_AMOUNT = re.compile(rf"\s*({_NUMBER})(?:/(\d{{1,12}}))?\s*([A-Za-z\u00b5\u03bc]*)\s*", re.ASCII)
+_MICRO = ("us", "\u00b5s", "\u03bcs")  # both signs that look so
+_SECONDS = {"": Fraction(1), "s": Fraction(1), "ms": Fraction(1, 1000)}
+_SECONDS |= dict.fromkeys(_MICRO, Fraction(1, 1_000_000))
+_HERTZ = dict.fromkeys(("", "hz", "fps"), Fraction(1))
+_HERTZ |= {"k": Fraction(1000), "khz": Fraction(1000), "mhz": Fraction(1_000_000)}
 
 
 def exact(value: Fraction | float | int) -> Fraction:
@@ -83,22 +101,40 @@ class Exposure:
         return f"{float(self.value):g}{'x' if self.relative else ' s'}"
 
 
+def _amount(text: str, units: Mapping[str, Fraction]) -> Fraction | None:
+    """A number or a ratio with one of `units` behind it, exactly as written; None if it is none."""
+    match = _AMOUNT.fullmatch(text)
+    if match is None or match[3] not in units or (match[2] is not None and int(match[2]) == 0):
+        return None
+    return Fraction(match[1]) / int(match[2] or 1) * units[match[3]]
+
+
+def parse_seconds(text: str) -> Fraction:
+    """`1.5`, `-0.02`, `1/60`, `8ms`, `250us` -> seconds, exactly as written. Raises UsageError."""
+    if (value := _amount(text, _SECONDS)) is None:
+        raise UsageError(f"not a time ({text!r}) - give seconds, such as 0.25, 1/60 or 8ms")
+    return value
+
+
+def parse_rate(text: str) -> Fraction:
+    """`20000`, `20k`, `20kHz`, `30000/1001` -> so many a second, above zero. Raises UsageError."""
+    value = _amount(text.lower(), _HERTZ)
+    if value is None or value <= 0:
+        raise UsageError(f"not a rate above zero ({text!r}) - give one such as 20000 or 20kHz")
+    return value
+
+
 def parse_exposure(text: str) -> Exposure:
-    """`0.008` or `1/125` (seconds), `0.5x` (of the frame interval), `180deg` (360 = all of it).
+    """`0.008`, `1/125` or `8ms`, `0.5x` (of the frame interval), `180deg` (360 = all of it).
 
     Raises UsageError for anything else, and for what is not above zero.
     """
-    match = re.fullmatch(r"\s*([0-9.eE+-]{1,32}(?:/\d{1,9})?)\s*(x|deg|s)?\s*", text)
-    try:
-        value = Fraction(match[1]) if match else Fraction(0)
-    except (ValueError, ZeroDivisionError):
-        value = Fraction(0)
-    if match is None or value <= 0:
+    if (seconds := _amount(text, _SECONDS)) is not None and seconds > 0:
+        return Exposure(seconds)
+    part = _amount(text, {"x": Fraction(1), "deg": Fraction(1, 360)})
+    if part is None or part <= 0:
         raise UsageError(
-            f"not an exposure ({text!r}) - give seconds (0.008), a part of the frame interval"
-            " (0.5x) or a shutter angle (180deg)"
+            f"not an exposure ({text!r}) - give seconds (0.008, 1/125, 8ms), a part of the frame "
+            "interval (0.5x) or a shutter angle (180deg)"
         )
-    unit = match[2]
-    if unit == "deg":
-        return Exposure(value / 360, relative=True)
-    return Exposure(value, relative=unit == "x")
+    return Exposure(part, relative=True)

@@ -15,6 +15,10 @@ from tests.recordings import Recording, make_recording
 # Small tensors only: threads would wait for each other, the more so on a busy machine. Read when
 # torch is first imported, here and in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Settings of whoever runs the tests are not theirs.
+for name in [name for name in os.environ if name.startswith("SPIKEDEBLUR_")]:
+    del os.environ[name]
+os.environ["XDG_CONFIG_HOME"] = os.devnull
 # What a shell starts in the background ignores Ctrl-C, which some tests send.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

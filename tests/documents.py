@@ -15,6 +15,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from spikedeblur.cli.main import root
 from spikedeblur.training.config import load_config
 
@@ -101,7 +103,10 @@ def parse_call(arguments: list[str]) -> None:
 
     Of a training the configuration is resolved, too.
     """
-    whole = root.make_context("spikedeblur", list(arguments), obj=None)
+    try:
+        whole = root.make_context("spikedeblur", list(arguments), obj=None)
+    except click.exceptions.Exit:  # of --version
+        return
     name, *rest = [*whole._protected_args, *whole.args]
     command = root.get_command(whole, name)
     assert command is not None, name

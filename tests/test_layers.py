@@ -171,6 +171,7 @@ def test_the_command_line_imports_nothing_heavy_before_it_must(module):
         "io.pipes",
         "restoration.methods",
         "machine.memory",
+        "machine.threads",
         "cli",
         "__version__",
     )

@@ -7,7 +7,15 @@ from fractions import Fraction
 import pytest
 
 from spikedeblur.errors import UsageError
-from spikedeblur.quantities import Region, exact, parse_exposure, parse_region, parse_size
+from spikedeblur.quantities import (
+    Region,
+    exact,
+    parse_exposure,
+    parse_rate,
+    parse_region,
+    parse_seconds,
+    parse_size,
+)
 
 INTERVAL = Fraction(1001, 30000)
 
@@ -17,6 +25,8 @@ INTERVAL = Fraction(1001, 30000)
     [
         ("0.008", Fraction(1, 125)),
         ("1/125", Fraction(1, 125)),
+        ("8ms", Fraction(1, 125)),
+        ("8000 us", Fraction(1, 125)),
         ("8e-3s", Fraction(1, 125)),
         ("0.5x", INTERVAL / 2),
         ("180deg", INTERVAL / 2),
@@ -35,6 +45,54 @@ NO_EXPOSURES = ["", "0", "-1", "0x", "x", "fast", "1/0", "nan", "inf", "1e", "5m
 def test_what_is_no_exposure(text):
     with pytest.raises(UsageError, match="not an exposure"):
         parse_exposure(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.1", Fraction(1, 10)),
+        ("-2.5", Fraction(-5, 2)),
+        ("1/3", Fraction(1, 3)),
+        ("7", 7),
+        ("1e-3", Fraction(1, 1000)),
+        (" .5 ", Fraction(1, 2)),
+        ("3.", 3),
+        ("-8ms", Fraction(-1, 125)),
+        ("1/60 s", Fraction(1, 60)),
+        ("250\u00b5s", Fraction(1, 4000)),
+    ],
+)
+def test_seconds_are_exact(text, value):
+    assert parse_seconds(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "1/0", "nan", "inf", "1e999", "1 2", "0x10", "9" * 99, "8m", "1Ms", "20k"]
+)
+def test_other_texts_are_no_seconds(text):
+    with pytest.raises(UsageError, match="not a time"):
+        parse_seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("20000", 20_000),
+        ("20k", 20_000),
+        ("20kHz", 20_000),
+        ("0.02 MHz", 20_000),
+        ("30000/1001", Fraction(30_000, 1001)),
+        ("25fps", 25),
+    ],
+)
+def test_rates_take_units(text, value):
+    assert parse_rate(text) == value
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "0/5", "x", "20m", "20ms"])
+def test_rates_are_above_zero(text):
+    with pytest.raises(UsageError, match="not a rate above zero"):
+        parse_rate(text)
 
 
 def test_sizes_are_width_first():

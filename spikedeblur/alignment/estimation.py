@@ -1,26 +1,23 @@
-"""Alignment of a recording: read a bounded part of it, search, refine, and say how sure it is."""
+"""Alignment of a recording of which a part was read: search, refine, and say how sure it is."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 
 from spikedeblur.alignment.counting import CumulatedCounts, block_for, cumulate
 from spikedeblur.alignment.fields import Fields
 from spikedeblur.alignment.findings import TIME_LIMIT, Alignment, Errors, Known, cannot_tell
-from spikedeblur.alignment.footage import Footage, read_footage
+from spikedeblur.alignment.footage import Footage
 from spikedeblur.alignment.refinement import Refiner
 from spikedeblur.alignment.search import Hypothesis, distinct, search
 from spikedeblur.alignment.state import DRIFT, EXPOSURE, FEWEST_FRAMES, GEOMETRY, TIME, State, Step
 from spikedeblur.errors import LOGGER
-from spikedeblur.io.spikes.settings import RecordingSettings
-from spikedeblur.io.spikes.sidecar import find_sidecar
-from spikedeblur.io.spikes.source import SpikeSource, resolve_spike_source
+from spikedeblur.io.spikes.source import SpikeSource
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.recording.geometry import homography_of, placed, spike_to_video
 
@@ -36,35 +33,6 @@ LEAST_CONFIDENCE = 0.95
 LEAST_CORRELATION = 0.6
 
 
-def align(
-    video: Path,
-    spikes: Path,
-    options: RecordingSettings | None = None,
-    known: Known | None = None,
-    drift: bool = False,
-) -> Alignment:
-    """Align a recording by what both cameras saw.
-
-    spikes: a .dat, read by `options`, else its sidecar, else by inference. Their offset is where
-    the search for the offset begins, six frame intervals either way, and their exposure, if they
-    have one, where the search for the exposure does. drift: estimate also how the clocks drift
-    apart, as a rate other than the nominal one.
-    Raises `InputError` if it cannot tell: too little of it, no texture, no motion, no likeness;
-    and what reading the files raises.
-    """
-    LOGGER.info("reading frames")
-    footage = read_footage(video)
-    source = resolve_spike_source(
-        spikes,
-        options or RecordingSettings(),
-        find_sidecar(spikes),
-        duration_s=footage.duration_s,
-        interval_s=footage.first_interval_s,
-    )
-    with source.open(footage.first_s) as stream:
-        return Aligner(footage, source, stream, known or Known(), drift).run()
-
-
 class Aligner:
     """The steps of one alignment."""
 
@@ -75,7 +43,9 @@ class Aligner:
         stream: SpikeStream,
         known: Known,
         drift: bool = False,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
+        self._progress, self._steps = progress, 0
         self.footage, self.source, self.stream, self.known = footage, source, stream, known
         self.spike_size = stream.width, stream.height
         self.rate_hz = float(stream.rate_hz)
@@ -117,7 +87,7 @@ class Aligner:
     def run(self) -> Alignment:
         """Search, refine and judge."""
         state = self._drifting() if self.drift else self._found(self.footage, self.matrix)
-        LOGGER.info("refining")
+        self._begin("refining")
         lags = [state.lag + state.drift * since for since in self._since()]
         counts = self._counts(self.footage, lags, 1.0, FINE_PIXELS, FINE_KNOTS)
         fixed = self.fixed if self.drift else [*self.fixed, DRIFT]
@@ -128,6 +98,14 @@ class Aligner:
         if not self.drift and len(self.footage.bursts) > 1:
             self._refuse_drift(self._refiner(fields, counts, state, sigma, self.fixed).step(state))
         return self._judged(refiner, state, step)
+
+    def _begin(self, step: str) -> None:
+        """Say what is done next; what went before is done."""
+        LOGGER.info(step)
+        self._steps += 1
+        if self._progress is not None:
+            searches = len(self.footage.bursts) if self.drift else 1
+            self._progress(self._steps, 2 + 2 * searches)
 
     def _refuse_drift(self, step: Step) -> None:
         """One offset for clocks that drift apart would be wrong at both ends."""
@@ -150,11 +128,11 @@ class Aligner:
     def _found(self, footage: Footage, matrix: np.ndarray | None) -> State:
         """The likeliest rough alignment; matrix: the homography, if it is known."""
         reach = 0.0 if self.known.offset_s is not None else FARTHEST_LAG
-        LOGGER.info("reading spikes")
+        self._begin("reading spikes")
         counts = self._counts(
             footage, [0.0] * len(footage.bursts), reach + 1, COARSE_PIXELS, COARSE_KNOTS
         )
-        LOGGER.info("searching")
+        self._begin("searching")
         lags = np.arange(-reach, reach + LAG_STEP / 2, LAG_STEP)
         found = search(
             footage,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -47,11 +47,17 @@ class VideoScore:
         return dict(vars(self))
 
 
-def score(result: VideoLike, truth: VideoLike) -> VideoScore:
+def score(
+    result: VideoLike,
+    truth: VideoLike,
+    *,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> VideoScore:
     """Compare a video with the sharp one, frame by frame; two frames of each are in memory.
 
     result, truth: a video file, images (`out/%05d.png`, or a folder, by the numbers in their
     names), or an array (T, H, W, 3) of uint8 or uint16. They may differ in depth and container.
+    progress: called with (frames compared, None) after each.
     Raises `InputError` for files that cannot be read, and unless both have as many frames of one
     size.
     """
@@ -68,6 +74,8 @@ def score(result: VideoLike, truth: VideoLike) -> VideoScore:
             )
         counted.add(one[1], other[1])
         places.append({"frame": place, "time_s": one[0]})
+        if progress is not None:
+            progress(len(places), None)
     if seen.frames != true.frames:
         raise InputError(
             f"{seen.name} and {true.name} differ in length ({seen.frames} and {true.frames} frames "

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.options import overwrite_option, spike_options
-from spikedeblur.cli.values import Parsed, parse_pair, parse_seconds
+from spikedeblur.cli.options import (
+    json_option,
+    overwrite_option,
+    progress_option,
+    spike_options,
+    threads_option,
+)
+from spikedeblur.cli.progress import progress_display
+from spikedeblur.cli.values import Parsed, parse_pair
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.quantities import parse_exposure
+from spikedeblur.machine.threads import limit_threads
+from spikedeblur.quantities import parse_exposure, parse_seconds
 
 if TYPE_CHECKING:
     from spikedeblur.alignment import Alignment
@@ -43,7 +52,7 @@ def parse_fix(text: str) -> tuple[str, Any]:
     return name, FIXABLE[name](value)
 
 
-@click.command("align")
+@click.command("align", cls=Command)
 @click.argument("video", type=click.Path(path_type=Path))
 @click.option(
     "--spikes",
@@ -77,7 +86,9 @@ def parse_fix(text: str) -> tuple[str, Any]:
     metavar="OVERLAY.png",
     help="Write a frame in red with its spikes over it in blue-green: grey where both agree.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Findings as one line of JSON on stdout.")
+@threads_option
+@json_option("Findings as one line of JSON on stdout.")
+@progress_option
 @overwrite_option
 @click.pass_obj
 def command(
@@ -92,25 +103,30 @@ def command(
     as_json: bool,
     overwrite: bool,
     drift: bool,
+    threads: int | None,
+    progress: str,
 ) -> None:
     """Estimate how both cameras' clocks and planes lie to each other.
 
     What both cameras saw decides, so there has to be texture and motion. Nothing is written
     where it cannot tell. The search begins at --offset and --exposure, or those of the sidecar.
     """
+    limit_threads(threads)
     from spikedeblur.alignment import Known, align
     from spikedeblur.io.spikes.sidecar import sidecar_path, write_sidecar
 
     output = output or sidecar_path(spikes)
     _check_outputs(spikes, output, preview, overwrite)
     given = dict(fixed)
-    found = align(
-        video,
-        spikes,
-        spike_options,
-        Known(given.get("offset"), given.get("exposure"), given.get("homography")),
-        drift,
-    )
+    with progress_display(progress, "aligned", quiet=console.quiet, unit="steps") as display:
+        found = align(
+            video,
+            spikes,
+            spike_options,
+            Known(given.get("offset"), given.get("exposure"), given.get("homography")),
+            drift,
+            progress=display.advance_to,
+        )
     write_sidecar(output, found.sidecar(), overwrite=overwrite)
     if preview is not None:
         from spikedeblur.alignment.overlay import write_overlay

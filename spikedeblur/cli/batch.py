@@ -7,12 +7,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.lists import ListedVideo
 from spikedeblur.cli.reasons import reason
+from spikedeblur.cli.results import BatchResults
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.errors import UsageError
 from spikedeblur.io.pipes import PIPE
@@ -31,21 +33,33 @@ class VideoJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of one job: its exit status, its frames, and the plan that a dry run has made."""
+    """The end of one job: its exit status, its frames, and the plan that a dry run has made.
+
+    skipped: there was nothing to do. figures: what --json tells of it.
+    """
 
     status: ExitStatus
     frames: int = 0
     plan: dict[str, Any] | None = None
+    skipped: bool = False
+    figures: dict[str, Any] = field(default_factory=dict)
 
 
 def plan_jobs(
-    videos: Sequence[Path], spikes: Sequence[Path], output: Path | None, output_dir: Path | None
+    videos: Sequence[Path],
+    spikes: Sequence[Path],
+    output: Path | None,
+    output_dir: Path | None,
+    listed: Sequence[ListedVideo] = (),
+    compare: bool = False,
 ) -> list[VideoJob]:
     """Pair every video with its spikes and its output.
 
     spikes: one for each video, in order; or a folder of STEM.dat or a pattern with {stem} for all
-    of them; or nothing, for STEM.dat beside each video. Raises `UsageError` for what does not pair.
+    of them; or nothing, for STEM.dat beside each video. listed: more videos, whose lines win.
+    compare: OUTPUT_compare is written, too. Raises `UsageError` for what does not pair.
     """
+    videos = [*videos, *(each.video for each in listed)]
     if output is not None and (output_dir is not None or len(videos) > 1):
         raise UsageError(
             f"one output for several videos, or beside --output-dir ({output}) - "
@@ -61,7 +75,12 @@ def plan_jobs(
         VideoJob(video, found, output or _default_output(video, output_dir))
         for video, found in zip(videos, _spikes_for(videos, spikes), strict=True)
     ]
-    _refuse_overwritten_inputs(jobs)
+    unlisted = len(jobs) - len(listed)
+    jobs[unlisted:] = [
+        replace(job, spikes=row.spikes or job.spikes, output=row.output or job.output)
+        for job, row in zip(jobs[unlisted:], listed, strict=True)
+    ]
+    _refuse_overwritten_inputs(jobs, compare)
     taken: dict[Path, Path] = {}
     for job in jobs:
         other = taken.setdefault(job.output.absolute(), job.video)
@@ -73,73 +92,62 @@ def plan_jobs(
     return jobs
 
 
-def _refuse_overwritten_inputs(jobs: Sequence[VideoJob]) -> None:
-    """Raise `UsageError` where the output of a video is an input of another one."""
+def _refuse_overwritten_inputs(jobs: Sequence[VideoJob], compare: bool) -> None:
+    """Raise `UsageError` where an output of a video is an input of another one, by any name."""
     if len(jobs) < 2:
         return  # a single one is checked with more to say
     inputs = {
-        os.path.realpath(path): path
+        name: path
         for job in jobs
         for path in (job.video, job.spikes)
         if path is not None
+        for name in _names(path)
     }
     for job in jobs:
-        if (read := inputs.get(os.path.realpath(job.output))) is not None:
-            raise UsageError(
-                f"the output of {job.video} would replace {read}, which is read - "
-                "choose another --output-dir"
-            )
+        beside = job.output.with_name(f"{job.output.stem}_compare{job.output.suffix}")
+        for output in (job.output, *([beside] if compare else [])):
+            for name in _names(output):
+                if name in inputs:
+                    raise UsageError(
+                        f"the output of {job.video} would replace {inputs[name]}, which is read - "
+                        "choose another --output-dir"
+                    )
+
+
+def _names(path: Path) -> list[object]:
+    """What a file is known by: its path without links, and its place on the disk if it exists."""
+    real = os.path.realpath(path)
+    try:
+        found = os.stat(real)
+    except (OSError, ValueError):
+        return [real]
+    return [real, (found.st_dev, found.st_ino)]
 
 
 def run_jobs(
-    console: Console, jobs: Sequence[VideoJob], work: Callable[[VideoJob], Outcome], as_json: bool
+    console: Console,
+    jobs: Sequence[VideoJob],
+    work: Callable[[int, VideoJob], Outcome],
+    results: BatchResults,
 ) -> ExitStatus:
-    """Do every job; one that fails does not stop the others.
-
-    Failures are listed at the end; the status is then FAILED.
-    """
-    from spikedeblur.cli.plan import total
-
-    began, frames = time.monotonic(), 0
-    statuses: list[ExitStatus] = []
-    failed: list[str] = []
-    plans: list[dict[str, Any]] = []
-    for job in jobs:
-        try:
-            outcome = work(job)
-        except BrokenPipeError:  # nobody reads the output any more
-            raise
-        except Exception as error:
-            console.error(f"{job.video}: {reason(error)}", error)
-            failed.append(str(job.video))
-        else:
-            frames += outcome.frames
-            plans += [] if outcome.plan is None else [outcome.plan]
-            statuses.append(outcome.status)
-    if as_json and plans:
-        console.json({**total(plans), "failed": failed})
-    elif as_json:
-        from spikedeblur.machine.memory import peak_rss_mb
-
-        fps = frames / max(time.monotonic() - began, 1e-9)
-        console.json(
-            {
-                "event": "done",
-                "frames": frames,
-                "fps": round(fps, 3),
-                "output": [str(job.output) for job in jobs if str(job.video) not in failed],
-                "failed": failed,
-                "warnings": console.warnings,
-                "peak_rss_mb": round(peak_rss_mb(), 1),
-            }
-        )
-    if failed:
-        console.error(
-            f"{len(failed)} of {len(jobs)} videos failed ({', '.join(failed)}) - "
-            "the reasons are above"
-        )
-        return ExitStatus.FAILED
-    return max(statuses)
+    """Do every job; one that fails does not stop the others, unless it is the only one."""
+    try:
+        for index, job in enumerate(jobs):
+            began = time.monotonic()
+            try:
+                outcome = work(index, job)
+            except BrokenPipeError:  # nobody reads the output any more
+                raise
+            except Exception as error:
+                results.failed(index, reason(error), time.monotonic() - began)
+                if len(jobs) == 1:
+                    raise
+                console.error(f"{job.video}: {reason(error)}", error)
+            else:
+                results.done(index, outcome, time.monotonic() - began)
+    finally:
+        results.write_failures()
+    return results.sum_up()
 
 
 def spikes_beside(video: Path) -> Path | None:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from spikedeblur.cli.command import Command
+from spikedeblur.cli.completion import configurations, method_lists
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.options import overwrite_option
+from spikedeblur.cli.options import (
+    device_option,
+    json_option,
+    overwrite_option,
+    progress_option,
+    weights_option,
+)
+from spikedeblur.cli.progress import Progress, progress_display
 from spikedeblur.cli.tables import print_comparison, print_passes, print_results
 from spikedeblur.cli.values import SIZE, THREADS, TILE
 from spikedeblur.errors import UsageError
 from spikedeblur.restoration.methods import METHODS
-from spikedeblur.vocabulary import BLURRY, DEVICES, NETWORK, PRECISIONS
+from spikedeblur.vocabulary import BLURRY, NETWORK, PRECISIONS
 
 if TYPE_CHECKING:
     from spikedeblur.benchmark.cases import Workload
@@ -27,20 +34,17 @@ if TYPE_CHECKING:
     from spikedeblur.report.gallery import Gallery
 
 
-@click.command("benchmark")
+@click.command("benchmark", cls=Command)
 @click.argument("cases", nargs=-1, metavar="[CASE_DIR]...", type=click.Path(path_type=Path))
 @click.option(
     "--methods",
     metavar="M,...",
+    shell_complete=method_lists,
     help=f"Some of {', '.join((BLURRY, *METHODS, NETWORK))}, sdm:FRACTION (its window "
     "as a part of the exposure), weights files, and finished videos, in whose names {case} "
     "stands for the case's.  [default: blurry,sdm,net]",
 )
-@click.option(
-    "--weights",
-    metavar="FILE|NAME",
-    help="Weights of the method net.  [default: those shipped with the program]",
-)
+@weights_option
 @click.option(
     "--speed",
     is_flag=True,
@@ -63,6 +67,7 @@ if TYPE_CHECKING:
 @click.option(
     "--config",
     metavar="NAME|FILE",
+    shell_complete=configurations,
     help="The same for a network of this configuration with random weights; T is then "
     "its window, unless --frames says otherwise.",
 )
@@ -79,13 +84,7 @@ if TYPE_CHECKING:
     help="Frames restored before, timed apart; for the network alone, passes.  "
     "[default: 5 frames or 1 pass]",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="|".join(DEVICES),
-    help="What computes: auto takes a GPU where there is one.",
-)
+@device_option
 @click.option(
     "--precision",
     "precisions",
@@ -122,7 +121,8 @@ if TYPE_CHECKING:
     metavar="A.json B.json",
     help="Measure nothing: print what B has over A, two files of --json.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option("One JSON object on stdout.")
+@progress_option
 @click.option(
     "--html",
     type=click.Path(path_type=Path),
@@ -150,6 +150,7 @@ def command(
     isolate: bool,
     compare: tuple[Path, Path] | None,
     as_json: bool,
+    progress: str,
     html: Path | None,
     overwrite: bool,
 ) -> None:
@@ -209,7 +210,8 @@ def command(
         from spikedeblur.report.gallery import Gallery
 
         gallery = Gallery(jobs)
-    results = _measure_all(setups, jobs, plan, isolate, gallery, console)
+    with progress_display(progress, "measured", quiet=console.quiet, unit="runs") as display:
+        results = _measure_all(setups, jobs, plan, isolate, gallery, display)
     _report(console, summary(results, setups, plan, isolate), gallery, html, overwrite, as_json)
 
 
@@ -219,20 +221,19 @@ def _measure_all(
     plan: Plan,
     isolate: bool,
     gallery: Gallery | None,
-    console: Console,
+    display: Progress,
 ) -> list[MethodResult]:
     """A result for each job and setup, ordered by job."""
-    from rich.console import Console as RichConsole
-
     from spikedeblur.benchmark.results import measure
 
-    talk = RichConsole(stderr=True)
     watch = gallery.watch if gallery is not None else None
-    found = []
+    found: list[tuple[int, MethodResult]] = []
     for setup in setups:
-        shown = not console.quiet and sys.stderr.isatty()
-        with talk.status(f"measuring {setup.method}") if shown else nullcontext():
-            found += list(enumerate(measure(setup, jobs, plan, isolated=isolate, watch=watch)))
+        display.note = setup.method
+        display.advance_to(len(found), len(setups) * len(jobs))
+        for pair in enumerate(measure(setup, jobs, plan, isolated=isolate, watch=watch)):
+            found.append(pair)
+            display.advance_to(len(found), len(setups) * len(jobs))
     return [result for _, result in sorted(found, key=lambda pair: pair[0])]
 
 

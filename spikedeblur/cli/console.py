@@ -99,6 +99,7 @@ class Console:
         self.quiet = False
         self.resume_hint = "nothing was left half written"
         self._verbosity = 0
+        self._log_file: str | None = None
         self._counter = _WarningCounter()
         self._stderr = _StderrHandler(logging.INFO)
         self._stderr.setFormatter(_LineFormatter())
@@ -108,13 +109,19 @@ class Console:
         LOGGER.setLevel(logging.DEBUG)
         LOGGER.propagate = False
 
-    def configure(self, *, verbosity: int, quiet: bool, log_file: str | None) -> None:
-        """Apply -v, -q and --log-file. Raises `OutputError` if the log cannot be opened."""
-        self.quiet, self._verbosity = quiet, verbosity
+    def configure(
+        self, *, verbose: int = 0, quiet: bool = False, log_file: str | None = None
+    ) -> None:
+        """Apply -v, -q and --log-file, given before the command, after it, or both.
+
+        Raises `OutputError` if the log cannot be opened.
+        """
+        self.quiet, self._verbosity = self.quiet or quiet, self._verbosity + verbose
         self._stderr.setLevel(
-            logging.ERROR if quiet else logging.DEBUG if verbosity else logging.INFO
+            logging.ERROR if self.quiet else logging.DEBUG if self._verbosity else logging.INFO
         )
-        if log_file is not None:
+        if log_file is not None and log_file != self._log_file:
+            self._log_file = log_file
             try:
                 if Path(log_file).exists() and not Path(log_file).is_file():
                     # To open a pipe would wait for a reader, maybe for ever.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from spikedeblur.cli.batch import PIPE, plan_jobs, run_jobs
+from spikedeblur.cli.batch import PIPE, Outcome, VideoJob, plan_jobs, run_jobs
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.deblurring import (
     Task,
@@ -21,13 +21,24 @@ from spikedeblur.cli.deblurring import (
     deblur,
     stdin_stored,
 )
-from spikedeblur.cli.options import compute_options, output_options, overwrite_option, spike_options
-from spikedeblur.cli.progress import PROGRESS_KINDS
+from spikedeblur.cli.job_options import JobOptions, job_options
+from spikedeblur.cli.lists import check_list, read_list
+from spikedeblur.cli.options import (
+    compute_options,
+    json_option,
+    output_options,
+    overwrite_option,
+    progress_option,
+    spike_options,
+    weights_option,
+)
+from spikedeblur.cli.results import BatchResults
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ, INSTANT_LIST, REGION, TILE, TIME, TimePoint
+from spikedeblur.cli.whole import WholeBatch
 from spikedeblur.errors import UsageError
 from spikedeblur.restoration.methods import METHODS
-from spikedeblur.vocabulary import COLOUR_MATRICES, NETWORK, SEGMENT_FRAMES, SLOWMO_TIMINGS
+from spikedeblur.vocabulary import COLOUR_MATRICES, NETWORK, SLOWMO_TIMINGS
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
@@ -35,10 +46,8 @@ if TYPE_CHECKING:
     from spikedeblur.quantities import Region
 
 
-@click.command("deblur")
-@click.argument(
-    "videos", nargs=-1, required=True, metavar="VIDEO...", type=click.Path(path_type=Path)
-)
+@click.command("deblur", cls=Command)
+@click.argument("videos", nargs=-1, metavar="VIDEO...", type=click.Path(path_type=Path))
 @click.option(
     "--spikes",
     type=click.Path(path_type=Path),
@@ -65,12 +74,7 @@ if TYPE_CHECKING:
 )
 @overwrite_option
 @click.option("-n", "--no-clobber", is_flag=True, help="Do nothing if the output exists.")
-@click.option(
-    "--weights",
-    metavar="FILE|NAME",
-    help="Weights of the network: a run's, or an official VRT checkpoint.  "
-    "[default: those shipped with the program]",
-)
+@weights_option
 @click.option(
     "--method",
     type=click.Choice([NETWORK, *METHODS]),
@@ -85,13 +89,13 @@ if TYPE_CHECKING:
     "--window",
     type=click.IntRange(min=1),
     metavar="T",
-    help="Frames the network sees at once.  [default: as it was trained]",
+    help="Frames the network sees at once.  [default: as it was trained, 5]",
 )
 @click.option(
     "--window-stride",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Frames from one window to the next.  [default: the window]",
+    help="Frames from one window to the next.  [default: the window, 5]",
 )
 @click.option(
     "--tile",
@@ -108,7 +112,8 @@ if TYPE_CHECKING:
 )
 @output_options
 @click.option(
-    "--frame-rate",
+    "--fps",
+    "frame_rate",
     type=HERTZ,
     metavar="F",
     help="Frames per second of an image sequence.  [default: 25]",
@@ -160,35 +165,9 @@ if TYPE_CHECKING:
     "kept.  [default: the tag's, else bt709 from 720 rows up, bt601 below]",
 )
 @click.option("--strict", is_flag=True, help="Any damage in the video is an error.")
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on where an interrupted run of the same command ended; begin if there was "
-    "none, do nothing if it is finished.",
-)
-@click.option(
-    "--shard",
-    metavar="I/N",
-    help="Do one of N parts of the work; the last one done joins them.  [default: as "
-    "torchrun or a Slurm array says, else 1/1]",
-)
-@click.option(
-    "--segment",
-    type=click.IntRange(min=1),
-    default=SEGMENT_FRAMES,
-    show_default=True,
-    metavar="N",
-    help="Frames of a segment: what a kill costs at most.",
-)
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout; the last one sums up.")
-@click.option(
-    "--progress",
-    type=click.Choice(PROGRESS_KINDS),
-    default="auto",
-    show_default=True,
-    help="auto: a bar on a terminal, lines elsewhere.",
-)
+@job_options
+@json_option("JSON lines on stdout; the last one sums up.")
+@progress_option
 @click.pass_obj
 def command(
     console: Console,
@@ -220,10 +199,7 @@ def command(
     slowmo_timing: str,
     colorspace: str | None,
     strict: bool,
-    resume: bool,
-    shard: str | None,
-    segment: int,
-    dry_run: bool,
+    job: JobOptions,
     as_json: bool,
     progress: str,
 ) -> ExitStatus:
@@ -235,12 +211,18 @@ def command(
     """
     if output_options.overwrite and no_clobber:
         raise UsageError("both --overwrite and --no-clobber are given - give one of them")
-    jobs = plan_jobs(videos, spikes, output, output_dir)
+    listed = read_list(job.video_list) if job.video_list is not None else []
+    if not (videos or listed):
+        raise UsageError("there is nothing to deblur - name videos, or a --list of some")
+    if job.failures is not None:
+        check_list(job.failures)
+    compare = output_options.compare is not None
+    jobs = plan_jobs(videos, spikes, output, output_dir, listed, compare)
     if len(jobs) == 1:
         check_paths(jobs[0])  # before weights are loaded
         if jobs[0].output == PIPE:
-            check_stdout(as_json or dry_run, output_options.compare)
-    if output_dir is not None and not dry_run:
+            check_stdout(as_json or job.dry_run, output_options.compare)
+    if output_dir is not None and not job.dry_run:
         from spikedeblur.io.atomic import make_folder
 
         make_folder(output_dir)
@@ -262,24 +244,28 @@ def command(
         strength=strength,
     )
     if not spikes and not deblurrer.uses_spikes:
-        jobs = [replace(job, spikes=None) for job in jobs]
+        jobs = [replace(each, spikes=None) for each in jobs]
     task = Task(
         deblurrer,
         spike_options,
         output_options,
         VideoPart(start, end, frame_rate, colorspace, region),
         instants=instants,
-        shard=chosen_shard(console, shard),
-        segment=segment,
-        resume=resume,
+        shard=chosen_shard(console, job.shard),
+        job=job,
         strict=strict,
         no_clobber=no_clobber,
-        dry_run=dry_run,
         makes_folder=output_dir is not None,
         as_json=as_json,
         progress=progress,
+        batch=WholeBatch([each.video for each in jobs]),
     )
-    if len(jobs) == 1:
-        with stdin_stored(jobs[0]) as job:
-            return deblur(console, task, job, event="done").status
-    return run_jobs(console, jobs, partial(deblur, console, task, event="video"), as_json)
+    results = BatchResults(
+        console, jobs, as_json=as_json, dry_run=job.dry_run, failures=job.failures
+    )
+
+    def work(index: int, each: VideoJob) -> Outcome:
+        with stdin_stored(each) as stored:
+            return deblur(console, task, index, stored)
+
+    return run_jobs(console, jobs, work, results)

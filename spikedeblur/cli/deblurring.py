@@ -11,14 +11,16 @@ from fractions import Fraction
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spikedeblur.cli.batch import PIPE, Outcome, VideoJob
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.plan import check_job_output, dry_run, start_line, total
+from spikedeblur.cli.job_options import JobOptions
+from spikedeblur.cli.plan import check_job_output, dry_run, start_line
 from spikedeblur.cli.progress import Progress, progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import TimePoint
+from spikedeblur.cli.whole import WholeBatch
 from spikedeblur.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -72,43 +74,51 @@ class Task:
     part: VideoPart
     instants: Sequence[Fraction] | None
     shard: Shard
-    segment: int
-    resume: bool
+    job: JobOptions
     strict: bool
     no_clobber: bool
-    dry_run: bool
     makes_folder: bool
     as_json: bool
     progress: str
+    batch: WholeBatch
+
+    def display(self, console: Console, index: int, video: Path) -> Progress:
+        """The progress of the video of that index, called by its name."""
+        several = self.batch.count > 1
+        return progress_display(
+            self.progress,
+            f"{index + 1}/{self.batch.count} {video.name}" if several else video.name,
+            quiet=console.quiet,
+            json_lines=self.as_json,
+            batch=self.batch,
+            index=index,
+            input=str(video),
+        )
 
 
-def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcome:
-    """Deblur one video; `event` names the JSON object that says how it went."""
+def deblur(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
+    """Deblur one video, the one of that index."""
     check_paths(job)
     options, shard = task.output_options, task.shard
-    resume = task.resume or shard.count > 1
+    resume = task.job.resume or shard.count > 1
     if (task.no_clobber and job.output.exists()) or (
         resume and not options.overwrite and _is_finished(job.output, tidy=True)
     ):
         console.note(f"{job.output} exists: nothing to do")
-        return Outcome(ExitStatus.OK)
+        task.batch.leave_out(index)
+        return Outcome(ExitStatus.OK, skipped=True, figures={**_figures(0, 0.0), "warnings": 0})
     selection = task.part.of(job.video)
     if job.spikes is not None:
         _tell_turned(job.video, job.spikes, task.spike_options, selection)
-    if task.dry_run:
+    if task.job.dry_run:
         if task.instants is not None:  # an error of the run is one of the plan
             task.deblurrer.place_instants(
                 job.video, job.spikes, task.instants, selection, task.spike_options
             )
-        plan = dry_run(console, task, job, selection)
-        if task.as_json and event == "done":
-            console.json(total([plan]))
-        return Outcome(ExitStatus.OK, plan=plan)
+        return Outcome(ExitStatus.OK, plan=dry_run(console, task, job, selection))
     warned = console.warnings
     with (
-        progress_display(
-            task.progress, "deblurred", quiet=console.quiet, json_lines=task.as_json
-        ) as display,
+        task.display(console, index, job.video) as display,
         resume_hint(console, job.output, display),
         console.warnings_as_json(input=str(job.video)) if task.as_json else nullcontext(),
     ):
@@ -127,7 +137,7 @@ def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcom
             strict=task.strict,
             resume=resume,
             shard=shard,
-            segment=task.segment,
+            segment=task.job.segment,
             on_frame=display.advance_to,
             on_tile=display.advance_tile,
             options=options,
@@ -139,26 +149,23 @@ def deblur(console: Console, task: Task, job: VideoJob, *, event: str) -> Outcom
         f"{tally.written} frames in {display.seconds:.1f} s, "
         f"{display.fps:.2f} fps, {warnings} warning{'' if warnings == 1 else 's'}"
     )
-    if task.as_json:
-        from spikedeblur.machine.memory import peak_rss_mb
-
-        console.json(
-            {
-                "event": event,
-                "frames": tally.written,
-                "fps": round(display.fps, 3),
-                "output": str(job.output),
-                "joined": joined,
-                "warnings": warnings,
-                "peak_rss_mb": round(peak_rss_mb(), 1),
-                "partial": tally.partial,
-                "uncovered": tally.uncovered,
-                "not_finite": tally.not_finite,
-                "damaged": tally.damaged,
-            }
-        )
+    figures = {
+        **_figures(tally.written, display.fps),
+        "joined": joined,
+        "warnings": warnings,
+        "partial": tally.partial,
+        "uncovered": tally.uncovered,
+        "not_finite": tally.not_finite,
+        "damaged": tally.damaged,
+    }
     status = ExitStatus.DAMAGED_INPUT if tally.input_was_damaged else ExitStatus.OK
-    return Outcome(status, tally.written)
+    return Outcome(status, tally.written, figures=figures)
+
+
+def _figures(frames: int, fps: float) -> dict[str, Any]:
+    from spikedeblur.machine.memory import peak_rss_mb
+
+    return {"frames": frames, "fps": round(fps, 3), "peak_rss_mb": round(peak_rss_mb(), 1)}
 
 
 @contextmanager
@@ -200,8 +207,9 @@ def _tell_start(
         options=task.output_options,
     )
     planned = plan(on_trial=False)
-    display.begin((planned.frames or 0) * planned.slowmo or None, planned.passes)
-    if worth_trying(planned):
+    slow = worth_trying(planned)
+    display.begin((planned.frames or 0) * planned.slowmo or None, planned.passes, slow=slow)
+    if slow:
         planned = plan()
     console.note(start_line(planned))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console, printable
 from spikedeblur.cli.options import overwrite_option, spike_options
 from spikedeblur.cli.status import ExitStatus
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
 
 
-@click.command("info")
+@click.command("info", cls=Command)
 @click.argument(
     "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
 )

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option
 from spikedeblur.cli.status import ExitStatus
 
 
-@click.command("join")
+@click.command("join", cls=Command)
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option(
     "--video",

@@ -17,8 +17,11 @@ from typing import Any
 import click
 
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.files import take_files
+from spikedeblur.cli.origins import TYPED, hint
 from spikedeblur.cli.reasons import reason
 from spikedeblur.cli.status import ExitStatus
+from spikedeblur.cli.talk import talk_options
 from spikedeblur.errors import SpikedeblurError
 
 COMMANDS = (
@@ -32,6 +35,7 @@ COMMANDS = (
     "train",
     "benchmark",
     "score",
+    "config",
 )
 EPILOG = """\b
 Try it on the bundled sample:
@@ -69,6 +73,12 @@ class LazyGroup(click.Group):
                 ctx.fail(f"No such command {args[0]!r}. (Did you mean {near!r}?)")
         return super().resolve_command(ctx, args)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the call up to the name of its command; all of it is kept, for errors."""
+        ctx.meta[TYPED] = tuple(args)
+        take_files(ctx, args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command and flush what it printed."""
         try:
@@ -79,60 +89,25 @@ class LazyGroup(click.Group):
             raise click.exceptions.Exit(ExitStatus.BROKEN_PIPE) from None
 
 
-def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not ctx.resilient_parsing:
-        from spikedeblur import __version__
-
-        click.echo(f"spikedeblur {__version__}")
-        ctx.exit()
-
-
 @click.group(
     cls=LazyGroup,
+    params=talk_options(of_command=False),
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-@click.option(
-    "-V",
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_version,
-    help="Show the version and exit.",
-)
-@click.option(
-    "-v",
-    "--verbose",
-    count=True,
-    show_default=False,
-    help="Say more; -vv also shows where an error came from.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option(
-    "--log-file",
-    type=click.Path(dir_okay=False),
-    metavar="F",
-    help="Also append every message, with the time, to this file.",
 )
 @click.option(
     "--max-pixels",
     type=click.IntRange(min=1),
     default=8192 * 8192,
     metavar="N",
-    envvar="SPIKEDEBLUR_MAX_PIXELS",
-    show_envvar=True,
+    envvar=["SPIKEDEBLUR_MAX_PIXELS"],
     help="Refuse pictures of more pixels, and voxel grids of more values, than that: "
     "a small file can claim any size.  [default: 8192 x 8192]",
 )
-@click.pass_obj
-def root(
-    console: Console, verbose: int, quiet: bool, log_file: str | None, max_pixels: int
-) -> None:
+def root(max_pixels: int) -> None:
     """Make a blurred video sharp with a spike camera's recording of the same scene."""
     from spikedeblur.io.guards.limits import set_max_pixels
 
-    console.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
     set_max_pixels(max_pixels)
 
 
@@ -163,13 +138,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _run(args: Sequence[str] | None, console: Console) -> int:
     try:
-        status = root.main(
-            args,
-            prog_name="spikedeblur",
-            standalone_mode=False,
-            obj=console,
-            auto_envvar_prefix="SPIKEDEBLUR",
-        )
+        status = root.main(args, prog_name="spikedeblur", standalone_mode=False, obj=console)
         return int(status or ExitStatus.OK)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
@@ -198,6 +167,8 @@ def _run(args: Sequence[str] | None, console: Console) -> int:
 
 def _usage_message(error: click.UsageError) -> str:
     """click's message as one line of the form used everywhere: what - what to do."""
+    if isinstance(error, click.BadParameter) and error.param is not None and error.ctx is not None:
+        error.param_hint = hint(error.ctx, error.param)
     message = error.format_message().rstrip(".")
     if " - " in message:
         return message

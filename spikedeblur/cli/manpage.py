@@ -7,7 +7,7 @@ something that is kept elsewhere and would otherwise go stale:
 
     @title@      the .TH line, from the file's name
     @name@       the NAME section, from the command's first sentence
-    @synopsis@   the usage line         @options@   every option: default, choices, environment
+    @synopsis@   the usage line         @options@   every option, by groups: default, choices
     @commands@   every command          @variables@ the environment variable of every option
     @cameras@    every camera whose planes are known
     @FILE.inc@   the text of man/FILE.inc
@@ -17,15 +17,16 @@ The pages are the same whenever and wherever they are made: the date is `DATE`.
 
 from __future__ import annotations
 
-import copy
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from configparser import ConfigParser
 from pathlib import Path
 
 import click
 
+from spikedeblur.cli.command import Command
+from spikedeblur.cli.groups import TALK
 from spikedeblur.cli.main import root
 
 DATE = "2026-11-25"  # of the version in setup.cfg; the two change together
@@ -76,11 +77,7 @@ def _page(template: Path) -> str:
 def _command(page: str) -> click.Context:
     """The context of the command that a page is about; of the root for any other page."""
     parent = root.context_class(
-        root,
-        info_name="spikedeblur",
-        auto_envvar_prefix="SPIKEDEBLUR",
-        show_default=True,
-        **root.context_settings,
+        root, info_name="spikedeblur", show_default=True, **root.context_settings
     )
     name = page.removeprefix("spikedeblur").removeprefix("-")
     command = root.get_command(parent, name)
@@ -119,8 +116,22 @@ def _synopsis(context: click.Context) -> Iterator[str]:
 
 def _options(context: click.Context) -> Iterator[str]:
     yield ".SH OPTIONS"
-    for option in _documented(context):
-        yield from _option(option, context)
+    for title, options in _grouped(context):
+        if title:
+            yield f".SS {escape(title)}"
+        for option in options:
+            yield from _option(option, context)
+
+
+def _grouped(context: click.Context) -> Iterator[tuple[str, Iterable[click.Option]]]:
+    """The options in the groups and the order of the help; the program has a single group."""
+    command = context.command
+    if not isinstance(command, Command):
+        yield "", _documented(context)
+        return
+    for group in command.option_groups:
+        asked = [command.get_help_option(context)] if group.title == TALK else []
+        yield group.title, [*group.options, *filter(None, asked)]
 
 
 def _documented(context: click.Context) -> list[click.Option]:
@@ -143,8 +154,6 @@ def _option(option: click.Option, context: click.Context) -> Iterator[str]:
         notes.append("May be given several times.")
     if option.required:
         notes.append("Required.")
-    if variables := extra.get("envvars"):
-        notes.append(f"Environment: {', '.join(variables)}.")
     yield from (escape(line) for line in (text, *notes) if line)
 
 
@@ -161,13 +170,11 @@ def _value(option: click.Option, context: click.Context) -> str:
 
 
 def _variables(context: click.Context) -> Iterator[str]:
-    """The variable of each option, but for those that end the program."""
+    """The variable of each option that has one."""
     yield ".PD 0"
     for option in _documented(context):
-        if not option.is_eager:
-            shown = copy.copy(option)
-            shown.show_envvar = True
-            [variable] = shown.get_help_extra(context)["envvars"]
+        if option.envvar:
+            variable = option.envvar if isinstance(option.envvar, str) else option.envvar[0]
             yield from (".TP 40", rf"\fB{escape(variable)}\fR", _names(option))
     yield ".PD"
 

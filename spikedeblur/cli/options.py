@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from spikedeblur.cli.completion import codecs, weights_names
+from spikedeblur.cli.progress import PROGRESS_KINDS
 from spikedeblur.cli.values import EXPOSURE, HERTZ, LAYOUT, PAIR, SECONDS, SIZE, THREADS
 from spikedeblur.vocabulary import BIT_ORDERS, COMPARISONS, DEVICES, PRECISIONS
 
@@ -16,64 +18,40 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Pairs = tuple[tuple[str, str], ...]
 
 SPIKE_OPTIONS = (
-    click.option(
-        "--spike-size",
-        type=SIZE,
-        envvar="SPIKEDEBLUR_SPIKE_SIZE",
-        show_envvar=True,
-        help="Pixels of the spike camera, such as 400x250.",
-    ),
-    click.option(
-        "--spike-rate",
-        type=HERTZ,
-        envvar="SPIKEDEBLUR_SPIKE_RATE",
-        show_envvar=True,
-        help="Ticks per second, such as 20000.",
-    ),
+    click.option("--spike-size", type=SIZE, help="Pixels of the spike camera, such as 400x250."),
+    click.option("--spike-rate", type=HERTZ, help="Ticks per second, such as 20000 or 20kHz."),
     click.option(
         "--exposure",
         type=EXPOSURE,
-        envvar="SPIKEDEBLUR_EXPOSURE",
-        show_envvar=True,
-        help="Shutter time of a video frame: seconds, 0.5x of the frame interval, or "
-        "180deg.  [default: the whole interval]",
+        help="Shutter time of a video frame: seconds, 1/125 or 8ms, 0.5x of the frame interval, "
+        "or 180deg.  [default: 1x, the whole interval]",
     ),
     click.option(
         "--offset",
         type=SECONDS,
-        envvar="SPIKEDEBLUR_OFFSET",
-        show_envvar=True,
-        help="Seconds on the video's clock at which spike tick 0 lies; may be negative.  "
+        help="Seconds on the video's clock (or 8ms) at which spike tick 0 lies; may be negative.  "
         "[default: the first frame]",
     ),
     click.option(
         "--flip/--no-flip",
         default=None,
-        envvar="SPIKEDEBLUR_FLIP",
-        show_envvar=True,
         help="Rows are stored bottom-up, or not: try --no-flip if the spikes stand on "
         "their head.  [default: flip, but not arrays and sps100]",
     ),
     click.option(
         "--spike-layout",
         type=LAYOUT,
-        envvar="SPIKEDEBLUR_SPIKE_LAYOUT",
-        show_envvar=True,
         help="Header bits among the pixels of a .dat: plain is none, sps10 16 columns after the "
         "pixels of each row, sps100 those of 1000x1000 cameras.  [default: the one that fits]",
     ),
     click.option(
         "--bit-order",
         type=click.Choice(BIT_ORDERS),
-        envvar="SPIKEDEBLUR_BIT_ORDER",
-        show_envvar=True,
         help="Which bit of a byte is the first pixel: the lowest, or the highest.  "
         "[default: little]",
     ),
     click.option(
         "--spike-key",
-        envvar="SPIKEDEBLUR_SPIKE_KEY",
-        show_envvar=True,
         metavar="NAME",
         help="The array to read from an .npz or .h5 file.  [default: the only one, or the only "
         "one of three axes]",
@@ -82,8 +60,6 @@ SPIKE_OPTIONS = (
         "--lenient",
         is_flag=True,
         default=None,
-        envvar="SPIKEDEBLUR_LENIENT",
-        show_envvar=True,
         help="Read a .dat that ends within a plane up to its last whole plane.",
     ),
 )
@@ -127,14 +103,39 @@ def spike_options(command: Function) -> Function:
     return _with_options(gathered, SPIKE_OPTIONS)
 
 
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="|".join(DEVICES),
+    help="What computes: auto takes a GPU where there is one.",
+)
+threads_option = click.option(
+    "--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]"
+)
+weights_option = click.option(
+    "--weights",
+    metavar="FILE|NAME",
+    shell_complete=weights_names,
+    help="Weights of the network: a run's, or an official VRT checkpoint.  "
+    "[default: those shipped with the program]",
+)
+progress_option = click.option(
+    "--progress",
+    type=click.Choice(PROGRESS_KINDS),
+    default="auto",
+    show_default=True,
+    help="auto: a bar on a terminal, lines elsewhere.",
+)
+
+
+def json_option(text: str) -> Callable[[Function], Function]:
+    """Return the option --json, for what is written to stdout."""
+    return click.option("--json", "as_json", is_flag=True, help=text)
+
+
 COMPUTE_OPTIONS = (
-    click.option(
-        "--device",
-        default="auto",
-        show_default=True,
-        metavar="|".join(DEVICES),
-        help="What computes: auto takes a GPU where there is one.",
-    ),
+    device_option,
     click.option(
         "--precision",
         type=click.Choice(["auto", *PRECISIONS]),
@@ -150,7 +151,7 @@ COMPUTE_OPTIONS = (
         help="Compile the network first (torch.compile): minutes, which a long video "
         "on a GPU may give back.",
     ),
-    click.option("--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]"),
+    threads_option,
 )
 
 
@@ -163,6 +164,7 @@ OUTPUT_OPTIONS = (
     click.option(
         "--codec",
         metavar="NAME",
+        shell_complete=codecs,
         help="Video encoder, such as libx264, libx265 or ffv1 (lossless).  "
         "[default: as fits the input]",
     ),
@@ -170,12 +172,15 @@ OUTPUT_OPTIONS = (
         "--crf",
         type=click.FloatRange(min=0),
         metavar="N",
-        help="Quality on the encoder's own scale; lower is better.  [default: visually lossless]",
+        help="Quality on the encoder's own scale; lower is better.  [default: visually "
+        "lossless: 16 for libx264 and libx265 (10 and 8 where pixels have 10 bits), 20 for "
+        "libsvtav1 (10) and libvpx-vp9]",
     ),
     click.option(
         "--preset",
         metavar="P",
-        help="The encoder's trade of speed for size, such as fast.  [default: medium]",
+        help="The encoder's trade of speed for size, such as fast.  [default: medium, or 6 for "
+        "libsvtav1]",
     ),
     click.option(
         "--pix-fmt",

@@ -108,7 +108,7 @@ def check_job_output(task: Task, job: VideoJob, selection: VideoSelection) -> No
 
     if is_pipe(job.output):
         return
-    in_parts = task.resume or task.shard.count > 1
+    in_parts = task.job.resume or task.shard.count > 1
     with selection.open(job.video) as reader:
         source = task.deblurrer.slow_motion.info(reader.info)
     if job.output.parent.is_dir() or not task.makes_folder:

@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING
 import click
 
 from spikedeblur.cli.batch import spikes_beside
+from spikedeblur.cli.command import Command
+from spikedeblur.cli.completion import method_lists
 from spikedeblur.cli.console import Console, printable
-from spikedeblur.cli.options import overwrite_option, spike_options
-from spikedeblur.cli.values import HERTZ, REGION, THREADS, TIME, TimePoint
+from spikedeblur.cli.options import (
+    device_option,
+    json_option,
+    overwrite_option,
+    progress_option,
+    spike_options,
+    threads_option,
+    weights_option,
+)
+from spikedeblur.cli.progress import progress_display
+from spikedeblur.cli.values import HERTZ, REGION, TIME, TimePoint
 from spikedeblur.errors import UsageError
-from spikedeblur.vocabulary import DEVICES
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
@@ -21,7 +31,7 @@ if TYPE_CHECKING:
     from spikedeblur.report.preview import MethodPreview
 
 
-@click.command("preview")
+@click.command("preview", cls=Command)
 @click.argument("video", type=click.Path(path_type=Path))
 @click.option(
     "--spikes",
@@ -41,25 +51,18 @@ if TYPE_CHECKING:
 @click.option(
     "--methods",
     metavar="M,...",
+    shell_complete=method_lists,
     default="sdm,net",
     show_default=True,
     help="As in benchmark: methods, weights files, and finished videos of the same frames.",
 )
+@weights_option
+@device_option
+@threads_option
+@progress_option
 @click.option(
-    "--weights",
-    metavar="FILE|NAME",
-    help="Weights of the method net.  [default: those shipped with the program]",
-)
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="|".join(DEVICES),
-    help="What computes: auto takes a GPU where there is one.",
-)
-@click.option("--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]")
-@click.option(
-    "--frame-rate",
+    "--fps",
+    "frame_rate",
     type=HERTZ,
     metavar="F",
     help="Frames per second of an image sequence.  [default: 25]",
@@ -72,7 +75,7 @@ if TYPE_CHECKING:
     help="Picture to write, PNG or TIFF.  [default: VIDEO_preview.png, beside the video]",
 )
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="The figures as one line of JSON on stdout.")
+@json_option("The figures as one line of JSON on stdout.")
 @click.pass_obj
 def command(
     console: Console,
@@ -90,6 +93,7 @@ def command(
     output: Path | None,
     overwrite: bool,
     as_json: bool,
+    progress: str,
 ) -> None:
     """Show one frame by each method, side by side.
 
@@ -110,18 +114,20 @@ def command(
         if at.frame is not None:
             with open_video(video, rate=frame_rate) as reader:
                 moment = next(iter(reader)).time + at.frame / reader.info.average_rate
-    found = preview(
-        video,
-        spikes or spikes_beside(video),
-        methods=methods,
-        weights=weights,
-        at=moment,
-        region=region,
-        rate=frame_rate,
-        spike_options=spike_options,
-        device=device,
-        threads=threads,
-    )
+    with progress_display(progress, "shown", quiet=console.quiet, unit="methods") as display:
+        found = preview(
+            video,
+            spikes or spikes_beside(video),
+            methods=methods,
+            weights=weights,
+            at=moment,
+            region=region,
+            rate=frame_rate,
+            spike_options=spike_options,
+            device=device,
+            threads=threads,
+            progress=display.advance_to,
+        )
     found.write(output, overwrite)
     console.note(f"wrote {output}: the frame at {float(found.time_s):.3f} s")
     if as_json:

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import click
 
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.options import json_option, progress_option, threads_option
+from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.tables import print_scores
 from spikedeblur.errors import SpikedeblurError
+from spikedeblur.machine.threads import limit_threads
 
 
-@click.command("score")
+@click.command("score", cls=Command)
 @click.argument(
     "results", nargs=-1, required=True, metavar="RESULT...", type=click.Path(path_type=Path)
 )
@@ -31,27 +35,33 @@ from spikedeblur.errors import SpikedeblurError
     metavar="N",
     help="Frames of each result that are listed, those of the lowest PSNR.",
 )
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="One JSON object on stdout, with every frame, the worst first.",
-)
+@threads_option
+@json_option("One JSON object on stdout, with every frame, the worst first.")
+@progress_option
 @click.pass_obj
 def command(
-    console: Console, *, results: tuple[Path, ...], truth: Path, worst: int, as_json: bool
+    console: Console,
+    *,
+    results: tuple[Path, ...],
+    truth: Path,
+    worst: int,
+    threads: int | None,
+    as_json: bool,
+    progress: str,
 ) -> ExitStatus:
     """Compare finished videos with the sharp truth.
 
     A result is a video of any program, images such as out/%05d.png, or a folder of images; as many
     frames of the same size as the truth has.
     """
+    limit_threads(threads)
     from spikedeblur.benchmark.scoring import score
 
     found, status = [], ExitStatus.OK
     for result in results:
         try:
-            found.append(score(result, truth))
+            with progress_display(progress, f"{result.name}:", quiet=console.quiet) as display:
+                found.append(score(result, truth, progress=display.advance_to))
         except SpikedeblurError as error:
             if len(results) == 1:
                 raise

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.options import overwrite_option
-from spikedeblur.cli.progress import PROGRESS_KINDS, progress_display
+from spikedeblur.cli.options import json_option, overwrite_option, progress_option, threads_option
+from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.values import EXPOSURE, HERTZ, SIZE
 from spikedeblur.errors import UsageError
+from spikedeblur.machine.threads import limit_threads
 
 if TYPE_CHECKING:
     from spikedeblur.quantities import Exposure
 
 SAMPLE = "sample"
-OF_ANY_SOURCE = {"source", "output", "overwrite", "progress"}
+OF_ANY_SOURCE = {"source", "output", "overwrite", "progress", "threads", "as_json"}
 
 
-@click.command("simulate")
+@click.command("simulate", cls=Command)
 @click.argument("source", type=click.Path(path_type=Path), metavar="VIDEO|PHOTO_DIR|sample")
 @click.option(
     "-o",
@@ -88,13 +90,9 @@ OF_ANY_SOURCE = {"source", "output", "overwrite", "progress"}
     metavar="N",
     help="The same seed makes the same files.",
 )
-@click.option(
-    "--progress",
-    type=click.Choice(PROGRESS_KINDS),
-    default="auto",
-    show_default=True,
-    help="auto: a bar on a terminal, lines elsewhere.",
-)
+@threads_option
+@json_option("JSON lines on stdout; the last one sums up.")
+@progress_option
 @overwrite_option
 @click.pass_context
 def command(
@@ -105,6 +103,8 @@ def command(
     exposure: Exposure,
     spike_rate: Fraction,
     progress: str,
+    threads: int | None,
+    as_json: bool,
     overwrite: bool,
     fps: Fraction | None,
     validation: int | None,
@@ -123,10 +123,12 @@ def command(
     spikes; sharp.mkv holds the middle of each exposure. The word sample stands for the bundled
     sample, whose settings are fixed.
     """
+    limit_threads(threads)
     console: Console = context.obj
     if str(source) == SAMPLE and not source.exists():
         _make_sample(context, output, overwrite)
         console.note(f"wrote {output}: the bundled sample")
+        _sum_up(console, as_json, output)
         return
     if validation is not None:
         _make_validation_set(context, source, output, validation)
@@ -142,7 +144,9 @@ def command(
     rig = RigSettings(
         frames, size, fps, spike_rate, spike_size, part, threshold, blur_px, gamma_space, seed
     )
-    with progress_display(progress, "simulated", quiet=console.quiet) as display:
+    with progress_display(
+        progress, "simulated", quiet=console.quiet, json_lines=as_json
+    ) as display:
         made = simulate(
             source,
             output,
@@ -151,6 +155,7 @@ def command(
             progress=lambda done: display.advance_to(done, frames),
         )
     console.note(f"wrote {output}: {made.frames} frames, {made.ticks} ticks")
+    _sum_up(console, as_json, output, frames=made.frames, ticks=made.ticks)
 
 
 def _make_validation_set(context: click.Context, photos: Path, output: Path, clips: int) -> None:
@@ -160,7 +165,10 @@ def _make_validation_set(context: click.Context, photos: Path, output: Path, cli
     _refuse_settings(context, "the validation set", {"validation"})
     console: Console = context.obj
     _, kept_out = held_out(find_photos(photos))
-    with progress_display(context.params["progress"], "recorded", quiet=console.quiet) as display:
+    as_json = context.params["as_json"]
+    with progress_display(
+        context.params["progress"], "recorded", quiet=console.quiet, json_lines=as_json
+    ) as display:
         cases = record_validation_set(
             kept_out,
             output,
@@ -169,6 +177,13 @@ def _make_validation_set(context: click.Context, photos: Path, output: Path, cli
             progress=lambda done: display.advance_to(done, clips * len(PROTOCOLS)),
         )
     console.note(f"wrote {output}: {len(cases)} cases")
+    _sum_up(console, as_json, output, cases=len(cases))
+
+
+def _sum_up(console: Console, as_json: bool, output: Path, **counts: int) -> None:
+    if as_json:
+        told = {"event": "done", "output": str(output), **counts, "warnings": console.warnings}
+        console.json(told)
 
 
 def _make_sample(context: click.Context, output: Path, overwrite: bool) -> None:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spikedeblur.cli.command import Command
+from spikedeblur.cli.completion import configurations, setting_keys
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.progress import PROGRESS_KINDS, progress_display
-from spikedeblur.cli.values import THREADS
+from spikedeblur.cli.options import json_option, progress_option, threads_option
+from spikedeblur.cli.progress import progress_display
 from spikedeblur.errors import UsageError
+from spikedeblur.machine.threads import limit_threads
 from spikedeblur.vocabulary import DEVICES, PRECISIONS, TRAINING_LAYOUTS
 
 if TYPE_CHECKING:
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
     from spikedeblur.training.events import Event
 
 
-@click.command("train")
-@click.argument("config", required=False)
+@click.command("train", cls=Command)
+@click.argument("config", required=False, shell_complete=configurations)
 @click.option(
     "--photos",
     type=click.Path(path_type=Path),
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     "overrides",
     multiple=True,
     metavar="SECTION.KEY=VALUE",
+    shell_complete=setting_keys,
     help="Change a value of the configuration; repeatable.",
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Short for TRAIN.SEED.")
@@ -77,19 +81,14 @@ if TYPE_CHECKING:
     "--device", default="auto", show_default=True, metavar="|".join(DEVICES), help="What computes."
 )
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Short for TRAIN.PRECISION.")
-@click.option("--threads", type=THREADS, metavar="N", help="CPU threads.  [default: all cores]")
+@threads_option
 @click.option(
     "--dry-run",
     is_flag=True,
     help="Take a few steps in a folder that is removed, and say what all of them will cost.",
 )
-@click.option(
-    "--progress",
-    type=click.Choice(PROGRESS_KINDS),
-    default="auto",
-    show_default=True,
-    help="auto: a bar on a terminal, lines elsewhere.",
-)
+@json_option("JSON lines on stdout; the last one sums up.")
+@progress_option
 @click.pass_obj
 def command(
     console: Console,
@@ -109,6 +108,7 @@ def command(
     precision: str | None,
     threads: int | None,
     dry_run: bool,
+    as_json: bool,
     progress: str,
 ) -> None:
     """Train a network on photographs or recordings.
@@ -122,13 +122,10 @@ def command(
         raise UsageError("there is nothing to learn from - give one of --photos DIR and --data DIR")
     if layout is not None and data is None:
         raise UsageError(f"photographs have no layout (--layout {layout}) - leave it out")
-    import torch
-
+    limit_threads(threads)
     from spikedeblur.training.config import load_config
     from spikedeblur.training.run import run_training
 
-    if threads is not None:
-        torch.set_num_threads(threads)
     short = [
         f"TRAIN.{key}={value}"
         for key, value in (("SEED", seed), ("PRECISION", precision))
@@ -156,7 +153,7 @@ def command(
         return
     leads = os.environ.get("RANK", "0") == "0"  # of several processes, one speaks
     with progress_display(
-        progress, "trained", quiet=console.quiet or not leads, unit="steps"
+        progress, "trained", quiet=console.quiet or not leads, json_lines=as_json, unit="steps"
     ) as display:
         run_training(
             resolved,
@@ -171,6 +168,9 @@ def command(
             device=device,
             report=lambda event: _tell(console, display, event),
         )
+    if leads and as_json:
+        told = {"event": "done", "steps": display.frames, "output": str(output)}
+        console.json({**told, "warnings": console.warnings})
     if leads:
         console.note(f"wrote {output / 'best.safetensors'} and {output / 'last.safetensors'}")
 

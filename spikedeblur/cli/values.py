@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,13 @@ from typing import Any
 import click
 
 from spikedeblur.errors import UsageError, shown
-from spikedeblur.quantities import parse_exposure, parse_region, parse_size
+from spikedeblur.quantities import (
+    parse_exposure,
+    parse_rate,
+    parse_region,
+    parse_seconds,
+    parse_size,
+)
 from spikedeblur.vocabulary import SMALLEST_TILE
 
 MOST_TEXT = 1 << 24  # characters of a file of instants
@@ -54,31 +61,13 @@ class TimePoint:
         return max(self.frame - Fraction(1, 2), Fraction(0)) / rate
 
 
-def parse_seconds(text: str) -> Fraction:
-    """`1.5`, `-0.02` or `1/3` -> seconds, exactly as written. Raises `UsageError`."""
-    if re.fullmatch(r"\s*[+-]?(\d{1,12}(\.\d{0,18})?|\.\d{1,18})([eE][+-]?\d{1,2})?\s*", text):
-        return Fraction(text)
-    match = re.fullmatch(r"\s*([+-]?\d{1,12})/(\d{1,12})\s*", text)
-    if match is None or int(match[2]) == 0:
-        raise UsageError(f"not a number of seconds ({text!r}) - give one such as 0.25")
-    return Fraction(int(match[1]), int(match[2]))
-
-
-def parse_positive(text: str) -> Fraction:
-    """A number above zero, exactly as written. Raises `UsageError`."""
-    try:
-        value = parse_seconds(text)
-    except UsageError:
-        value = Fraction(0)
-    if value <= 0:
-        raise UsageError(f"not a number above zero ({text!r}) - give one such as 20000")
-    return value
-
-
 def parse_time_point(text: str) -> TimePoint:
-    """`90.5` (seconds), `1:30` or `0:01:30.5` (clock), `120f` (frame). Raises `UsageError`."""
+    """`90.5` or `90500ms`, `1:30` or `0:01:30.5` (clock), `120f` (frame). Raises `UsageError`."""
     if match := re.fullmatch(r"\s*(\d{1,12})f\s*", text):
         return TimePoint(frame=int(match[1]))
+    with suppress(UsageError):
+        if (value := parse_seconds(text)) >= 0:
+            return TimePoint(seconds=value)
     match = re.fullmatch(r"\s*(?:(?:(\d{1,6}):)?(\d{1,6}):)?(\d{1,12}(?:\.\d{1,18})?)\s*", text)
     if match is None:
         raise UsageError(f"not a time ({text!r}) - give seconds, HH:MM:SS.mmm or a frame (120f)")
@@ -135,7 +124,7 @@ def parse_instants(text: str) -> list[Fraction]:
 
 
 SIZE = Parsed("WxH", parse_size)
-HERTZ = Parsed("HZ", parse_positive)
+HERTZ = Parsed("HZ", parse_rate)
 EXPOSURE = Parsed("S", parse_exposure)
 SECONDS = Parsed("S", parse_seconds)
 TIME = Parsed("T", parse_time_point)

@@ -12,11 +12,20 @@ from typing import TYPE_CHECKING
 import click
 
 from spikedeblur.cli.batch import STEM
+from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.options import overwrite_option, spike_options
+from spikedeblur.cli.options import (
+    json_option,
+    overwrite_option,
+    progress_option,
+    spike_options,
+    threads_option,
+)
+from spikedeblur.cli.progress import Progress, progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ
 from spikedeblur.errors import InputError, SpikedeblurError, UsageError
+from spikedeblur.machine.threads import limit_threads
 from spikedeblur.vocabulary import BINS
 
 if TYPE_CHECKING:
@@ -30,7 +39,7 @@ if TYPE_CHECKING:
 MAX_FRAMES = 10**7
 
 
-@click.command("voxelize")
+@click.command("voxelize", cls=Command)
 @click.argument(
     "recordings", nargs=-1, required=True, metavar="SPIKES...", type=click.Path(path_type=Path)
 )
@@ -43,7 +52,8 @@ MAX_FRAMES = 10**7
     help="Take the exposures of this video's frames; once for all recordings, or once for each.",
 )
 @click.option(
-    "--frames-per-second",
+    "--fps",
+    "frames_per_second",
     type=HERTZ,
     metavar="F",
     help="Take exposures at this rate instead, from time 0 on.",
@@ -77,6 +87,9 @@ MAX_FRAMES = 10**7
     "the middle frame, or a film of all. {stem} stands for that of the spikes.",
 )
 @overwrite_option
+@threads_option
+@json_option("JSON lines on stdout; the last one sums up.")
+@progress_option
 @click.pass_obj
 def command(
     console: Console,
@@ -90,6 +103,9 @@ def command(
     frames_per_second: Fraction | None,
     bins: int,
     overwrite: bool,
+    threads: int | None,
+    as_json: bool,
+    progress: str,
 ) -> ExitStatus:
     """Sort spikes into voxel grids, one for each video frame.
 
@@ -97,34 +113,44 @@ def command(
     pages with axes TZYX; its description says what is known of the recording. Several recordings
     are done one after the other; one that fails does not stop the others.
     """
+    limit_threads(threads)
     _check(recordings, videos, output, output_dir, preview, frames_per_second)
     if output_dir is not None:
         from spikedeblur.io.atomic import make_folder
 
         make_folder(output_dir)
-    failed = []
+    frames, outputs, failed = 0, [], []
     for number, spikes in enumerate(recordings):
         video = videos[min(number, len(videos) - 1)] if videos else None
-        named = _named_after(spikes)
-        out = output or (named if output_dir is None else output_dir / named.name)
+        beside = _named_after(spikes)
+        out = output or (beside if output_dir is None else output_dir / beside.name)
         shown = preview and Path(str(preview).replace(STEM, spikes.stem))
         try:
-            _voxelize(
-                console,
-                spikes,
-                video,
-                out,
-                shown,
-                spike_options=spike_options,
-                frames_per_second=frames_per_second,
-                bins=bins,
-                overwrite=overwrite,
-            )
+            with progress_display(
+                progress, f"{spikes.name}:", quiet=console.quiet, json_lines=as_json
+            ) as display:
+                frames += _voxelize(
+                    console,
+                    spikes,
+                    video,
+                    out,
+                    shown,
+                    spike_options=spike_options,
+                    frames_per_second=frames_per_second,
+                    bins=bins,
+                    overwrite=overwrite,
+                    display=display,
+                )
+            outputs.append(str(out))
         except SpikedeblurError as error:
             if len(recordings) == 1:
                 raise
             console.error(f"{spikes}: {error}", error)
             failed.append(str(spikes))
+    if as_json:
+        named = outputs if len(recordings) > 1 else outputs[0]
+        told = {"event": "done", "frames": frames, "output": named, "failed": failed}
+        console.json({**told, "warnings": console.warnings})
     if failed:
         console.error(
             f"{len(failed)} of {len(recordings)} recordings failed ({', '.join(failed)})"
@@ -151,9 +177,7 @@ def _check(
     """Refuse what does not pair. Raises `UsageError`."""
     several = len(recordings) > 1
     if bool(videos) == (rate is not None):
-        raise UsageError(
-            "the exposures are not known - give one of --video VIDEO and --frames-per-second F"
-        )
+        raise UsageError("the exposures are not known - give one of --video VIDEO and --fps F")
     if len(videos) not in (0, 1, len(recordings)):
         raise UsageError(
             f"{len(videos)} videos for {len(recordings)} recordings - give --video "
@@ -186,8 +210,9 @@ def _voxelize(
     frames_per_second: Fraction | None,
     bins: int,
     overwrite: bool,
-) -> None:
-    """Voxelize one recording."""
+    display: Progress,
+) -> int:
+    """Voxelize one recording; its frames are returned."""
     from spikedeblur.inspection.previews import previewed
     from spikedeblur.io.spikes.sidecar import find_sidecar
     from spikedeblur.io.spikes.source import resolve_spike_source
@@ -196,7 +221,9 @@ def _voxelize(
     from spikedeblur.recording.exposures import StreamExposures
 
     shown, size = _frames_of(video) if video is not None else (None, None)
-    first, duration = (shown[0], _duration(shown)) if shown else ((Fraction(0),) * 2, None)
+    first, duration = (
+        (shown[0], sum(shown[-1]) - shown[0][0]) if shown else ((Fraction(0),) * 2, None)
+    )
     source = resolve_spike_source(
         spikes, spike_options, find_sidecar(spikes), duration_s=duration, interval_s=first[1]
     )
@@ -213,13 +240,14 @@ def _voxelize(
             homography=exposures.homography,
         )
         shape = len(intervals), bins, stream.height, stream.width
-        grids = _grids(exposures, intervals, bins)
+        grids = _grids(exposures, intervals, bins, display)
         if preview is not None:
             grids = previewed(grids, preview, len(intervals), 1 / shown[0][1], overwrite=overwrite)
         write_voxels(output, grids, shape, info, overwrite=overwrite)
         for _ in grids:  # a writer may stop at the last grid: the preview ends after it
             pass
     console.note(f"wrote {output}: {shape[0]} frames of {bins} bins, {shape[3]}x{shape[2]} pixels")
+    return shape[0]
 
 
 def _check_rig(
@@ -246,31 +274,27 @@ def _frames_of(video: Path) -> tuple[list[tuple[Fraction, Fraction]], tuple[int,
         return [frame.span for frame in reader], (reader.info.width, reader.info.height)
 
 
-def _duration(shown: list[tuple[Fraction, Fraction]]) -> Fraction:
-    (first, _), (last, interval) = shown[0], shown[-1]
-    return last + interval - first
-
-
 def _regular(rate: Fraction, end_s: Fraction) -> list[tuple[Fraction, Fraction]]:
     """Frames at `rate` per second from time 0 on, as many as end before `end_s`."""
     count = math.floor(end_s * rate)
     if count > MAX_FRAMES:
         raise UsageError(
             f"{count} frames are too many ({float(end_s):g} s at {float(rate):g} per "
-            "second) - give a lower --frames-per-second, or another --offset"
+            "second) - give a lower --fps, or another --offset"
         )
     if count < 1:
         raise InputError(
             f"the spikes end before the first frame does ({float(end_s):g} s, frames "
-            f"of {float(1 / rate):g} s) - give a higher --frames-per-second"
+            f"of {float(1 / rate):g} s) - give a higher --fps"
         )
     return [(number / rate, 1 / rate) for number in range(count)]
 
 
 def _grids(
-    exposures: StreamExposures, intervals: list[Interval], bins: int
+    exposures: StreamExposures, intervals: list[Interval], bins: int, display: Progress
 ) -> Iterator[np.ndarray]:
     from spikedeblur.recording.voxel import voxelize
 
-    for interval in intervals:
+    for done, interval in enumerate(intervals, 1):
         yield voxelize(exposures.stream, bins, interval.start, interval.stop)
+        display.advance_to(done, len(intervals))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
@@ -112,6 +112,7 @@ def preview(
     spike_options: RecordingSettings | None = None,
     device: str = "auto",
     threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Preview:
     """Restore one frame of a video by each of `methods`, as `benchmark.setups.parse_methods` reads.
 
@@ -119,6 +120,7 @@ def preview(
     by default the frame of the most motion among some that are spread over the video. region: the
     part of the frame, as `Region` or WxH+X+Y. rate: frames per second of images. spike_options:
     what beats the sidecar. device, threads: as of `Deblurrer`.
+    progress: called with (methods shown, all of them) as they are.
     Raises `UsageError`, `InputError` and `WeightsError` as `Deblurrer` does, and `UsageError` where
     no frame is shown at that time.
     """
@@ -131,7 +133,9 @@ def preview(
     moment = source.blurriest(exposures) if at is None else exact(at)
     [blurry] = source.around(moment, 0, 0).frames
     shown = [MethodPreview(BLURRY, blurry.rgb)]
-    for setup, deblurrer in made:
+    for done, (setup, deblurrer) in enumerate(made):
+        if progress is not None:
+            progress(done, len(made))
         if deblurrer is None:
             shown.append(MethodPreview(setup.method, source.finished(setup, blurry)))
         else:

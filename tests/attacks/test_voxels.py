@@ -237,7 +237,7 @@ def test_bins_without_number(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "s.dat").write_bytes(bytes(100))
     how = ["voxelize", str(tmp_path / "s.dat"), "--spike-size", "1x1", "--spike-rate", "100"]
     with memory_below(20):
-        assert main([*how, "--frames-per-second", "1", "--bins", "1000000000"]) == 2
-        assert main([*how, "--frames-per-second", "99999999999"]) == 2
-        assert main([*how, "--frames-per-second", "1000", "--offset", "99999999"]) == 2
-    assert "--frames-per-second" in capsys.readouterr().err
+        assert main([*how, "--fps", "1", "--bins", "1000000000"]) == 2
+        assert main([*how, "--fps", "99999999999"]) == 2
+        assert main([*how, "--fps", "1000", "--offset", "99999999"]) == 2
+    assert "--fps" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from spikedeblur.cli.main import main
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.errors import UsageError
 from spikedeblur.io.video import open_video
+from tests.cli.running import only_error
 from tests.networks import without_spikes
 
 VIDEOS = [Path("in/a.mp4"), Path("in/b.mkv")]
@@ -93,19 +94,79 @@ def test_the_worst_status_is_returned(folder):
     assert deblur(folder / "a.mkv", folder / "b.mkv") == ExitStatus.DAMAGED_INPUT
 
 
+def events_of(capsys, kind: str) -> list[dict]:
+    every = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [event for event in every if event["event"] in kind.split()]
+
+
 def test_json_has_one_object_for_each_and_one_for_all(folder, capsys):
     (folder / "b.mkv").unlink()
-    assert deblur(folder / "a.mkv", folder / "b.mkv", "--json") == ExitStatus.FAILED
-    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [event["event"] for event in events] == ["video", "done"]
-    assert events[0]["output"] == str(folder / "a_deblurred.mkv")
-    done = events[1]
-    assert (done["frames"], done["failed"]) == (7, [str(folder / "b.mkv")])
-    assert done["output"] == [str(folder / "a_deblurred.mkv")]
+    shutil.copy(folder / "a.mkv", folder / "c.mkv")
+    (folder / "c_deblurred.mkv").write_bytes(b"mine")
+    files = [folder / f"{name}.mkv" for name in "abc"]
+    assert deblur(*files, "--json", "-n") == ExitStatus.FAILED
+    *videos, done = events_of(capsys, "video done")
+    assert [event["status"] for event in videos] == ["done", "failed", "skipped"]
+    assert [event["index"] for event in videos] == [0, 1, 2]
+    assert [event["input"] for event in videos] == [str(path) for path in files]
+    assert [event["frames"] for event in videos] == [7, 0, 0]
+    assert "b.mkv" in videos[1]["error"] and videos[0]["error"] is videos[2]["error"] is None
+    assert videos[0]["output"] == str(folder / "a_deblurred.mkv") and videos[0]["seconds"] > 0
+    assert done["event"] == "done" and (done["frames"], done["failed"]) == (7, [str(files[1])])
+    assert done["output"] == [str(folder / f"{name}_deblurred.mkv") for name in "ac"]
     assert {"fps", "warnings", "peak_rss_mb"} <= done.keys()
 
 
-@pytest.mark.parametrize("linked", [False, True])
+def test_a_single_video_has_its_object_too(folder, capsys):
+    assert deblur(folder / "a.mkv", "--json") == 0
+    video, done = events_of(capsys, "video done")
+    assert (video["index"], video["status"], video["frames"]) == (0, "done", 7)
+    assert (done["event"], done["frames"], done["output"]) == ("done", 7, video["output"])
+    assert deblur(folder / "a.mkv", "--json") == ExitStatus.FAILED  # the output exists
+    [failed] = events_of(capsys, "video done")
+    assert failed["status"] == "failed" and "a_deblurred.mkv" in failed["error"]
+    assert deblur(folder / "a.mkv", "--json", "-n") == 0
+    assert [event["event"] for event in events_of(capsys, "video done")] == ["video", "done"]
+
+
+def test_progress_says_of_which_file(folder, capsys):
+    """One JSON object at least for each video, the first frame's."""
+    files = [str(folder / "a.mkv"), str(folder / "b.mkv")]
+    assert main(["deblur", *files, "--method", "sdm", "--json"]) == 0
+    seen = {(event["index"], event["input"]) for event in events_of(capsys, "progress")}
+    assert seen == {(0, files[0]), (1, files[1])}
+
+
+def test_what_fails_is_listed_and_the_list_is_fed_back(folder, capsys):
+    good = (folder / "a.mkv").read_bytes()
+    (folder / "a.mkv").write_bytes(b"no video")
+    other, failures = folder / "other.mkv", folder / "failed.txt"
+    listed = folder / "wanted.txt"
+    listed.write_text(f"# mine\n{folder}/a.mkv\t{folder}/b.dat\t{other}\n\n{folder}/b.mkv\n")
+    again = ["--failures", failures]
+    assert deblur("--list", listed, *again) == ExitStatus.FAILED
+    lines = failures.read_text().splitlines()
+    assert (
+        len(lines) == 3 and lines[1].startswith("# ") and str(failures) in capsys.readouterr().err
+    )
+    assert lines[2] == f"{folder}/a.mkv\t{folder}/b.dat\t{other}"
+    (folder / "a.mkv").write_bytes(good)
+    assert deblur("--list", failures, *again) == 0
+    assert len(pictures(other)) == 7 and len(failures.read_text().splitlines()) == 1
+    assert deblur("--list", failures, *again) == ExitStatus.USAGE  # nothing is left to do
+    assert deblur(folder / "b.mkv", "--failures", listed) == ExitStatus.FAILED
+    assert listed.read_text().startswith("# mine"), "a file of someone else's is left alone"
+
+
+def test_a_list_that_cannot_be_is_one_line(folder, capsys):
+    bad = folder / "bad.txt"
+    bad.write_text("a\tb\tc\td\n")
+    for path in (bad, folder / "nowhere.txt", folder):
+        assert deblur("--list", path) in (ExitStatus.USAGE, ExitStatus.FAILED)
+        assert str(path) in only_error(capsys)
+
+
+@pytest.mark.parametrize("linked", ["", "symbolic", "hard"])
 def test_an_output_that_another_video_is_read_from_is_refused(linked, folder, capsys):
     (folder / "b.mkv").rename(folder / "a_deblurred.mkv")
     shutil.copy(folder / "b.dat", folder / "a_deblurred.dat")
@@ -113,11 +174,21 @@ def test_an_output_that_another_video_is_read_from_is_refused(linked, folder, ca
     other = folder / "a_deblurred.mkv"
     if linked:
         other = folder / "link.mkv"
-        other.symlink_to(folder / "a_deblurred.mkv")
+        make = other.symlink_to if linked == "symbolic" else other.hardlink_to
+        make(folder / "a_deblurred.mkv")
     before = (folder / "a_deblurred.mkv").read_bytes()
     assert deblur(folder / "a.mkv", other, "-y") == ExitStatus.USAGE
     assert "a_deblurred.mkv" in capsys.readouterr().err or linked
     assert (folder / "a_deblurred.mkv").read_bytes() == before
+
+
+def test_an_output_of_comparison_is_no_input_either(folder, capsys):
+    (folder / "b.mkv").rename(folder / "a_deblurred_compare.mkv")
+    before = (folder / "a_deblurred_compare.mkv").read_bytes()
+    files = [folder / "a.mkv", folder / "a_deblurred_compare.mkv"]
+    assert deblur(*files, "-y", "--compare", "side") == ExitStatus.USAGE
+    assert "would replace" in only_error(capsys)
+    assert (folder / "a_deblurred_compare.mkv").read_bytes() == before
 
 
 def test_existing_outputs_are_skipped_or_refused_one_by_one(folder, capsys):

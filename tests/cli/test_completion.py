@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from spikedeblur.cli.main import main
+from spikedeblur.training.config import load_config
+
 ROOT = Path(__file__).parents[2]
 SHELLS = {
     "bash": (["bash", "--norc", "--noprofile"], ""),
@@ -69,5 +72,40 @@ def test_letters_typed_become_words(shell, tmp_path):
         terminal.type(f"{before}{setup}; echo re''ady\n", until="ready")
         terminal.type("spikedeblur vox\t", until="voxelize ")
         terminal.type("--bin\t", until="--bins ")
+        terminal.type("\x15spikedeblur deblur --codec libx265\t", until="libx265 ")
+        terminal.type("\x15spikedeblur train vrt_g\t", until="vrt_gopro ")
     finally:
         terminal.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "some", "others"),
+    [
+        ("deblur --codec ", {"libx264", "ffv1", "libsvtav1"}, {"h264", "aac"}),
+        ("deblur --codec libx26", {"libx264", "libx265"}, {"ffv1"}),
+        ("deblur --method ", {"net", "sdm", "joint"}, set()),
+        ("deblur --weights s", {"small"}, set()),
+        ("benchmark --methods sdm,", {"sdm,net", "sdm,blurry"}, {"sdm,sdm"}),
+        ("train ", {"small", "vrt_gopro"}, set()),
+        ("train --set TRAIN.S", {"TRAIN.STEPS=", "TRAIN.SEED="}, {"LOSS.KIND="}),
+        ("train --set MODEL.VRT.", {"MODEL.VRT.EMBED_DIMS="}, {"MODEL.VRT="}),
+    ],
+)
+def test_values_are_offered(words, some, others, monkeypatch, capsys):
+    """Those that are true here: of this FFmpeg, of this package, of this configuration."""
+    monkeypatch.setenv("_SPIKEDEBLUR_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", f"spikedeblur {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(f"{words}.".split())))
+    assert main([]) == 0
+    offered = {line.partition(",")[2] for line in capsys.readouterr().out.splitlines()}
+    assert some <= offered and not others & offered
+    for name in offered if "--set" in words and "MODEL" not in words else ():
+        load_config("small", [f"{name}3"])
+
+
+def test_files_are_offered_where_no_name_is_meant(monkeypatch, capsys):
+    monkeypatch.setenv("_SPIKEDEBLUR_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "spikedeblur train my")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert main([]) == 0
+    assert capsys.readouterr().out == "file,my\n"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
-from spikedeblur.cli import progress
+from spikedeblur.cli import progress, whole
+from spikedeblur.cli.bar import bar_line
 from spikedeblur.cli.console import Console, printable
 from spikedeblur.cli.progress import (
     BarProgress,
@@ -16,6 +18,7 @@ from spikedeblur.cli.progress import (
     Progress,
     progress_display,
 )
+from spikedeblur.cli.whole import WholeBatch
 
 
 @pytest.fixture
@@ -38,18 +41,19 @@ class Clock:
 def clock(monkeypatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
+    monkeypatch.setattr(whole, "time", clock)
     return clock
 
 
 def test_plain_lines_come_every_ten_percent(clock, capsys):
-    with progress_display("plain", "deblurred") as display:
+    with progress_display("plain", "walk.mp4") as display:
         for frame in range(1, 101):
             clock.now += 0.1
             display.advance_to(frame, 100)
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == "" and len(lines) == 10
-    assert lines[0] == "spikedeblur: deblurred 10/100 (10 %) frames, 10.00 fps, 0:00:09 to go"
+    assert lines[0] == "spikedeblur: walk.mp4 10/100 (10 %) frames, 10.00 fps, 0:00:09 to go"
 
 
 def test_the_first_frames_promise_no_time(clock, capsys):
@@ -60,9 +64,8 @@ def test_the_first_frames_promise_no_time(clock, capsys):
             display.advance_to(frame, 20)
         clock.now += 40
         display.advance_to(4, 20)
-    first, second, last = capsys.readouterr().err.splitlines()
+    first, last = capsys.readouterr().err.splitlines()
     assert first.endswith("1/20 (5 %) frames, 0.02 fps")
-    assert second.endswith("2/20 (10 %) frames, 0.03 fps")
     assert last.endswith("4/20 (20 %) frames, 0.04 fps, 0:06:40 to go")
 
 
@@ -104,20 +107,54 @@ def test_json_comes_once_a_second_where_it_belongs(clock, capsys):
 )
 def test_the_display_fits_the_place(monkeypatch, kind, quiet, json_lines, terminal, expected):
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     assert type(progress_display(kind, "x", quiet=quiet, json_lines=json_lines)) is expected
 
 
-def test_the_bar_shows_frames_rate_and_percent(monkeypatch, capsys):
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    with BarProgress("deblurred") as display:
-        display.advance_to(5, 10)
-    out, err = capsys.readouterr()
-    assert out == "" and "5/10" in err and "50 %" in err and "fps" in err
+def test_what_is_done_in_a_moment_is_not_talked_about(clock, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    for kind in ("plain", "auto"):
+        with progress_display(kind, "walk.mp4") as display:
+            display.begin(50, slow=False)
+            for frame in range(1, 51):
+                clock.now += 0.015
+                display.advance_to(frame, 50)
+        assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("width", [30, 50, 80, 120])
+@pytest.mark.parametrize("name", ["a.mkv", "a_walk_through_the_whole_town_at_night.mp4"])
+def test_the_line_of_a_bar_fits_and_tells_most(clock, width, name):
+    """Of a batch: which item, its frames, its time to go and that of all."""
+    batch = WholeBatch([Path("a"), Path("b"), Path("c"), Path("d")])
+    display = Progress(f"2/4 {name}", batch=batch, index=1)
+    batch.advance(0, 1.0)
+    for frame in range(1, 121):
+        clock.now += 1
+        display.advance_to(frame, 240)
+    line = bar_line(display, width)
+    assert len(line) <= width and "120/240" in line
+    if width >= 50:
+        assert line.startswith("2/4 ") and line.rstrip().endswith("all 0:03:20")
+        assert "ETA 0:02:00" in line and (name in line or "…" in line)
+    if width >= 80 and len(name) < 10:
+        assert name in line and "━" in line and "50 %" in line and "1.00 fps" in line
+
+
+def test_a_batch_takes_time_by_the_sizes_of_its_files(clock, tmp_path):
+    for name, size in (("a", 100), ("b", 300), ("c", 600)):
+        (tmp_path / name).write_bytes(bytes(size))
+    batch = WholeBatch([tmp_path / name for name in "abc"])
+    assert batch.eta_s is None
+    clock.now += 10
+    batch.advance(0, 1.0)
+    assert batch.eta_s == pytest.approx(90)
+    batch.leave_out(2)
+    assert batch.eta_s == pytest.approx(30)
 
 
 def test_messages_of_the_layers_below_are_shown_and_counted(console, capsys):
-    console.configure(verbosity=0, quiet=False, log_file=None)
+    console.configure(verbose=0, quiet=False, log_file=None)
     logging.getLogger("spikedeblur.training.run").warning("something")
     logging.getLogger("spikedeblur").info("a note")
     logging.getLogger("spikedeblur").debug("a detail")
@@ -129,7 +166,7 @@ def test_messages_of_the_layers_below_are_shown_and_counted(console, capsys):
 
 
 def test_quiet_counts_warnings_and_shows_errors(console, capsys):
-    console.configure(verbosity=0, quiet=True, log_file=None)
+    console.configure(verbose=0, quiet=True, log_file=None)
     console.warn("something")
     console.note("a note")
     console.error("bad")
@@ -138,7 +175,7 @@ def test_quiet_counts_warnings_and_shows_errors(console, capsys):
 
 
 def test_verbose_shows_details(console, capsys):
-    console.configure(verbosity=1, quiet=False, log_file=None)
+    console.configure(verbose=1, quiet=False, log_file=None)
     console.detail("a detail")
     assert "a detail" in capsys.readouterr().err
 

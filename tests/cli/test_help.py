@@ -9,7 +9,10 @@ import sys
 import click
 import pytest
 
+from spikedeblur.cli.groups import GROUPS, TALK
 from spikedeblur.cli.main import COMMANDS, main, root
+from spikedeblur.io.ffmpeg import encoders
+from spikedeblur.vocabulary import WINDOW
 
 HEAVY = ("torch", "numpy", "av", "rich", "tifffile", "pydantic", "yaml")
 
@@ -69,7 +72,7 @@ def test_every_command_and_option_says_what_it_is(command):
         ),
         (
             "voxelize",
-            "-o --output --bins --frames-per-second --video --spike-size --spike-rate "
+            "-o --output --bins --fps --video --spike-size --spike-rate "
             "--exposure --offset --flip --no-flip",
         ),
         ("simulate", "-o --output"),
@@ -91,6 +94,34 @@ def test_the_options_callers_rely_on_are_there(command, options):
         name for parameter in found.params for name in (*parameter.opts, *parameter.secondary_opts)
     }
     assert set(options.split()) <= names
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command.name)
+def test_every_option_is_in_a_group(command):
+    assert command.ungrouped_options == []
+    listed = [group.title for group in command.option_groups]
+    assert listed == [title for title in GROUPS if title in listed] and listed[-1] == TALK
+
+
+def test_groups_are_shown_in_their_order(capsys):
+    assert main(["deblur", "--help"]) == 0
+    shown = capsys.readouterr().out
+    places = [shown.index(f"\n{title}:\n") for title in ("Video in", "Spikes", "Output", "Talk")]
+    assert places == sorted(places) and shown.index("--help") > places[-1]
+
+
+def test_defaults_are_shown_in_numbers(capsys):
+    """As the encoders have them, and the shipped weights."""
+    assert main(["deblur", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for codec, crf in (("libx264", 16), ("libx265", 16), ("libsvtav1", 20), ("libvpx-vp9", 20)):
+        assert encoders._DEFAULT_CRF[codec] == crf
+    assert [*encoders._DEEP_CRF.values()] == [10, 8, 10]
+    assert (
+        "16 for libx264 and libx265 (10 and 8 where" in shown and "20 for libsvtav1 (10)" in shown
+    )
+    assert encoders._DEFAULT_PRESET["libsvtav1"] == "6" and "6 for libsvtav1" in shown
+    assert f"as it was trained, {WINDOW}" in shown
 
 
 def test_version(capsys):

@@ -18,16 +18,7 @@ class TestInfo:
         return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     def test_it_tells_files_apart(self, recording, tmp_path, capsys, tiny_weights):
-        main(
-            [
-                "voxelize",
-                str(recording.spikes),
-                "--frames-per-second",
-                "50",
-                "-o",
-                str(tmp_path / "v.tif"),
-            ]
-        )
+        main(["voxelize", str(recording.spikes), "--fps", "50", "-o", str(tmp_path / "v.tif")])
         found = self.kinds(
             capsys,
             recording.blurry,

@@ -9,7 +9,9 @@ import click
 import numpy as np
 import pytest
 
+from spikedeblur.cli.groups import long_name
 from spikedeblur.cli.main import COMMANDS, root
+from spikedeblur.cli.options import OPTION_FIELDS
 from spikedeblur.io.spikes.sidecar import read_sidecar
 from spikedeblur.io.spikes.stream import SpikeStream
 from tests.documents import parse_call, program_calls
@@ -45,20 +47,21 @@ def test_every_example_is_a_command_the_parser_takes(page):
 
 
 def test_every_option_has_an_example():
-    """On the page of its command; how spikes are read is shown on that of deblur."""
+    """On its command's page; how spikes are read on that of deblur, talk on the program's."""
     named = {
         page.name: set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", "\n".join(examples(page))))
         for page in MAN.glob("*.1")
     }
-    shared = named["spikedeblur-deblur.1"]
     for name in COMMANDS:
         command = root.get_command(click.Context(root), name)
         assert command is not None
         for option in command.params:
             if isinstance(option, click.Option):
                 shown = named[f"spikedeblur-{name}.1"]
-                if (option.envvar or "").startswith("SPIKEDEBLUR_"):
-                    shown = shown | shared
+                if long_name(option).replace("-", "_") in OPTION_FIELDS:
+                    shown = shown | named["spikedeblur-deblur.1"]
+                if not option.expose_value:
+                    shown = shown | named["spikedeblur.1"]
                 assert shown & {*option.opts, *option.secondary_opts}, (name, option.opts)
 
 

@@ -154,7 +154,7 @@ def test_a_strength_of_sixteen_bits_is_exact(recording, tmp_path):
         for number in range(3):
             deep = rng.integers(0, 65536, (HEIGHT, WIDTH, 3)).astype(np.uint16)
             writer.write(frame_at(number, deep))
-    called = ["deblur", str(pattern), "--spikes", str(recording.spikes), "--frame-rate", str(RATE)]
+    called = ["deblur", str(pattern), "--spikes", str(recording.spikes), "--fps", str(RATE)]
     called += ["--method", "sdm", "--strength", "0", "-o", str(tmp_path / "out%02d.png")]
     assert main(called) == 0
     for number in (1, 2, 3):
@@ -195,7 +195,7 @@ def test_images_of_instants_are_numbered_from_one_whatever_the_input_is(recordin
     pattern = tmp_path / "f%02d.png"
     for number, picture in enumerate(frames(recording.blurry)[1], start=40):
         write_image(tmp_path / f"f{number}.png", picture)
-    called = ["deblur", str(pattern), "--spikes", str(recording.spikes), "--frame-rate", str(RATE)]
+    called = ["deblur", str(pattern), "--spikes", str(recording.spikes), "--fps", str(RATE)]
     called += ["--method", "sdm", "--instants", "0.05,0.09", "-o", str(tmp_path / "i%d.png")]
     assert main(called) == 0
     assert sorted(path.name for path in tmp_path.glob("i*.png")) == ["i1.png", "i2.png"]

@@ -134,5 +134,5 @@ def test_training(case, recording, tmp_path):
 
 def test_what_is_missing_is_asked_for(recording, tmp_path, capsys):
     np.savez(tmp_path / "s.npz", left=spikes_of(recording), right=spikes_of(recording))
-    assert main(["voxelize", str(tmp_path / "s.npz"), "--frames-per-second", "50"]) == 2
+    assert main(["voxelize", str(tmp_path / "s.npz"), "--fps", "50"]) == 2
     assert "(left, right seen) - name the spikes with --spike-key" in capsys.readouterr().err

@@ -10,48 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikedeblur.cli.main import main
-from spikedeblur.cli.values import (
-    TimePoint,
-    parse_pair,
-    parse_positive,
-    parse_seconds,
-    parse_tile,
-    parse_time_point,
-)
+from spikedeblur.cli.values import TimePoint, parse_pair, parse_tile, parse_time_point
 from spikedeblur.errors import UsageError
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("0.1", Fraction(1, 10)),
-        ("-2.5", Fraction(-5, 2)),
-        ("1/3", Fraction(1, 3)),
-        ("7", 7),
-        ("1e-3", Fraction(1, 1000)),
-        (" .5 ", Fraction(1, 2)),
-        ("3.", 3),
-    ],
-)
-def test_seconds_are_exact(text, value):
-    assert parse_seconds(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "x", "1/0", "nan", "inf", "1e999", "1 2", "0x10", "9" * 99])
-def test_other_texts_are_no_seconds(text):
-    with pytest.raises(UsageError):
-        parse_seconds(text)
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "0/5", "x"])
-def test_rates_are_above_zero(text):
-    with pytest.raises(UsageError):
-        parse_positive(text)
+from spikedeblur.quantities import parse_rate, parse_seconds
+from tests.cli.running import deblur
+from tests.recordings import RATE, TICKS
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90", 90), ("90.5", Fraction(181, 2)), ("1:30", 90), ("01:02:03.25", Fraction(14893, 4))],
+    [
+        ("90", 90),
+        ("90.5", Fraction(181, 2)),
+        ("1:30", 90),
+        ("1500ms", Fraction(3, 2)),
+        ("01:02:03.25", Fraction(14893, 4)),
+    ],
 )
 def test_times(text, seconds):
     assert parse_time_point(text).on_clock(Fraction(30)) == seconds
@@ -84,7 +58,7 @@ def test_tiles_and_pairs():
 @settings(max_examples=50)
 @given(st.text())
 def test_any_text_is_parsed_or_refused(text):
-    for parse in (parse_seconds, parse_positive, parse_time_point, parse_tile, parse_pair):
+    for parse in (parse_seconds, parse_rate, parse_time_point, parse_tile, parse_pair):
         with suppress(UsageError):
             parse(text)
 
@@ -93,3 +67,16 @@ def test_any_text_is_parsed_or_refused(text):
 def test_no_thousands_of_threads_are_begun(command, capsys):
     assert main([command, "--threads", "8000"]) == 2
     assert "8000 is not in the range 1<=x<=1024" in capsys.readouterr().err
+
+
+def test_units_are_taken_where_values_are_typed(recording, capsys):
+    """The plan of a run says the same for a rate and a shutter time in other units."""
+    plans = []
+    for rate, exposure, offset in (
+        (str(RATE * TICKS), "1/100", "0.002"),
+        (f"{RATE * TICKS / 1000}kHz", "10ms", "2000us"),
+    ):
+        arguments = ["--spike-rate", rate, "--exposure", exposure, "--offset", offset]
+        deblur(recording.blurry.parent, *arguments, "--dry-run")
+        plans.append(capsys.readouterr().out.partition("cost")[0])
+    assert plans[0] == plans[1] and "0.002 s on the video's clock" in plans[0]

@@ -56,7 +56,7 @@ class TestSeveral:
 
     def test_one_that_fails_does_not_stop_the_others(self, two, capsys):
         (two / "a.dat").write_bytes(b"\1")
-        assert voxelize(two / "a.dat", two / "b.dat", "--frames-per-second", RATE) == 1
+        assert voxelize(two / "a.dat", two / "b.dat", "--fps", RATE) == 1
         assert (two / "b.tif").is_file() and not (two / "a.tif").exists()
         assert "1 of 2 recordings failed" in capsys.readouterr().err
 
@@ -66,16 +66,16 @@ class TestSeveral:
             (["-o", "x.tif"], "one output for several"),
             (["--preview", "x.png"], "one preview for 2 recordings"),
             (["--video", "v", "--video", "v", "--video", "v"], "3 videos for 2 recordings"),
-            (["--video", "v", "--frames-per-second", "5"], "give one of --video"),
+            (["--video", "v", "--fps", "5"], "give one of --video"),
         ],
     )
     def test_what_does_not_pair(self, two, capsys, args, message):
-        rate = [] if "--video" in args else ["--frames-per-second", RATE]
+        rate = [] if "--video" in args else ["--fps", RATE]
         assert voxelize(two / "a.dat", two / "b.dat", *rate, *args) == 2
         assert message in capsys.readouterr().err
 
     def test_two_of_one_name(self, two, capsys):
-        assert voxelize(two / "a.dat", two / "a.dat", "--frames-per-second", RATE) == 2
+        assert voxelize(two / "a.dat", two / "a.dat", "--fps", RATE) == 2
         assert "one name" in capsys.readouterr().err
 
 
@@ -96,14 +96,7 @@ class TestPreview:
 
     def test_a_picture_for_each(self, two):
         assert (
-            voxelize(
-                two / "a.dat",
-                two / "b.dat",
-                "--frames-per-second",
-                RATE,
-                "--preview",
-                two / "{stem}.png",
-            )
+            voxelize(two / "a.dat", two / "b.dat", "--fps", RATE, "--preview", two / "{stem}.png")
             == 0
         )
         a, b = (read_image(two / f"{name}.png") for name in "ab")
@@ -112,7 +105,7 @@ class TestPreview:
 
     def test_a_failure_leaves_nothing(self, two, capsys):
         (two / "a.tif").write_text("precious")
-        assert voxelize(two / "a.dat", "--frames-per-second", RATE, "--preview", two / "a.mp4") == 1
+        assert voxelize(two / "a.dat", "--fps", RATE, "--preview", two / "a.mp4") == 1
         assert (two / "a.tif").read_text() == "precious" and not (two / "a.mp4").exists()
 
 
@@ -160,16 +153,16 @@ class TestRig:
 
     def test_info_tells_it(self, two, capsys):
         self.said(two, self.HOMOGRAPHY)
-        assert voxelize(two / "a.dat", "--frames-per-second", RATE) == 0
+        assert voxelize(two / "a.dat", "--fps", RATE) == 0
         assert main(["info", "--json", str(two / "a.tif")]) == 0
         assert json.loads(capsys.readouterr().out)["homography"][2] == 8.5
 
     def test_what_cannot_be_remembered_is_said(self, two, capsys):
         self.said(two, self.HOMOGRAPHY)
-        assert voxelize(two / "a.dat", "--frames-per-second", RATE, "-o", two / "a.npy") == 0
+        assert voxelize(two / "a.dat", "--fps", RATE, "-o", two / "a.npy") == 0
         assert "cannot tell where the spikes lie" in capsys.readouterr().err
 
     def test_a_scale_needs_the_video(self, two, capsys):
         self.said(two, "scale = 2\n")
-        assert voxelize(two / "a.dat", "--frames-per-second", RATE) == 2
+        assert voxelize(two / "a.dat", "--fps", RATE) == 2
         assert "give --video" in capsys.readouterr().err

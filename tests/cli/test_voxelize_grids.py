@@ -45,7 +45,7 @@ class TestVoxelize:
     def test_a_frame_rate_gives_the_same_as_the_video(self, recording, tmp_path):
         for name, args in (
             ("a.npy", ["--video", str(recording.blurry)]),
-            ("b.npy", ["--frames-per-second", str(RATE)]),
+            ("b.npy", ["--fps", str(RATE)]),
         ):
             assert main(["voxelize", str(recording.spikes), *args, "-o", str(tmp_path / name)]) == 0
         np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
@@ -53,33 +53,17 @@ class TestVoxelize:
     def test_without_exposures_it_asks_for_them(self, recording, tmp_path, capsys):
         out = ["-o", str(tmp_path / "v.tif")]
         assert main(["voxelize", str(recording.spikes), *out]) == 2
-        assert "--frames-per-second" in capsys.readouterr().err
-        assert main(["voxelize", str(recording.spikes), *out, "--frames-per-second", "1"]) == 1
+        assert "--fps" in capsys.readouterr().err
+        assert main(["voxelize", str(recording.spikes), *out, "--fps", "1"]) == 1
         assert (
-            main(
-                [
-                    "voxelize",
-                    str(recording.spikes),
-                    "--frames-per-second",
-                    "50",
-                    "-o",
-                    str(tmp_path / "v.txt"),
-                ]
-            )
+            main(["voxelize", str(recording.spikes), "--fps", "50", "-o", str(tmp_path / "v.txt")])
             == 2
         )
         assert list(tmp_path.iterdir()) == []
 
     def test_an_existing_file_is_kept(self, recording, tmp_path):
         (tmp_path / "v.tif").write_text("precious")
-        args = [
-            "voxelize",
-            str(recording.spikes),
-            "--frames-per-second",
-            "50",
-            "-o",
-            str(tmp_path / "v.tif"),
-        ]
+        args = ["voxelize", str(recording.spikes), "--fps", "50", "-o", str(tmp_path / "v.tif")]
         assert main(args) == 1
         assert (tmp_path / "v.tif").read_text() == "precious"
         assert main([*args, "-y"]) == 0

@@ -154,7 +154,7 @@ def test_images_of_sixteen_bits(recording, tmp_path, capsys):
             writer.write(frame_at(number, picture.astype(np.uint16) * 257 + 1))
     output = tmp_path / "p.png"
     called = ["preview", str(pattern), "--spikes", str(recording.spikes), "--methods", "sdm"]
-    assert main([*called, "--frame-rate", str(RATE), "--at", "0.05", "-o", str(output)]) == 0
+    assert main([*called, "--fps", str(RATE), "--at", "0.05", "-o", str(output)]) == 0
     assert read_image(output).dtype == np.uint16
     blurry, _ = panels(output, 2)
     np.testing.assert_array_equal(blurry, decoded(recording.blurry)[2].astype(np.uint16) * 257 + 1)
