@@ -74,7 +74,7 @@ def clip_features(rgb_T3HW: Tensor, voxels_TKhw: Tensor, target: float) -> Prior
         here, counted = shot.at(piece), charge.at(piece)
         start = start_picture(here, counted, target, seen)
         around = neighbours_of(shot, range(len(rgb_T3HW))[piece], REACH)
-        joint = joint_picture(here, around, grey(start), 2 * target)
+        joint = joint_picture(here, around, start, 2 * target)
         frames.append(frame_features(here, counted, start, joint, doubtful[piece]))
     return PriorFeatures(*(torch.cat(each) for each in zip(*frames, strict=True)))
 
@@ -129,8 +129,8 @@ def frame_features(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Lay out what is known of frames: pictures, maps, rates."""
     size, linear = exposure.rgb.shape[-2:], exposure.linear
-    own, all_of_it = (start * joint.change(each) for each in (joint.own, joint.joint))
-    pictures = [exposure.rgb, *(encoded(each, linear) for each in (start, own, all_of_it))]
+    lights = (start, joint.own, joint.joint)
+    pictures = [exposure.rgb, *(encoded(each, linear) for each in lights)]
     frame_left, bins_left = joint.left()
     maps = [
         joint.confidence,

@@ -23,7 +23,6 @@ from spikedeblur.prior.features import adds_light, read_clip, start_picture
 from spikedeblur.prior.intervals import CumulativeCounts
 from spikedeblur.prior.joint import Neighbour, ShotFrames, encoded, joint_picture
 from spikedeblur.prior.path import MotionPath
-from spikedeblur.prior.photometry import grey
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.timing import in_time, lateness
 from spikedeblur.prior.warps import warp
@@ -83,13 +82,12 @@ def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float
     here = replace(frame.exposure, linear=linear)
     start = start_picture(here, frame.charge, target, seen)
     others = [each.neighbour(distance, linear) for distance, each in around.items()]
-    joint = joint_picture(here, others, grey(start), 2 * target)
+    joint = joint_picture(here, others, start, 2 * target)
     confidence, size = joint.confidence, here.rgb.shape[-2:]
     if frame.in_sight is not None:
         confidence = confidence * resize(stays_in_sight(frame.in_sight, here.path), size)
     moves = ((joint.length - STILL) / (MOVING - STILL)).clamp(0, 1)
-    change = (joint.change(joint.joint) - 1) * confidence * moves
-    sharp = encoded(start * (1 + change), linear)
+    sharp = encoded(torch.lerp(start, joint.joint, confidence * moves), linear)
     # What certainly stands still was not blurred, whatever few spikes seem to say.
     belief = believed(resize(doubt(seen)[:1], size)) * (1 - confidence * (1 - moves))
     belief = belief * in_time(lateness(seen, torch.cat([each.exposure.light for each in clip])))

@@ -26,9 +26,10 @@ from spikedeblur.prior.neighbours import (
 from spikedeblur.prior.path import MotionPath, estimate_path, merged_bins
 from spikedeblur.prior.photometry import grey, to_linear, to_srgb
 from spikedeblur.prior.planes import resize
-from spikedeblur.prior.solve import Estimate, LinearModel, Measurement, joint_solve
+from spikedeblur.prior.solve import Estimate, FrameModel, LinearModel, Measurement, joint_solve
 from spikedeblur.prior.trajectory import Trajectory, bin_times, stays_inside
 from spikedeblur.prior.warps import inverse, warp
+from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
 FEWEST_BINS, MOST_BINS = 4, 16  # of an exposure; more tell nothing
@@ -38,6 +39,7 @@ MOST_NEIGHBOUR_INSTANTS = 5
 INSTANT_LENGTH = 2.5  # frame pixels from one instant to the next
 HOLD = 0.07  # light that the start is expected to be off by
 OWN_ROUNDS, ALL_ROUNDS = 2, 3  # of conjugate gradients: by the frame itself, then with neighbours
+COLOUR_HOLD, COLOUR_ROUNDS = 0.05, 2  # as above, for red and blue
 PRIOR_SPIKES = 0.3
 SPIKE_ERROR = 0.15  # of a bin's light, in spikes
 LIGHT_ERROR = 0.002  # of a bin's light, absolute
@@ -88,6 +90,11 @@ class ShotFrames:
         """Light of the frame, grey: (N, 1, H, W)."""
         return grey(decoded(self.rgb, self.linear))
 
+    @cached_property
+    def colours(self) -> Tensor:
+        """By how much red and blue are more than `luminance`: (N, 2, H, W)."""
+        return colours(decoded(self.rgb, self.linear))
+
     @property
     def scale(self) -> Tensor:
         """Frame pixels per spike pixel, (x, y): (2, 1, 1)."""
@@ -114,7 +121,9 @@ class ShotFrames:
         error = self.frame_error() + resize(spread.mean(1, True), size) * self.luminance.square()
         in_view = in_view.square() * known
         frame_weight = resize(in_view, size) * (self.luminance < CLIPPED) * error.rsqrt()
-        return Measurement(self.luminance, bins, instants, shown, back, frame_weight, bins_weight)
+        return Measurement(
+            self.luminance, self.colours, bins, instants, shown, back, frame_weight, bins_weight
+        )
 
     def frame_error(self) -> Tensor:
         """Return the variance of the frame's light, noise and all that is not modelled."""
@@ -136,13 +145,13 @@ def encoded(light: Tensor, linear: bool) -> Tensor:
 
 @dataclass(frozen=True)
 class JointPicture:
-    """The luminance of a frame at an instant, by its own measurements and with its neighbours'.
+    """The light of a frame at an instant, by its own measurements and with its neighbours'.
 
-    `start`, `own`, `joint` (N, 1, H, W) light; `confidence` (N, 1, H, W) in [0, 1], of the path;
-    `length` (N, 1, H, W), px of the path; `measured`: by the frame and its bins.
+    `own`: the start with its luminance solved for, `joint`: all of it by all frames, (N, 3, H, W);
+    `confidence` (N, 1, H, W) in [0, 1], of the path; `length` (N, 1, H, W), px of the path;
+    `measured`: by the frame and its bins.
     """
 
-    start: Tensor
     own: Tensor
     joint: Tensor
     confidence: Tensor
@@ -154,13 +163,9 @@ class JointPicture:
 
         Over the error expected: signed, and the root mean square of all bins.
         """
-        frame, bins = self.measured.left(self.joint)
+        frame, bins = self.measured.left(grey(self.joint))
         of_bins = bins.square().mean(dim=1, keepdim=True).sqrt()
         return frame, resize(of_bins, frame.shape[-2:])
-
-    def change(self, luminance_N1HW: Tensor) -> Tensor:
-        """Return `luminance` over the start, as what colours are multiplied by."""
-        return (luminance_N1HW.clamp(min=0) + DARKEST) / (self.start + DARKEST)
 
 
 @dataclass(frozen=True)
@@ -185,31 +190,52 @@ def neighbours_of(shot: ShotFrames, frames: range, reach: int) -> list[Neighbour
 
 
 def joint_picture(
-    here: ShotFrames, neighbours: Sequence[Neighbour], start_N1HW: Tensor, reference: float = 0.0
+    here: ShotFrames, neighbours: Sequence[Neighbour], start_N3HW: Tensor, reference: float = 0.0
 ) -> JointPicture:
-    """Solve for the luminance of frames at `reference`, in [-1, 1] of their exposures.
+    """Solve for the light of frames at `reference`, in [-1, 1] of their exposures.
 
     start: a first estimate, in light.
     """
     path = here.path.seen_from(reference)
     own = LinearModel([own_measurement(here, path)])
-    alone = joint_solve(own, Estimate.begun(start_N1HW).told(own), HOLD, OWN_ROUNDS)
-    joint = alone
+    start = grey(start_N3HW)
+    alone = joint_solve(own, Estimate.begun(start).told(own), HOLD, OWN_ROUNDS)
+    joint, every = alone, own
     if neighbours:
         others = LinearModel([neighbour_measurement(here, path, each) for each in neighbours])
-        joint = joint_solve(own + others, alone.told(others), HOLD, ALL_ROUNDS)
+        every = own + others
+        joint = joint_solve(every, alone.told(others), HOLD, ALL_ROUNDS)
     size = here.rgb.shape[-2:]
     wrong = resize(path.mismatch, size)
     ends = path.displacement(path.coefficients.new_tensor([-1.0, 1.0]))
     length = ends.diff(dim=1)[:, 0].square().sum(dim=1, keepdim=True).sqrt()
     return JointPicture(
-        start=start_N1HW,
-        own=alone.picture,
-        joint=joint.picture,
+        own=brightened(start_N3HW, alone.picture),
+        joint=coloured(brightened(start_N3HW, joint.picture), every.colours),
         confidence=1 / (1 + (wrong / UNBELIEVED).square()),
         length=resize(length, size) * here.scale[0],
         measured=own,
     )
+
+
+def brightened(light_N3HW: Tensor, luminance_N1HW: Tensor) -> Tensor:
+    """Give light another luminance, in its own colours."""
+    return light_N3HW * (luminance_N1HW.clamp(min=0) + DARKEST) / (grey(light_N3HW) + DARKEST)
+
+
+def coloured(light_N3HW: Tensor, frames: FrameModel) -> Tensor:
+    """Solve for the colours of light whose luminance is known."""
+    begun = colours(light_N3HW)
+    found = joint_solve(frames, Estimate.begun(begun).told(frames), COLOUR_HOLD, COLOUR_ROUNDS)
+    red, blue = (found.picture - begun).split(1, dim=1)
+    red_share, green_share, blue_share = LUMINANCE_WEIGHTS
+    green = -(red_share * red + blue_share * blue) / green_share
+    return light_N3HW + torch.cat([red, green, blue], dim=1)
+
+
+def colours(light_N3HW: Tensor) -> Tensor:
+    """Return by how much red and blue are more than the luminance: (N, 2, H, W)."""
+    return light_N3HW[:, ::2] - grey(light_N3HW)
 
 
 def own_measurement(here: ShotFrames, path: MotionPath) -> Measurement:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from spikedeblur.prior.bands import Band, along_both
 from spikedeblur.prior.planes import resize
+from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 
 GAMMA = 2.4
 # An integrate-and-fire count between two instants is off by the difference of two remainders,
@@ -32,7 +33,7 @@ def to_srgb(linear: Tensor) -> Tensor:
 
 def grey(rgb_N3hw: Tensor) -> Tensor:
     """Luma of sRGB frames with BT.709 weights: (N, 1, h, w)."""
-    weights = torch.tensor([0.2126, 0.7152, 0.0722], device=rgb_N3hw.device, dtype=rgb_N3hw.dtype)
+    weights = torch.tensor(LUMINANCE_WEIGHTS, device=rgb_N3hw.device, dtype=rgb_N3hw.dtype)
     return (rgb_N3hw * weights[:, None, None]).sum(dim=1, keepdim=True)
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from spikedeblur.prior.photometry import gaussian_blur
-from spikedeblur.prior.solve import Estimate, Lattice, LinearModel, Measurement, joint_solve
+from spikedeblur.prior.lattice import Lattice
+from spikedeblur.prior.solve import Estimate, LinearModel, Measurement, joint_solve
 from spikedeblur.prior.trajectory import Trajectory
 
 
@@ -22,6 +23,7 @@ def measurement(size, plane, seed=0, motion=3.0, number=2) -> Measurement:
     terms = motion / 4 * (2 * uniform(number, 4, 2, 1, 1) - 1).expand(-1, -1, -1, *plane)
     return Measurement(
         uniform(number, 1, *size),
+        uniform(number, 2, *size) - 0.5,
         uniform(number, 4, *plane),
         5,
         Trajectory(terms),
@@ -57,6 +59,20 @@ def test_the_adjoint_is_one(size, plane):
     left = sum((one.double() * other).sum() for one, other in zip(seen, parts, strict=True))
     right = (picture.double() * model.adjoint(parts)).sum()
     torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-3)
+
+
+def test_colours_are_seen_as_luminance_is():
+    """By the frames, channel by channel."""
+    one = measurement((24, 32), (12, 16))
+    model = LinearModel([one])
+    pictures = torch.rand(2, 2, 24, 32)
+    (seen,) = model.colours.seen(pictures)
+    adjoint = model.colours.adjoint([seen])
+    for channel in range(2):
+        frame, bins = model.seen(pictures[:, channel : channel + 1])
+        torch.testing.assert_close(seen[:, channel : channel + 1], frame)
+        alone = model.adjoint([frame, torch.zeros_like(bins)])
+        torch.testing.assert_close(adjoint[:, channel : channel + 1], alone)
 
 
 def test_cells_hold_the_mean_of_their_pixels():
@@ -118,6 +134,7 @@ def test_each_exposure_of_a_batch_is_solved_by_itself():
     one = measurement((12, 16), (6, 8))
     alone = Measurement(
         one.frame[:1],
+        one.colours[:1],
         one.bins[:1],
         one.instants,
         Trajectory(one.shown.coefficients[:1]),
