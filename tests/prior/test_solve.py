@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from spikedeblur.prior.photometry import gaussian_blur
 from spikedeblur.prior.lattice import Lattice
+from spikedeblur.prior.photometry import gaussian_blur
 from spikedeblur.prior.solve import Estimate, LinearModel, Measurement, joint_solve
 from spikedeblur.prior.trajectory import Trajectory
 
