@@ -37,7 +37,7 @@ Floats = NDArray[np.float32]
 class ReadFrame:
     """One frame with its path, the light between its spikes, and what both cameras saw.
 
-    in_sight: (1, 1, h, w), 1 where the spike sensor looked; None where that is everywhere.
+    in_sight: (1, 1, h, w), 1 where the spike sensor looked, and fired; None where it did all over.
     """
 
     exposure: ShotFrames
@@ -54,8 +54,10 @@ class ReadFrame:
         """
         rgb = torch.from_numpy(np.ascontiguousarray(frame.transpose(2, 0, 1)))
         voxels = torch.from_numpy(np.require(counts, np.float32, ["C", "W"]))
-        sight = None if in_sight is None else torch.from_numpy(in_sight)[None, None]
-        return cls(*read_clip(rgb[None], voxels[None]), sight)
+        lit = lit_areas(voxels.sum(dim=0)[None, None])
+        if in_sight is not None:
+            lit = lit * torch.from_numpy(in_sight)
+        return cls(*read_clip(rgb[None], voxels[None]), None if lit.all() else lit)
 
     def neighbour(self, distance: int, linear: bool) -> Neighbour:
         """Serve a frame `distance` frames before."""
@@ -89,11 +91,20 @@ def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float
     moves = ((joint.length - STILL) / (MOVING - STILL)).clamp(0, 1)
     sharp = encoded(torch.lerp(start, joint.joint, confidence * moves), linear)
     # What certainly stands still was not blurred, whatever few spikes seem to say.
-    belief = believed(resize(doubt(seen)[:1], size)) * (1 - confidence * (1 - moves))
+    doubtful = doubt(seen)
+    belief = believed(resize(doubtful[:1], size)) * (1 - confidence * (1 - moves))
+    belief = belief * believed(doubtful.mean())  # what fits here and there fits by chance
     belief = belief * in_time(lateness(seen, torch.cat([each.exposure.light for each in clip])))
     if frame.in_sight is not None:
         belief = belief * (resize(frame.in_sight, size) == 1)
     return torch.lerp(here.rgb, sharp, belief)[0]
+
+
+def lit_areas(count_N1hw: Tensor) -> Tensor:
+    """Return 0 in the areas, of more than a few pixels, without any spike; 1 elsewhere."""
+    side = 2 * BORDER + 1
+    near_some = functional.max_pool2d((count_N1hw > 0).to(count_N1hw), side, 1, BORDER)
+    return 1 - functional.max_pool2d(1 - near_some, side, 1, BORDER)
 
 
 def stays_in_sight(in_sight_11hw: Tensor, path: MotionPath) -> Tensor:

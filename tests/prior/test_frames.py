@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spikedeblur import classical
-from spikedeblur.prior.frames import ReadFrame, joint_frame
+from spikedeblur.prior.frames import ReadFrame, joint_frame, lit_areas
 from tests.prior.moving import Moving, psnr
 
 INNER = np.s_[:, 8:-8, 8:-8]
@@ -77,3 +77,11 @@ def test_wrong_spikes_do_no_harm(wrong):
         "a tenth": part,
     }[wrong]
     assert psnr(restored(blurry, given), sharp[1]) > psnr(blurry[1], sharp[1]) - 0.1
+
+
+def test_areas_without_any_spike_are_out_of_sight():
+    count = torch.ones(1, 1, 40, 40)
+    count[..., 10:12, 10:12] = 0  # a few dead pixels
+    count[..., 25:, :] = 0
+    lit = lit_areas(count)[0, 0]
+    assert lit[:24].all() and not lit[26:].any()
