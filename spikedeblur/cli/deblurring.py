@@ -211,7 +211,8 @@ def _tell_start(
     display.begin((planned.frames or 0) * planned.slowmo or None, planned.passes, slow=slow)
     if slow:
         planned = plan()
-    console.note(start_line(planned))
+    if slow or task.batch.count == 1:  # one line, of the result, is enough for each short clip
+        console.note(start_line(planned))
 
 
 def chosen_shard(console: Console, given: str | None) -> Shard:

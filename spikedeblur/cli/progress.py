@@ -126,7 +126,9 @@ class Progress:
     @property
     def batch_eta_s(self) -> float | None:
         """Seconds to go for all items of a batch; None where there is one, or nothing to go by."""
-        return None if self.batch is None or self.batch.count < 2 else self.batch.eta_s
+        if self.batch is None or self.batch.count < 2 or self.batch.eta_s is None:
+            return None
+        return max(self.batch.eta_s, self.eta_s or 0.0)
 
     def __enter__(self) -> Self:
         return self
