@@ -10,17 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from spikedeblur.cli.batch import PIPE, Outcome, VideoJob, plan_jobs, run_jobs
+from spikedeblur.cli.beforehand import check_paths, check_stdout, chosen_shard, stdin_stored
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.deblurring import (
-    Task,
-    VideoPart,
-    check_paths,
-    check_stdout,
-    chosen_shard,
-    deblur,
-    stdin_stored,
-)
+from spikedeblur.cli.deblurring import Task, VideoPart, deblur
 from spikedeblur.cli.job_options import JobOptions, job_options
 from spikedeblur.cli.lists import check_list, read_list
 from spikedeblur.cli.options import (
@@ -211,6 +204,7 @@ def command(
     """
     if output_options.overwrite and no_clobber:
         raise UsageError("both --overwrite and --no-clobber are given - give one of them")
+    shard = chosen_shard(console, job.shard)
     listed = read_list(job.video_list) if job.video_list is not None else []
     if not (videos or listed):
         raise UsageError("there is nothing to deblur - name videos, or a --list of some")
@@ -251,7 +245,7 @@ def command(
         output_options,
         VideoPart(start, end, frame_rate, colorspace, region),
         instants=instants,
-        shard=chosen_shard(console, job.shard),
+        shard=shard,
         job=job,
         strict=strict,
         no_clobber=no_clobber,

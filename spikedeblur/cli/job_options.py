@@ -37,9 +37,9 @@ OPTIONS = (
     ),
     click.option(
         "--shard",
-        metavar="I/N",
-        help="Do one of N parts of the work; the last one done joins them.  [default: as "
-        "torchrun or a Slurm array says, else 1/1]",
+        metavar="I/N|auto",
+        help="Do one of N parts of the work; the last one done joins them. auto: as torchrun or a "
+        "Slurm array has numbered this process.  [default: 1/1, but auto under torchrun]",
     ),
     click.option(
         "--segment",
