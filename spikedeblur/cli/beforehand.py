@@ -51,7 +51,9 @@ def tell_turned(
     from spikedeblur.io.spikes.settings import merged
     from spikedeblur.io.spikes.sidecar import find_sidecar
 
-    known = merged(("option", options), ("sidecar", find_sidecar(spikes)))
+    known = merged(
+        ("option", options), ("sidecar", find_sidecar(spikes)), ("rig", options.fallback)
+    )
     if known.homography is not None or known.scale is not None:
         return
     with selection.open(video) as reader:
