@@ -10,6 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+from click.core import ParameterSource
+
 from spikedeblur.cli.batch import PIPE, VideoJob
 from spikedeblur.cli.console import Console
 from spikedeblur.errors import InputError, UsageError
@@ -18,6 +21,17 @@ if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.io.video import VideoSelection
     from spikedeblur.output.shards import Shard
+
+
+def meant_output(
+    context: click.Context, output: Path | None, folder: Path | None
+) -> tuple[Path | None, Path | None]:
+    """The output and its folder; of two, the one that is typed where the other holds elsewhere."""
+    sources = [context.get_parameter_source(name) for name in ("output", "output_dir")]
+    typed = [source == ParameterSource.COMMANDLINE for source in sources]
+    if output is None or folder is None or typed[0] == typed[1]:
+        return output, folder
+    return (output, None) if typed[0] else (None, folder)
 
 
 def chosen_shard(console: Console, given: str | None) -> Shard:
