@@ -58,9 +58,10 @@ def at_once(folder, monkeypatch) -> list[object]:
     """
     (folder / "bad.mkv").write_bytes(b"no video")
     monkeypatch.chdir(folder)
-    Path("spikedeblur.toml").write_text('[deblur]\noutput-dir = "sharp"\n')
+    Path("spikedeblur.toml").write_text('[deblur]\noutput-dir = "sharp"\nlist = "list.txt"\n')
+    Path("list.txt").write_text(f"{folder}/b.mkv\n")
     monkeypatch.setenv("SPIKEDEBLUR_DEBLUR_FAILURES", str(folder / "failed.txt"))
-    files = [folder / name for name in ("a.mkv", "bad.mkv", "b.mkv")]
+    files = [folder / name for name in ("a.mkv", "bad.mkv")]
     return [*files, "--jobs", 2, "--spikes", folder / "a.dat", *["--spikes", folder / "b.dat"] * 2]
 
 
@@ -76,6 +77,7 @@ def test_two_at_once_make_what_one_after_the_other_do(folder, at_once, capsys):
     assert events[-1]["event"] == "done" and events[-1]["frames"] == 14
     assert "1 of 3 videos failed" in captured.err
     assert "bad.mkv" in (folder / "failed.txt").read_text().splitlines()[-1]
+    Path("spikedeblur.toml").unlink()
     assert deblur(folder / "a.mkv", "-o", folder / "alone.mkv") == 0
     for name in "ab":
         made = pictures(folder / f"sharp/{name}_deblurred.mkv")
