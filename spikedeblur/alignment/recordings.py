@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from spikedeblur.alignment.estimation import Aligner
 from spikedeblur.alignment.findings import Alignment, Known
 from spikedeblur.alignment.footage import read_footage
-from spikedeblur.errors import LOGGER
+from spikedeblur.errors import LOGGER, SpikedeblurError, UsageError
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.source import resolve_spike_source
+
+STEPS = 4  # of one alignment without drift
+# A recording is of another rig whose homography is farther from the shared one than that.
+FARTHEST_PX, STRANGE = 1.0, 4.0  # video pixels, and times its error
 
 
 def align(
@@ -43,3 +50,111 @@ def align(
     )
     with source.open(footage.first_s) as stream:
         return Aligner(footage, source, stream, known or Known(), drift, progress).run()
+
+
+def align_rig(
+    recordings: Sequence[tuple[Path, Path]],
+    options: RecordingSettings | None = None,
+    known: Known | None = None,
+    drift: bool = False,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Alignment | SpikedeblurError]:
+    """Align recordings of one rig, of (video, spikes): one homography for all, an offset each.
+
+    Each is aligned by itself first; what those that can tell say of the homography is averaged by
+    its certainty, but for those that differ from most, and all are aligned anew with it, also those
+    that could not tell before.
+    options, known, drift: as of `align`, for each. progress: called with (steps done, all of them),
+    four steps for each recording and time.
+    Returns for each the alignment, or the error why there is none.
+    """
+    known = known or Known()
+    rounds = 2 if known.homography is None and len(recordings) > 1 else 1
+    total = STEPS * rounds * len(recordings)
+
+    def aligned(known: Known, done: int) -> list[Alignment | SpikedeblurError]:
+        found: list[Alignment | SpikedeblurError] = []
+        for video, spikes in recordings:
+            before = done + STEPS * len(found)
+
+            def told(steps: int, _: int, before: int = before) -> None:
+                if progress is not None:
+                    progress(before + min(steps, STEPS), total)
+
+            try:
+                found.append(align(video, spikes, options, known, drift, progress=told))
+            except SpikedeblurError as error:
+                found.append(error)
+        return found
+
+    alone = aligned(known, 0)
+    sure = {
+        video: each
+        for (video, _), each in zip(recordings, alone, strict=True)
+        if isinstance(each, Alignment)
+    }
+    if rounds == 1 or not sure:
+        return alone
+    away = _pixels_from_median(list(sure.values()))
+    fitting = []
+    for (video, each), pixels in zip(sure.items(), away, strict=True):
+        if pixels <= FARTHEST_PX + STRANGE * each.errors.homography:
+            fitting.append(each)
+            continue
+        LOGGER.warning(
+            "%s: its spikes lie %.1f pixels from where those of most recordings do - is it of the "
+            "same rig?",
+            video,
+            pixels,
+        )
+    shared, error = shared_homography(fitting or list(sure.values()))
+    again = aligned(replace(known, homography=shared), total // 2)
+    return [
+        replace(each, errors=replace(each.errors, homography=error))
+        if isinstance(each, Alignment)
+        else each
+        for each in again
+    ]
+
+
+def shared_homography(found: Sequence[Alignment]) -> tuple[tuple[float, ...], float]:
+    """The homography of several alignments by their certainty, and its error in video pixels.
+
+    Averaged is where the corners of the spike plane lie. Raises `UsageError` for planes of
+    different sizes.
+    """
+    planes = {each.source.settings.pixels for each in found}
+    if len(planes) > 1:
+        sizes = " and ".join(sorted("{}x{}".format(*plane) for plane in planes if plane))
+        raise UsageError(f"spikes of {sizes} pixels are of no one rig - align them in two calls")
+    weights = np.array([max(each.errors.homography, 1e-3) ** -2.0 for each in found])
+    corners = np.stack([_corners(each) for each in found])
+    mean = np.tensordot(weights / weights.sum(), corners, 1)
+    rows = []
+    for (x, y), (u, v) in zip(_plane(found[0]).T, mean.T, strict=True):
+        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y, u])
+        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y, v])
+    equations = np.array(rows)
+    solved = np.linalg.solve(equations[:, :8], equations[:, 8])
+    return (*solved.tolist(), 1.0), float(weights.sum() ** -0.5)
+
+
+def _pixels_from_median(found: Sequence[Alignment]) -> list[float]:
+    """How far the corners of each spike plane lie from where those of most do, video pixels."""
+    corners = np.stack([_corners(each) for each in found])
+    away = np.abs(corners - np.median(corners, axis=0)).max(axis=(1, 2))
+    return [float(each) for each in away]
+
+
+def _plane(found: Alignment) -> np.ndarray:
+    """The corners of the spike plane, (2, 4), by the centres of their pixels."""
+    width, height = found.source.settings.pixels or (1, 1)
+    return np.array([[0.0, width - 1, width - 1, 0], [0.0, 0, height - 1, height - 1]])
+
+
+def _corners(found: Alignment) -> np.ndarray:
+    """Where they lie in the video, (2, 4)."""
+    mapped = np.reshape(found.homography, (3, 3)) @ np.vstack([_plane(found), np.ones(4)])
+    places: np.ndarray = mapped[:2] / mapped[2]
+    return places

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from spikedeblur.cli.batch import STEM, spikes_for
 from spikedeblur.cli.command import Command
-from spikedeblur.cli.console import Console
+from spikedeblur.cli.console import Console, printable
 from spikedeblur.cli.options import (
     json_option,
     overwrite_option,
@@ -18,8 +21,9 @@ from spikedeblur.cli.options import (
     threads_option,
 )
 from spikedeblur.cli.progress import progress_display
+from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import Parsed, parse_pair
-from spikedeblur.errors import InputError, UsageError
+from spikedeblur.errors import InputError, SpikedeblurError, UsageError
 from spikedeblur.machine.threads import limit_threads
 from spikedeblur.quantities import parse_exposure, parse_seconds
 
@@ -53,13 +57,17 @@ def parse_fix(text: str) -> tuple[str, Any]:
 
 
 @click.command("align", cls=Command)
-@click.argument("video", type=click.Path(path_type=Path))
+@click.argument(
+    "videos", nargs=-1, required=True, metavar="VIDEO...", type=click.Path(path_type=Path)
+)
 @click.option(
     "--spikes",
     type=click.Path(path_type=Path),
     required=True,
-    metavar="S.dat",
-    help="The spike camera's recording.",
+    multiple=True,
+    metavar="S.dat|DIR",
+    help="The spike camera's recording. For several videos of one rig: once for each, a folder of "
+    "STEM.dat, or a pattern such as DIR/{stem}.dat.",
 )
 @spike_options
 @click.option(
@@ -84,7 +92,8 @@ def parse_fix(text: str) -> tuple[str, Any]:
     "--preview",
     type=click.Path(path_type=Path),
     metavar="OVERLAY.png",
-    help="Write a frame in red with its spikes over it in blue-green: grey where both agree.",
+    help="Write a frame in red with its spikes over it in blue-green: grey where both agree. "
+    "{stem} stands for that of the video.",
 )
 @threads_option
 @json_option("Findings as one line of JSON on stdout.")
@@ -94,8 +103,8 @@ def parse_fix(text: str) -> tuple[str, Any]:
 def command(
     console: Console,
     *,
-    video: Path,
-    spikes: Path,
+    videos: tuple[Path, ...],
+    spikes: tuple[Path, ...],
     spike_options: RecordingSettings,
     fixed: tuple[tuple[str, Any], ...],
     output: Path | None,
@@ -105,39 +114,115 @@ def command(
     drift: bool,
     threads: int | None,
     progress: str,
-) -> None:
+) -> ExitStatus:
     """Estimate how both cameras' clocks and planes lie to each other.
 
     What both cameras saw decides, so there has to be texture and motion. Nothing is written
     where it cannot tell. The search begins at --offset and --exposure, or those of the sidecar.
+    Several recordings of one rig get one homography, by what all of them say, and an offset each.
     """
     limit_threads(threads)
-    from spikedeblur.alignment import Known, align
-    from spikedeblur.io.spikes.sidecar import sidecar_path, write_sidecar
+    recordings = _planned(videos, spikes, output, preview)
+    for each in recordings:
+        _check_outputs(each.spikes, each.output, each.preview, overwrite)
+    from spikedeblur.alignment import Known, align_rig
 
-    output = output or sidecar_path(spikes)
-    _check_outputs(spikes, output, preview, overwrite)
     given = dict(fixed)
     with progress_display(progress, "aligned", quiet=console.quiet, unit="steps") as display:
-        found = align(
-            video,
-            spikes,
+        found = align_rig(
+            [(each.video, each.spikes) for each in recordings],
             spike_options,
             Known(given.get("offset"), given.get("exposure"), given.get("homography")),
             drift,
             progress=display.advance_to,
         )
-    write_sidecar(output, found.sidecar(), overwrite=overwrite)
-    if preview is not None:
-        from spikedeblur.alignment.overlay import write_overlay
+    failed = []
+    for index, (each, result) in enumerate(zip(recordings, found, strict=True)):
+        if isinstance(result, SpikedeblurError):
+            if len(recordings) == 1:
+                raise result
+            console.error(f"{each.video}: {result}", result)
+            failed.append(str(each.video))
+        else:
+            _write(each, result, overwrite)
+        _say(console, each, result, index if len(recordings) > 1 else None, as_json)
+    if as_json and len(recordings) > 1:
+        made = [str(each.output) for each in recordings if str(each.video) not in failed]
+        console.json({"event": "done", "output": made, "failed": failed})
+    if failed:
+        console.error(
+            f"{len(failed)} of {len(recordings)} recordings were not aligned "
+            f"({', '.join(failed)}) - the reasons are above"
+        )
+    return ExitStatus.FAILED if failed else ExitStatus.OK
 
-        write_overlay(preview, video, found, overwrite=overwrite)
+
+@dataclass(frozen=True)
+class RigRecording:
+    """A recording to align, and what is written of it."""
+
+    video: Path
+    spikes: Path
+    output: Path
+    preview: Path | None
+
+
+def _planned(
+    videos: Sequence[Path], spikes: Sequence[Path], output: Path | None, preview: Path | None
+) -> list[RigRecording]:
+    """Pair videos with spikes and files. Raises `UsageError` for what does not pair."""
+    from spikedeblur.io.spikes.sidecar import sidecar_path
+
+    if len(videos) > 1 and output is not None:
+        raise UsageError(
+            f"one sidecar for {len(videos)} recordings (-o {output}) - leave -o out: each has "
+            "its own"
+        )
+    if len(videos) > 1 and preview is not None and STEM not in str(preview):
+        raise UsageError(
+            f"one preview for {len(videos)} recordings ({preview}) - give a pattern such as "
+            "{stem}.png"
+        )
+    paired = []
+    for video, path in zip(videos, spikes_for(videos, spikes), strict=True):
+        assert path is not None  # since --spikes is given
+        shown = preview and Path(str(preview).replace(STEM, video.stem))
+        paired.append(RigRecording(video, path, output or sidecar_path(path), shown))
+    if len({each.output for each in paired}) < len(paired):
+        raise UsageError("two videos have the same spikes - give each its own recording")
+    return paired
+
+
+def _write(recording: RigRecording, found: Alignment, overwrite: bool) -> None:
+    from spikedeblur.alignment.overlay import write_overlay
+    from spikedeblur.io.spikes.sidecar import write_sidecar
+
+    write_sidecar(recording.output, found.sidecar(), overwrite=overwrite)
+    if recording.preview is not None:
+        write_overlay(recording.preview, recording.video, found, overwrite=overwrite)
+
+
+def _say(
+    console: Console,
+    recording: RigRecording,
+    found: Alignment | SpikedeblurError,
+    index: int | None,
+    as_json: bool,
+) -> None:
+    """Say what was found of a recording; index: its number among several."""
+    failed = isinstance(found, SpikedeblurError)
     if as_json:
-        console.json({"event": "done", "output": str(output), **_numbers(found)})
-    else:
-        for line in _lines(found):
-            console.data(line)
-    console.note(f"wrote {output}")
+        event: dict[str, Any] = {"event": "done", "output": str(recording.output)}
+        if index is not None:
+            event |= {"event": "recording", "index": index, "input": str(recording.video)}
+            event |= {"status": "failed" if failed else "done"}
+            event |= {"error": str(found) if isinstance(found, SpikedeblurError) else None}
+        console.json(event if isinstance(found, SpikedeblurError) else {**event, **_numbers(found)})
+    elif not isinstance(found, SpikedeblurError):
+        for line in ([f"{recording.video}"] if index is not None else []) + _lines(found):
+            console.data(printable(line))
+    if not failed:
+        console.note(f"wrote {recording.output}")
 
 
 def _check_outputs(spikes: Path, output: Path, preview: Path | None, overwrite: bool) -> None:

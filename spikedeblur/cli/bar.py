@@ -56,8 +56,8 @@ def bar_line(display: Progress, width: int) -> str:
             figures.insert(1, extra)
     text = " ".join(figures)
     room = width - len(text) - 1
-    if len(label) + SHORTEST_BAR + 1 > room:
-        label = _cut(label, max(room - SHORTEST_BAR - 1, min(room, SHORTEST_LABEL)))
+    kept = room - SHORTEST_BAR - 1
+    label = _cut(label, kept if kept >= SHORTEST_LABEL else room)
     bar = min(room - len(label) - 1, LONGEST_BAR)
     if bar < SHORTEST_BAR:
         return f"{label} {text}"[:width]

@@ -73,7 +73,7 @@ def plan_jobs(
         )
     jobs = [
         VideoJob(video, found, output or _default_output(video, output_dir))
-        for video, found in zip(videos, _spikes_for(videos, spikes), strict=True)
+        for video, found in zip(videos, spikes_for(videos, spikes), strict=True)
     ]
     unlisted = len(jobs) - len(listed)
     jobs[unlisted:] = [
@@ -156,7 +156,8 @@ def spikes_beside(video: Path) -> Path | None:
     return beside if beside.exists() else None
 
 
-def _spikes_for(videos: Sequence[Path], spikes: Sequence[Path]) -> list[Path | None]:
+def spikes_for(videos: Sequence[Path], spikes: Sequence[Path]) -> list[Path | None]:
+    """The spikes of each video, as `plan_jobs` pairs them; None where there are none beside it."""
     if not spikes:
         return [spikes_beside(video) for video in videos]
     if len(spikes) == 1 and STEM in str(spikes[0]):

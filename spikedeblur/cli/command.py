@@ -11,7 +11,7 @@ from spikedeblur.cli.configuration import FORMER
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.files import say_settings, take_files
 from spikedeblur.cli.groups import GROUPS, TALK, title_of
-from spikedeblur.cli.origins import not_typed
+from spikedeblur.cli.origins import CALL, not_typed
 from spikedeblur.cli.talk import talk_options
 from spikedeblur.cli.variables import variables
 from spikedeblur.errors import UsageError
@@ -56,8 +56,9 @@ class Command(cloup.Command):
         take_files(ctx, args)
         own = {name for option in self.params for name in option.opts}
         ends = args.index("--") if "--" in args else len(args)
-        renamed = [_renamed(word, own) for word in args[:ends]]
-        return super().parse_args(ctx, [*renamed, *args[ends:]])
+        words = [*(_renamed(word, own) for word in args[:ends]), *args[ends:]]
+        ctx.meta[CALL] = tuple(words)
+        return super().parse_args(ctx, words)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error of an option that was not typed says where it is from."""

@@ -25,6 +25,8 @@ FILE_NAME = "spikedeblur.toml"
 LARGEST_FILE = 64 * 1024  # bytes
 FORMER = {"frame-rate": "fps", "frames-per-second": "fps"}
 """Former names of options, which are taken everywhere but listed nowhere."""
+LEFT_OUT: set[str] = set()
+"""Options that files do not set: a process that does one video of several leaves them to others."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ def file_values(command: click.Command, files: Iterable[ConfigurationFile]) -> d
     found: dict[str, FileValue] = {}
     for option in command.params:
         if not (isinstance(option, click.Option) and option.envvar):
+            continue
+        if long_name(option) in LEFT_OUT:
             continue
         name = command.name if isinstance(command.name, str) and is_command(command) else None
         for each in files:

@@ -44,10 +44,14 @@ class _DatedFormatter(_LineFormatter):
 
 
 class _StderrHandler(logging.Handler):
-    """Writes through click, which finds the stderr of the moment."""
+    """Writes to the stderr of the moment, which a bar replaces by one that writes above it.
+
+    Not through click, which would write to what is beneath that one.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(self.format(record), err=True)
+        if sys.stderr is not None:
+            print(self.format(record), file=sys.stderr, flush=True)
 
 
 class _LogFile(logging.FileHandler):

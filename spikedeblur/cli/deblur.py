@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from spikedeblur.cli.batch import PIPE, Outcome, VideoJob, plan_jobs, run_jobs
-from spikedeblur.cli.command import Command
-from spikedeblur.cli.console import Console
-from spikedeblur.cli.deblurring import (
-    Task,
-    VideoPart,
+from spikedeblur.cli.beforehand import (
     check_paths,
     check_stdout,
     chosen_shard,
-    deblur,
+    meant_output,
     stdin_stored,
 )
+from spikedeblur.cli.command import Command
+from spikedeblur.cli.console import Console
+from spikedeblur.cli.deblurring import Task, VideoPart, deblur
 from spikedeblur.cli.job_options import JobOptions, job_options
 from spikedeblur.cli.lists import check_list, read_list
 from spikedeblur.cli.options import (
@@ -32,6 +31,8 @@ from spikedeblur.cli.options import (
     spike_options,
     weights_option,
 )
+from spikedeblur.cli.parallel import AtOnce
+from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.results import BatchResults
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ, INSTANT_LIST, REGION, TILE, TIME, TimePoint
@@ -168,9 +169,9 @@ if TYPE_CHECKING:
 @job_options
 @json_option("JSON lines on stdout; the last one sums up.")
 @progress_option
-@click.pass_obj
+@click.pass_context
 def command(
-    console: Console,
+    context: click.Context,
     *,
     videos: tuple[Path, ...],
     spikes: tuple[Path, ...],
@@ -211,6 +212,9 @@ def command(
     """
     if output_options.overwrite and no_clobber:
         raise UsageError("both --overwrite and --no-clobber are given - give one of them")
+    console: Console = context.obj
+    output, output_dir = meant_output(context, output, output_dir)
+    shard = chosen_shard(console, job.shard)
     listed = read_list(job.video_list) if job.video_list is not None else []
     if not (videos or listed):
         raise UsageError("there is nothing to deblur - name videos, or a --list of some")
@@ -226,6 +230,21 @@ def command(
         from spikedeblur.io.atomic import make_folder
 
         make_folder(output_dir)
+    results = BatchResults(
+        console, jobs, as_json=as_json, dry_run=job.dry_run, failures=job.failures
+    )
+    batch = WholeBatch([each.video for each in jobs])
+    if min(job.jobs, len(jobs)) > 1 and not job.dry_run:
+        display = progress_display(
+            progress,
+            "videos",
+            quiet=console.quiet,
+            json_lines=as_json,
+            unit="videos",
+            batch=batch,
+            index=None,
+        )
+        return AtOnce(context, jobs, results, display, min(job.jobs, len(jobs))).run()
     from spikedeblur.restoration.pipeline import Deblurrer
 
     deblurrer = Deblurrer(
@@ -251,17 +270,14 @@ def command(
         output_options,
         VideoPart(start, end, frame_rate, colorspace, region),
         instants=instants,
-        shard=chosen_shard(console, job.shard),
+        shard=shard,
         job=job,
         strict=strict,
         no_clobber=no_clobber,
         makes_folder=output_dir is not None,
         as_json=as_json,
         progress=progress,
-        batch=WholeBatch([each.video for each in jobs]),
-    )
-    results = BatchResults(
-        console, jobs, as_json=as_json, dry_run=job.dry_run, failures=job.failures
+        batch=batch,
     )
 
     def work(index: int, each: VideoJob) -> Outcome:

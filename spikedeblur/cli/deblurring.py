@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spikedeblur.cli.batch import PIPE, Outcome, VideoJob
+from spikedeblur.cli.batch import Outcome, VideoJob
+from spikedeblur.cli.beforehand import check_paths, tell_turned
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.job_options import JobOptions
 from spikedeblur.cli.plan import check_job_output, dry_run, start_line
@@ -21,7 +20,6 @@ from spikedeblur.cli.progress import Progress, progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import TimePoint
 from spikedeblur.cli.whole import WholeBatch
-from spikedeblur.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
@@ -109,7 +107,7 @@ def deblur(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
         return Outcome(ExitStatus.OK, skipped=True, figures={**_figures(0, 0.0), "warnings": 0})
     selection = task.part.of(job.video)
     if job.spikes is not None:
-        _tell_turned(job.video, job.spikes, task.spike_options, selection)
+        tell_turned(job.video, job.spikes, task.spike_options, selection)
     if task.job.dry_run:
         if task.instants is not None:  # an error of the run is one of the plan
             task.deblurrer.place_instants(
@@ -211,19 +209,8 @@ def _tell_start(
     display.begin((planned.frames or 0) * planned.slowmo or None, planned.passes, slow=slow)
     if slow:
         planned = plan()
-    console.note(start_line(planned))
-
-
-def chosen_shard(console: Console, given: str | None) -> Shard:
-    """The part of the work to do: as given, else as the launcher of this process has it."""
-    from spikedeblur.output.shards import Shard, shard_of_environment
-
-    if given is not None:
-        return Shard.parse(given)
-    shard, launcher = shard_of_environment(os.environ)
-    if launcher:
-        console.note(f"shard {shard}, as {launcher} has it; --shard 1/1 does the whole video")
-    return shard
+    if slow or task.batch.count == 1:  # one line, of the result, is enough for each short clip
+        console.note(start_line(planned))
 
 
 def _is_finished(output: Path, tidy: bool = False) -> bool:
@@ -234,63 +221,3 @@ def _is_finished(output: Path, tidy: bool = False) -> bool:
     if finished and tidy:
         Parts(output).remove()
     return finished
-
-
-def _tell_turned(
-    video: Path, spikes: Path, options: RecordingSettings, selection: VideoSelection
-) -> None:
-    """Say on which picture spikes lie, where players turn it and no rig is known."""
-    from spikedeblur.errors import LOGGER
-    from spikedeblur.io.spikes.settings import merged
-    from spikedeblur.io.spikes.sidecar import find_sidecar
-
-    known = merged(("option", options), ("sidecar", find_sidecar(spikes)))
-    if known.homography is not None or known.scale is not None:
-        return
-    with selection.open(video) as reader:
-        info = reader.info
-    if any(info.shown) or info.rotation:
-        LOGGER.warning(
-            "players turn the video (%d degrees): spikes are laid on the picture as it is stored; "
-            "align finds how they lie",
-            info.rotation,
-        )
-
-
-def check_paths(job: VideoJob) -> None:
-    """Refuse, before anything is loaded, what cannot end well."""
-    video, spikes, output = job.video, job.spikes, job.output
-    if "%" not in video.name and video != PIPE and not video.exists():
-        raise InputError(f"there is no file {video} - check the name")
-    if spikes is not None and not spikes.exists():
-        raise InputError(f"there is no file {spikes} - check the name given to --spikes")
-    for kind, path in (("input", video), ("spike file", spikes)):
-        if path is None or PIPE in (path, output):
-            continue
-        if output.absolute() == path.absolute() or (
-            output.exists() and path.exists() and output.samefile(path)
-        ):
-            raise UsageError(f"the output is the {kind} ({output}) - choose another -o")
-
-
-def check_stdout(as_json: bool, compare: str | None) -> None:
-    """Refuse what would mix with the video on standard output."""
-    for given, name in ((as_json, "--json or --dry-run"), (compare, "--compare")):
-        if given:
-            raise UsageError(
-                f"the video goes to standard output (-o -, and {name}) - write it to a file"
-            )
-    if sys.stdout.isatty():
-        raise UsageError("standard output is a terminal (-o -) - name a file, or pipe it on")
-
-
-@contextmanager
-def stdin_stored(job: VideoJob) -> Iterator[VideoJob]:
-    """The job with a file in place of standard input."""
-    if job.video != PIPE:
-        yield job
-        return
-    from spikedeblur.io.pipes import stored
-
-    with stored(sys.stdin.buffer) as path:
-        yield replace(job, video=path)

@@ -17,7 +17,8 @@ from spikedeblur.vocabulary import SEGMENT_FRAMES
 class JobOptions:
     """How the work on videos is divided, gone on with, and listed; None is not given.
 
-    shard: I/N, or auto. segment: frames. video_list, failures: files of videos.
+    jobs: videos at once. shard: I/N, or auto. segment: frames. video_list, failures: files of
+    videos.
     """
 
     resume: bool
@@ -25,6 +26,7 @@ class JobOptions:
     segment: int
     video_list: Path | None
     failures: Path | None
+    jobs: int
     dry_run: bool
 
 
@@ -37,9 +39,9 @@ OPTIONS = (
     ),
     click.option(
         "--shard",
-        metavar="I/N",
-        help="Do one of N parts of the work; the last one done joins them.  [default: as "
-        "torchrun or a Slurm array says, else 1/1]",
+        metavar="I/N|auto",
+        help="Do one of N parts of the work; the last one done joins them. auto: as torchrun or a "
+        "Slurm array has numbered this process.  [default: 1/1, but auto under torchrun]",
     ),
     click.option(
         "--segment",
@@ -62,6 +64,15 @@ OPTIONS = (
         type=click.Path(path_type=Path),
         metavar="FILE",
         help="List in this file the videos that are not done at the end, for --list.",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(1, 256),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Videos at once, each in a process of its own, which share the cores unless --threads "
+        "says otherwise.",
     ),
     click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -18,6 +20,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Pairs = tuple[tuple[str, str], ...]
 
 SPIKE_OPTIONS = (
+    click.option(
+        "--rig",
+        type=click.Path(path_type=Path),
+        metavar="FILE.toml",
+        help="Keys of a sidecar that hold for all recordings, where their own sidecars do not say.",
+    ),
     click.option("--spike-size", type=SIZE, help="Pixels of the spike camera, such as 400x250."),
     click.option("--spike-rate", type=HERTZ, help="Ticks per second, such as 20000 or 20kHz."),
     click.option(
@@ -82,22 +90,31 @@ OPTION_FIELDS = {
 def spike_options(command: Function) -> Function:
     """Add the options that say how to read spikes, as one argument `spike_options`.
 
-    Each beats the environment, that the sidecar, that inference.
+    Each beats the environment, that the sidecar of a recording, that the rig's file, that a
+    configuration file, that inference.
     """
 
     @wraps(command)
     def gathered(*args: Any, **options: Any) -> Any:
         from spikedeblur.io.spikes.settings import RecordingSettings, merged
+        from spikedeblur.io.spikes.sidecar import read_sidecar
 
         source_of = click.get_current_context().get_parameter_source
-        given: dict[bool, dict[str, Any]] = {False: {}, True: {}}
+        environment, file = ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP
+        given: dict[ParameterSource | None, dict[str, Any]] = {None: {}, environment: {}, file: {}}
         for name, setting in OPTION_FIELDS.items():
-            from_environment = source_of(name) == ParameterSource.ENVIRONMENT
-            given[from_environment][setting] = options.pop(name)
+            source = source_of(name)
+            given[source if source in given else None][setting] = options.pop(name)
         settings = merged(
-            ("option", RecordingSettings(**given[False])),
-            ("environment", RecordingSettings(**given[True])),
+            ("option", RecordingSettings(**given[None])),
+            ("environment", RecordingSettings(**given[environment])),
         )
+        rig = options.pop("rig")
+        fallback = merged(
+            ("rig", None if rig is None else read_sidecar(rig, "rig file")),
+            ("configuration", RecordingSettings(**given[file])),
+        )
+        settings = replace(settings, fallback=fallback if fallback.given else None)
         return command(*args, spike_options=settings, **options)
 
     return _with_options(gathered, SPIKE_OPTIONS)

@@ -12,6 +12,7 @@ from spikedeblur.cli.configuration import FORMER, FileValue
 from spikedeblur.cli.variables import set_variable
 
 TYPED = "spikedeblur.typed"
+CALL = "spikedeblur.words"
 FROM_FILES = "spikedeblur.files"
 
 

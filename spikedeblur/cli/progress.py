@@ -28,7 +28,8 @@ class Progress:
     """Counts frames and says nothing; the displays below derive from it. A context manager.
 
     label: what is worked on. unit: what is counted where it is not frames. batch: all items, of
-    which this is number `index` from 0. input: the file, for JSON. note: what else there is to say.
+    which this is number `index` from 0, None for all of them. input: the file, for JSON. note:
+    what else there is to say.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Progress:
         unit: str = "frames",
         *,
         batch: WholeBatch | None = None,
-        index: int = 0,
+        index: int | None = 0,
         input: str | None = None,
     ) -> None:
         self.label, self.unit, self.note = label, unit, ""
@@ -77,7 +78,7 @@ class Progress:
         self._changed()
 
     def _changed(self) -> None:
-        if self.batch is not None:
+        if self.batch is not None and self.index is not None:
             self.batch.advance(self.index, self.share)
         self.show()
 
@@ -92,6 +93,8 @@ class Progress:
     @property
     def share(self) -> float:
         """How much of it is done, 0 to 1; 0 where that is not known."""
+        if self.batch is not None and self.index is None:
+            return self.batch.share
         if self.frames and self.total:
             return min(self.frames / self.total, 1.0)
         return min(self._passed / self._passes, 1.0) if self._passes else 0.0
@@ -114,6 +117,8 @@ class Progress:
     @property
     def eta_s(self) -> float | None:
         """Seconds to go, if the total is known and more than a few frames are done."""
+        if self.batch is not None and self.index is None:
+            return self.batch.eta_s
         if self.total is None:
             return None
         if self._done < min(FEW, self.total):
@@ -126,7 +131,11 @@ class Progress:
     @property
     def batch_eta_s(self) -> float | None:
         """Seconds to go for all items of a batch; None where there is one, or nothing to go by."""
-        return None if self.batch is None or self.batch.count < 2 else self.batch.eta_s
+        if self.batch is None or self.batch.count < 2 or self.index is None:
+            return None
+        if self.batch.eta_s is None:
+            return None
+        return max(self.batch.eta_s, self.eta_s or 0.0)
 
     def __enter__(self) -> Self:
         return self
@@ -201,6 +210,10 @@ class JsonProgress(Progress):
             event |= {"index": self.index, "input": self.input}
         if self.batch_eta_s is not None:
             event["batch_eta_s"] = _tenths(self.batch_eta_s)
+        self.write(event)
+
+    def write(self, event: dict[str, Any]) -> None:
+        """Write one object where progress is written."""
         click.echo(json.dumps(event), err=self._to_stderr)
 
 

@@ -30,7 +30,7 @@ class BatchResults:
         failures: Path | None = None,
     ) -> None:
         self._console, self._jobs, self._failures = console, jobs, failures
-        self._as_json, self._dry_run = as_json, dry_run
+        self.as_json, self._dry_run = as_json, dry_run
         self._began = time.monotonic()
         self._outcomes: dict[int, Outcome] = {}
         self._failed: dict[int, str] = {}
@@ -55,7 +55,7 @@ class BatchResults:
         error: str | None,
         figures: dict[str, Any],
     ) -> None:
-        if not self._as_json or self._dry_run:
+        if not self.as_json or self._dry_run:
             return
         job = self._jobs[index]
         event = {
@@ -68,22 +68,22 @@ class BatchResults:
             "seconds": round(seconds, 3),
             "error": error,
         }
-        self._console.json({**event, **figures})
+        self._console.json({**figures, **event})
 
     def sum_up(self) -> ExitStatus:
         """Say how all ended; the worst status."""
         failed = [str(self._jobs[index].video) for index in sorted(self._failed)]
         outcomes = [self._outcomes[index] for index in sorted(self._outcomes)]
-        if self._as_json and self._dry_run:
+        if self.as_json and self._dry_run:
             from spikedeblur.cli.plan import total
 
             plans = [each.plan for each in outcomes if each.plan is not None]
             several = {"failed": failed} if len(self._jobs) > 1 else {}
             self._console.json({**total(plans), **several})
-        elif self._as_json and len(self._jobs) == 1:
+        elif self.as_json and len(self._jobs) == 1:
             [outcome], [job] = outcomes, self._jobs
             self._console.json({"event": "done", **outcome.figures, "output": str(job.output)})
-        elif self._as_json:
+        elif self.as_json:
             self._console.json({"event": "done", **self._all_together(failed)})
         if failed:
             self._console.error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ class WholeBatch:
 
     def __init__(self, inputs: Sequence[Path]) -> None:
         self.count = len(inputs)
-        sizes = [float(path.stat().st_size) if path.is_file() else 0.0 for path in inputs]
+        sizes = [_bytes(path) for path in inputs]
         known = [size for size in sizes if size]
         typical = sum(known) / len(known) if known else 1.0
         self._sizes = [size or typical for size in sizes]
@@ -42,6 +43,16 @@ class WholeBatch:
         share = self.share
         elapsed = time.monotonic() - self._began
         return elapsed * (1 - share) / share if share else None
+
+
+def _bytes(path: Path) -> float:
+    """The size of a video, or of the images of a sequence; 0 where that is not known."""
+    numbered = re.sub(r"%0?\d*d", "*", path.name)
+    files = path.parent.glob(numbered) if numbered != path.name else [path]
+    try:
+        return float(sum(each.stat().st_size for each in files if each.is_file()))
+    except OSError:
+        return 0.0
 
 
 def clock_time(seconds: float) -> str:

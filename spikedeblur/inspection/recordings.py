@@ -133,7 +133,7 @@ def _guessed(
 ) -> Recording:
     """A recording whose size or rate nobody gave; `problem` says which readings fit."""
     readings = possible_formats(path, options)
-    rate_known = bool(options.rate_hz or (sidecar and sidecar.rate_hz))
+    rate_known = any(each and each.rate_hz for each in (options, sidecar, options.fallback))
     if not rate_known:
         unknown = RecordingSettings(rate_hz=Fraction(1))
         options = merged(("option", options), ("unknown", unknown))

@@ -19,7 +19,7 @@ from spikedeblur.errors import shown
 from spikedeblur.io.fingerprint import fingerprint, fingerprint_of_all
 from spikedeblur.io.images import is_image_sequence, numbered_files
 from spikedeblur.io.spikes.packed import dat_files
-from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.settings import RecordingSettings, merged
 from spikedeblur.io.spikes.sidecar import existing_sidecar
 from spikedeblur.io.video import VideoSelection
 from spikedeblur.output.options import OutputOptions
@@ -182,8 +182,11 @@ def weights_fingerprint(model: object) -> str | None:
 
 
 def _said(options: RecordingSettings | None) -> dict[str, Any]:
-    """Every option that is given, by its name."""
-    return {} if options is None else {name: asdict(options)[name] for name in options.given}
+    """Every option that is given, and what its fallback gives, by name."""
+    if options is None:
+        return {}
+    known = merged(("option", options), ("rig", options.fallback))
+    return {name: asdict(known)[name] for name in known.given}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

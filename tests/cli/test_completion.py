@@ -3,49 +3,22 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import shlex
 import shutil
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from spikedeblur.cli.main import main
 from spikedeblur.training.config import load_config
+from tests.cli.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 SHELLS = {
     "bash": (["bash", "--norc", "--noprofile"], ""),
     "zsh": (["zsh", "-f"], "autoload -Uz compinit && compinit -u -D; "),
 }
-PATIENCE_S = 30
-
-
-class Terminal:
-    """A shell in a terminal of its own."""
-
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self.process, self._file = pty.fork()
-        if self.process == 0:
-            os.execvpe(command[0], command, environment)
-        self.shown = ""
-
-    def type(self, text: str, until: str) -> None:
-        """Type, and wait until `until` is shown. Raises AssertionError if it never is."""
-        self.shown = ""
-        os.write(self._file, text.encode())
-        end = time.monotonic() + PATIENCE_S
-        while until not in self.shown:
-            assert time.monotonic() < end, f"{until!r} is not in {self.shown!r}"
-            if select.select([self._file], [], [], 0.1)[0]:
-                self.shown += os.read(self._file, 1 << 16).decode(errors="replace")
-
-    def close(self) -> None:
-        os.close(self._file)
-        os.waitpid(self.process, 0)
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -41,7 +41,7 @@ def test_help_is_fast(args):
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         return ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime
 
-    assert min(seconds() for _ in range(3)) < 0.4
+    assert min(seconds() for _ in range(3)) < 0.3
 
 
 def commands() -> list[click.Command]:

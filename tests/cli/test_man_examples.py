@@ -58,7 +58,7 @@ def test_every_option_has_an_example():
         for option in command.params:
             if isinstance(option, click.Option):
                 shown = named[f"spikedeblur-{name}.1"]
-                if long_name(option).replace("-", "_") in OPTION_FIELDS:
+                if long_name(option).replace("-", "_") in {*OPTION_FIELDS, "rig"}:
                     shown = shown | named["spikedeblur-deblur.1"]
                 if not option.expose_value:
                     shown = shown | named["spikedeblur.1"]

@@ -124,6 +124,7 @@ def test_a_shard_that_died_is_run_again_alone(done, tmp_path, opened, capsys):
 
 def test_processes_of_torchrun_share_the_work(done, tmp_path, monkeypatch, capsys):
     job = another(done, tmp_path)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")  # torchrun itself, and not what is like it
     monkeypatch.setenv("WORLD_SIZE", "2")
     for rank in ("1", "0"):
         assert not job.output.exists()
@@ -132,6 +133,33 @@ def test_processes_of_torchrun_share_the_work(done, tmp_path, monkeypatch, capsy
     said = capsys.readouterr().err
     assert "shard 2/2, as torchrun has it" in said and "wrote shard 2/2 of" in said
     assert f"wrote {job.output}: {FRAMES} frames" in said
+    assert_same_video(done.output, job.output)
+
+
+SLURM = {"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "2"}
+POD = {"RANK": "1", "WORLD_SIZE": "2"}
+
+
+@pytest.mark.parametrize("launcher", [SLURM, POD], ids=["Slurm", "pod"])
+def test_what_did_not_ask_for_it_does_no_part(launcher, done, tmp_path, monkeypatch, capsys):
+    """A task or pod with a video of its own; it is said first, and how to have a part."""
+    job = another(done, tmp_path)
+    for name, value in launcher.items():
+        monkeypatch.setenv(name, value)
+    assert job.deblur(quiet=False) == 0
+    assert "2/2; --shard auto does that part" in capsys.readouterr().err.splitlines()[0]
+    assert_same_video(done.output, job.output)
+
+
+def test_auto_takes_the_part_of_the_launcher(done, tmp_path, monkeypatch, capsys):
+    job = another(done, tmp_path)
+    for task in ("1", "0"):
+        for name, value in {**SLURM, "SLURM_ARRAY_TASK_ID": task}.items():
+            monkeypatch.setenv(name, value)
+        assert not job.output.exists()
+        assert job.deblur("--shard", "auto", quiet=False) == 0
+        first = capsys.readouterr().err.splitlines()[0]
+        assert f"shard {int(task) + 1}/2, as Slurm has it" in first
     assert_same_video(done.output, job.output)
 
 

@@ -24,7 +24,17 @@ __all__ = [
     "parse_homography",
 ]
 
-Origin = Literal["option", "environment", "sidecar", "inferred", "default", "guessed", "unknown"]
+Origin = Literal[
+    "option",
+    "environment",
+    "sidecar",
+    "rig",
+    "configuration",
+    "inferred",
+    "default",
+    "guessed",
+    "unknown",
+]
 Crop = tuple[int, int, int, int]
 """Part of a plane: left, top, width, height, in pixels of the upright picture."""
 LIMIT = 10**9
@@ -129,6 +139,7 @@ class RecordingSettings:
     beside a scale. Without either, the (crop of the) spike plane is stretched onto the video's.
 
     size: (width, height), another way to give both. origins: setting -> where its value is from.
+    fallback: what holds where neither these settings nor the sidecar of a recording say.
     Raises UsageError for a value that cannot be.
     """
 
@@ -180,6 +191,7 @@ class RecordingSettings:
         comment="spike pixel -> video pixel, row-major",
     )
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
+    fallback: RecordingSettings | None = field(default=None, repr=False)
     size: InitVar[tuple[int, int] | None] = None
 
     def __post_init__(self, size: tuple[int, int] | None) -> None:
@@ -228,7 +240,7 @@ def merged(*layers: tuple[Origin, RecordingSettings | None]) -> RecordingSetting
     """Merge layers of settings, the first that gives a value wins, with their origins.
 
     layers: who says it, and what, from the one who is believed first to the one believed last;
-    None says nothing. A layer that has origins itself keeps them.
+    None says nothing. A layer that has origins itself keeps them. The first fallback is kept, too.
     """
     values: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
@@ -239,4 +251,6 @@ def merged(*layers: tuple[Origin, RecordingSettings | None]) -> RecordingSetting
             if name not in values and _RIVALS.get(name) not in values:
                 values[name] = value
                 origins[name] = layer.origins.get(name, origin)
-    return RecordingSettings(**values, origins=origins)
+    fallbacks = (layer.fallback for _, layer in layers if layer is not None)
+    fallback = next((each for each in fallbacks if each is not None), None)
+    return RecordingSettings(**values, origins=origins, fallback=fallback)

@@ -49,24 +49,24 @@ def find_sidecar(spikes: Path | str) -> RecordingSettings | None:
     return None if path is None else read_sidecar(path)
 
 
-def read_sidecar(path: Path | str) -> RecordingSettings:
-    """Read and check a sidecar.
+def read_sidecar(path: Path | str, kind: str = "sidecar") -> RecordingSettings:
+    """Read and check a sidecar, or another file of its keys, which errors call `kind`.
 
     Raises InputError if the file is missing, no TOML, too large, or has an unknown key (the
     nearest known one is named) or a value that cannot be.
     """
     path = Path(path)
-    table = _read_toml(path)
+    table = _read_toml(path, kind)
     for key in table:
         if key not in KEYS:
             near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
             advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(KEYS)}"
-            raise InputError(f"unknown key in sidecar {path} ({shown(key)} seen) - {advice}")
+            raise InputError(f"unknown key in {kind} {path} ({shown(key)} seen) - {advice}")
     given: dict[str, Any] = {KEYS[key].name: value for key, value in table.items()}
     try:
         return RecordingSettings(**given)
     except UsageError as error:
-        raise InputError(f"sidecar {path}: {error}") from None
+        raise InputError(f"{kind} {path}: {error}") from None
 
 
 def write_sidecar(
@@ -93,25 +93,25 @@ def plain_values(settings: RecordingSettings) -> dict[str, Any]:
     }
 
 
-def _read_toml(path: Path) -> dict[str, object]:
+def _read_toml(path: Path, kind: str) -> dict[str, object]:
     if path.exists() and not path.is_dir():
-        check_regular("sidecar", path)
+        check_regular(kind, path)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise InputError(f"sidecar not found ({path}) - check the path") from None
+        raise InputError(f"{kind} not found ({path}) - check the path") from None
     except OSError as error:
-        raise InputError(f"cannot read sidecar ({path}: {error.strerror}) - check it") from None
+        raise InputError(f"cannot read {kind} ({path}: {error.strerror}) - check it") from None
     if len(content) > MAX_BYTES:
-        raise InputError(f"sidecar {path} is above {MAX_BYTES:,} bytes - it cannot be a sidecar")
+        raise InputError(f"{kind} {path} is above {MAX_BYTES:,} bytes - it cannot be one")
     try:
         # Editors of Windows begin with a byte order mark, its shells write UTF-16.
         wide = content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE)
         return tomllib.loads(content.decode("utf-16" if wide else "utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also what is not UTF-8, and numbers too long
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"sidecar {path} is not valid TOML ({reason}) - correct it") from None
+        raise InputError(f"{kind} {path} is not valid TOML ({reason}) - correct it") from None
 
 
 def _plain(value: object) -> object:

@@ -68,13 +68,15 @@ def resolve_spike_source(
     duration_s: Fraction | None = None,
     interval_s: Fraction = Fraction(0),
 ) -> SpikeSource:
-    """Settle every setting: option, else sidecar, else inference (size and rate), else default.
+    """Settle every setting: option, sidecar, the options' fallback, inference, or default.
 
     duration_s, interval_s: how long the video and one of its frames last, if there is a video.
     Raises UsageError that lists the readings unless exactly one fits; InputError for a bad file.
     """
     path = Path(path)
-    known = merged(("option", options), ("sidecar", sidecar), ("default", DEFAULTS))
+    known = merged(
+        ("option", options), ("sidecar", sidecar), ("rig", options.fallback), ("default", DEFAULTS)
+    )
     reading = settled_format(path, known, duration_s=duration_s, interval_s=interval_s)
     camera = reading.camera
     inferred = RecordingSettings(

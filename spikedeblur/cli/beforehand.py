@@ -1,0 +1,119 @@
+"""Checks and choices before videos are deblurred: paths, standard input and output, shards."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from spikedeblur.cli.batch import PIPE, VideoJob
+from spikedeblur.cli.console import Console
+from spikedeblur.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from spikedeblur.io.spikes.settings import RecordingSettings
+    from spikedeblur.io.video import VideoSelection
+    from spikedeblur.output.shards import Shard
+
+
+def meant_output(
+    context: click.Context, output: Path | None, folder: Path | None
+) -> tuple[Path | None, Path | None]:
+    """The output and its folder; of two, the one that is typed where the other holds elsewhere."""
+    sources = [context.get_parameter_source(name) for name in ("output", "output_dir")]
+    typed = [source == ParameterSource.COMMANDLINE for source in sources]
+    if output is None or folder is None or typed[0] == typed[1]:
+        return output, folder
+    return (output, None) if typed[0] else (None, folder)
+
+
+def chosen_shard(console: Console, given: str | None) -> Shard:
+    """The part of the work to do: as given, or for auto as the launcher of this process has it.
+
+    Without a word all of it, but under torchrun, which runs one command in many processes; what is
+    taken from there, or is not, is said.
+    """
+    from spikedeblur.output.shards import Shard, shard_of_environment
+
+    if given not in (None, "auto"):
+        return Shard.parse(given)
+    shard, launcher = shard_of_environment(os.environ)
+    if given == "auto" or "TORCHELASTIC_RUN_ID" in os.environ:
+        if launcher:
+            console.note(f"shard {shard}, as {launcher} has it; --shard 1/1 does the whole video")
+        return shard
+    if launcher:
+        console.note(
+            f"all of the work is done here, though {launcher} has numbered this process {shard}; "
+            "--shard auto does that part"
+        )
+    return Shard()
+
+
+def tell_turned(
+    video: Path, spikes: Path, options: RecordingSettings, selection: VideoSelection
+) -> None:
+    """Say on which picture spikes lie, where players turn it and no rig is known."""
+    from spikedeblur.errors import LOGGER
+    from spikedeblur.io.spikes.settings import merged
+    from spikedeblur.io.spikes.sidecar import find_sidecar
+
+    known = merged(
+        ("option", options), ("sidecar", find_sidecar(spikes)), ("rig", options.fallback)
+    )
+    if known.homography is not None or known.scale is not None:
+        return
+    with selection.open(video) as reader:
+        info = reader.info
+    if any(info.shown) or info.rotation:
+        LOGGER.warning(
+            "players turn the video (%d degrees): spikes are laid on the picture as it is stored; "
+            "align finds how they lie",
+            info.rotation,
+        )
+
+
+def check_paths(job: VideoJob) -> None:
+    """Refuse, before anything is loaded, what cannot end well."""
+    video, spikes, output = job.video, job.spikes, job.output
+    if "%" not in video.name and video != PIPE and not video.exists():
+        raise InputError(f"there is no file {video} - check the name")
+    if spikes is not None and not spikes.exists():
+        raise InputError(f"there is no file {spikes} - check the name given to --spikes")
+    for kind, path in (("input", video), ("spike file", spikes)):
+        if path is None or PIPE in (path, output):
+            continue
+        if output.absolute() == path.absolute() or (
+            output.exists() and path.exists() and output.samefile(path)
+        ):
+            raise UsageError(f"the output is the {kind} ({output}) - choose another -o")
+
+
+def check_stdout(as_json: bool, compare: str | None) -> None:
+    """Refuse what would mix with the video on standard output."""
+    for given, name in ((as_json, "--json or --dry-run"), (compare, "--compare")):
+        if given:
+            raise UsageError(
+                f"the video goes to standard output (-o -, and {name}) - write it to a file"
+            )
+    if sys.stdout.isatty():
+        raise UsageError("standard output is a terminal (-o -) - name a file, or pipe it on")
+
+
+@contextmanager
+def stdin_stored(job: VideoJob) -> Iterator[VideoJob]:
+    """The job with a file in place of standard input."""
+    if job.video != PIPE:
+        yield job
+        return
+    from spikedeblur.io.pipes import stored
+
+    with stored(sys.stdin.buffer) as path:
+        yield replace(job, video=path)
