@@ -21,14 +21,17 @@ from torch.nn import functional
 from spikedeblur.prior.evidence import LogStatistics, believed, doubt
 from spikedeblur.prior.features import adds_light, read_clip, start_picture
 from spikedeblur.prior.intervals import CumulativeCounts
-from spikedeblur.prior.joint import Neighbour, ShotFrames, encoded, joint_picture
+from spikedeblur.prior.joint import JointPicture, Neighbour, ShotFrames, encoded, joint_picture
 from spikedeblur.prior.path import MotionPath
+from spikedeblur.prior.photometry import gaussian_blur
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.timing import in_time, lateness
 from spikedeblur.prior.warps import warp
 
 # Frame pixels of a path: up to the first nothing moves, from the second on all does.
 STILL, MOVING = 0.2, 0.6
+# Of the frame, over the error expected: what is left where half of a joint picture is taken.
+MOST_LEFT, LEFT_SIGMA = 3.5, 2.0
 BORDER = 4  # spike pixels within which the light of a sensor's border is made to stand still
 Floats = NDArray[np.float32]
 
@@ -85,7 +88,7 @@ def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float
     start = start_picture(here, frame.charge, target, seen)
     others = [each.neighbour(distance, linear) for distance, each in around.items()]
     joint = joint_picture(here, others, start, 2 * target)
-    confidence, size = joint.confidence, here.rgb.shape[-2:]
+    confidence, size = joint.confidence * explained(joint), here.rgb.shape[-2:]
     if frame.in_sight is not None:
         confidence = confidence * resize(stays_in_sight(frame.in_sight, here.path), size)
     moves = ((joint.length - STILL) / (MOVING - STILL)).clamp(0, 1)
@@ -98,6 +101,15 @@ def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float
     if frame.in_sight is not None:
         belief = belief * (resize(frame.in_sight, size) == 1)
     return torch.lerp(here.rgb, sharp, belief)[0]
+
+
+def explained(joint: JointPicture) -> Tensor:
+    """Return how well a joint picture explains its own frame, in [0, 1]: (1, 1, H, W).
+
+    Where one thing hides another, no path does; neighbours then show what is not to be seen here.
+    """
+    frame_left, _ = joint.left()
+    return 1 / (1 + gaussian_blur(frame_left.square(), LEFT_SIGMA) / MOST_LEFT**2)
 
 
 def lit_areas(count_N1hw: Tensor) -> Tensor:

@@ -259,7 +259,7 @@ def neighbour_measurement(here: ShotFrames, path: MotionPath, neighbour: Neighbo
     wrong = disagreement(picture, warp(other.middle, way))
     to_here = inverse(way)
     believed = neighbour.known[:, None, None, None] * stays_inside(to_here[:, None])
-    believed = believed / (1 + warp(wrong, to_here))
+    believed = believed / (1 + warp(wrong, to_here).square())
     measured = other.measurement(bins, instants, shown, torch.zeros_like(believed))
     return replace(
         measured,

@@ -29,7 +29,7 @@ from spikedeblur.prior.warps import inside, pixel_centres, warp
 
 STEPS = (3, 5, 8, 10)  # of least squares, from the finest level to the coarsest
 RIGID_LEVELS = 2  # of the finest ones turn and tilt; coarser ones shift only
-VARIANCE = 8e-4  # of the mean of bins, relative and absolute, that noise explains
+VARIANCE = 2e-3  # of the mean of bins, relative and absolute, that noise explains
 DARKEST = 0.1  # of the mean light: added before the logarithm
 
 
