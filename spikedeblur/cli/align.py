@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,27 +24,14 @@ from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import Parsed, parse_pair
 from spikedeblur.errors import InputError, SpikedeblurError, UsageError
 from spikedeblur.machine.threads import limit_threads
-from spikedeblur.quantities import parse_exposure, parse_seconds
+from spikedeblur.quantities import parse_exposure, parse_matrix, parse_seconds
 
 if TYPE_CHECKING:
     from spikedeblur.alignment import Alignment
     from spikedeblur.io.spikes.settings import RecordingSettings
 
 
-def homography_from_text(text: str) -> tuple[float, ...]:
-    """Nine numbers, separated by commas or spaces. Raises `UsageError`."""
-    try:
-        numbers = tuple(float(part) for part in re.split(r"[,\s]+", text.strip(" []\t")))
-    except ValueError:
-        numbers = ()
-    if len(numbers) != 9:
-        raise UsageError(
-            f"not a homography ({text[:60]!r}) - give nine numbers, row by row, separated by commas"
-        )
-    return numbers
-
-
-FIXABLE = {"offset": parse_seconds, "exposure": parse_exposure, "homography": homography_from_text}
+FIXABLE = {"offset": parse_seconds, "exposure": parse_exposure, "homography": parse_matrix}
 
 
 def parse_fix(text: str) -> tuple[str, Any]:

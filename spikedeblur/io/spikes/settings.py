@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from fractions import Fraction
-from typing import Any, Literal
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError, shown
 from spikedeblur.io.spikes.cameras import SPIKE_LAYOUTS
-from spikedeblur.quantities import Exposure, exact
+from spikedeblur.quantities import (
+    Exposure,
+    RateLike,
+    TimeLike,
+    exact,
+    parse_exposure,
+    parse_matrix,
+    parse_rate,
+    parse_seconds,
+    parse_size,
+)
 from spikedeblur.vocabulary import BIT_ORDERS
 
 __all__ = [
@@ -48,9 +60,9 @@ def _pixels(value: object) -> int | None:
 
 def _number(value: object) -> Fraction | None:
     # The comparison is also what turns away nan and the infinities.
-    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
+    if isinstance(value, bool) or not isinstance(value, Real):
         return None
-    return exact(value) if -LIMIT < value < LIMIT else None
+    return exact(value) if -LIMIT < float(value) < LIMIT else None
 
 
 def _positive(value: object) -> Fraction | None:
@@ -98,7 +110,9 @@ def _scale(value: object) -> tuple[float, float] | None:
 
 
 def parse_homography(value: object) -> tuple[float, ...] | None:
-    """Nine numbers in a row, the rows of an invertible matrix; None for anything else."""
+    """Nine numbers in a row, the rows of an invertible matrix, or an array of them; else None."""
+    if isinstance(value, np.ndarray):
+        value = value.ravel().tolist()
     if not isinstance(value, list | tuple) or len(value) != 9:
         return None
     if any(_number(each) is None for each in value):
@@ -115,13 +129,16 @@ def _setting(
     unit: str = "",
     comment: str = "",
     key: str = "",
+    parse: Callable[[str], object] | None = None,
 ) -> Any:
     """A field of `RecordingSettings`.
 
     check: gives a value in the field's type, None for one that cannot be. wanted: what it takes,
-    for an error. unit, comment: for readers of a sidecar. key: its name there, if another.
+    for an error. unit, comment: for readers of a sidecar. key: its name there, if another. parse:
+    reads it as it is typed, which a sidecar does not.
     """
     about = {"check": check, "wanted": wanted, "unit": unit, "comment": comment, "key": key}
+    about["parse"] = parse
     return field(default=None, metadata=about)
 
 
@@ -138,7 +155,9 @@ class RecordingSettings:
     centre of the first pixel at (0, 0); counted on the whole plane, also beside a crop; never
     beside a scale. Without either, the (crop of the) spike plane is stretched onto the video's.
 
-    size: (width, height), another way to give both. origins: setting -> where its value is from.
+    size: (width, height) or WxH, another way to give both. Rates, times and the homography may be
+    texts, as the command line takes them: 20k, 1/60, 8ms, 0.5x. origins: setting -> where its
+    value is from.
     fallback: what holds where neither these settings nor the sidecar of a recording say.
     Raises UsageError for a value that cannot be.
     """
@@ -148,7 +167,7 @@ class RecordingSettings:
         _pixels, "whole pixels above zero, as a sensor has", unit="pixels"
     )
     rate_hz: Fraction | None = _setting(
-        _positive, "ticks per second, above zero", unit="ticks per second"
+        _positive, "ticks per second, above zero", unit="ticks per second", parse=parse_rate
     )
     flip: bool | None = _setting(_flag, "true or false", comment="rows stored bottom-up")
     bit_order: str | None = _setting(_one_of(BIT_ORDERS), " or ".join(BIT_ORDERS))
@@ -160,7 +179,11 @@ class RecordingSettings:
     key: str | None = _setting(_name, "the name of an array", comment="name of the array")
     lenient: bool | None = _setting(_flag, "true or false", comment="the last plane may be cut")
     offset_s: Fraction | None = _setting(
-        _number, "seconds", unit="seconds", comment="time of tick 0 on the video's clock"
+        _number,
+        "seconds",
+        unit="seconds",
+        comment="time of tick 0 on the video's clock",
+        parse=parse_seconds,
     )
     exposure: Exposure | None = _setting(
         _exposure,
@@ -168,12 +191,14 @@ class RecordingSettings:
         unit="seconds",
         comment="shutter time of a video frame",
         key="exposure_s",
+        parse=parse_exposure,
     )
     exposure_start_s: Fraction | None = _setting(
         _number,
         "seconds",
         unit="seconds",
         comment="from a frame's time stamp to its shutter's opening",
+        parse=parse_seconds,
     )
     crop: Crop | None = _setting(
         _crop,
@@ -189,12 +214,38 @@ class RecordingSettings:
         parse_homography,
         "nine numbers, the rows of an invertible 3x3 matrix",
         comment="spike pixel -> video pixel, row-major",
+        parse=parse_matrix,
     )
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
     fallback: RecordingSettings | None = field(default=None, repr=False)
     size: InitVar[tuple[int, int] | None] = None
 
-    def __post_init__(self, size: tuple[int, int] | None) -> None:
+    if TYPE_CHECKING:  # what is taken is more than what is held
+
+        def __init__(
+            self,
+            width: int | None = None,
+            height: int | None = None,
+            rate_hz: RateLike | None = None,
+            flip: bool | None = None,
+            bit_order: str | None = None,
+            layout: str | None = None,
+            key: str | None = None,
+            lenient: bool | None = None,
+            offset_s: TimeLike | None = None,
+            exposure: Exposure | TimeLike | None = None,
+            exposure_start_s: TimeLike | None = None,
+            crop: Sequence[int] | None = None,
+            scale: float | Sequence[float] | None = None,
+            homography: Sequence[float] | NDArray[Any] | str | None = None,
+            origins: Mapping[str, Origin] = ...,
+            fallback: RecordingSettings | None = None,
+            size: tuple[int, int] | str | None = None,
+        ) -> None: ...
+
+    def __post_init__(self, size: tuple[int, int] | str | None) -> None:
+        if isinstance(size, str):
+            size = parse_size(size)
         if size is not None:
             for name, side in zip(("width", "height"), size, strict=True):
                 object.__setattr__(self, name, side)
@@ -202,6 +253,8 @@ class RecordingSettings:
             value = getattr(self, setting.name)
             if value is None:
                 continue
+            if isinstance(value, str) and setting.metadata["parse"]:
+                value = setting.metadata["parse"](value)
             checked = setting.metadata["check"](value)
             if checked is None:
                 wanted = setting.metadata["wanted"]
