@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spikedeblur.alignment import align
-    from spikedeblur.benchmark.scoring import score
+    from spikedeblur.benchmarking.scoring import score
     from spikedeblur.errors import SpikedeblurError
     from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.io.spikes.stream import SpikeStream, write_dat
@@ -49,7 +49,7 @@ _HOMES = {
     "load_model": "spikedeblur.models.checkpoint",
     "open_video": "spikedeblur.io.video",
     "preview": "spikedeblur.report.preview",
-    "score": "spikedeblur.benchmark.scoring",
+    "score": "spikedeblur.benchmarking.scoring",
     "voxelize": "spikedeblur.recording.voxel",
     "write_dat": "spikedeblur.io.spikes.stream",
 }

@@ -39,9 +39,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inspection": BASE | {"io", "recording", "classical", "models"},
     "sample": BASE | {"io", "recording", "simulation"},
     "training": BASE | {"io", "recording", "metrics", "prior", "models", "simulation"},
-    "benchmark": BASE
+    "benchmarking": BASE
     | {"io", "recording", "metrics", "models", "restoration", "sample", "training"},
-    "report": BASE | {"io", "recording", "restoration", "benchmark"},
+    "report": BASE | {"io", "recording", "restoration", "benchmarking"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"cli"}

@@ -27,10 +27,10 @@ from spikedeblur.restoration.methods import METHODS
 from spikedeblur.vocabulary import BLURRY, NETWORK, PRECISIONS
 
 if TYPE_CHECKING:
-    from spikedeblur.benchmark.cases import Workload
-    from spikedeblur.benchmark.results import MethodResult
-    from spikedeblur.benchmark.runs import Plan
-    from spikedeblur.benchmark.setups import Setup
+    from spikedeblur.benchmarking.cases import Workload
+    from spikedeblur.benchmarking.results import MethodResult
+    from spikedeblur.benchmarking.runs import Plan
+    from spikedeblur.benchmarking.setups import Setup
     from spikedeblur.report.gallery import Gallery
 
 
@@ -167,7 +167,7 @@ def command(
         from spikedeblur.io.atomic import check_output
 
         check_output(html, overwrite)  # before minutes are spent on what could not be written
-    from spikedeblur.benchmark.planning import measure_passes, plan_setups, plan_workloads
+    from spikedeblur.benchmarking.planning import measure_passes, plan_setups, plan_workloads
 
     if frames or config:
         _check_alone(speed, methods, weights, config, threads, tiles)
@@ -184,9 +184,9 @@ def command(
         )
         _report(console, found, None, html, overwrite, as_json)
         return
-    from spikedeblur.benchmark.runs import Plan
-    from spikedeblur.benchmark.setups import check_finished
-    from spikedeblur.benchmark.summary import summary
+    from spikedeblur.benchmarking.runs import Plan
+    from spikedeblur.benchmarking.setups import check_finished
+    from spikedeblur.benchmarking.summary import summary
 
     setups, left_out = plan_setups(
         methods,
@@ -224,7 +224,7 @@ def _measure_all(
     display: Progress,
 ) -> list[MethodResult]:
     """A result for each job and setup, ordered by job."""
-    from spikedeblur.benchmark.results import measure
+    from spikedeblur.benchmarking.results import measure
 
     watch = gallery.watch if gallery is not None else None
     found: list[tuple[int, MethodResult]] = []
@@ -291,7 +291,7 @@ def _report(
 def _compare(console: Console, first: Path, second: Path, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from spikedeblur.benchmark.comparison import compare, read_benchmark
+    from spikedeblur.benchmarking.comparison import compare, read_benchmark
 
     found = compare(read_benchmark(first), read_benchmark(second))
     if as_json:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spikedeblur.benchmark.columns import Column, Row
-    from spikedeblur.benchmark.comparison import Comparison
-    from spikedeblur.benchmark.scoring import VideoScore
+    from spikedeblur.benchmarking.columns import Column, Row
+    from spikedeblur.benchmarking.comparison import Comparison
+    from spikedeblur.benchmarking.scoring import VideoScore
 
     _Shown = tuple[str, Sequence[Row], Sequence[Column]]  # title, rows, columns
 
@@ -26,7 +26,7 @@ LEAST_TOLD = (
 
 def print_results(rows: Sequence[Row], means: Sequence[Row]) -> None:
     """One table of the cases, and one of the means where there are any."""
-    from spikedeblur.benchmark.columns import MEANS_COLUMNS, QUALITY_COLUMNS, of_groups, telling
+    from spikedeblur.benchmarking.columns import MEANS_COLUMNS, QUALITY_COLUMNS, of_groups, telling
 
     named = of_groups(means)
     _print(
@@ -39,7 +39,7 @@ def print_results(rows: Sequence[Row], means: Sequence[Row]) -> None:
 
 def print_scores(scores: Sequence[VideoScore], worst: int) -> None:
     """One table of the results, and for each of them one of its `worst` frames."""
-    from spikedeblur.benchmark.columns import FRAME_COLUMNS, SCORE_COLUMNS, telling
+    from spikedeblur.benchmarking.columns import FRAME_COLUMNS, SCORE_COLUMNS, telling
 
     rows = [{**each.as_json(), "count": len(each.frames)} for each in scores]
     tables: list[_Shown] = [("", rows, telling(SCORE_COLUMNS, rows))]
@@ -51,7 +51,7 @@ def print_scores(scores: Sequence[VideoScore], worst: int) -> None:
 
 def print_passes(rows: Sequence[Row]) -> None:
     """The table of `--speed` of the network alone, and why what is missing is missing."""
-    from spikedeblur.benchmark.columns import PASS_COLUMNS
+    from spikedeblur.benchmarking.columns import PASS_COLUMNS
 
     console = _print([("", rows, PASS_COLUMNS)])
     reasons = {row["precision"]: row["skipped"] for row in rows if row.get("skipped")}
@@ -61,7 +61,7 @@ def print_passes(rows: Sequence[Row]) -> None:
 
 def print_comparison(comparison: Comparison, first: str, second: str) -> None:
     """The table of ratios, and what only one of the two has."""
-    from spikedeblur.benchmark.columns import RATIO_COLUMNS, telling
+    from spikedeblur.benchmarking.columns import RATIO_COLUMNS, telling
     from spikedeblur.cli.console import printable
 
     console = _print(
@@ -115,7 +115,7 @@ def _width(columns: Sequence[Column], rows: Sequence[Row]) -> int:
     """Characters of a table's line: each cell has a blank on either side and a border."""
     from rich.cells import cell_len
 
-    from spikedeblur.benchmark.columns import cell
+    from spikedeblur.benchmarking.columns import cell
     from spikedeblur.cli.console import printable
 
     return 1 + sum(
@@ -131,7 +131,7 @@ def _table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    from spikedeblur.benchmark.columns import cell
+    from spikedeblur.benchmarking.columns import cell
     from spikedeblur.cli.console import printable
 
     table = Table(title=escape(title) or None, title_justify="left")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spikedeblur.benchmark.setups import Setup, parse_methods
+from spikedeblur.benchmarking.setups import Setup, parse_methods
 from spikedeblur.errors import LOGGER, InputError, UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.colour import to_uint8
@@ -114,13 +114,13 @@ def preview(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Preview:
-    """Restore one frame of a video by each of `methods`, as `benchmark.setups.parse_methods` reads.
+    """Restore one frame of a video by each of `methods`.
 
-    weights: of the method net. at: seconds on the video's clock, within the interval of the frame;
-    by default the frame of the most motion among some that are spread over the video. region: the
-    part of the frame, as `Region` or WxH+X+Y. rate: frames per second of images. spike_options:
-    what beats the sidecar. device, threads: as of `Deblurrer`.
-    progress: called with (methods shown, all of them) as they are.
+    methods: as `benchmarking.setups.parse_methods` reads them. weights: of the method net. at:
+    seconds on the video's clock, within the interval of the frame; by default the frame of the most
+    motion among some that are spread over the video. region: the part of the frame, as `Region` or
+    WxH+X+Y. rate: frames per second of images. spike_options: what beats the sidecar. device,
+    threads: as of `Deblurrer`. progress: called with (methods shown, all of them).
     Raises `UsageError`, `InputError` and `WeightsError` as `Deblurrer` does, and `UsageError` where
     no frame is shown at that time.
     """

@@ -77,8 +77,8 @@ class TestBenchmark:
 
     @pytest.mark.parametrize("has_bf16", [True, False])
     def test_speed_of_the_network_alone(self, has_bf16, capsys, tmp_path, monkeypatch):
-        monkeypatch.setattr("spikedeblur.benchmark.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
-        monkeypatch.setattr("spikedeblur.benchmark.speed.computes_bf16", lambda device: has_bf16)
+        monkeypatch.setattr("spikedeblur.benchmarking.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
+        monkeypatch.setattr("spikedeblur.benchmarking.speed.computes_bf16", lambda device: has_bf16)
         config = tmp_path / "tiny.yaml"
         config.write_text(
             "DATA: {CLIP_LEN: 2}\nMODEL:\n  CHANNELS_PER_SCALE: [8, 8, 8, 8]\n  VRT:"
@@ -111,7 +111,7 @@ class TestBenchmark:
         assert out.splitlines()[-1].startswith("bf16 was not measured: this CPU") and err == ""
 
     def test_speed_of_given_weights_in_one_precision(self, capsys, tiny_weights, monkeypatch):
-        monkeypatch.setattr("spikedeblur.benchmark.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
+        monkeypatch.setattr("spikedeblur.benchmarking.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
         assert (
             main(
                 [

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spikedeblur.benchmark.scores import FIGURES, Score
+from spikedeblur.benchmarking.scores import FIGURES, Score
 from spikedeblur.errors import LOGGER, InputError, UsageError
 from spikedeblur.io.image_files import read_image
 from spikedeblur.io.images import images_in, is_image_sequence
