@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spikedeblur.alignment import align
+    from spikedeblur.api.deblurring import deblur
+    from spikedeblur.api.frames import SharpFrames
     from spikedeblur.benchmarking.scoring import score
     from spikedeblur.errors import SpikedeblurError
     from spikedeblur.io.spikes.settings import RecordingSettings
@@ -26,10 +28,12 @@ __all__ = [
     "Deblurrer",
     "RecordingSettings",
     "Shard",
+    "SharpFrames",
     "SpikeStream",
     "SpikedeblurError",
     "__version__",
     "align",
+    "deblur",
     "load_model",
     "open_video",
     "preview",
@@ -40,6 +44,8 @@ __all__ = [
 
 _HOMES = {
     "Deblurrer": "spikedeblur.restoration.pipeline",
+    "SharpFrames": "spikedeblur.api.frames",
+    "deblur": "spikedeblur.api.deblurring",
     "Shard": "spikedeblur.output.shards",
     "RecordingSettings": "spikedeblur.io.spikes.settings",
     "SpikeOptions": "spikedeblur.io.spikes.settings",

@@ -17,6 +17,7 @@ from spikedeblur.io.image_files import read_image
 from spikedeblur.io.images import images_in, is_image_sequence
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import FALLBACK_RATE
+from spikedeblur.notebook import fact_table
 
 __all__ = ["PictureSource", "VideoScore", "score"]
 
@@ -45,6 +46,10 @@ class VideoScore:
     def as_json(self) -> dict[str, Any]:
         """The fields by name."""
         return dict(vars(self))
+
+    def _repr_html_(self) -> str:
+        figures = {name: value for name, value in vars(self).items() if name != "frames"}
+        return fact_table("Score", {**figures, "worst frame": self.frames[0]["frame"]})
 
 
 def score(

@@ -203,7 +203,7 @@ def _say(
             event |= {"event": "recording", "index": index, "input": str(recording.video)}
             event |= {"status": "failed" if failed else "done"}
             event |= {"error": str(found) if isinstance(found, SpikedeblurError) else None}
-        console.json(event if isinstance(found, SpikedeblurError) else {**event, **_numbers(found)})
+        console.json(event if isinstance(found, SpikedeblurError) else {**event, **found.figures})
     elif not isinstance(found, SpikedeblurError):
         for line in ([f"{recording.video}"] if index is not None else []) + _lines(found):
             console.data(printable(line))
@@ -223,23 +223,6 @@ def _check_outputs(spikes: Path, output: Path, preview: Path | None, overwrite: 
         check_output(preview, overwrite)
         if not is_image_sequence(preview):
             raise UsageError(f"a picture is PNG or TIFF ({preview} seen) - give --preview X.png")
-
-
-def _numbers(found: Alignment) -> dict[str, Any]:
-    errors, interval_s = found.errors, found.interval_s
-    return {
-        "offset_s": round(found.offset_s, 7),
-        "offset_error_s": round(errors.offset * interval_s, 7),
-        "exposure_s": round(found.exposure_s, 7),
-        "exposure_error_s": round(errors.exposure * interval_s, 7),
-        "homography": list(found.homography),
-        "homography_error_px": round(errors.homography, 3),
-        "rate_hz": round(found.rate_hz, 6),
-        "drift": round(found.drift, 9),
-        "correlation": round(found.correlation, 5),
-        "confidence": round(errors.confidence, 4),
-        "frames": found.frames,
-    }
 
 
 def _lines(found: Alignment) -> list[str]:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from spikedeblur.errors import InputError, UsageError, shown
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
-__all__ = ["Pictures", "in_depth"]
+__all__ = ["IN_TURN", "Pictures", "in_depth"]
 
 IN_TURN = Path("the frames")
+"""The name of what has none."""
 SIXTEEN_BITS = 65535
 
 

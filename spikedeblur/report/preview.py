@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.video import VideoSelection
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.io.voxels import is_voxel_file
+from spikedeblur.notebook import row_table
 from spikedeblur.quantities import Region, exact, parse_region
 from spikedeblur.recording.exposures import Exposures
 from spikedeblur.recording.voxel_exposures import VoxelExposures
@@ -90,6 +93,16 @@ class Preview:
         """Write `picture` as PNG or TIFF. Raises `OutputError`."""
         with atomic_path(path, overwrite) as temporary:
             write_image(temporary, self.picture())
+
+    def _repr_html_(self) -> str:
+        with TemporaryDirectory() as folder:
+            self.write(path := Path(folder) / "preview.png")
+            encoded = base64.b64encode(path.read_bytes()).decode()
+        timed = [each for each in self.methods if each.seconds_per_frame is not None]
+        rows = [(each.method, each.seconds_per_frame, each.seconds_estimate) for each in timed]
+        heads = "method", "s a frame as shown", "s for all frames"
+        table = row_table(f"The frame at {float(self.time_s):.3f} s", heads, rows)
+        return f'<img src="data:image/png;base64,{encoded}">{table}'
 
     def as_json(self) -> dict[str, Any]:
         """Everything but the pictures, as plain values."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spikedeblur.agreement.check import check_spikes
 from spikedeblur.agreement.verdict import Agreement
 from spikedeblur.errors import LOGGER, InputError, UsageError
-from spikedeblur.io.pictures import Pictures
+from spikedeblur.io.pictures import IN_TURN, Pictures
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import Reader, VideoSelection, VideoSource, open_video
@@ -117,5 +117,7 @@ def _first_time(reader: Reader, first: VideoFrame) -> Fraction:
     """Time of the video's first frame, also when reading starts later."""
     if reader.info.start is None:
         return first.span[0]
+    if reader.path == IN_TURN:
+        return reader.info.begin
     with open_video(reader.path, rate=reader.info.average_rate) as whole:
         return next(iter(whole)).span[0]
