@@ -11,15 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.api.calls import python_call
-from spikedeblur.api.frames import (
-    FrameCall,
-    FramesLike,
-    SharpFrames,
-    exact_rate,
-    exact_seconds,
-    video_source,
-)
+from spikedeblur.api.frames import FrameCall, SharpFrames
 from spikedeblur.api.rigs import RigKeywords, recording_settings
+from spikedeblur.api.sources import FramesLike, exact_rate, exact_seconds, video_source
 from spikedeblur.errors import CallError
 from spikedeblur.io.pictures import Pictures
 from spikedeblur.io.video import VideoSelection

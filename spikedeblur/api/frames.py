@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.api.calls import in_python_terms
-from spikedeblur.errors import CallError
-from spikedeblur.io.pictures import Pictures, in_depth
-from spikedeblur.io.video import Reader, VideoSource
+from spikedeblur.io.pictures import in_depth
+from spikedeblur.io.video import Reader
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.output.frame_counts import FrameCounts
-from spikedeblur.quantities import RateLike, TimeLike, exact, parse_rate, parse_seconds
 from spikedeblur.restoration.pipeline import Deblurrer
 
-__all__ = ["FrameCall", "FramesLike", "SharpFrames", "exact_rate", "exact_seconds", "video_source"]
+__all__ = ["FrameCall", "SharpFrames"]
 
-FramesLike = str | Path | NDArray[Any] | Iterable[NDArray[Any]] | Iterable[VideoFrame]
-"""A file, images (`frames/%05d.png`), an array (T, H, W, 3), or (H, W, 3) arrays one by one."""
 FrameCall = Callable[[int, int | None], None]
 
 
@@ -81,29 +76,3 @@ class SharpFrames(Iterator[NDArray[Any]]):
     def close(self) -> None:
         """Let go of the video."""
         self._reader.close()
-
-
-def video_source(frames: FramesLike, fps: RateLike | None) -> VideoSource:
-    """A file, or pictures with their rate, as the corridor takes them. Raises `CallError`."""
-    if isinstance(frames, str | Path):
-        return Path(frames)
-    if isinstance(frames, bytes | Mapping) or not isinstance(frames, Iterable):
-        raise CallError(
-            f"frames cannot be {type(frames).__name__} - give a file, an array (T, H, W, 3), or "
-            "frames one by one"
-        )
-    if isinstance(frames, Reader):
-        return Pictures(frames)
-    return Pictures(frames, exact_rate(fps))
-
-
-def exact_rate(value: RateLike | None) -> Fraction | None:
-    """So many a second, above zero, exactly. Raises `UsageError`."""
-    if value is None or isinstance(value, str):
-        return None if value is None else parse_rate(value)
-    return parse_rate(str(exact(value)))
-
-
-def exact_seconds(value: TimeLike) -> Fraction:
-    """Seconds, exactly. Raises `UsageError`."""
-    return parse_seconds(value) if isinstance(value, str) else exact(value)
