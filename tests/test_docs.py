@@ -236,6 +236,22 @@ def test_the_model_card_tells_the_conditions_that_clips_are_drawn_from():
         assert words.replace("%", " %") in card
 
 
+def test_the_page_on_training_lists_keys_with_their_values():
+    from spikedeblur.training.config import load_config
+
+    table = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`(?:TRAIN|DATA|LOSS|LOG)\.[^|]*) \| ([^|]*) \|", table, re.MULTILINE)
+    assert len(rows) > 10
+    config = load_config("small").model_dump()
+    for keys, values in rows:
+        for key, value in zip(re.findall(r"`(\w+\.\w+)`", keys), values.split(", "), strict=True):
+            section, name = key.split(".")
+            assert (
+                config[section][name] == yaml.safe_load(value)
+                or str(config[section][name]) == value
+            ), key
+
+
 @pytest.mark.parametrize("page", PAGES, **BY_NAME)
 def test_every_link_leads_somewhere(page):
     for target in links(page):

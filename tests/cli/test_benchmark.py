@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -161,3 +162,19 @@ class TestBenchmark:
     def test_a_folder_that_is_no_case(self, tmp_path, capsys):
         assert main(["benchmark", str(tmp_path), "--methods", "blurry"]) == 1
         assert "no case" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "auto"])
+def test_tables_in_forms_that_other_programs_read(recording, capsys, form):
+    command = ["benchmark", str(recording.folder), "--methods", "blurry,sdm", "--no-isolate"]
+    assert main([*command, "--repeats", "1", "--warm-up", "0", "--format", form]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    if form == "csv":
+        rows = list(csv.DictReader(lines[:3]))
+        assert [row["method"] for row in rows] == ["blurry", "sdm"]
+        assert float(rows[1]["PSNR dB"]) > float(rows[0]["PSNR dB"])
+    elif form == "md":
+        assert all(line.startswith("| ") and line.endswith(" |") for line in lines[:4])
+        assert len({line.count("|") for line in lines[:4]}) == 1 and "---" in lines[1]
+    else:
+        assert "\n".join(lines).isascii() and lines[0].split()[:2] == ["case", "method"]
