@@ -10,47 +10,94 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spikedeblur.alignment import align
-    from spikedeblur.benchmark.scoring import score
+    from spikedeblur.agreement.verdict import Agreement
+    from spikedeblur.alignment.findings import Alignment
+    from spikedeblur.api.deblurring import deblur
+    from spikedeblur.api.frames import SharpFrames
+    from spikedeblur.api.measuring import BenchmarkFigures, benchmark, preview, score
+    from spikedeblur.api.recordings import FileFacts, align, info
+    from spikedeblur.api.simulating import simulate
+    from spikedeblur.api.training import TrainedRun, train
+    from spikedeblur.api.voxelizing import voxelize
+    from spikedeblur.benchmarking.scoring import VideoScore
     from spikedeblur.errors import SpikedeblurError
     from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.io.spikes.stream import SpikeStream, write_dat
     from spikedeblur.io.video import open_video
+    from spikedeblur.io.video_info import VideoFrame
     from spikedeblur.models.checkpoint import load_model
+    from spikedeblur.output.frame_counts import FrameCounts
+    from spikedeblur.output.options import OutputOptions
     from spikedeblur.output.shards import Shard
-    from spikedeblur.recording.voxel import voxelize
-    from spikedeblur.report.preview import preview
+    from spikedeblur.quantities import Exposure, Region
+    from spikedeblur.report.preview import Preview
     from spikedeblur.restoration.pipeline import Deblurrer
 
 __all__ = [
+    "Agreement",
+    "Alignment",
+    "BenchmarkFigures",
     "Deblurrer",
+    "Exposure",
+    "FileFacts",
+    "FrameCounts",
+    "OutputOptions",
+    "Preview",
     "RecordingSettings",
+    "Region",
     "Shard",
+    "SharpFrames",
     "SpikeStream",
     "SpikedeblurError",
+    "TrainedRun",
+    "VideoFrame",
+    "VideoScore",
     "__version__",
     "align",
+    "benchmark",
+    "deblur",
+    "info",
     "load_model",
     "open_video",
     "preview",
     "score",
+    "simulate",
+    "train",
     "voxelize",
     "write_dat",
 ]
 
 _HOMES = {
+    "Agreement": "spikedeblur.agreement.verdict",
+    "Alignment": "spikedeblur.alignment.findings",
+    "BenchmarkFigures": "spikedeblur.api.measuring",
     "Deblurrer": "spikedeblur.restoration.pipeline",
-    "Shard": "spikedeblur.output.shards",
+    "Exposure": "spikedeblur.quantities",
+    "FileFacts": "spikedeblur.api.recordings",
+    "FrameCounts": "spikedeblur.output.frame_counts",
+    "OutputOptions": "spikedeblur.output.options",
+    "Preview": "spikedeblur.report.preview",
     "RecordingSettings": "spikedeblur.io.spikes.settings",
+    "Region": "spikedeblur.quantities",
+    "Shard": "spikedeblur.output.shards",
+    "SharpFrames": "spikedeblur.api.frames",
     "SpikeOptions": "spikedeblur.io.spikes.settings",
     "SpikeStream": "spikedeblur.io.spikes.stream",
     "SpikedeblurError": "spikedeblur.errors",
-    "align": "spikedeblur.alignment",
+    "TrainedRun": "spikedeblur.api.training",
+    "VideoFrame": "spikedeblur.io.video_info",
+    "VideoScore": "spikedeblur.benchmarking.scoring",
+    "align": "spikedeblur.api.recordings",
+    "benchmark": "spikedeblur.api.measuring",
+    "deblur": "spikedeblur.api.deblurring",
+    "info": "spikedeblur.api.recordings",
     "load_model": "spikedeblur.models.checkpoint",
     "open_video": "spikedeblur.io.video",
-    "preview": "spikedeblur.report.preview",
-    "score": "spikedeblur.benchmark.scoring",
-    "voxelize": "spikedeblur.recording.voxel",
+    "preview": "spikedeblur.api.measuring",
+    "score": "spikedeblur.api.measuring",
+    "simulate": "spikedeblur.api.simulating",
+    "train": "spikedeblur.api.training",
+    "voxelize": "spikedeblur.api.voxelizing",
     "write_dat": "spikedeblur.io.spikes.stream",
 }
 

@@ -24,6 +24,10 @@ class UsageError(SpikedeblurError):
     exit_status = 2
 
 
+class CallError(UsageError, TypeError):
+    """A function was called with a keyword or a type that it does not take."""
+
+
 class ConfigError(UsageError):
     """A configuration file or a `--set` has an unknown key or a value out of range."""
 

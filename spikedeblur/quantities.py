@@ -7,15 +7,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Rational
+from numbers import Rational, Real
 
 from spikedeblur.errors import UsageError
 
 __all__ = [
     "Exposure",
+    "RateLike",
     "Region",
+    "TimeLike",
     "exact",
     "parse_exposure",
+    "parse_matrix",
     "parse_rate",
     "parse_region",
     "parse_seconds",
@@ -31,7 +34,13 @@ _HERTZ = dict.fromkeys(("", "hz", "fps"), Fraction(1))
 _HERTZ |= {"k": Fraction(1000), "khz": Fraction(1000), "mhz": Fraction(1_000_000)}
 
 
-def exact(value: Fraction | float | int) -> Fraction:
+TimeLike = Fraction | float | int | str
+"""A time as it is given in Python: seconds, or a text such as 1/60 or 8ms."""
+RateLike = Fraction | float | int | str
+"""So many a second: a number, or a text such as 20k or 30000/1001."""
+
+
+def exact(value: Fraction | float | int | Real) -> Fraction:
     """The number that was written: the float 0.1 becomes 1/10, not its nearest binary neighbour.
 
     Raises UsageError if it is not finite.
@@ -122,6 +131,19 @@ def parse_rate(text: str) -> Fraction:
     if value is None or value <= 0:
         raise UsageError(f"not a rate above zero ({text!r}) - give one such as 20000 or 20kHz")
     return value
+
+
+def parse_matrix(text: str) -> tuple[float, ...]:
+    """Nine numbers, row by row, separated by commas or spaces. Raises UsageError."""
+    try:
+        numbers = tuple(float(part) for part in re.split(r"[,\s]+", text.strip(" []\t")))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 9:
+        raise UsageError(
+            f"not a homography ({text[:60]!r}) - give nine numbers, row by row, separated by commas"
+        )
+    return numbers
 
 
 def parse_exposure(text: str) -> Exposure:

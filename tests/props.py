@@ -18,7 +18,8 @@ RATE, TICKS = 200, 100  # frames a second, ticks a frame: 20 kHz
 
 
 def lay_out(folder: Path, *, streets: bool = False) -> None:
-    """Write input.mp4 with s.dat (400x250 at 20 kHz, no sidecar), sharp_240fps.mp4, case/, photos/.
+    """Write input.mp4 with s.dat (400x250 at 20 kHz, no sidecar), sharp_240fps.mp4, case/, photos/,
+    and input.npy with spikes.npy.
 
     streets: the photographs are those of the bundled sample, slow to draw; else noise.
     """
@@ -26,6 +27,8 @@ def lay_out(folder: Path, *, streets: bool = False) -> None:
     with create_video(folder / "input.mp4", VideoInfo.synthetic(64, 40, RATE, "yuv420p")) as writer:
         for index in range(FRAMES):
             writer.write(frame_at(index, rng.integers(0, 255, (40, 64, 3), dtype=np.uint8), RATE))
+    np.save(folder / "input.npy", rng.integers(0, 255, (FRAMES, 40, 64, 3), dtype=np.uint8))
+    np.save(folder / "spikes.npy", rng.random((TICKS * FRAMES, 20, 32)) < 0.3)
     (folder / "s.dat").write_bytes(rng.bytes(12_500) * TICKS * FRAMES)
     shutil.copytree(make_recording(folder / "made").folder, folder / "case")
     info = VideoInfo.synthetic(64, 48, 240, "yuv420p")

@@ -117,6 +117,18 @@ def test_what_a_page_says_to_type_runs_in_a_shell(page, desk):
         assert done.returncode == 0, f"{block}:\n{done.stderr}"
 
 
+@pytest.mark.slow
+def test_a_strict_checker_of_types_takes_every_example(tmp_path):
+    examples = [block for block in ALL if block.language == "python"]
+    for number, block in enumerate(examples):
+        (tmp_path / f"example_{number}.py").write_text(f"# {block}\n{block.text}", encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", str(tmp_path)]
+    environment = {**os.environ, "MYPYPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.returncode == 0, done.stdout
+    assert examples and f"no issues found in {len(examples)} source files" in done.stdout
+
+
 @pytest.mark.parametrize("block", ALL, **BY_NAME)
 def test_every_block_says_what_it_is_and_can_be_read(block):
     assert block.language in LANGUAGES and block.mark in (None, "slow", "parsed")
@@ -222,6 +234,22 @@ def test_the_model_card_tells_the_conditions_that_clips_are_drawn_from():
         f"in {drawn.compressed:.0%}",
     ):
         assert words.replace("%", " %") in card
+
+
+def test_the_page_on_training_lists_keys_with_their_values():
+    from spikedeblur.training.config import load_config
+
+    table = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`(?:TRAIN|DATA|LOSS|LOG)\.[^|]*) \| ([^|]*) \|", table, re.MULTILINE)
+    assert len(rows) > 10
+    config = load_config("small").model_dump()
+    for keys, values in rows:
+        for key, value in zip(re.findall(r"`(\w+\.\w+)`", keys), values.split(", "), strict=True):
+            section, name = key.split(".")
+            assert (
+                config[section][name] == yaml.safe_load(value)
+                or str(config[section][name]) == value
+            ), key
 
 
 @pytest.mark.parametrize("page", PAGES, **BY_NAME)

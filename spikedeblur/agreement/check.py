@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from spikedeblur.agreement.sampling import sampled_views
 from spikedeblur.agreement.sensor import dead_recording, trusted_views
 from spikedeblur.agreement.verdict import Agreement
 from spikedeblur.agreement.wording import misfit
-from spikedeblur.io.video import VideoSelection
+from spikedeblur.io.video import VideoSelection, VideoSource
 from spikedeblur.recording.exposures import Exposures, StreamExposures
 
 FAR_INTERVALS, FAR_S = 3.0, 0.05  # how much later or earlier spikes are looked for: the greater
@@ -26,7 +25,9 @@ FAR_FRAMES = 4
 ALL = VideoSelection()
 
 
-def check_spikes(video: Path, exposures: Exposures, selection: VideoSelection = ALL) -> Agreement:
+def check_spikes(
+    video: VideoSource, exposures: Exposures, selection: VideoSelection = ALL
+) -> Agreement:
     """Compare a few frames, spread over a video, with the spikes of their exposures.
 
     Reads at most about a second's worth of either. Raises `InputError` where spikes cover no frame

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 
 from spikedeblur.agreement.glimpses import Look
 from spikedeblur.agreement.grid import SampleGrid
-from spikedeblur.io.video import VideoSelection
+from spikedeblur.io.video import VideoSelection, VideoSource
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.recording.exposures import Exposures, StreamExposures
 
@@ -20,7 +19,7 @@ PATIENCE_S = 1.0
 
 
 def sampled_views(
-    video: Path,
+    video: VideoSource,
     selection: VideoSelection,
     info: VideoInfo,
     first: VideoFrame,
@@ -43,7 +42,7 @@ def sampled_views(
 
 
 def _read_through(
-    video: Path,
+    video: VideoSource,
     selection: VideoSelection,
     count: int | None,
     exposures: Exposures,
@@ -71,7 +70,7 @@ def _has_spikes(frame: VideoFrame, exposures: Exposures) -> bool:
 
 
 def _sought(
-    video: Path,
+    video: VideoSource,
     selection: VideoSelection,
     extent: tuple[Fraction, Fraction],
     exposures: StreamExposures,

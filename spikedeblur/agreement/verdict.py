@@ -7,6 +7,7 @@ from typing import Any
 
 from spikedeblur.agreement.coverage import Coverage
 from spikedeblur.agreement.finding import Finding
+from spikedeblur.notebook import fact_table
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,7 @@ class Agreement:
             ),
             "frames_compared": self.frames,
         }
+
+    def _repr_html_(self) -> str:
+        wrong = {each.code: each.text for each in self.findings}
+        return fact_table("Spikes and video", {**self.figures, **wrong})

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from spikedeblur.errors import InputError
 from spikedeblur.io.spikes.layouts import PLAIN
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.source import SpikeSource
+from spikedeblur.notebook import fact_table
 from spikedeblur.quantities import Exposure, exact
 
 # What an alignment has to be within, and what no standard error is believed to be below.
@@ -122,6 +124,32 @@ class Alignment:
     def drift(self) -> float:
         """Return the gain of the spike clock on the video's, as a share."""
         return self.rate_hz / float(self.source.rate_hz) - 1
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """In numbers, with units in their names."""
+        errors, interval_s = self.errors, self.interval_s
+        return {
+            "offset_s": round(self.offset_s, 7),
+            "offset_error_s": round(errors.offset * interval_s, 7),
+            "exposure_s": round(self.exposure_s, 7),
+            "exposure_error_s": round(errors.exposure * interval_s, 7),
+            "homography": list(self.homography),
+            "homography_error_px": round(errors.homography, 3),
+            "rate_hz": round(self.rate_hz, 6),
+            "drift": round(self.drift, 9),
+            "correlation": round(self.correlation, 5),
+            "confidence": round(errors.confidence, 4),
+            "frames": self.frames,
+        }
+
+    @property
+    def confidence(self) -> float:
+        """The chance, 0 to 1, that each of its figures is within what deblurring needs."""
+        return self.errors.confidence
+
+    def _repr_html_(self) -> str:
+        return fact_table("Alignment", self.figures)
 
     def sidecar(self) -> RecordingSettings:
         """All that is known of the recording now."""

@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
-from spikedeblur.io.video import open_video
+from spikedeblur.io.video import VideoSource, open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.light import relative_luminance, srgb_to_linear
 from spikedeblur.recording.resample import resize_planes
@@ -61,7 +60,7 @@ class Footage:
         return self.size[0] / width, self.size[1] / height
 
 
-def read_footage(video: Path) -> Footage:
+def read_footage(video: VideoSource) -> Footage:
     """Read all of a short video, else the liveliest burst of each of its thirds.
 
     Raises what reading a video raises.
@@ -94,7 +93,7 @@ class _Small:
     interval: Fraction
 
 
-def _liveliest(video: Path, first_s: float, duration_s: float) -> list[Burst]:
+def _liveliest(video: VideoSource, first_s: float, duration_s: float) -> list[Burst]:
     """Of bursts spread evenly, in each third of the video the one in which most happens."""
     places = first_s + (np.arange(CANDIDATES) + 0.5) / CANDIDATES * (duration_s - first_s)
     found = []

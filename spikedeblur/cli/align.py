@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,27 +24,14 @@ from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import Parsed, parse_pair
 from spikedeblur.errors import InputError, SpikedeblurError, UsageError
 from spikedeblur.machine.threads import limit_threads
-from spikedeblur.quantities import parse_exposure, parse_seconds
+from spikedeblur.quantities import parse_exposure, parse_matrix, parse_seconds
 
 if TYPE_CHECKING:
     from spikedeblur.alignment import Alignment
     from spikedeblur.io.spikes.settings import RecordingSettings
 
 
-def homography_from_text(text: str) -> tuple[float, ...]:
-    """Nine numbers, separated by commas or spaces. Raises `UsageError`."""
-    try:
-        numbers = tuple(float(part) for part in re.split(r"[,\s]+", text.strip(" []\t")))
-    except ValueError:
-        numbers = ()
-    if len(numbers) != 9:
-        raise UsageError(
-            f"not a homography ({text[:60]!r}) - give nine numbers, row by row, separated by commas"
-        )
-    return numbers
-
-
-FIXABLE = {"offset": parse_seconds, "exposure": parse_exposure, "homography": homography_from_text}
+FIXABLE = {"offset": parse_seconds, "exposure": parse_exposure, "homography": parse_matrix}
 
 
 def parse_fix(text: str) -> tuple[str, Any]:
@@ -217,7 +203,7 @@ def _say(
             event |= {"event": "recording", "index": index, "input": str(recording.video)}
             event |= {"status": "failed" if failed else "done"}
             event |= {"error": str(found) if isinstance(found, SpikedeblurError) else None}
-        console.json(event if isinstance(found, SpikedeblurError) else {**event, **_numbers(found)})
+        console.json(event if isinstance(found, SpikedeblurError) else {**event, **found.figures})
     elif not isinstance(found, SpikedeblurError):
         for line in ([f"{recording.video}"] if index is not None else []) + _lines(found):
             console.data(printable(line))
@@ -237,23 +223,6 @@ def _check_outputs(spikes: Path, output: Path, preview: Path | None, overwrite: 
         check_output(preview, overwrite)
         if not is_image_sequence(preview):
             raise UsageError(f"a picture is PNG or TIFF ({preview} seen) - give --preview X.png")
-
-
-def _numbers(found: Alignment) -> dict[str, Any]:
-    errors, interval_s = found.errors, found.interval_s
-    return {
-        "offset_s": round(found.offset_s, 7),
-        "offset_error_s": round(errors.offset * interval_s, 7),
-        "exposure_s": round(found.exposure_s, 7),
-        "exposure_error_s": round(errors.exposure * interval_s, 7),
-        "homography": list(found.homography),
-        "homography_error_px": round(errors.homography, 3),
-        "rate_hz": round(found.rate_hz, 6),
-        "drift": round(found.drift, 9),
-        "correlation": round(found.correlation, 5),
-        "confidence": round(errors.confidence, 4),
-        "frames": found.frames,
-    }
 
 
 def _lines(found: Alignment) -> list[str]:

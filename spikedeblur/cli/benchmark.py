@@ -20,17 +20,17 @@ from spikedeblur.cli.options import (
     weights_option,
 )
 from spikedeblur.cli.progress import Progress, progress_display
-from spikedeblur.cli.tables import print_comparison, print_passes, print_results
+from spikedeblur.cli.tables import format_option, print_files_compared, print_passes, print_results
 from spikedeblur.cli.values import SIZE, THREADS, TILE
 from spikedeblur.errors import UsageError
 from spikedeblur.restoration.methods import METHODS
 from spikedeblur.vocabulary import BLURRY, NETWORK, PRECISIONS
 
 if TYPE_CHECKING:
-    from spikedeblur.benchmark.cases import Workload
-    from spikedeblur.benchmark.results import MethodResult
-    from spikedeblur.benchmark.runs import Plan
-    from spikedeblur.benchmark.setups import Setup
+    from spikedeblur.benchmarking.cases import Workload
+    from spikedeblur.benchmarking.results import MethodResult
+    from spikedeblur.benchmarking.runs import Plan
+    from spikedeblur.benchmarking.setups import Setup
     from spikedeblur.report.gallery import Gallery
 
 
@@ -121,6 +121,7 @@ if TYPE_CHECKING:
     metavar="A.json B.json",
     help="Measure nothing: print what B has over A, two files of --json.",
 )
+@format_option
 @json_option("One JSON object on stdout.")
 @progress_option
 @click.option(
@@ -149,6 +150,7 @@ def command(
     threads: tuple[int, ...],
     isolate: bool,
     compare: tuple[Path, Path] | None,
+    form: str,
     as_json: bool,
     progress: str,
     html: Path | None,
@@ -160,14 +162,15 @@ def command(
     is measured.
     """
     console: Console = context.obj
+    form = "json" if as_json else form
     if compare:
-        _compare(console, *compare, as_json)
+        print_files_compared(console, *compare, form)
         return
     if html is not None:
         from spikedeblur.io.atomic import check_output
 
         check_output(html, overwrite)  # before minutes are spent on what could not be written
-    from spikedeblur.benchmark.planning import measure_passes, plan_setups, plan_workloads
+    from spikedeblur.benchmarking.planning import measure_passes, plan_setups, plan_workloads
 
     if frames or config:
         _check_alone(speed, methods, weights, config, threads, tiles)
@@ -182,11 +185,11 @@ def command(
             repeats=repeats or 3,
             warm_up=1 if warm_up is None else warm_up,
         )
-        _report(console, found, None, html, overwrite, as_json)
+        _report(console, found, None, html, overwrite, form)
         return
-    from spikedeblur.benchmark.runs import Plan
-    from spikedeblur.benchmark.setups import check_finished
-    from spikedeblur.benchmark.summary import summary
+    from spikedeblur.benchmarking.runs import Plan
+    from spikedeblur.benchmarking.setups import check_finished
+    from spikedeblur.benchmarking.summary import summary
 
     setups, left_out = plan_setups(
         methods,
@@ -212,7 +215,7 @@ def command(
         gallery = Gallery(jobs)
     with progress_display(progress, "measured", quiet=console.quiet, unit="runs") as display:
         results = _measure_all(setups, jobs, plan, isolate, gallery, display)
-    _report(console, summary(results, setups, plan, isolate), gallery, html, overwrite, as_json)
+    _report(console, summary(results, setups, plan, isolate), gallery, html, overwrite, form)
 
 
 def _measure_all(
@@ -224,7 +227,7 @@ def _measure_all(
     display: Progress,
 ) -> list[MethodResult]:
     """A result for each job and setup, ordered by job."""
-    from spikedeblur.benchmark.results import measure
+    from spikedeblur.benchmarking.results import measure
 
     watch = gallery.watch if gallery is not None else None
     found: list[tuple[int, MethodResult]] = []
@@ -267,15 +270,15 @@ def _report(
     gallery: Gallery | None,
     html: Path | None,
     overwrite: bool,
-    as_json: bool,
+    form: str,
 ) -> None:
     """Say what was found in every form that was asked for."""
-    if as_json:
+    if form == "json":
         console.json(found)
     elif "means" in found:
-        print_results(found["cases"], found["means"])
+        print_results(found["cases"], found["means"], form)
     else:
-        print_passes(found["cases"])
+        print_passes(found["cases"], form)
     if html is not None:
         from spikedeblur.io.atomic import atomic_path
         from spikedeblur.report.page import render
@@ -286,15 +289,3 @@ def _report(
                 encoding="utf-8",
             )
         console.note(f"{html}: written")
-
-
-def _compare(console: Console, first: Path, second: Path, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from spikedeblur.benchmark.comparison import compare, read_benchmark
-
-    found = compare(read_benchmark(first), read_benchmark(second))
-    if as_json:
-        console.json({"first": str(first), "second": str(second), **asdict(found)})
-    else:
-        print_comparison(found, str(first), str(second))

@@ -55,7 +55,7 @@ def command(
     frames of the same size as the truth has.
     """
     limit_threads(threads)
-    from spikedeblur.benchmark.scoring import score
+    from spikedeblur.benchmarking.scoring import score
 
     found, status = [], ExitStatus.OK
     for result in results:

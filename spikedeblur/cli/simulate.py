@@ -12,9 +12,10 @@ from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import json_option, overwrite_option, progress_option, threads_option
 from spikedeblur.cli.progress import progress_display
-from spikedeblur.cli.values import EXPOSURE, HERTZ, SIZE
+from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE, Parsed
 from spikedeblur.errors import UsageError
 from spikedeblur.machine.threads import limit_threads
+from spikedeblur.quantities import parse_matrix
 
 if TYPE_CHECKING:
     from spikedeblur.quantities import Exposure
@@ -24,7 +25,7 @@ OF_ANY_SOURCE = {"source", "output", "overwrite", "progress", "threads", "as_jso
 
 
 @click.command("simulate", cls=Command)
-@click.argument("source", type=click.Path(path_type=Path), metavar="VIDEO|PHOTO_DIR|sample")
+@click.argument("source", type=click.Path(path_type=Path), metavar="VIDEO|PHOTO|PHOTO_DIR|sample")
 @click.option(
     "-o",
     "--output",
@@ -47,6 +48,13 @@ OF_ANY_SOURCE = {"source", "output", "overwrite", "progress", "threads", "as_jso
     help="Blurry frames per second.  [default: an eighth of the video's, or 50]",
 )
 @click.option(
+    "--source-fps",
+    type=HERTZ,
+    metavar="F",
+    help="Frames of the video in a second of the scene, such as 240 where it was slowed down.  "
+    "[default: what the file says]",
+)
+@click.option(
     "--exposure",
     type=EXPOSURE,
     default="0.9x",
@@ -56,6 +64,27 @@ OF_ANY_SOURCE = {"source", "output", "overwrite", "progress", "threads", "as_jso
 @click.option("--spike-size", type=SIZE, help="Sensor size.  [default: half the frame's]")
 @click.option(
     "--spike-rate", type=HERTZ, default="20000", show_default=True, help="Ticks per second."
+)
+@click.option(
+    "--offset",
+    type=SECONDS,
+    default="0",
+    show_default=True,
+    help="Seconds on the blurry video's clock at which the spikes begin; may be negative.",
+)
+@click.option(
+    "--homography",
+    type=Parsed("A,B,...,I", parse_matrix),
+    help="Spike pixel -> video pixel, nine numbers, as in a sidecar.  [default: plain scaling]",
+)
+@click.option(
+    "--drift",
+    "drift_ppm",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="PPM",
+    help="Millionths by which the spike camera's clock is fast; the sidecar has its true rate.",
 )
 @click.option(
     "--threshold",
@@ -115,10 +144,14 @@ def command(
     blur_px: float | None,
     gamma_space: bool,
     seed: int,
+    source_fps: Fraction | None,
+    offset: Fraction,
+    homography: tuple[float, ...] | None,
+    drift_ppm: float,
 ) -> None:
     """Make a recording by both cameras out of sharp footage.
 
-    The footage is a sharp video, or a folder of photographs of which scenes are made.
+    The footage is a sharp video, or a photograph or a folder of them, of which scenes are made.
     The light of a frame's exposure is added up for the blurry video, and tick by tick for the
     spikes; sharp.mkv holds the middle of each exposure. The word sample stands for the bundled
     sample, whose settings are fixed.
@@ -133,6 +166,7 @@ def command(
     if validation is not None:
         _make_validation_set(context, source, output, validation)
         return
+    from spikedeblur.io.spikes.settings import parse_homography
     from spikedeblur.simulation.simulation import RigSettings, simulate
 
     if not exposure.relative and fps is None:
@@ -141,8 +175,16 @@ def command(
             "or the exposure as a part of the frame interval, such as 0.5x"
         )
     part = exposure.value if exposure.relative or fps is None else exposure.value * fps
+    if homography is not None and parse_homography(homography) is None:
+        raise UsageError(
+            f"the homography cannot be inverted ({homography} seen) - give that of a plane"
+        )
     rig = RigSettings(
-        frames, size, fps, spike_rate, spike_size, part, threshold, blur_px, gamma_space, seed
+        *(frames, size, fps, spike_rate, spike_size, part, threshold, blur_px, gamma_space, seed),
+        source_fps=source_fps,
+        offset_s=offset,
+        homography=homography,
+        drift_ppm=drift_ppm,
     )
     with progress_display(
         progress, "simulated", quiet=console.quiet, json_lines=as_json

@@ -6,12 +6,28 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
-    from spikedeblur.benchmark.columns import Column, Row
-    from spikedeblur.benchmark.comparison import Comparison
-    from spikedeblur.benchmark.scoring import VideoScore
+    from pathlib import Path
+
+    from spikedeblur.benchmarking.columns import Column, Row
+    from spikedeblur.benchmarking.comparison import Comparison
+    from spikedeblur.benchmarking.scoring import VideoScore
+    from spikedeblur.cli.console import Console
 
     _Shown = tuple[str, Sequence[Row], Sequence[Column]]  # title, rows, columns
+
+AUTO, MARKDOWN, CSV = "auto", "md", "csv"
+TABLE_FORMS = (AUTO, MARKDOWN, CSV, "json")
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(TABLE_FORMS),
+    default=AUTO,
+    show_default=True,
+    help="Of the tables; auto: with lines on a terminal, plain columns elsewhere.",
+)
 
 # What a narrow terminal has to do without, in turn.
 LEAST_TOLD = (
@@ -24,22 +40,26 @@ LEAST_TOLD = (
 )
 
 
-def print_results(rows: Sequence[Row], means: Sequence[Row]) -> None:
-    """One table of the cases, and one of the means where there are any."""
-    from spikedeblur.benchmark.columns import MEANS_COLUMNS, QUALITY_COLUMNS, of_groups, telling
+def print_results(rows: Sequence[Row], means: Sequence[Row], form: str = AUTO) -> None:
+    """One table of the cases, and one of the means where there are any.
+
+    form: auto, md or csv, as of all tables here.
+    """
+    from spikedeblur.benchmarking.columns import MEANS_COLUMNS, QUALITY_COLUMNS, of_groups, telling
 
     named = of_groups(means)
     _print(
         [
             ("", rows, telling(QUALITY_COLUMNS, rows)),
             *([("Means over cases", named, telling(MEANS_COLUMNS, named))] if means else []),
-        ]
+        ],
+        form,
     )
 
 
 def print_scores(scores: Sequence[VideoScore], worst: int) -> None:
     """One table of the results, and for each of them one of its `worst` frames."""
-    from spikedeblur.benchmark.columns import FRAME_COLUMNS, SCORE_COLUMNS, telling
+    from spikedeblur.benchmarking.columns import FRAME_COLUMNS, SCORE_COLUMNS, telling
 
     rows = [{**each.as_json(), "count": len(each.frames)} for each in scores]
     tables: list[_Shown] = [("", rows, telling(SCORE_COLUMNS, rows))]
@@ -49,19 +69,21 @@ def print_scores(scores: Sequence[VideoScore], worst: int) -> None:
     _print(tables)
 
 
-def print_passes(rows: Sequence[Row]) -> None:
+def print_passes(rows: Sequence[Row], form: str = AUTO) -> None:
     """The table of `--speed` of the network alone, and why what is missing is missing."""
-    from spikedeblur.benchmark.columns import PASS_COLUMNS
+    from spikedeblur.benchmarking.columns import PASS_COLUMNS
 
-    console = _print([("", rows, PASS_COLUMNS)])
+    console = _print([("", rows, PASS_COLUMNS)], form)
+    if form != AUTO:
+        return
     reasons = {row["precision"]: row["skipped"] for row in rows if row.get("skipped")}
     for precision, reason in reasons.items():
         console.print(f"{precision} was not measured: {reason}", highlight=False, soft_wrap=True)
 
 
-def print_comparison(comparison: Comparison, first: str, second: str) -> None:
+def print_comparison(comparison: Comparison, first: str, second: str, form: str = AUTO) -> None:
     """The table of ratios, and what only one of the two has."""
-    from spikedeblur.benchmark.columns import RATIO_COLUMNS, telling
+    from spikedeblur.benchmarking.columns import RATIO_COLUMNS, telling
     from spikedeblur.cli.console import printable
 
     console = _print(
@@ -71,8 +93,11 @@ def print_comparison(comparison: Comparison, first: str, second: str) -> None:
                 comparison.rows,
                 telling(RATIO_COLUMNS, comparison.rows),
             )
-        ]
+        ],
+        form,
     )
+    if form != AUTO:
+        return
     for name, missing in ((first, comparison.only_in_first), (second, comparison.only_in_second)):
         for what in missing:
             console.print(
@@ -80,17 +105,38 @@ def print_comparison(comparison: Comparison, first: str, second: str) -> None:
             )
 
 
-def _print(tables: Sequence[_Shown]) -> Any:
-    """Tables (title, rows, columns) one below the other, as wide as a terminal has room for."""
+def print_files_compared(console: Console, first: Path, second: Path, form: str) -> None:
+    """What the second of two files of `benchmark --json` has over the first."""
+    from dataclasses import asdict
+
+    from spikedeblur.benchmarking.comparison import compare, read_benchmark
+
+    found = compare(read_benchmark(first), read_benchmark(second))
+    if form == "json":
+        console.json({"first": str(first), "second": str(second), **asdict(found)})
+    else:
+        print_comparison(found, str(first), str(second), form)
+
+
+def _print(tables: Sequence[_Shown], form: str = AUTO) -> Any:
+    """Tables (title, rows, columns) one below the other, as wide as a terminal has room for.
+
+    Elsewhere they are plain columns. Others than auto are whole, however wide.
+    """
     from rich.console import Console
 
     console = Console()
+    if form != AUTO:
+        write = _write_csv if form == CSV else _write_markdown
+        for number, (title, rows, columns) in enumerate(tables):
+            write(title, rows, columns, first=number == 0)
+        return console
     room = console.width if console.is_terminal else sys.maxsize
     left_out: dict[str, None] = {}
     for title, rows, columns in tables:
         kept = _fitting(columns, rows, room)
         console.width = max(console.width, _width(kept, rows))
-        console.print(_table(title, rows, kept))
+        console.print(_table(title, rows, kept, plain=not console.is_terminal))
         left_out |= dict.fromkeys(column[0] for column in columns if column not in kept)
     if left_out:
         console.print(
@@ -115,7 +161,7 @@ def _width(columns: Sequence[Column], rows: Sequence[Row]) -> int:
     """Characters of a table's line: each cell has a blank on either side and a border."""
     from rich.cells import cell_len
 
-    from spikedeblur.benchmark.columns import cell
+    from spikedeblur.benchmarking.columns import cell
     from spikedeblur.cli.console import printable
 
     return 1 + sum(
@@ -127,14 +173,49 @@ def _width(columns: Sequence[Column], rows: Sequence[Row]) -> int:
     )
 
 
-def _table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Any:
+def _write_csv(title: str, rows: Sequence[Row], columns: Sequence[Column], first: bool) -> None:
+    """Headings and rows; after the first table a blank line and a title of its own."""
+    import csv
+
+    from spikedeblur.benchmarking.columns import cell
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if not first:
+        writer.writerows([[], [title]])
+    writer.writerow(column[0] for column in columns)
+    writer.writerows([cell(row, column) for column in columns] for row in rows)
+
+
+def _write_markdown(
+    title: str, rows: Sequence[Row], columns: Sequence[Column], first: bool
+) -> None:
+    """A table as GitHub and pandoc read it."""
+    from spikedeblur.benchmarking.columns import cell
+    from spikedeblur.cli.console import printable
+
+    lines = [f"\n**{title}**\n"] if title and not first else []
+    cells = [[column[0] for column in columns], ["---:" if each[2] else "---" for each in columns]]
+    cells += [[printable(cell(row, column)) for column in columns] for row in rows]
+    lines += [
+        f"| {' | '.join(each.replace('|', chr(92) + '|') for each in row)} |" for row in cells
+    ]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def _table(title: str, rows: Sequence[Row], columns: Sequence[Column], plain: bool) -> Any:
+    from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    from spikedeblur.benchmark.columns import cell
+    from spikedeblur.benchmarking.columns import cell
     from spikedeblur.cli.console import printable
 
-    table = Table(title=escape(title) or None, title_justify="left")
+    table = Table(
+        title=escape(title) or None,
+        title_justify="left",
+        box=None if plain else box.HEAVY_HEAD,
+        header_style=None if plain else "table.header",
+    )
     for heading, _, form in columns:
         table.add_column(heading, justify="right" if form else "left")
     for row in rows:

@@ -183,6 +183,9 @@ def _tell(console: Console, display: Progress, event: Event) -> None:
         display.advance_to(event.step, event.steps)
     elif isinstance(event, Saved):
         console.detail(f"step {event.step}: state saved")
+        console.resume_hint = (
+            f"the state of step {event.step} is saved: go on with the same command and --resume"
+        )
     elif isinstance(event, Record):
         figures = [
             (", {:.2f} dB", event.psnr),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -24,7 +23,7 @@ from spikedeblur.cli.options import (
 from spikedeblur.cli.progress import Progress, progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ
-from spikedeblur.errors import InputError, SpikedeblurError, UsageError
+from spikedeblur.errors import SpikedeblurError, UsageError
 from spikedeblur.machine.threads import limit_threads
 from spikedeblur.vocabulary import BINS
 
@@ -33,10 +32,6 @@ if TYPE_CHECKING:
 
     from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.io.spikes.source import SpikeSource
-    from spikedeblur.recording.exposures import StreamExposures
-    from spikedeblur.recording.timeline import Interval
-
-MAX_FRAMES = 10**7
 
 
 @click.command("voxelize", cls=Command)
@@ -219,8 +214,9 @@ def _voxelize(
     from spikedeblur.io.voxel_writer import write_voxels
     from spikedeblur.io.voxels import VoxelInfo
     from spikedeblur.recording.exposures import StreamExposures
+    from spikedeblur.recording.gridding import interval_grids, regular_spans, spans_of
 
-    shown, size = _frames_of(video) if video is not None else (None, None)
+    shown, size = spans_of(video) if video is not None else (None, None)
     first, duration = (
         (shown[0], sum(shown[-1]) - shown[0][0]) if shown else ((Fraction(0),) * 2, None)
     )
@@ -232,7 +228,7 @@ def _voxelize(
     with exposures.stream as stream:
         if shown is None:
             assert frames_per_second is not None
-            shown = _regular(frames_per_second, stream.offset_s + stream.duration_s)
+            shown = regular_spans(frames_per_second, stream.offset_s + stream.duration_s)
         intervals = [exposures.interval(pts_s, interval_s) for pts_s, interval_s in shown]
         info = VoxelInfo(
             rate_hz=float(stream.rate_hz),
@@ -240,7 +236,7 @@ def _voxelize(
             homography=exposures.homography,
         )
         shape = len(intervals), bins, stream.height, stream.width
-        grids = _grids(exposures, intervals, bins, display)
+        grids: Iterator[np.ndarray] = interval_grids(exposures, intervals, bins, display.advance_to)
         if preview is not None:
             grids = previewed(grids, preview, len(intervals), 1 / shown[0][1], overwrite=overwrite)
         write_voxels(output, grids, shape, info, overwrite=overwrite)
@@ -264,37 +260,3 @@ def _check_rig(
             f"a .npy cannot tell where the spikes lie on the frame ({output}) - write a "
             ".tif or .npz for deblur"
         )
-
-
-def _frames_of(video: Path) -> tuple[list[tuple[Fraction, Fraction]], tuple[int, int]]:
-    """(time stamp, interval) of every frame, seconds, and (width, height)."""
-    from spikedeblur.io.video import open_video
-
-    with open_video(video) as reader:
-        return [frame.span for frame in reader], (reader.info.width, reader.info.height)
-
-
-def _regular(rate: Fraction, end_s: Fraction) -> list[tuple[Fraction, Fraction]]:
-    """Frames at `rate` per second from time 0 on, as many as end before `end_s`."""
-    count = math.floor(end_s * rate)
-    if count > MAX_FRAMES:
-        raise UsageError(
-            f"{count} frames are too many ({float(end_s):g} s at {float(rate):g} per "
-            "second) - give a lower --fps, or another --offset"
-        )
-    if count < 1:
-        raise InputError(
-            f"the spikes end before the first frame does ({float(end_s):g} s, frames "
-            f"of {float(1 / rate):g} s) - give a higher --fps"
-        )
-    return [(number / rate, 1 / rate) for number in range(count)]
-
-
-def _grids(
-    exposures: StreamExposures, intervals: list[Interval], bins: int, display: Progress
-) -> Iterator[np.ndarray]:
-    from spikedeblur.recording.voxel import voxelize
-
-    for done, interval in enumerate(intervals, 1):
-        yield voxelize(exposures.stream, bins, interval.start, interval.stop)
-        display.advance_to(done, len(intervals))

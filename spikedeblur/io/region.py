@@ -14,6 +14,7 @@ from spikedeblur.errors import UsageError
 from spikedeblur.io.colour_tags import matrix_of
 from spikedeblur.io.ffmpeg.reader import VideoReader
 from spikedeblur.io.images import ImageSequenceReader
+from spikedeblur.io.pictures import Pictures
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Region
 
@@ -27,7 +28,7 @@ class RegionReader:
 
     def __init__(
         self,
-        reader: VideoReader | ImageSequenceReader,
+        reader: VideoReader | ImageSequenceReader | Pictures,
         region: Region,
         colorspace: str | None = None,
     ) -> None:

@@ -11,11 +11,14 @@ from spikedeblur.io.ffmpeg.reader import VideoReader
 from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.image_notes import is_animated
 from spikedeblur.io.images import ImageSequenceReader, ImageSequenceWriter, is_image_sequence
+from spikedeblur.io.pictures import Pictures
 from spikedeblur.io.region import RegionReader
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.quantities import Region
 
-Reader = VideoReader | ImageSequenceReader | RegionReader
+Reader = VideoReader | ImageSequenceReader | Pictures | RegionReader
+VideoSource = Path | Pictures
+"""What can be opened as a video: a file, images, or pictures in memory."""
 Writer = VideoWriter | ImageSequenceWriter
 
 
@@ -34,7 +37,7 @@ class VideoSelection:
     colorspace: str | None = None
     region: Region | None = None
 
-    def open(self, path: Path | str, *, strict: bool = False) -> Reader:
+    def open(self, path: VideoSource | str, *, strict: bool = False) -> Reader:
         """Open a video for this. strict: damage is an error."""
         reader = open_video(
             path,
@@ -46,13 +49,15 @@ class VideoSelection:
         )
         return reader if self.region is None else RegionReader(reader, self.region, self.colorspace)
 
-    def open_at(self, path: Path | str, start: Fraction) -> Reader:
+    def open_at(self, path: VideoSource | str, start: Fraction) -> Reader:
         """Open a video to look at it in passing: at the key frame at or before `start` seconds.
 
         Of images, at `start` itself.
         """
-        reader: VideoReader | ImageSequenceReader
-        if is_image_sequence(path):
+        reader: VideoReader | ImageSequenceReader | Pictures
+        if isinstance(path, Pictures):
+            reader = path.opened(start)
+        elif is_image_sequence(path):
             reader = ImageSequenceReader(path, rate=self.rate, start=start, end=None)
         else:
             reader = VideoReader(path, start=start, colorspace=self.colorspace, from_key=True)
@@ -60,7 +65,7 @@ class VideoSelection:
 
 
 def open_video(
-    path: Path | str,
+    path: VideoSource | str,
     *,
     start: Fraction | None = None,
     end: Fraction | None = None,
@@ -69,11 +74,13 @@ def open_video(
     colorspace: str | None = None,
     threads: int = 1,
     rate: Fraction | None = None,
-) -> VideoReader | ImageSequenceReader:
+) -> VideoReader | ImageSequenceReader | Pictures:
     """Open a video file, or an image sequence (`frames/%05d.png`) shown at `rate` per second.
 
     The arguments are those of `VideoReader.open`; `rate` is for images only (default 25).
     """
+    if isinstance(path, Pictures):
+        return path.opened(start, end)
     if is_image_sequence(path) and not is_animated(Path(path)):
         return ImageSequenceReader(path, rate=rate, start=start, end=end, max_pixels=max_pixels)
     return VideoReader.open(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from spikedeblur.errors import InputError
+from spikedeblur.notebook import fact_table
 from spikedeblur.output.restored import Restored
 
 
@@ -76,3 +77,6 @@ class FrameCounts:
                 f"{self.damaged} packets or frames of the video are damaged or missing"
                 " - they were skipped or repaired"
             )
+
+    def _repr_html_(self) -> str:
+        return fact_table("Frames", asdict(self))

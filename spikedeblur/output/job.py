@@ -21,6 +21,7 @@ from spikedeblur.io.images import is_image_sequence, numbered_files
 from spikedeblur.io.spikes.packed import dat_files
 from spikedeblur.io.spikes.settings import RecordingSettings, merged
 from spikedeblur.io.spikes.sidecar import existing_sidecar
+from spikedeblur.io.spikes.stream import IN_MEMORY
 from spikedeblur.io.video import VideoSelection
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.slow_motion import SlowMotion
@@ -131,6 +132,7 @@ def describe_job(
     spikes: a file, or anything with a `path`, or something known by its type only.
     """
     path = spikes if isinstance(spikes, str | Path) else getattr(spikes, "path", None)
+    path = None if path == IN_MEMORY else path
     sidecar = None if path is None else existing_sidecar(path)
     return RunRecord(
         version=__version__,

@@ -60,7 +60,7 @@ def open_destination(
     """
     if can_be_segmented(path, source, options):
         return SegmentedOutput(path, source, job(), shard=shard, resume=resume)
-    _check_whole(path, resume or shard.count > 1)
+    check_whole(path, resume or shard.count > 1)
     return WholeOutput(path, source, options, expected)
 
 
@@ -73,11 +73,11 @@ def check_destination(
     """
     if can_be_segmented(path, source, options):
         return _check_output(Parts(path), source, options, in_parts)
-    _check_whole(path, in_parts)
+    check_whole(path, in_parts)
     return check_output_settings(path, source, options)
 
 
-def _check_whole(path: Path, in_parts: bool) -> None:
+def check_whole(path: Path, in_parts: bool) -> None:
     """Raise `UsageError` where parts are asked for and cannot be."""
     if in_parts:
         raise UsageError(

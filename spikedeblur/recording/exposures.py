@@ -18,7 +18,7 @@ import numpy as np
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.guards.limits import check_pixels, max_pixels
-from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.settings import RecordingSettings, merged
 from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.source import SpikeSource, resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
@@ -114,23 +114,30 @@ class StreamExposures:
     ) -> StreamExposures:
         """Open a source; without a known offset its tick 0 is at `first_pts_s` seconds.
 
+        video_size: as of `of_stream`.
+        """
+        return cls.of_stream(source.open(first_pts_s), bins=bins, video_size=video_size)
+
+    @classmethod
+    def of_stream(
+        cls, stream: SpikeStream, *, bins: int = BINS, video_size: tuple[int, int] | None = None
+    ) -> StreamExposures:
+        """The exposures of a stream that lies to the video as its settings say.
+
         video_size: (width, height), onto which the spikes are laid; None where nobody will.
         """
-        stream = source.open(first_pts_s)
-        size = stream.width, stream.height
-        settings = source.settings
-        left, top, *_ = settings.crop or (0, 0)
+        size, settings = (stream.width, stream.height), stream.settings
         homography = placed(
             size,
             video_size or size,
-            crop_start=(left, top),
+            crop_start=stream.corner,
             scale=settings.scale,
             homography=settings.homography,
         )
         return cls(
             stream,
             bins=bins,
-            exposure=source.exposure,
+            exposure=settings.exposure or WHOLE_INTERVAL,
             exposure_start_s=settings.exposure_start_s,
             homography=homography,
         )
@@ -218,7 +225,7 @@ def expose(
 
 
 def open_exposures(
-    spikes: SpikeStream | Exposures | Path | str,
+    spikes: SpikeStream | Exposures | Path | str | np.ndarray,
     options: RecordingSettings,
     *,
     bins: int,
@@ -227,15 +234,21 @@ def open_exposures(
     duration_s: Fraction | None,
     video_size: tuple[int, int] | None = None,
 ) -> Exposures:
-    """Open the exposures of a stream, a recording with its sidecar, or a voxel file.
+    """Open the exposures of a stream, a recording with its sidecar, an array, or a voxel file.
 
-    first_pts_s: time of the video's first frame, where an unknown tick 0 is taken to lie.
-    interval_s, duration_s: how long a frame and the video last, to infer a recording's size and
-    rate. video_size: (width, height) of its frames.
+    options: what beats the sidecar, or how a stream was opened. first_pts_s: time of the video's
+    first frame, where an unknown tick 0 is taken to lie. interval_s, duration_s: how long a frame
+    and the video last, to infer a recording's size and rate. video_size: (width, height) of its
+    frames.
     Raises `UsageError` and `InputError` as reading the files does.
     """
+    if isinstance(spikes, np.ndarray):
+        start = RecordingSettings(offset_s=first_pts_s)
+        stream = SpikeStream.of_array(spikes, merged(("option", options), ("default", start)))
+        return StreamExposures.of_stream(stream, bins=bins, video_size=video_size)
     if isinstance(spikes, SpikeStream):
-        return StreamExposures(spikes, bins=bins, exposure=options.exposure or WHOLE_INTERVAL)
+        stream = spikes.with_settings(options)
+        return StreamExposures.of_stream(stream, bins=bins, video_size=video_size)
     if not isinstance(spikes, str | Path):
         return spikes
     path = Path(spikes)

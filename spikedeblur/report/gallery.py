@@ -8,8 +8,8 @@ from itertools import islice
 
 import numpy as np
 
-from spikedeblur.benchmark.cases import Case
-from spikedeblur.benchmark.setups import Setup
+from spikedeblur.benchmarking.cases import Case
+from spikedeblur.benchmarking.setups import Setup
 from spikedeblur.io.colour import to_uint8
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from spikedeblur.benchmark.columns import Row
+from spikedeblur.benchmarking.columns import Row
 from spikedeblur.report.plots import COLOURS
 from spikedeblur.vocabulary import BLURRY
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spikedeblur.benchmark.columns import (
+from spikedeblur.benchmarking.columns import (
     COST_COLUMNS,
     MEANS_COLUMNS,
     PASS_COLUMNS,

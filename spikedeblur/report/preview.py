@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -9,11 +10,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from spikedeblur.benchmark.setups import Setup, parse_methods
+from spikedeblur.benchmarking.setups import Setup, parse_methods
 from spikedeblur.errors import LOGGER, InputError, UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.colour import to_uint8
@@ -23,6 +25,7 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.video import VideoSelection
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.io.voxels import is_voxel_file
+from spikedeblur.notebook import row_table
 from spikedeblur.quantities import Region, exact, parse_region
 from spikedeblur.recording.exposures import Exposures
 from spikedeblur.recording.voxel_exposures import VoxelExposures
@@ -91,6 +94,16 @@ class Preview:
         with atomic_path(path, overwrite) as temporary:
             write_image(temporary, self.picture())
 
+    def _repr_html_(self) -> str:
+        with TemporaryDirectory() as folder:
+            self.write(path := Path(folder) / "preview.png")
+            encoded = base64.b64encode(path.read_bytes()).decode()
+        timed = [each for each in self.methods if each.seconds_per_frame is not None]
+        rows = [(each.method, each.seconds_per_frame, each.seconds_estimate) for each in timed]
+        heads = "method", "s a frame as shown", "s for all frames"
+        table = row_table(f"The frame at {float(self.time_s):.3f} s", heads, rows)
+        return f'<img src="data:image/png;base64,{encoded}">{table}'
+
     def as_json(self) -> dict[str, Any]:
         """Everything but the pictures, as plain values."""
         figures = [
@@ -114,13 +127,13 @@ def preview(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Preview:
-    """Restore one frame of a video by each of `methods`, as `benchmark.setups.parse_methods` reads.
+    """Restore one frame of a video by each of `methods`.
 
-    weights: of the method net. at: seconds on the video's clock, within the interval of the frame;
-    by default the frame of the most motion among some that are spread over the video. region: the
-    part of the frame, as `Region` or WxH+X+Y. rate: frames per second of images. spike_options:
-    what beats the sidecar. device, threads: as of `Deblurrer`.
-    progress: called with (methods shown, all of them) as they are.
+    methods: as `benchmarking.setups.parse_methods` reads them. weights: of the method net. at:
+    seconds on the video's clock, within the interval of the frame; by default the frame of the most
+    motion among some that are spread over the video. region: the part of the frame, as `Region` or
+    WxH+X+Y. rate: frames per second of images. spike_options: what beats the sidecar. device,
+    threads: as of `Deblurrer`. progress: called with (methods shown, all of them).
     Raises `UsageError`, `InputError` and `WeightsError` as `Deblurrer` does, and `UsageError` where
     no frame is shown at that time.
     """

@@ -6,13 +6,17 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from spikedeblur.agreement.check import check_spikes
 from spikedeblur.agreement.verdict import Agreement
 from spikedeblur.errors import LOGGER, InputError, UsageError
+from spikedeblur.io.pictures import IN_TURN, Pictures
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import SpikeStream
-from spikedeblur.io.video import Reader, VideoSelection, open_video
+from spikedeblur.io.video import Reader, VideoSelection, VideoSource, open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.exposures import (
     ExposedFrame,
@@ -27,7 +31,7 @@ from spikedeblur.restoration.restorers import Restorer
 from spikedeblur.restoration.selection import Selection
 
 TOLERATED = Fraction(102, 100)  # of the frame interval: what rounding does to an exposure
-Spikes = str | Path | SpikeStream | Exposures
+Spikes = str | Path | SpikeStream | Exposures | NDArray[Any]
 
 
 def exposed_video(
@@ -81,10 +85,13 @@ def exposed_frames(
 
 
 def warned_agreement(
-    video: Path, exposures: Exposures | None, selection: VideoSelection
+    video: VideoSource, exposures: Exposures | None, selection: VideoSelection
 ) -> Agreement | None:
-    """Return whether spikes and video belong together, with a warning for all that is wrong."""
-    if exposures is None:
+    """Return whether spikes and video belong together, with a warning for all that is wrong.
+
+    None without spikes, and for frames that can be read only once.
+    """
+    if exposures is None or (isinstance(video, Pictures) and not video.repeatable):
         return None
     agreement = check_spikes(video, exposures, selection)
     for finding in agreement.findings:
@@ -110,5 +117,7 @@ def _first_time(reader: Reader, first: VideoFrame) -> Fraction:
     """Time of the video's first frame, also when reading starts later."""
     if reader.info.start is None:
         return first.span[0]
+    if reader.path == IN_TURN:
+        return reader.info.begin
     with open_video(reader.path, rate=reader.info.average_rate) as whole:
         return next(iter(whole)).span[0]

@@ -1,9 +1,8 @@
 """Deblurrer: the straight corridor from a blurry video and its spikes to a sharp video.
 
-bytes -> frame -> exposure -> ticks -> voxels -> window -> tile -> network -> blend -> frame ->
-bytes. Everything is a generator: alive are one window of frames and one tile of the network,
-however long the video is. In `Deblurrer.run` what comes before the window and what comes after
-the blend go on in two threads beside it.
+Everything is a generator: alive are one window of frames and one tile of the network, however long
+the video is. In `Deblurrer.run` what comes before the window and what comes after the blend go on
+in two threads beside it.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from spikedeblur.agreement.check import check_spikes
 from spikedeblur.agreement.verdict import Agreement
 from spikedeblur.agreement.watch import watched
 from spikedeblur.errors import LOGGER, UsageError
+from spikedeblur.io.pictures import Pictures
 from spikedeblur.io.spikes.settings import RecordingSettings
-from spikedeblur.io.spikes.stream import SpikeStream
-from spikedeblur.io.video import Reader, VideoSelection
+from spikedeblur.io.video import Reader, VideoSelection, VideoSource
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.ahead import ReadAhead, WriteBehind
 from spikedeblur.models.contract import RestorationModel
-from spikedeblur.output.destinations import WHOLE, Destination, WholeOutput
+from spikedeblur.output.destinations import Destination, WholeOutput
 from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.instants import Instants
 from spikedeblur.output.job import describe_job
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.restored import Restored, Timing
-from spikedeblur.output.segmented import open_destination
+from spikedeblur.output.segmented import check_whole, open_destination
 from spikedeblur.output.shards import Shard
 from spikedeblur.output.slow_motion import SlowMotion
 from spikedeblur.quantities import Region, parse_region
@@ -41,6 +40,7 @@ from spikedeblur.restoration.instants import InstantsRestorer, placed_instants
 from spikedeblur.restoration.prepared import prepare_method
 from spikedeblur.restoration.restorers import Restorer
 from spikedeblur.restoration.selection import Selection
+from spikedeblur.restoration.streaming import restored_frames
 from spikedeblur.restoration.tiling import OnTile, untold
 from spikedeblur.vocabulary import KEEP, NETWORK, SEGMENT_FRAMES
 
@@ -109,24 +109,24 @@ class Deblurrer:
         self.tally = FrameCounts()
 
     def frames(
-        self, frames: Iterable[VideoFrame], spikes: Exposures | SpikeStream | None = None
+        self,
+        frames: Iterable[VideoFrame],
+        spikes: Spikes | None = None,
+        *,
+        spike_options: RecordingSettings | None = None,
     ) -> Iterator[VideoFrame]:
         """Yield the sharp frames of `frames`, `slowmo` for each, in their depth, as they are done.
 
-        spikes: where exposures come from; a stream stands for exposures that fill each frame's
-        interval; None for a model without spikes.
-        Raises `InputError` if no frame at all is covered by spikes.
+        frames: an open video, or anything to iterate over. spikes, spike_options: as of `run`; a
+        stream lies to the frames as the sidecar says that it was opened with.
+        Raises `InputError` if no frame at all is covered by spikes, and what `run` raises.
         """
-        self._begin()
-        restorer, whole = self.restorer, Selection([WHOLE], self.restorer.context)
-        exposed = exposed_frames(restorer, frames, self.prepared.exposures(spikes), whole)
-        for _, sharp in self._pairs(restorer, exposed, self.slow_motion):
-            yield sharp
-        self.tally.check_coverage()
+        reader = frames if isinstance(frames, Reader) else Pictures(frames)
+        yield from restored_frames(self, reader, spikes, spike_options)
 
     def run(
         self,
-        video: str | Path,
+        video: str | VideoSource,
         spikes: Spikes | None,
         output: str | Path,
         *,
@@ -146,10 +146,11 @@ class Deblurrer:
         options: OutputOptions | None = None,
         **output_options: Any,
     ) -> FrameCounts:
-        """Deblur a file into another; all streams except the pictures are copied.
+        """Deblur a video into a file; all streams except the pictures are copied.
 
-        spikes: a .dat (its sidecar is found), a voxel file (.tif, .npy, .npz), an open stream, or
-        None for weights that use none. spike_options: what beats the sidecar. start, end: the part
+        video: a file, images, or `Pictures`. spikes: a .dat (its sidecar is found), a voxel file
+        (.tif, .npy, .npz), an open stream, an array, or None for weights that use none.
+        spike_options: what beats the sidecar. start, end: the part
         to read, seconds on the video's clock. rate: frames per second of images, which have
         none. strict: damage of the video is an error. colorspace: the matrix the video's
         colours were made with (bt601, bt709, ...), in place of its tag. region: the part of each
@@ -164,8 +165,9 @@ class Deblurrer:
         `UsageError`, and then leaves nothing at `output`.
         """
         options = OutputOptions.of(output_options, options)
-        region = parse_region(region) if isinstance(region, str) else region
-        selection = VideoSelection(start, end, rate, colorspace, region)
+        video = Path(video) if isinstance(video, str) else video
+        part = parse_region(region) if isinstance(region, str) else region
+        selection = VideoSelection(start, end, rate, colorspace, part)
         strength = {"strength": self.strength} if self.strength < 1 else {}
         timing: Timing = self.slow_motion
         restorer, shard = self.restorer, shard or Shard()
@@ -173,8 +175,7 @@ class Deblurrer:
         if instants is not None:
             if resume or shard.count > 1:
                 raise UsageError(
-                    "single instants are restored in one go (--instants, and --resume or --shard) "
-                    "- leave the others out"
+                    "single instants are restored in one go - leave --resume and --shard out"
                 )
             placed = self.place_instants(video, spikes, instants, selection, spike_options)
             single = InstantsRestorer(self.restorer, self.prepared.at, placed.targets)
@@ -184,7 +185,8 @@ class Deblurrer:
             warned = _warn(reader.warnings)
             source = timing.info(reader.info)
             frame_count = source.frame_count_estimate
-            if segments is not None:
+            if segments is not None or isinstance(video, Pictures):
+                check_whole(Path(output), resume or shard.count > 1)
                 opened: Destination = WholeOutput(Path(output), source, options, frame_count)
             else:
                 opened = open_destination(
@@ -193,7 +195,7 @@ class Deblurrer:
                     options,
                     frame_count and frame_count * self.slow_motion.factor,
                     job=lambda: describe_job(
-                        Path(video),
+                        video,
                         spikes if self.uses_spikes else None,
                         spike_options,
                         selection=selection,
@@ -209,13 +211,13 @@ class Deblurrer:
                 )
             with opened as destination:
                 noted = _warn(destination.warnings)
-                self._begin(destination.tile, on_tile)
-                agreement = warned_agreement(Path(video), exposures, selection)
+                self.begin(destination.tile, on_tile)
+                agreement = warned_agreement(video, exposures, selection)
                 needed = Selection(segments or destination.segments, restorer.context)
                 seen = exposed_frames(restorer, frames, exposures, needed)
                 seen = watched(seen, exposures, agreement)
                 with ReadAhead(seen) as exposed, WriteBehind(destination.write) as behind:
-                    for restored, sharp in self._pairs(restorer, exposed, timing):
+                    for restored, sharp in self.pairs(restorer, exposed, timing):
                         if destination.is_enough(restored):
                             break
                         behind.put(restored, sharp)
@@ -230,16 +232,13 @@ class Deblurrer:
 
     def place_instants(
         self,
-        video: str | Path,
+        video: str | VideoSource,
         spikes: Spikes | None,
         instants: Sequence[Fraction | float],
         selection: VideoSelection,
         spike_options: RecordingSettings | None = None,
     ) -> Instants:
-        """Find the frames whose exposures the instants lie in; reads the video as far as needed.
-
-        Raises `UsageError`, which lists the exposures there are, for an instant in none.
-        """
+        """Find the frames whose exposures the instants lie in. Raises `UsageError` for others."""
         if self.slow_motion.factor > 1:
             raise UsageError("both instants and slow motion are asked for - give one of them")
         if not self.prepared.any_instant:
@@ -253,7 +252,7 @@ class Deblurrer:
 
     def check(
         self,
-        video: str | Path,
+        video: str | VideoSource,
         spikes: Spikes | None,
         *,
         spike_options: RecordingSettings | None = None,
@@ -267,7 +266,8 @@ class Deblurrer:
         chosen = selection or VideoSelection()
         with chosen.open(video) as reader:
             exposures = self.open_spikes(reader, spikes, spike_options)[1]
-        return None if exposures is None else check_spikes(Path(video), exposures, chosen)
+        video = Path(video) if isinstance(video, str) else video
+        return None if exposures is None else check_spikes(video, exposures, chosen)
 
     def open_spikes(
         self, reader: Reader, spikes: Spikes | None, options: RecordingSettings | None = None
@@ -275,13 +275,13 @@ class Deblurrer:
         """Return the frames of `reader`, and the exposures that `spikes` gives them."""
         return self.prepared.open_spikes(reader, spikes, options or RecordingSettings())
 
-    def _begin(self, tile: int | None = None, on_tile: OnTile = untold) -> None:
+    def begin(self, tile: int | None = None, on_tile: OnTile = untold) -> None:
         """Forget the last video."""
         self.tally = FrameCounts()
         if self.tiled is not None:
             self.tiled.begin(tile, on_tile)
 
-    def _pairs(
+    def pairs(
         self, restorer: Restorer, exposed: Iterable[ExposedFrame], timing: Timing
     ) -> Iterator[tuple[Restored, VideoFrame]]:
         """Yield each frame that is wanted with its sharp frames."""

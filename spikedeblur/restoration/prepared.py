@@ -11,14 +11,13 @@ import torch
 
 from spikedeblur.errors import LOGGER, UsageError
 from spikedeblur.io.spikes.settings import RecordingSettings
-from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import Reader
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.device import choose_device, choose_precision
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.contract import RestorationModel
-from spikedeblur.recording.exposures import Exposures, StreamExposures
+from spikedeblur.recording.exposures import Exposures
 from spikedeblur.restoration.exposing import Spikes, exposed_video
 from spikedeblur.restoration.inference import TiledModel
 from spikedeblur.restoration.restorers import NetRestorer, Restorer, restorer_of
@@ -69,19 +68,11 @@ class PreparedMethod:
         """Return the frames of `reader`, and the exposures that `spikes` gives them."""
         if spikes is not None and not self.uses_spikes:
             LOGGER.warning("these weights use no spikes: the ones given are left alone")
-        if spikes is None or not self.uses_spikes:
-            return iter(reader), self.exposures(None)
-        return exposed_video(reader, spikes, options, self.bins)
-
-    def exposures(self, spikes: Exposures | SpikeStream | None) -> Exposures | None:
-        """Return exposures that fill each frame's interval for a stream, others as they are."""
         if not self.uses_spikes:
-            return None
+            return iter(reader), None
         if spikes is None:
             raise UsageError(f"the method {self.name} needs spikes - give --spikes S.dat")
-        if isinstance(spikes, SpikeStream):
-            return StreamExposures(spikes, bins=self.bins)
-        return spikes
+        return exposed_video(reader, spikes, options, self.bins)
 
     def tile_for(self, height: int, width: int) -> int | None:
         """Return the side of its tiles for frames of that size; None without a network."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
+from spikedeblur.errors import UsageError
+from spikedeblur.recording.geometry import pixels_per_spike, spike_to_video
 from spikedeblur.recording.light import linear_to_srgb, srgb_to_linear
 
 FEWEST_INSTANTS, MOST_INSTANTS = 9, 65
@@ -67,6 +71,44 @@ class SensorProjection:
         return self.rows @ (grey @ self.columns.T)
 
 
+@dataclass(frozen=True)
+class TurnedProjection:
+    """Projection onto a spike sensor that lies otherwise: colour weights (3,), sampling grid.
+
+    `grid` (1, n Hs, n Ws, 2) are places in the frame, -1 and 1 being its edges; a spike pixel is
+    the mean of n x n of them. Beyond the frame the sensor sees its border.
+    """
+
+    weights: torch.Tensor
+    grid: torch.Tensor
+    samples: int
+
+    @classmethod
+    def of(
+        cls,
+        weights: torch.Tensor,
+        size: tuple[int, int],
+        spike_size: tuple[int, int],
+        homography: Sequence[float],
+    ) -> TurnedProjection:
+        """Sizes are (width, height); homography: spike pixel -> video pixel, as in a sidecar."""
+        matrix = spike_to_video(spike_size, size, homography)
+        samples = int(np.clip(np.ceil(2 * pixels_per_spike(matrix, spike_size)), 2, 8))
+        x, y = ((np.arange(side * samples) + 0.5) / samples for side in spike_size)
+        points = np.stack(np.broadcast_arrays(x[None, :], y[:, None], np.ones((1, 1))), axis=-1)
+        across, down, depth = np.moveaxis(points @ matrix.T, -1, 0)
+        if (depth <= 0).any():
+            raise UsageError("the spike camera looks away from the frame - give another homography")
+        places = np.stack([across / depth / size[0], down / depth / size[1]], axis=-1) * 2 - 1
+        return cls(weights, torch.from_numpy(places.astype(np.float32))[None], samples)
+
+    def project(self, light: torch.Tensor) -> torch.Tensor:
+        """Light (N, 3, H, W) -> grey light (N, Hs, Ws)."""
+        grey = (light * self.weights[:, None, None]).sum(dim=1)[None]
+        seen = F.grid_sample(grey, self.grid, padding_mode="border", align_corners=False)
+        return F.avg_pool2d(seen, self.samples)[0]
+
+
 def area_weights(outputs: int, inputs: int, shift: float = 0.0) -> torch.Tensor:
     """Averaging of `inputs` pixels into `outputs` by exact overlap, (outputs, inputs) float32.
 
@@ -91,7 +133,7 @@ def integrate_exposure(
     stop: float,
     target: float,
     instants: int,
-    plane: SensorProjection,
+    plane: SensorProjection | TurnedProjection,
 ) -> ExposedLight:
     """Add up the light of the exposure from `start` to `stop`, and look once at `target`.
 

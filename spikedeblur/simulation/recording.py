@@ -15,6 +15,7 @@ from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 from spikedeblur.simulation.camera import (
     ContinuousView,
     SensorProjection,
+    TurnedProjection,
     VideoCamera,
     area_weights,
     as_srgb,
@@ -33,7 +34,8 @@ class CameraSettings:
 
     `exposure` is in frame intervals. `threshold` is the light, white being 1, that a pixel adds up
     for a spike: at 2 a white pixel fires every second tick. `gamma_space` adds up sRGB-encoded
-    light, as the published sets do. Raises `UsageError` for values that cannot be.
+    light, as the published sets do. `homography`: spike pixel -> video pixel, as in a sidecar; None
+    lays one plane onto the other. Raises `UsageError` for values that cannot be.
     """
 
     size: tuple[int, int]
@@ -44,6 +46,7 @@ class CameraSettings:
     threshold: float = 1.0
     gamma_space: bool = False
     seed: int = 0
+    homography: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         numbers: dict[str, Fraction | float] = {
@@ -75,15 +78,14 @@ class CameraSettings:
         middle, half = frame + Fraction(1, 2), self.exposure / 2
         return float(middle - half), float(middle + half)
 
-    def spike_plane(self) -> SensorProjection:
+    def spike_plane(self) -> SensorProjection | TurnedProjection:
         """The spike camera's pixels over the video's."""
+        weights = torch.tensor(LUMINANCE_WEIGHTS)
+        if self.homography is not None:
+            return TurnedProjection.of(weights, self.size, self.spike_size, self.homography)
         width, height = self.size
         columns, rows = self.spike_size
-        return SensorProjection(
-            torch.tensor(LUMINANCE_WEIGHTS),
-            area_weights(rows, height),
-            area_weights(columns, width),
-        )
+        return SensorProjection(weights, area_weights(rows, height), area_weights(columns, width))
 
     def spike_sensor(self) -> SpikeSensor:
         """A sensor like the real ones: pixels 5 % apart, dark current, a few broken ones."""

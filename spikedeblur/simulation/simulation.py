@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,10 +21,10 @@ from spikedeblur.io.spikes.sidecar import write_sidecar
 from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.quantities import Exposure
+from spikedeblur.quantities import Exposure, exact
 from spikedeblur.simulation.composition import Tone, random_scene
 from spikedeblur.simulation.footage import InterpolatedVideo
-from spikedeblur.simulation.photos import PhotoLibrary
+from spikedeblur.simulation.photos import PHOTO_SUFFIXES, PhotoLibrary
 from spikedeblur.simulation.recording import CameraSettings, FramePair, Recorder
 from spikedeblur.simulation.scene import Scene
 
@@ -34,6 +35,8 @@ PHOTO_SIZE = (640, 360)
 PHOTO_FPS = Fraction(50)
 # Source frames that make one blurry frame, unless a frame rate is asked for.
 SOURCE_FRAMES = 8
+FEWEST_SOURCE_FRAMES = 3  # of a video, in an exposure, that its blur is made of without guessing
+LONGEST_S = Fraction(1, 10)  # an exposure that no camera of moving scenes has
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,11 @@ class RigSettings:
 
     `size` None: of the video, or 640x360. `spike_size` None: half of `size`. `frames` None: all
     of a video, or 24. `fps` None: an eighth of a video's, or 50. `blur_px` is the motion in an
-    exposure of scenes made of photographs. The others are those of `CameraSettings`.
+    exposure of scenes made of photographs. `source_fps` is how many frames of a video pass in a
+    second of the scene, None for the video's own. `offset_s`: time of tick 0 on the blurry video's
+    clock, to the nearest tick. `homography`: spike pixel -> video pixel. `drift_ppm`: by how many
+    millionths the spike camera's clock is fast; the sidecar has the true rate. The others are
+    those of `CameraSettings`.
     """
 
     frames: int | None = None
@@ -55,6 +62,10 @@ class RigSettings:
     blur_px: float | None = None
     gamma_space: bool = False
     seed: int = 0
+    source_fps: Fraction | None = None
+    offset_s: Fraction = Fraction(0)
+    homography: tuple[float, ...] | None = None
+    drift_ppm: float = 0.0
 
     def recording(self, size: tuple[int, int], fps: Fraction) -> CameraSettings:
         """Return the cameras' settings, the missing ones taken from `size` and `fps`."""
@@ -64,12 +75,31 @@ class RigSettings:
             size,
             self.spike_size or half,
             self.fps or fps,
-            self.rate_hz,
+            self.rate_hz * (1 + exact(self.drift_ppm) / 10**6),
             self.exposure,
             self.threshold,
             self.gamma_space,
             self.seed,
+            self.homography,
         )
+
+    def lead(self, recording: CameraSettings) -> Lead:
+        """The part of the recording before the video begins, or of the video before the spikes."""
+        frames = max(math.ceil(-self.offset_s * recording.fps), 0)
+        ticks = round((frames / recording.fps + self.offset_s) * recording.rate_hz)
+        return Lead(frames, ticks, ticks / recording.rate_hz - frames / recording.fps)
+
+
+@dataclass(frozen=True)
+class Lead:
+    """What is recorded first and not written: frames, and ticks. offset_s: of the first tick kept.
+
+    With frames, spikes begin before the video.
+    """
+
+    frames: int = 0
+    ticks: int = 0
+    offset_s: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -103,7 +133,7 @@ def simulate(
     overwrite: bool = False,
     progress: Callable[[int], None] = lambda frames: None,
 ) -> Simulated:
-    """Record `source`, a folder of photographs or a sharp video, into the folder `output`.
+    """Record `source`, a photograph, a folder of them, or a sharp video, into the folder `output`.
 
     Writes blurry.mkv and sharp.mkv (lossless; sharp is the middle of each exposure), spikes.dat
     and spikes.toml. `progress` is called with the number of frames done.
@@ -115,26 +145,26 @@ def simulate(
         raise UsageError(
             f"the number of frames must be above zero ({settings.frames} seen) - give another"
         )
-    if source.is_dir():
+    if source.is_dir() or (source.is_file() and source.suffix.lower() in PHOTO_SUFFIXES):
         recording = settings.recording(PHOTO_SIZE, PHOTO_FPS)
-        frames = range(settings.frames or PHOTO_FRAMES)
-        _announce(len(frames), recording)
-        scene = photo_scene(source, recording, len(frames), settings.blur_px)
-        return write_recording(
-            Recorder(scene, recording).record(frames), recording, output, overwrite, progress
-        )
+        count, lead = settings.frames or PHOTO_FRAMES, settings.lead(recording)
+        _announce(count, recording)
+        scene = photo_scene(source, recording, lead.frames + count, settings.blur_px)
+        recorded = Recorder(scene, recording).record(range(lead.frames + count))
+        return write_recording(recorded, recording, output, overwrite, progress, lead)
     with closing(open_video(source)) as video:
-        recording = settings.recording(
-            (video.info.width, video.info.height), video.info.average_rate / SOURCE_FRAMES
-        )
+        rate = settings.source_fps or video.info.average_rate
+        recording = settings.recording((video.info.width, video.info.height), rate / SOURCE_FRAMES)
+        lead = settings.lead(recording)
+        _warn_of_steps(rate, recording)
         footage = InterpolatedVideo(
             (to_uint8(frame.rgb) for frame in video),
-            float(video.info.average_rate / recording.fps),
+            float(rate / recording.fps),
             recording.size[::-1],
             recording.gamma_space,
         )
-        frames_shown = footage.frame_numbers(settings.frames)
-        seconds = video.info.length or 0
+        frames_shown = footage.frame_numbers(settings.frames and settings.frames + lead.frames)
+        seconds = (video.info.length or 0) * video.info.average_rate / rate
         _announce(settings.frames or int(seconds * recording.fps), recording)
         return write_recording(
             Recorder(footage, recording).record(frames_shown),
@@ -142,6 +172,27 @@ def simulate(
             output,
             overwrite,
             progress,
+            lead,
+        )
+
+
+def _warn_of_steps(rate: Fraction, recording: CameraSettings) -> None:
+    """Warn of exposures that are made of few frames, or are longer than any camera's."""
+    seconds = recording.exposure / recording.fps
+    frames = float(seconds * rate)
+    told = f"{float(rate):g} source frames a second"
+    if frames < FEWEST_SOURCE_FRAMES:
+        LOGGER.warning(
+            "an exposure of %.3g ms is made of %.2g frames (%s): its blur is guessed between "
+            "them - give a lower --fps, or footage of more frames a second (--source-fps, where it "
+            "was slowed down)",
+            *(1000 * float(seconds), frames, told),
+        )
+    elif seconds > LONGEST_S:
+        LOGGER.warning(
+            "exposures are %.3g ms at %.3g blurry frames a second (%s) - give --source-fps if the "
+            "footage was slowed down, or a higher --fps",
+            *(1000 * float(seconds), float(recording.fps), told),
         )
 
 
@@ -177,8 +228,10 @@ def write_recording(
     folder: Path,
     overwrite: bool,
     progress: Callable[[int], None],
+    lead: Lead | None = None,
 ) -> Simulated:
     """Write the four files of a recording into `folder`, a frame at a time."""
+    lead = lead or Lead()
     make_folder(folder)
     for name in (BLURRY, SHARP, SPIKES, SIDECAR):
         check_output(folder / name, overwrite)
@@ -191,18 +244,23 @@ def write_recording(
 
         def spikes() -> Iterator[np.ndarray]:
             """Spike by spike, with the video written on the way: a frame is held only once."""
-            for number, frame in enumerate(recorded):
-                blurry.write(video_frame(frame.blurry, number, recording.fps))
-                sharp.write(video_frame(frame.sharp, number, recording.fps))
-                yield from frame.spikes
-                progress(number + 1)
+            unwanted = lead.ticks
+            for number, frame in enumerate(recorded, -lead.frames):
+                if number >= 0:
+                    blurry.write(video_frame(frame.blurry, number, recording.fps))
+                    sharp.write(video_frame(frame.sharp, number, recording.fps))
+                for block in frame.spikes:
+                    kept = block[unwanted:]
+                    unwanted -= len(block) - len(kept)
+                    yield kept
+                progress(max(number + 1, 0))
             if blurry.frames == 0:
                 raise InputError(
                     "the video is too short for a single blurry frame - give a higher --fps"
                 )
 
         ticks = write_dat(folder / SPIKES, spikes(), overwrite=overwrite)
-    write_sidecar(folder / SIDECAR, sidecar(recording), overwrite=overwrite)
+    write_sidecar(folder / SIDECAR, sidecar(recording, lead.offset_s), overwrite=overwrite)
     return Simulated(blurry.frames, ticks)
 
 
@@ -211,11 +269,12 @@ def video_frame(picture: np.ndarray, number: int, fps: Fraction) -> VideoFrame:
     return VideoFrame(number, number, 1 / fps, 1, 1 / fps, picture)
 
 
-def sidecar(recording: CameraSettings) -> RecordingSettings:
+def sidecar(recording: CameraSettings, offset_s: Fraction = Fraction(0)) -> RecordingSettings:
     """Return the sidecar: what the spike file does not hold itself."""
     return RecordingSettings(
         size=recording.spike_size,
         rate_hz=recording.rate_hz,
-        offset_s=Fraction(0),
+        offset_s=offset_s,
         exposure=Exposure(recording.exposure / recording.fps),
+        homography=recording.homography,
     )

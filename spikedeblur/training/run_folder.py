@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,14 +45,28 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Create the folder and keep other runs out of it; `OutputError` when one is in it."""
+        """Create the folder and keep other runs out of it; `OutputError` when one is in it.
+
+        A folder that was not there before goes again if a run fails before anything is saved.
+        """
+        existed = self.root.exists()
         make_folder(self.root)
-        with exclusive(self.root / ".lock", f"the folder {self.root}"):
-            yield
+        try:
+            with exclusive(self.root / ".lock", f"the folder {self.root}"):
+                yield
+        except BaseException:
+            if not existed and not self.holds_a_run:
+                shutil.rmtree(self.root, ignore_errors=True)
+            raise
+
+    @property
+    def holds_a_run(self) -> bool:
+        """Return whether there is anything of a run that would be lost."""
+        return bool(saved_states(self.states)) or self.metrics.exists() or self.best.exists()
 
     def refuse_started(self) -> None:
         """Raise `OutputError` when the folder holds a run that would be lost."""
-        if saved_states(self.states) or self.metrics.exists() or self.best.exists():
+        if self.holds_a_run:
             raise OutputError(
                 f"the folder holds a training run ({self.root}) - "
                 "give --resume to continue it, or another -o"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -77,8 +78,8 @@ class TestBenchmark:
 
     @pytest.mark.parametrize("has_bf16", [True, False])
     def test_speed_of_the_network_alone(self, has_bf16, capsys, tmp_path, monkeypatch):
-        monkeypatch.setattr("spikedeblur.benchmark.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
-        monkeypatch.setattr("spikedeblur.benchmark.speed.computes_bf16", lambda device: has_bf16)
+        monkeypatch.setattr("spikedeblur.benchmarking.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
+        monkeypatch.setattr("spikedeblur.benchmarking.speed.computes_bf16", lambda device: has_bf16)
         config = tmp_path / "tiny.yaml"
         config.write_text(
             "DATA: {CLIP_LEN: 2}\nMODEL:\n  CHANNELS_PER_SCALE: [8, 8, 8, 8]\n  VRT:"
@@ -111,7 +112,7 @@ class TestBenchmark:
         assert out.splitlines()[-1].startswith("bf16 was not measured: this CPU") and err == ""
 
     def test_speed_of_given_weights_in_one_precision(self, capsys, tiny_weights, monkeypatch):
-        monkeypatch.setattr("spikedeblur.benchmark.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
+        monkeypatch.setattr("spikedeblur.benchmarking.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
         assert (
             main(
                 [
@@ -161,3 +162,19 @@ class TestBenchmark:
     def test_a_folder_that_is_no_case(self, tmp_path, capsys):
         assert main(["benchmark", str(tmp_path), "--methods", "blurry"]) == 1
         assert "no case" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "auto"])
+def test_tables_in_forms_that_other_programs_read(recording, capsys, form):
+    command = ["benchmark", str(recording.folder), "--methods", "blurry,sdm", "--no-isolate"]
+    assert main([*command, "--repeats", "1", "--warm-up", "0", "--format", form]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    if form == "csv":
+        rows = list(csv.DictReader(lines[:3]))
+        assert [row["method"] for row in rows] == ["blurry", "sdm"]
+        assert float(rows[1]["PSNR dB"]) > float(rows[0]["PSNR dB"])
+    elif form == "md":
+        assert all(line.startswith("| ") and line.endswith(" |") for line in lines[:4])
+        assert len({line.count("|") for line in lines[:4]}) == 1 and "---" in lines[1]
+    else:
+        assert "\n".join(lines).isascii() and lines[0].split()[:2] == ["case", "method"]

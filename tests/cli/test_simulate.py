@@ -54,7 +54,7 @@ class TestSample:
             shutil.copytree(recording.folder, folder, dirs_exist_ok=overwrite)
 
         monkeypatch.setattr("spikedeblur.sample.make_sample", make_sample)
-        monkeypatch.setattr("spikedeblur.benchmark.cases.make_sample", make_sample)
+        monkeypatch.setattr("spikedeblur.benchmarking.cases.make_sample", make_sample)
 
     def test_simulate_knows_it_by_name(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikedeblur.benchmark.cases import Case
+from spikedeblur.benchmarking.cases import Case
 from spikedeblur.cli.main import main
 from spikedeblur.errors import InputError
 from spikedeblur.io.image_files import read_image

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spikedeblur.benchmark.setups import Setup, parse_methods
+from spikedeblur.benchmarking.setups import Setup, parse_methods
 from spikedeblur.cli import deblur
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import open_video

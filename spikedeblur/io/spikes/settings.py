@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from fractions import Fraction
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
+from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError, shown
 from spikedeblur.io.spikes.cameras import SPIKE_LAYOUTS
-from spikedeblur.quantities import Exposure, exact
+from spikedeblur.io.spikes.checks import (
+    Crop,
+    crop_in,
+    exposure_in,
+    flag_in,
+    name_in,
+    number_in,
+    one_among,
+    parse_homography,
+    pixels_in,
+    positive_in,
+    scale_in,
+)
+from spikedeblur.quantities import (
+    Exposure,
+    RateLike,
+    TimeLike,
+    parse_exposure,
+    parse_matrix,
+    parse_rate,
+    parse_seconds,
+    parse_size,
+)
 from spikedeblur.vocabulary import BIT_ORDERS
 
 __all__ = [
@@ -35,77 +57,6 @@ Origin = Literal[
     "guessed",
     "unknown",
 ]
-Crop = tuple[int, int, int, int]
-"""Part of a plane: left, top, width, height, in pixels of the upright picture."""
-LIMIT = 10**9
-
-
-def _pixels(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        return None
-    return int(value) if 0 < value < LIMIT else None
-
-
-def _number(value: object) -> Fraction | None:
-    # The comparison is also what turns away nan and the infinities.
-    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
-        return None
-    return exact(value) if -LIMIT < value < LIMIT else None
-
-
-def _positive(value: object) -> Fraction | None:
-    number = _number(value)
-    return number if number is not None and number * LIMIT >= 1 else None
-
-
-def _flag(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _one_of(names: Any) -> Callable[[object], str | None]:
-    return lambda value: value if isinstance(value, str) and value in names else None
-
-
-def _name(value: object) -> str | None:
-    fine = isinstance(value, str) and 0 < len(value) < 256 and value.isprintable()
-    return value if isinstance(value, str) and fine and not {'"', "\\"} & set(value) else None
-
-
-def _exposure(value: object) -> Exposure | None:
-    if isinstance(value, Exposure):
-        return value if _positive(value.value) else None
-    seconds = _positive(value)
-    return None if seconds is None else Exposure(seconds)
-
-
-def _crop(value: object) -> Crop | None:
-    if not isinstance(value, list | tuple) or len(value) != 4:
-        return None
-    if any(type(each) is not int for each in value):
-        return None
-    left, top, width, height = value
-    fits = min(left, top) >= 0 and min(width, height) > 0 and max(value) < LIMIT
-    return (left, top, width, height) if fits else None
-
-
-def _scale(value: object) -> tuple[float, float] | None:
-    numbers = [
-        _positive(each) for each in (value if isinstance(value, list | tuple) else [value] * 2)
-    ]
-    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
-        return None
-    return float(numbers[0]), float(numbers[1])
-
-
-def parse_homography(value: object) -> tuple[float, ...] | None:
-    """Nine numbers in a row, the rows of an invertible matrix; None for anything else."""
-    if not isinstance(value, list | tuple) or len(value) != 9:
-        return None
-    if any(_number(each) is None for each in value):
-        return None
-    matrix = np.array(value, dtype=np.float64)
-    invertible = np.linalg.matrix_rank(matrix.reshape(3, 3)) == 3
-    return tuple(matrix.tolist()) if invertible else None
 
 
 def _setting(
@@ -115,13 +66,16 @@ def _setting(
     unit: str = "",
     comment: str = "",
     key: str = "",
+    parse: Callable[[str], object] | None = None,
 ) -> Any:
     """A field of `RecordingSettings`.
 
     check: gives a value in the field's type, None for one that cannot be. wanted: what it takes,
-    for an error. unit, comment: for readers of a sidecar. key: its name there, if another.
+    for an error. unit, comment: for readers of a sidecar. key: its name there, if another. parse:
+    reads it as it is typed, which a sidecar does not.
     """
     about = {"check": check, "wanted": wanted, "unit": unit, "comment": comment, "key": key}
+    about["parse"] = parse
     return field(default=None, metadata=about)
 
 
@@ -138,50 +92,60 @@ class RecordingSettings:
     centre of the first pixel at (0, 0); counted on the whole plane, also beside a crop; never
     beside a scale. Without either, the (crop of the) spike plane is stretched onto the video's.
 
-    size: (width, height), another way to give both. origins: setting -> where its value is from.
+    size: (width, height) or WxH, another way to give both. Rates, times and the homography may be
+    texts, as the command line takes them: 20k, 1/60, 8ms, 0.5x. origins: setting -> where its
+    value is from.
     fallback: what holds where neither these settings nor the sidecar of a recording say.
     Raises UsageError for a value that cannot be.
     """
 
-    width: int | None = _setting(_pixels, "whole pixels above zero, as a sensor has", unit="pixels")
+    width: int | None = _setting(
+        pixels_in, "whole pixels above zero, as a sensor has", unit="pixels"
+    )
     height: int | None = _setting(
-        _pixels, "whole pixels above zero, as a sensor has", unit="pixels"
+        pixels_in, "whole pixels above zero, as a sensor has", unit="pixels"
     )
     rate_hz: Fraction | None = _setting(
-        _positive, "ticks per second, above zero", unit="ticks per second"
+        positive_in, "ticks per second, above zero", unit="ticks per second", parse=parse_rate
     )
-    flip: bool | None = _setting(_flag, "true or false", comment="rows stored bottom-up")
-    bit_order: str | None = _setting(_one_of(BIT_ORDERS), " or ".join(BIT_ORDERS))
+    flip: bool | None = _setting(flag_in, "true or false", comment="rows stored bottom-up")
+    bit_order: str | None = _setting(one_among(BIT_ORDERS), " or ".join(BIT_ORDERS))
     layout: str | None = _setting(
-        _one_of(SPIKE_LAYOUTS),
+        one_among(SPIKE_LAYOUTS),
         f"one of {', '.join(SPIKE_LAYOUTS)}",
         comment="header bits among the pixels",
     )
-    key: str | None = _setting(_name, "the name of an array", comment="name of the array")
-    lenient: bool | None = _setting(_flag, "true or false", comment="the last plane may be cut")
+    key: str | None = _setting(name_in, "the name of an array", comment="name of the array")
+    lenient: bool | None = _setting(flag_in, "true or false", comment="the last plane may be cut")
     offset_s: Fraction | None = _setting(
-        _number, "seconds", unit="seconds", comment="time of tick 0 on the video's clock"
+        number_in,
+        "seconds",
+        unit="seconds",
+        comment="time of tick 0 on the video's clock",
+        parse=parse_seconds,
     )
     exposure: Exposure | None = _setting(
-        _exposure,
+        exposure_in,
         "seconds, above zero",
         unit="seconds",
         comment="shutter time of a video frame",
         key="exposure_s",
+        parse=parse_exposure,
     )
     exposure_start_s: Fraction | None = _setting(
-        _number,
+        number_in,
         "seconds",
         unit="seconds",
         comment="from a frame's time stamp to its shutter's opening",
+        parse=parse_seconds,
     )
     crop: Crop | None = _setting(
-        _crop,
+        crop_in,
         "left, top, width, height in whole spike pixels",
         comment="left, top, width, height of the part to use",
     )
     scale: tuple[float, float] | None = _setting(
-        _scale,
+        scale_in,
         "video pixels per spike pixel, one number or two, above zero",
         unit="video pixels per spike pixel",
     )
@@ -189,12 +153,38 @@ class RecordingSettings:
         parse_homography,
         "nine numbers, the rows of an invertible 3x3 matrix",
         comment="spike pixel -> video pixel, row-major",
+        parse=parse_matrix,
     )
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
     fallback: RecordingSettings | None = field(default=None, repr=False)
     size: InitVar[tuple[int, int] | None] = None
 
-    def __post_init__(self, size: tuple[int, int] | None) -> None:
+    if TYPE_CHECKING:  # what is taken is more than what is held
+
+        def __init__(
+            self,
+            width: int | None = None,
+            height: int | None = None,
+            rate_hz: RateLike | None = None,
+            flip: bool | None = None,
+            bit_order: str | None = None,
+            layout: str | None = None,
+            key: str | None = None,
+            lenient: bool | None = None,
+            offset_s: TimeLike | None = None,
+            exposure: Exposure | TimeLike | None = None,
+            exposure_start_s: TimeLike | None = None,
+            crop: Sequence[int] | None = None,
+            scale: float | Sequence[float] | None = None,
+            homography: Sequence[float] | NDArray[Any] | str | None = None,
+            origins: Mapping[str, Origin] = ...,
+            fallback: RecordingSettings | None = None,
+            size: tuple[int, int] | str | None = None,
+        ) -> None: ...
+
+    def __post_init__(self, size: tuple[int, int] | str | None) -> None:
+        if isinstance(size, str):
+            size = parse_size(size)
         if size is not None:
             for name, side in zip(("width", "height"), size, strict=True):
                 object.__setattr__(self, name, side)
@@ -202,6 +192,8 @@ class RecordingSettings:
             value = getattr(self, setting.name)
             if value is None:
                 continue
+            if isinstance(value, str) and setting.metadata["parse"]:
+                value = setting.metadata["parse"](value)
             checked = setting.metadata["check"](value)
             if checked is None:
                 wanted = setting.metadata["wanted"]

@@ -62,6 +62,11 @@ def read_sidecar(path: Path | str, kind: str = "sidecar") -> RecordingSettings:
             near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
             advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(KEYS)}"
             raise InputError(f"unknown key in {kind} {path} ({shown(key)} seen) - {advice}")
+        if isinstance(table[key], str) and KEYS[key].metadata["parse"]:
+            raise InputError(
+                f"{kind} {path}: bad {key} ({shown(table[key])} seen) - give "
+                f"{KEYS[key].metadata['wanted']}, without quotes"
+            )
     given: dict[str, Any] = {KEYS[key].name: value for key, value in table.items()}
     try:
         return RecordingSettings(**given)

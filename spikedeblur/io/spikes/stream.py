@@ -11,21 +11,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedeblur.errors import LOGGER, UsageError
+from spikedeblur.errors import UsageError
 from spikedeblur.io.atomic import atomic_path
-from spikedeblur.io.spikes.arrays import ARRAY_SUFFIXES, ArrayFile, check_axes
-from spikedeblur.io.spikes.cameras import layout_named
-from spikedeblur.io.spikes.packed import PackedFile, PackedFolder, StoredPlanes
-from spikedeblur.io.spikes.settings import Crop, RecordingSettings
-from spikedeblur.quantities import exact
+from spikedeblur.io.spikes.held import HeldPlanes
+from spikedeblur.io.spikes.packed import StoredPlanes
+from spikedeblur.io.spikes.planes import (
+    check_crop,
+    check_size,
+    is_array_file,
+    open_planes,
+    stored_upside_down,
+)
+from spikedeblur.io.spikes.settings import Crop, RecordingSettings, merged
+from spikedeblur.io.spikes.sidecar import find_sidecar
+from spikedeblur.quantities import RateLike, TimeLike, exact
 
 __all__ = [
     "BitOrder",
@@ -37,7 +43,7 @@ __all__ = [
 ]
 
 BitOrder = Literal["little", "big"]
-MAX_PIXELS = 1 << 27
+IN_MEMORY = Path("the array of spikes")
 
 
 class SpikeStream:
@@ -45,7 +51,7 @@ class SpikeStream:
 
     width, height: pixels (of the crop, if there is one). rate_hz: ticks per second (Fraction).
     ticks: planes in the file. offset_s: time of tick 0 on the video's clock (Fraction).
-    shape: (ticks, height, width).
+    shape: (ticks, height, width). settings: how it was opened, and how it lies to the video.
     """
 
     def __init__(
@@ -56,14 +62,16 @@ class SpikeStream:
         rate_hz: Fraction,
         flip: bool,
         offset_s: Fraction,
-        crop: Crop | None = None,
+        settings: RecordingSettings,
     ) -> None:
         self.path = path
+        self.settings = settings
         self.rate_hz = rate_hz
         self.flip = flip
         self.offset_s = offset_s
         self.ticks = planes.ticks
-        left, top, self.width, self.height = crop or (0, 0, planes.width, planes.height)
+        whole = 0, 0, planes.width, planes.height
+        left, top, self.width, self.height = settings.crop or whole
         self._crop = slice(top, top + self.height), slice(left, left + self.width)
         self._planes = planes
 
@@ -74,54 +82,73 @@ class SpikeStream:
         *,
         width: int | None = None,
         height: int | None = None,
-        rate_hz: Fraction | float | int,
+        rate_hz: RateLike | None = None,
         flip: bool | None = None,
-        bit_order: str = "little",
-        offset_s: Fraction | float | int = 0,
-        layout: str = "plain",
+        bit_order: str | None = None,
+        offset_s: TimeLike | None = None,
+        layout: str | None = None,
         key: str | None = None,
         crop: Crop | None = None,
     ) -> SpikeStream:
         """Open a recording: a .dat, a folder of them, or an array in .npy, .npz or .h5.
 
+        What is not given is taken from the sidecar beside it, and so is how it lies to the video.
         width, height: pixels of the sensor, header columns left out; arrays know theirs.
-        rate_hz: ticks per second. flip: rows are stored bottom-up (and come out top-down); None
-        for what is usual in the format. bit_order, layout: of packed planes, layout a name of
-        `SPIKE_LAYOUTS`. key: name of the array, None for the only one. crop: the part to read.
+        rate_hz: ticks per second. flip: rows are stored bottom-up (and come out top-down); by
+        default what is usual in the format. bit_order, layout: of packed planes, little and plain
+        by default, layout a name of `SPIKE_LAYOUTS`. offset_s: of tick 0, by default 0. key: name
+        of the array, None for the only one. crop: the part to read.
         Raises UsageError for settings that cannot be, InputError for a file that is missing, empty,
         damaged, or does not hold whole planes of that size.
         """
         settings = RecordingSettings(
             width=width,
             height=height,
-            rate_hz=exact(rate_hz),
+            rate_hz=rate_hz,
             flip=flip,
             bit_order=bit_order,
-            offset_s=exact(offset_s),
+            offset_s=offset_s,
             layout=layout,
             key=key,
             crop=crop,
         )
-        return cls.read_as(Path(path), settings)
+        known = merged(("option", settings), ("sidecar", find_sidecar(path)))
+        return cls.read_as(Path(path), known)
+
+    @classmethod
+    def of_array(cls, spikes: NDArray[Any], settings: RecordingSettings) -> SpikeStream:
+        """Take spikes in memory, (ticks, height, width) bool or 0 and 1, as a recording.
+
+        Raises UsageError for an array that holds none, and where the rate is not known.
+        """
+        planes = HeldPlanes(spikes)
+        if settings.pixels not in (None, (planes.width, planes.height)):
+            given = f"{settings.width}x{settings.height}"
+            raise UsageError(
+                f"the spikes are planes of {planes.width}x{planes.height} ({given} given) - leave "
+                "the size out"
+            )
+        return cls._of_planes(IN_MEMORY, planes, settings)
 
     @classmethod
     def read_as(cls, path: Path, settings: RecordingSettings) -> SpikeStream:
         """Open a recording as `open` does. Without an offset, tick 0 lies at 0 s."""
-        rate = settings.rate_hz
-        if rate is None:
-            raise UsageError(f"{path} does not say its rate - give rate_hz, ticks per second")
-        if is_array_file(path):
-            planes: StoredPlanes = _open_array(path, settings)
-        else:
-            planes = _open_packed(path, settings)
+        _check_rate(path, settings)
+        return cls._of_planes(path, open_planes(path, settings), settings)
+
+    @classmethod
+    def _of_planes(
+        cls, path: Path, planes: StoredPlanes, settings: RecordingSettings
+    ) -> SpikeStream:
+        rate = _check_rate(path, settings)
         try:
-            _check_crop(settings.crop, planes)
+            check_crop(settings.crop, planes)
         except UsageError:
             planes.close()
             raise
         flip = planes.flip if settings.flip is None else settings.flip
         offset = settings.offset_s or Fraction(0)
-        return cls(path, planes, rate_hz=rate, flip=flip, offset_s=offset, crop=settings.crop)
+        return cls(path, planes, rate_hz=rate, flip=flip, offset_s=offset, settings=settings)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -171,6 +198,18 @@ class SpikeStream:
         part.width, part.height = width, height
         return part
 
+    def with_settings(self, settings: RecordingSettings) -> SpikeStream:
+        """The same stream with other clocks and another place; the two share the file.
+
+        Settings that are not given stay, and so does how its planes are read.
+        """
+        other = copy(self)
+        other.settings = merged(("option", settings), ("option", self.settings))
+        other.rate_hz = settings.rate_hz or self.rate_hz
+        if settings.offset_s is not None:
+            other.offset_s = settings.offset_s
+        return other
+
     def close(self) -> None:
         """Let go of the file."""
         self._planes.close()
@@ -209,67 +248,7 @@ def write_dat(
     return ticks
 
 
-def check_size(width: int, height: int) -> None:
-    """Raises UsageError unless width x height can be a sensor."""
-    if width < 1 or height < 1:
-        problem = "must be above zero"
-    elif width * height > MAX_PIXELS:
-        problem = "is beyond any sensor"
-    else:
-        return
-    raise UsageError(f"spike size {problem} ({width}x{height} seen) - give WIDTHxHEIGHT in pixels")
-
-
-def is_array_file(path: Path | str) -> bool:
-    """Return whether the name is that of an array file, whose size and data type it says itself."""
-    return Path(path).suffix.lower() in ARRAY_SUFFIXES
-
-
-def stored_upside_down(path: Path | str, layout: str | None) -> bool:
-    """Return whether such a file stores its rows bottom-up, unless someone says otherwise."""
-    return ArrayFile.flip if is_array_file(path) else layout_named(layout).flip
-
-
-def _open_array(path: Path, settings: RecordingSettings) -> ArrayFile:
-    planes = ArrayFile(path, settings.key)
-    held = planes.width, planes.height
-    try:
-        check_size(*held)
-        check_axes(path, planes, [] if settings.pixels is None else [settings.pixels])
-        if settings.pixels not in (None, held):
-            given = f"{settings.width}x{settings.height}"
-            raise UsageError(
-                f"{path} holds planes of {held[0]}x{held[1]} ({given} given) - leave the size out"
-            )
-    except UsageError:
-        planes.close()
-        raise
-    return planes
-
-
-def _open_packed(path: Path, settings: RecordingSettings) -> StoredPlanes:
-    if settings.pixels is None:
-        raise UsageError(f"{path} does not say its size - give width and height")
-    check_size(*settings.pixels)
-    kind = PackedFolder if path.is_dir() else PackedFile
-    layout = layout_named(settings.layout)
-    if settings.lenient:
-        layout = replace(layout, cut=True)
-    planes = kind(path, *settings.pixels, layout, settings.bit_order or "little")
-    if settings.lenient and planes.rest:
-        LOGGER.warning(
-            "%s ends within a plane: its last %s bytes are left out", path, f"{planes.rest:,}"
-        )
-    return planes
-
-
-def _check_crop(crop: Crop | None, planes: StoredPlanes) -> None:
-    """Raises UsageError unless the crop lies in the plane."""
-    if crop is None:
-        return
-    left, top, width, height = crop
-    if left + width > planes.width or top + height > planes.height:
-        raise UsageError(
-            f"the crop is not within the spike plane ({list(crop)} of {planes.width}x"
-            f"{planes.height} seen) - give left, top, width and height in its pixels"
-        )
+def _check_rate(path: Path, settings: RecordingSettings) -> Fraction:
+    if settings.rate_hz is None:
+        raise UsageError(f"{path} does not say its rate - give rate_hz, ticks per second")
+    return settings.rate_hz

@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 
-from spikedeblur.benchmark.cases import Case, MadeUp, bundled_case, find_cases
-from spikedeblur.benchmark.setups import Setup, parse_methods, vary
-from spikedeblur.benchmark.speed import (
+from spikedeblur.benchmarking.cases import Case, MadeUp, bundled_case, find_cases
+from spikedeblur.benchmarking.setups import Setup, parse_methods, vary
+from spikedeblur.benchmarking.speed import (
     SkippedPass,
     compared_precisions,
     fresh_network,
     measure_pass,
 )
-from spikedeblur.benchmark.summary import machine
+from spikedeblur.benchmarking.summary import machine
 from spikedeblur.errors import UsageError
 from spikedeblur.machine.device import choose_device
 from spikedeblur.models.checkpoint import load_model

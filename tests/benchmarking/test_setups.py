@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spikedeblur.benchmark.setups import KNOWN, Setup, parse_methods, vary
+from spikedeblur.benchmarking.setups import KNOWN, Setup, parse_methods, vary
 from spikedeblur.cli import benchmark
 from spikedeblur.errors import UsageError, WeightsError
 from spikedeblur.models.checkpoint import weights_path

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 
 import spikedeblur
-from spikedeblur.benchmark import cases
-from spikedeblur.benchmark.results import MethodResult, means
-from spikedeblur.benchmark.runs import Plan
-from spikedeblur.benchmark.setups import Setup
+from spikedeblur.benchmarking import cases
+from spikedeblur.benchmarking.results import MethodResult, means
+from spikedeblur.benchmarking.runs import Plan
+from spikedeblur.benchmarking.setups import Setup
 from spikedeblur.machine.device import choose_device
 from spikedeblur.sample import SAMPLE_SEED
 from spikedeblur.vocabulary import NETWORK

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from spikedeblur.benchmark import speed
-from spikedeblur.benchmark.operations import operation_counter
+from spikedeblur.benchmarking import speed
+from spikedeblur.benchmarking.operations import operation_counter
 from spikedeblur.errors import ConfigError, SpikedeblurError, UsageError
 from spikedeblur.models.build import build_model
 from spikedeblur.training.config import load_config
@@ -23,7 +23,7 @@ TINY = [
 CPU = torch.device("cpu")
 
 
-SMALL_CONVOLUTION = "spikedeblur.benchmark.operations.CONV_SHAPE", (2, 16, 2, 8, 8)
+SMALL_CONVOLUTION = "spikedeblur.benchmarking.operations.CONV_SHAPE", (2, 16, 2, 8, 8)
 
 
 @pytest.fixture(autouse=True)

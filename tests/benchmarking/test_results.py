@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikedeblur.benchmark import scores
-from spikedeblur.benchmark.results import MethodResult, means
+from spikedeblur.benchmarking import scores
+from spikedeblur.benchmarking.results import MethodResult, means
 from spikedeblur.cli.main import main
 from spikedeblur.io.video import open_video
 from tests.recordings import make_recording

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from spikedeblur.benchmark import operations
-from spikedeblur.benchmark.operations import Convolution, conv3d_flop, operation_counter
+from spikedeblur.benchmarking import operations
+from spikedeblur.benchmarking.operations import Convolution, conv3d_flop, operation_counter
 
 CPU = torch.device("cpu")
 SHAPE = (2, 16, 2, 8, 8)

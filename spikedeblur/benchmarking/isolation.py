@@ -26,7 +26,7 @@ Answer = TypeVar("Answer")
 # Not multiprocessing's own start, which would first run the caller's script once more.
 START = """import json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from spikedeblur.benchmark.isolation import serve
+from spikedeblur.benchmarking.isolation import serve
 serve(int(sys.argv[2]))"""
 
 

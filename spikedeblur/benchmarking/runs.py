@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from spikedeblur.benchmark.cases import Workload
-from spikedeblur.benchmark.scoring import PictureSource
-from spikedeblur.benchmark.setups import Setup
+from spikedeblur.benchmarking.cases import Workload
+from spikedeblur.benchmarking.scoring import PictureSource
+from spikedeblur.benchmarking.setups import Setup
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.memory import give_back_freed, peak_rss_mb, reset_peak
 from spikedeblur.restoration.pipeline import Deblurrer

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from spikedeblur.benchmark.scores import FIGURES, Score
+from spikedeblur.benchmarking.scores import FIGURES, Score
 from spikedeblur.errors import LOGGER, InputError, UsageError
 from spikedeblur.io.image_files import read_image
 from spikedeblur.io.images import images_in, is_image_sequence
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import FALLBACK_RATE
+from spikedeblur.notebook import fact_table
 
 __all__ = ["PictureSource", "VideoScore", "score"]
 
@@ -45,6 +46,10 @@ class VideoScore:
     def as_json(self) -> dict[str, Any]:
         """The fields by name."""
         return dict(vars(self))
+
+    def _repr_html_(self) -> str:
+        figures = {name: value for name, value in vars(self).items() if name != "frames"}
+        return fact_table("Score", {**figures, "worst frame": self.frames[0]["frame"]})
 
 
 def score(

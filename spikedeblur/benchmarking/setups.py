@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from spikedeblur.benchmark.cases import Workload
+from spikedeblur.benchmarking.cases import Workload
 from spikedeblur.errors import InputError, UsageError, shown
 from spikedeblur.io.images import is_image_sequence
 from spikedeblur.io.video import open_video

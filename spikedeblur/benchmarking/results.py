@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from spikedeblur.benchmark.cases import Case, Workload
-from spikedeblur.benchmark.isolation import in_own_process
-from spikedeblur.benchmark.runs import Plan, RunCost, finished_runs, timed_runs
-from spikedeblur.benchmark.scores import FIGURES, Score
-from spikedeblur.benchmark.setups import Setup
+from spikedeblur.benchmarking.cases import Case, Workload
+from spikedeblur.benchmarking.isolation import in_own_process
+from spikedeblur.benchmarking.runs import Plan, RunCost, finished_runs, timed_runs
+from spikedeblur.benchmarking.scores import FIGURES, Score
+from spikedeblur.benchmarking.setups import Setup
 from spikedeblur.errors import InputError
 
 Watch = Callable[[Case, Setup, int, np.ndarray], None]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spikedeblur.benchmark.isolation import in_own_process
+from spikedeblur.benchmarking.isolation import in_own_process
 from spikedeblur.errors import InputError, SpikedeblurError
 from spikedeblur.machine.memory import peak_rss_mb
 

@@ -13,8 +13,13 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from spikedeblur.benchmark.operations import Convolution, conv3d_flop, operation_counter, seconds_of
-from spikedeblur.benchmark.results import Result
+from spikedeblur.benchmarking.operations import (
+    Convolution,
+    conv3d_flop,
+    operation_counter,
+    seconds_of,
+)
+from spikedeblur.benchmarking.results import Result
 from spikedeblur.errors import SpikedeblurError
 from spikedeblur.machine.device import PRECISION_DTYPES, autocast, choose_precision, computes_bf16
 from spikedeblur.machine.memory import give_back_freed, keep_freed, peak_rss_mb, reset_peak

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from spikedeblur.benchmark import runs
-from spikedeblur.benchmark.cases import MadeUp
-from spikedeblur.benchmark.runs import Plan, RunCost, Stopwatch, timed_runs
-from spikedeblur.benchmark.setups import Setup
+from spikedeblur.benchmarking import runs
+from spikedeblur.benchmarking.cases import MadeUp
+from spikedeblur.benchmarking.runs import Plan, RunCost, Stopwatch, timed_runs
+from spikedeblur.benchmarking.setups import Setup
 from spikedeblur.io.video_info import VideoFrame
 from tests.recordings import frame_at
 

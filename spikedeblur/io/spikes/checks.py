@@ -1,0 +1,95 @@
+"""Checks of single settings of a recording: the value in its type, or None."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from spikedeblur.quantities import Exposure, exact
+
+Crop = tuple[int, int, int, int]
+"""Part of a plane: left, top, width, height, in pixels of the upright picture."""
+LIMIT = 10**9
+
+
+def pixels_in(value: object) -> int | None:
+    """A number of pixels; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        return None
+    return int(value) if 0 < value < LIMIT else None
+
+
+def number_in(value: object) -> Fraction | None:
+    """A finite number, exactly; None for what is none."""
+    # The comparison is also what turns away nan and the infinities.
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    return exact(value) if -LIMIT < float(value) < LIMIT else None
+
+
+def positive_in(value: object) -> Fraction | None:
+    """A number above zero, exactly."""
+    number = number_in(value)
+    return number if number is not None and number * LIMIT >= 1 else None
+
+
+def flag_in(value: object) -> bool | None:
+    """True or false."""
+    return value if isinstance(value, bool) else None
+
+
+def one_among(names: Any) -> Callable[[object], str | None]:
+    """A check that lets one of `names` pass."""
+    return lambda value: value if isinstance(value, str) and value in names else None
+
+
+def name_in(value: object) -> str | None:
+    """A name of one line that TOML holds in plain quotes."""
+    fine = isinstance(value, str) and 0 < len(value) < 256 and value.isprintable()
+    return value if isinstance(value, str) and fine and not {'"', "\\"} & set(value) else None
+
+
+def exposure_in(value: object) -> Exposure | None:
+    """A shutter time above zero; a number is seconds."""
+    if isinstance(value, Exposure):
+        return value if positive_in(value.value) else None
+    seconds = positive_in(value)
+    return None if seconds is None else Exposure(seconds)
+
+
+def crop_in(value: object) -> Crop | None:
+    """Left, top, width and height in whole pixels."""
+    if not isinstance(value, list | tuple) or len(value) != 4:
+        return None
+    if any(type(each) is not int for each in value):
+        return None
+    left, top, width, height = value
+    fits = min(left, top) >= 0 and min(width, height) > 0 and max(value) < LIMIT
+    return (left, top, width, height) if fits else None
+
+
+def scale_in(value: object) -> tuple[float, float] | None:
+    """Factors across and down, above zero, of one number or two."""
+    numbers = [
+        positive_in(each) for each in (value if isinstance(value, list | tuple) else [value] * 2)
+    ]
+    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+        return None
+    return float(numbers[0]), float(numbers[1])
+
+
+def parse_homography(value: object) -> tuple[float, ...] | None:
+    """Nine numbers in a row, the rows of an invertible matrix, or an array of them; else None."""
+    if isinstance(value, np.ndarray):
+        value = value.ravel().tolist()
+    if not isinstance(value, list | tuple) or len(value) != 9:
+        return None
+    if any(number_in(each) is None for each in value):
+        return None
+    matrix = np.array(value, dtype=np.float64)
+    invertible = np.linalg.matrix_rank(matrix.reshape(3, 3)) == 3
+    return tuple(matrix.tolist()) if invertible else None
