@@ -31,7 +31,8 @@ def run(files, tmp_path, capsys, *args: str) -> list[dict[str, object]]:
     assert (
         main([*map(str, command), "--progress", "none", "-y", "-o", str(tmp_path / "o.mkv")]) == 0
     )
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [each for each in told if each["event"] != "video"]
 
 
 def first_frames_only(monkeypatch) -> None:

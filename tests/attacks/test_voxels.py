@@ -202,6 +202,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
         VoxelFile(tmp_path / "v.npz")
     with refused(InputError, "s.dat"):
         resolve_spike_source(tmp_path / "s.dat", RecordingSettings())
+    (tmp_path / "s.toml").unlink()
     with refused(InputError, "s.dat"):
         SpikeStream.open(tmp_path / "s.dat", width=4, height=4, rate_hz=9)
     assert main(["info", str(tmp_path / "s.dat")]) == 1

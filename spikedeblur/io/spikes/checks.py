@@ -28,7 +28,8 @@ def number_in(value: object) -> Fraction | None:
     # The comparison is also what turns away nan and the infinities.
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
-    return exact(value) if -LIMIT < float(value) < LIMIT else None
+    number = value if isinstance(value, int) else float(value)  # an int may be too large for one
+    return exact(value) if -LIMIT < number < LIMIT else None
 
 
 def positive_in(value: object) -> Fraction | None:
