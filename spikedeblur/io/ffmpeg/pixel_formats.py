@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from av.video.format import names as FORMATS  # type: ignore[attr-defined]
+
 from spikedeblur.errors import UsageError
 from spikedeblur.io.colour_tags import PixelLayout
 from spikedeblur.io.video_info import VideoInfo
@@ -29,6 +31,8 @@ def choose_pixel_format(
     """
     source, size = PixelLayout.of(info.pix_fmt), (info.width, info.height)
     if wanted != "auto":
+        if wanted not in FORMATS:
+            raise UsageError(f"there is no pixel format '{wanted}'{nearest(wanted, FORMATS)}")
         if wanted not in supported:
             raise UsageError(
                 f"{codec} cannot encode the pixel format '{wanted}'" + nearest(wanted, supported)
