@@ -214,7 +214,7 @@ def _say(
 def _check_outputs(spikes: Path, output: Path, preview: Path | None, overwrite: bool) -> None:
     """Refuse before a search what could not be written after it."""
     from spikedeblur.io.atomic import check_output
-    from spikedeblur.io.images import is_image_sequence
+    from spikedeblur.io.image_names import is_image_sequence
 
     if not spikes.exists():
         raise InputError(f"spike file not found ({spikes}) - check the path")

@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from spikedeblur.cli.batch import PIPE, VideoJob
 from spikedeblur.cli.console import Console
 from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.pipes import is_pipe
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
@@ -88,7 +89,7 @@ def check_paths(job: VideoJob) -> None:
     if spikes is not None and not spikes.exists():
         raise InputError(f"there is no file {spikes} - check the name given to --spikes")
     for kind, path in (("input", video), ("spike file", spikes)):
-        if path is None or PIPE in (path, output):
+        if path is None or path == PIPE or is_pipe(output):
             continue
         if output.absolute() == path.absolute() or (
             output.exists() and path.exists() and output.samefile(path)

@@ -20,6 +20,7 @@ from spikedeblur.cli.progress import Progress, progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import TimePoint
 from spikedeblur.cli.whole import WholeBatch
+from spikedeblur.io.pipes import is_pipe
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
@@ -75,7 +76,6 @@ class Task:
     job: JobOptions
     strict: bool
     no_clobber: bool
-    makes_folder: bool
     as_json: bool
     progress: str
     batch: WholeBatch
@@ -96,6 +96,8 @@ class Task:
 
 def deblur(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
     """Deblur one video, the one of that index."""
+    from spikedeblur.io.atomic import make_folder
+
     check_paths(job)
     options, shard = task.output_options, task.shard
     resume = task.job.resume or shard.count > 1
@@ -120,7 +122,10 @@ def deblur(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
         resume_hint(console, job.output, display),
         console.warnings_as_json(input=str(job.video)) if task.as_json else nullcontext(),
     ):
+        check_job_output(task, job, selection)
         _tell_start(console, task, job, selection, display)
+        if not is_pipe(job.output):
+            make_folder(job.output.parent)
         tally = task.deblurrer.run(
             job.video,
             job.spikes,
@@ -193,7 +198,6 @@ def _tell_start(
 
     if console.quiet or task.instants is not None:
         return
-    check_job_output(task, job, selection)
     plan = partial(
         plan_run,
         task.deblurrer,

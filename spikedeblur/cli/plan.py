@@ -103,6 +103,7 @@ def total(plans: list[dict[str, Any]]) -> dict[str, Any]:
 
 def check_job_output(task: Task, job: VideoJob, selection: VideoSelection) -> None:
     """Raise what a run would for its output."""
+    from spikedeblur.io.atomic import check_folder
     from spikedeblur.io.pipes import is_pipe
     from spikedeblur.output.segmented import check_destination
 
@@ -111,9 +112,10 @@ def check_job_output(task: Task, job: VideoJob, selection: VideoSelection) -> No
     in_parts = task.job.resume or task.shard.count > 1
     with selection.open(job.video) as reader:
         source = task.deblurrer.slow_motion.info(reader.info)
-    if job.output.parent.is_dir() or not task.makes_folder:
+    if job.output.parent.is_dir():
         check_destination(job.output, source, task.output_options, in_parts=in_parts)
         return
+    check_folder(job.output.parent)
     with TemporaryDirectory() as folder:  # in place of the one that is still to be made
         there = Path(folder) / job.output.name
         check_destination(there, source, task.output_options, in_parts=in_parts)

@@ -101,6 +101,8 @@ class Instants:
                 interval=interval,
                 rgb=rgb,
                 decoded=blurry.decoded,
+                alpha=blurry.alpha,
+                notes=blurry.notes,
             )
 
 

@@ -150,7 +150,7 @@ def _written(
 ) -> tuple[float, float]:
     """Seconds and bytes of one frame as it will be encoded, without sound or what else there is."""
     if is_pipe(output):
-        output = Path("x.mkv")
+        output = Path(f"x{output.suffix or '.mkv'}")
     alone = replace(source, path=None)
     with TemporaryDirectory() as folder:
         path = Path(folder) / output.name

@@ -61,7 +61,7 @@ def test_the_plan_of_several_videos_is_one_object(recording, tmp_path, capsys):
     ("what", "status", "facts"),
     [
         (["-o", "{here}/exists.mkv"], 1, ["exists.mkv", "-y"]),
-        (["-o", "{here}/nowhere/o.mkv"], 1, ["nowhere"]),
+        (["-o", "{here}/exists.mkv/o.mkv"], 1, ["exists.mkv", "folder"]),
         (["--codec", "nonsense"], 2, ["nonsense"]),
         (["--exposure", "0.05"], 2, ["0.05", "0.02", "--exposure"]),
         (["--offset", "9"], 1, ["none of the 7 frames", "--offset"]),

@@ -15,7 +15,7 @@ from spikedeblur.io.colour_tags import PixelLayout
 from spikedeblur.io.ffmpeg.containers import MOVIE, MPEG
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 from spikedeblur.io.ffmpeg.logs import errors_said
-from spikedeblur.io.ffmpeg.pixel_formats import FORMATS, choose_pixel_format, nearest
+from spikedeblur.io.ffmpeg.pixel_formats import FORMATS, choose_pixel_format, formats_taken, nearest
 from spikedeblur.io.ffmpeg.scheduling import ordinary_priority
 from spikedeblur.io.guards.encoder_files import refuse_files
 from spikedeblur.io.video_info import VideoInfo
@@ -69,6 +69,7 @@ _FIXED_OPTIONS = {
     "libvpx-vp9": {"row-mt": "1", "cpu-used": "2"},
     "libvpx": {"b": "1000000000"},
 }
+_ONLY_CODECS = {"gif": "gif", "yuv4mpegpipe": "rawvideo"}
 # Formats whose muxers do not list the codecs they hold.
 _UNLISTED = {**{name: {"mpeg2video"} for name in MPEG}, "mpegts": {"libx264", "libx265"}}
 
@@ -129,7 +130,7 @@ def choose_encoder(
             "it without loss"
         )
     pix_fmt = choose_pixel_format(
-        settings.pix_fmt, info, encoder.name, _pixel_formats(encoder), warnings
+        settings.pix_fmt, info, encoder.name, formats_taken(encoder, container), warnings
     )
     if played is not None:
         warnings.append(_played_notice(source, PixelLayout.of(pix_fmt)))
@@ -166,8 +167,8 @@ def _played_notice(source: VideoInfo, written: PixelLayout) -> str:
 
 def _default_codec(wanted: str, info: VideoInfo, container: str, held: set[str]) -> str:
     """Keep lossless, RGB and depth as they are; or give the pixel format `wanted`."""
-    if container == "gif":
-        return "gif"
+    if container in _ONLY_CODECS:
+        return _ONLY_CODECS[container]
     held = held | _UNLISTED.get(container, set())
     ranked = [
         name
@@ -175,7 +176,7 @@ def _default_codec(wanted: str, info: VideoInfo, container: str, held: set[str])
         if name in av.codecs_available and (name in held or container == "webm")
     ]
     for name in ranked:
-        if wanted == "auto" or wanted in _pixel_formats(_encoder(name)):
+        if wanted == "auto" or wanted in formats_taken(_encoder(name)):
             return name
     if ranked:
         return ranked[0]  # which says what it has instead
@@ -196,13 +197,6 @@ def _ranked_codecs(wanted: str, info: VideoInfo, container: str) -> tuple[str, .
     lossless = ("ffv1",) if info.lossless and container in _LOSSLESS_HOMES else ()
     others = ("libx265", "libtheora", "mpeg2video", *(_FINE_ENCODERS if wanted != "auto" else ()))
     return (*lossless, "libx265" if deep else plain, plain, "libx264", *others)
-
-
-def _pixel_formats(encoder: av.Codec) -> list[str]:
-    """Those it takes. Those of hardware, such as cuda, have no components: such frames are not in
-    memory.
-    """
-    return [pixel.name for pixel in encoder.video_formats or () if pixel.components]
 
 
 def _encoder(name: str) -> av.Codec:
