@@ -19,8 +19,6 @@ from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.pipes import is_pipe
 
 if TYPE_CHECKING:
-    from spikedeblur.io.spikes.settings import RecordingSettings
-    from spikedeblur.io.video import VideoSelection
     from spikedeblur.output.shards import Shard
 
 
@@ -56,29 +54,6 @@ def chosen_shard(console: Console, given: str | None) -> Shard:
             "--shard auto does that part"
         )
     return Shard()
-
-
-def tell_turned(
-    video: Path, spikes: Path, options: RecordingSettings, selection: VideoSelection
-) -> None:
-    """Say on which picture spikes lie, where players turn it and no rig is known."""
-    from spikedeblur.errors import LOGGER
-    from spikedeblur.io.spikes.settings import merged
-    from spikedeblur.io.spikes.sidecar import find_sidecar
-
-    known = merged(
-        ("option", options), ("sidecar", find_sidecar(spikes)), ("rig", options.fallback)
-    )
-    if known.homography is not None or known.scale is not None:
-        return
-    with selection.open(video) as reader:
-        info = reader.info
-    if any(info.shown) or info.rotation:
-        LOGGER.warning(
-            "players turn the video (%d degrees): spikes are laid on the picture as it is stored; "
-            "align finds how they lie",
-            info.rotation,
-        )
 
 
 def check_paths(job: VideoJob) -> None:

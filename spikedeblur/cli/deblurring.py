@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikedeblur.cli.batch import Outcome, VideoJob
-from spikedeblur.cli.beforehand import check_paths, tell_turned
+from spikedeblur.cli.beforehand import check_paths
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.job_options import JobOptions
 from spikedeblur.cli.plan import check_job_output, dry_run, start_line
@@ -108,8 +108,6 @@ def deblur(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
         task.batch.leave_out(index)
         return Outcome(ExitStatus.OK, skipped=True, figures={**_figures(0, 0.0), "warnings": 0})
     selection = task.part.of(job.video)
-    if job.spikes is not None:
-        tell_turned(job.video, job.spikes, task.spike_options, selection)
     if task.job.dry_run:
         if task.instants is not None:  # an error of the run is one of the plan
             task.deblurrer.place_instants(
