@@ -54,7 +54,9 @@ def test_the_clean_aperture_becomes_a_crop_or_is_named(suffix: str, tmp_path: Pa
     with open_video(source) as reader:
         assert reader.info.geometry is not None
         assert reader.info.geometry.crop == {"top": 1, "bottom": 3, "left": 8, "right": 4}
-    warnings, _ = pass_through(source, tmp_path / f"out{suffix}")
+    # FFV1 says nothing of the shape of pixels itself.
+    codec = "ffv1" if suffix == ".mkv" else None
+    warnings, _ = pass_through(source, tmp_path / f"out{suffix}", codec=codec)
     named = [each for each in warnings if "1 top, 3 bottom, 8 left, 4 right" in each]
     assert len(named) == (suffix != ".mkv")
     if suffix == ".mkv":  # PixelCropTop and so on, RFC 9559
