@@ -28,6 +28,7 @@ ALL, AS_USUAL = VideoSelection(), OutputOptions()
 QUEUED = 6  # frames that wait between reading, restoring and writing
 FLOATS = 6  # float32 pictures of a frame that are alive while it is restored and merged
 ENCODER_FRAMES = 50  # that an encoder looks ahead, 1.5 bytes a pixel
+CHECK_S = 0.5  # about what it takes to see whether the spikes fit, where that is not measured
 WORTH_TRYING = 40  # times the cost of a trial that a run has to be, to be tried first
 
 
@@ -57,7 +58,7 @@ class RunPlan:
 
     info: of the video that is read; source: of what is written. frames: read, None if not known.
     exposures: None without spikes. trial: what a part of it cost, None where none was made.
-    checked_s: how long it took to find the agreement, which the run will do too.
+    checked_s: how long it took to find the agreement, which the run will do too; 0 if not measured.
     """
 
     info: VideoInfo
@@ -94,7 +95,7 @@ class RunPlan:
             # Windows overlap, and so do tiles; the trial was one tile of one window.
             times = self.tiling.windows * self.tiling.window / self.frames
             seconds *= self._overlapping * times
-        return seconds + self.checked_s + self.trial.spent_s * worth_trying(self)
+        return seconds + (self.checked_s or CHECK_S) + self.trial.spent_s * worth_trying(self)
 
     @property
     def _overlapping(self) -> float:
@@ -118,8 +119,8 @@ class RunPlan:
             on_host = self.tiling.bytes * area if self.tiling.device == "cpu" else 0.0
             work = on_host + 12 * FLOATS * self.tiling.window * pixels
         elif self.trial is not None:
-            tried = (self.trial.peak_mb - self.base_mb) * 1e6
-            work = max(tried, 0.0) * pixels / self.trial.tried_pixels
+            more = max(pixels - self.trial.tried_pixels, 0)
+            work = (self.trial.peak_mb - self.base_mb) * 1e6 + more * self.trial.bytes_per_pixel
         else:
             return None
         least = 0.0 if self.trial is None else self.trial.peak_mb

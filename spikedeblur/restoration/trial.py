@@ -15,7 +15,7 @@ from spikedeblur.errors import SpikedeblurError
 from spikedeblur.io.pipes import is_pipe
 from spikedeblur.io.video import VideoSelection, create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.machine.memory import peak_rss_mb
+from spikedeblur.machine.memory import peak_rss_mb, resident_mb
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.quantities import Region
 from spikedeblur.recording.exposures import Exposures
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from spikedeblur.restoration.pipeline import Deblurrer
 
 SIDE = 128  # pixels of the part that is tried first
-BRIEF_TRIAL_S = 0.4  # less time than this is no measurement: a larger part is tried
+BRIEF_TRIAL_S = 0.5  # less time than this is no measurement: a larger part is tried
+LONG_TRIAL_S = 4.0  # what takes this long is not tried once more, though what runs first is slower
+FIRST_USE_MB = 60.0  # that libraries take when they are used first
 LONE = 3  # frames on trial, of methods that know no windows
 PART_MULTIPLE = 32  # pixels that the part's place and size are multiples of
 
@@ -34,24 +36,28 @@ PART_MULTIPLE = 32  # pixels that the part's place and size are multiples of
 class Trial:
     """Costs of one frame that is read, in seconds of the machine as it is now.
 
-    compute_s: restoring all of its pixels once. read_s: decoding it and counting its spikes.
-    write_s: encoding what is made of it. output_bytes: what that takes. peak_mb: largest resident
-    memory so far, of 10^6 bytes. tried_pixels: of each frame in the trial. spent_s: on the trial.
+    compute_s: restoring all of its pixels once; compute_cpu_s: of all threads together. read_s:
+    decoding it and counting its spikes. write_s: encoding what is made of it. output_bytes: what
+    that takes. peak_mb: largest resident memory so far, of 10^6 bytes. bytes_per_pixel: by which it
+    grows with the pixels of a frame. tried_pixels: of each frame in the trial. spent_s: on it.
     """
 
     compute_s: float
+    compute_cpu_s: float
     read_s: float
     write_s: float
     output_bytes: float
     peak_mb: float
+    bytes_per_pixel: float
     tried_pixels: int
     spent_s: float
 
     def seconds(self, frames: int, cores: int) -> float:
         """All frames: reading, restoring and writing go on at the same time, given the cores."""
         beside = self.read_s + self.write_s
-        both = self.compute_s + beside
-        return frames * (max(self.compute_s, beside, both / cores) if cores > 1 else both)
+        if cores == 1:
+            return frames * (self.compute_s + beside)
+        return frames * max(self.compute_s, beside, (self.compute_cpu_s + beside) / cores)
 
 
 def try_part(
@@ -78,17 +84,18 @@ def try_part(
             if exposures is not None:
                 exposures.counts(frame)
         expose_s = (time.perf_counter() - decoded) / len(frames)
-        compute_s, pixels = _tried(deblurrer, frames, exposures, info, expose_s)
+        compute, growth, pixels = _tried(deblurrer, frames, exposures, info, expose_s)
         write_s, output_bytes = _written(frames, source, output, options)
     except (SpikedeblurError, OSError):
         return None
     factor = deblurrer.slow_motion.factor
     return Trial(
-        compute_s,
+        *compute,
         (decoded - started) / len(frames) + expose_s,
         factor * write_s,
         factor * output_bytes,
         peak_rss_mb(),
+        growth,
         pixels,
         time.perf_counter() - started,
     )
@@ -100,15 +107,18 @@ def _tried(
     exposures: Exposures | None,
     info: VideoInfo,
     expose_s: float,
-) -> tuple[float, int]:
-    """Seconds to restore all of one of the frames, without its spikes being counted; pixels tried.
+) -> tuple[tuple[float, float], float, int]:
+    """Restore a part of the frames: (seconds, bytes a pixel, pixels tried).
 
-    The part grows until it takes BRIEF_TRIAL_S: what runs first is slower.
+    seconds: of the clock and of all threads, to restore all of one frame, without what counting its
+    spikes takes. What runs first is slower, so it is done twice; and the part grows until it takes
+    BRIEF_TRIAL_S.
     """
     most = max(info.width, info.height)
     if deblurrer.tiled is not None:
         most = min(deblurrer.tiled.tile or most, most)
-    side = min(SIDE, most)
+    side, warm, before = min(SIDE, most), False, resident_mb()
+    peaks: dict[int, float] = {}
     while True:
         region = _middle(info.width, info.height, side)
         part = [replace(frame, rgb=_cut(frame.rgb, region)) for frame in frames]
@@ -116,15 +126,29 @@ def _tried(
         whole = (region.width, region.height) == (info.width, info.height)
         if exposures is not None and not whole:
             seen = region_exposures(exposures, region, (info.width, info.height))
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         for _ in deblurrer.frames(part, seen):
             pass
-        seconds = (time.perf_counter() - began) / len(part) - (expose_s if seen else 0.0)
-        if whole or side == most or seconds * len(part) > BRIEF_TRIAL_S:
+        took, busy = time.perf_counter() - began, time.process_time() - cpu
+        pixels = region.width * region.height
+        peaks.setdefault(pixels, peak_rss_mb())
+        if took > LONG_TRIAL_S or (warm and (whole or side >= most or took > BRIEF_TRIAL_S)):
             break
-        side = min(2 * side, most)
-    pixels = region.width * region.height
-    return max(seconds, 1e-4) * info.width * info.height / pixels, pixels
+        if warm:
+            side = min(2 * side, most)
+        warm = True
+    share, aside = info.width * info.height / pixels, expose_s if seen else 0.0
+    seconds = (max(each / len(part) - aside, 1e-4) * share for each in (took, busy))
+    return (next(seconds), next(seconds)), _growth(before, peaks), pixels
+
+
+def _growth(before: float, peaks: dict[int, float]) -> float:
+    """Bytes by which memory grows with a pixel, by the peaks (MB) with the last two sizes of part.
+
+    before: MB in use at first; of one part alone, what the first use of all takes is left out.
+    """
+    (least, low), (most, high) = [(0, before + FIRST_USE_MB), *peaks.items()][-2:]
+    return max(high - low, 0.0) * 1e6 / (most - least)
 
 
 def _middle(width: int, height: int, side: int) -> Region:
