@@ -208,6 +208,7 @@ def _tell_start(
     )
     planned = plan(on_trial=False)
     slow = worth_trying(planned)
+    display.part = "tile" if planned.tiling else "step"
     display.begin((planned.frames or 0) * planned.slowmo or None, planned.passes, slow=slow)
     if slow:
         planned = plan()

@@ -59,6 +59,7 @@ class RunPlan:
     info: of the video that is read; source: of what is written. frames: read, None if not known.
     exposures: None without spikes. trial: what a part of it cost, None where none was made.
     checked_s: how long it took to find the agreement, which the run will do too; 0 if not measured.
+    steps: of a frame, of methods that tell of them.
     """
 
     info: VideoInfo
@@ -73,6 +74,7 @@ class RunPlan:
     trial: Trial | None
     base_mb: float
     checked_s: float = 0.0
+    steps: int = 0
 
     @property
     def frames(self) -> int | None:
@@ -81,8 +83,10 @@ class RunPlan:
 
     @property
     def passes(self) -> int | None:
-        """Passes of the network; None without one, or where the number is not known."""
-        return None if self.tiling is None else self.tiling.passes
+        """Passes of the network, or steps of `joint`; None without, or of an unknown number."""
+        if self.tiling is not None:
+            return self.tiling.passes
+        return self.frames * self.steps if self.frames and self.steps else None
 
     @property
     def seconds(self) -> float | None:
@@ -226,6 +230,7 @@ def plan_run(
         trial,
         base,
         checked_s,
+        deblurrer.prepared.steps,
     )
 
 

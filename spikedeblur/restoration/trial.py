@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from spikedeblur.errors import SpikedeblurError
 from spikedeblur.io.pipes import is_pipe
@@ -28,7 +29,7 @@ SIDE = 128  # pixels of the part that is tried first
 BRIEF_TRIAL_S = 0.5  # less time than this is no measurement: a larger part is tried
 LONG_TRIAL_S = 4.0  # what takes this long is not tried once more, though what runs first is slower
 FIRST_USE_MB = 60.0  # that libraries take when they are used first
-LONE = 3  # frames on trial, of methods that know no windows
+LONE = 3  # frames on trial at least, of methods that know no windows
 PART_MULTIPLE = 32  # pixels that the part's place and size are multiples of
 
 
@@ -78,7 +79,7 @@ def try_part(
     try:
         with selection.open(video) as reader:
             info = reader.info
-            frames = list(islice(reader, window or LONE))
+            frames = list(islice(reader, window or lone_frames()))
         decoded = time.perf_counter()
         for frame in frames:
             if exposures is not None:
@@ -99,6 +100,12 @@ def try_part(
         pixels,
         time.perf_counter() - started,
     )
+
+
+def lone_frames() -> int:
+    """Frames on trial of methods that know no windows: the same number for each thread."""
+    threads = torch.get_num_threads()
+    return threads * -(-LONE // threads)
 
 
 def _tried(
