@@ -142,15 +142,12 @@ def test_tiles_are_counted_inside_a_slow_frame(monkeypatch, capsys):
     assert "tile 2/6" in second and "0:05:00 to go" in second
 
 
-def test_joint_is_told_of_in_steps(recording, tmp_path, capsys):
-    command = ["deblur", recording.blurry, "--spikes", recording.spikes, "--method", "joint"]
-    command += ["--end", "2f", "-o", tmp_path / "o.mkv", "--progress", "json"]
-    assert main([str(each) for each in command]) == 0
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
-    events = [json.loads(line) for line in lines]
-    assert events[0]["total"] == 2
-    joint = Deblurrer(method="joint")
-    assert plan_run(joint, recording.blurry, recording.spikes, tmp_path / "p.mkv").passes == 2 * 7
+def test_joint_is_told_of_in_steps(recording, tmp_path):
+    deblurrer, told = Deblurrer(method="joint"), []
+    files = recording.blurry, recording.spikes, tmp_path / "o.mkv"
+    assert plan_run(deblurrer, *files).passes == 2 * 7
+    deblurrer.run(*files, end=Fraction(2, 50), on_tile=lambda *step: told.append(step))
+    assert sorted(told) == [(0, 2)] * 2 + [(1, 2)] * 2 + [(2, 2)] * 2
 
 
 def plan_of(frames: int, tiling: Tiling | None, trial: Trial) -> RunPlan:
