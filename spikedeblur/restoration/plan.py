@@ -28,6 +28,7 @@ ALL, AS_USUAL = VideoSelection(), OutputOptions()
 QUEUED = 6  # frames that wait between reading, restoring and writing
 FLOATS = 6  # float32 pictures of a frame that are alive while it is restored and merged
 ENCODER_FRAMES = 50  # that an encoder looks ahead, 1.5 bytes a pixel
+NEIGHBOURS_HELD = 1.3  # times the memory of a trial, whose few frames have few neighbours
 CHECK_S = 0.5  # about what it takes to see whether the spikes fit, where that is not measured
 WORTH_TRYING = 40  # times the cost of a trial that a run has to be, to be tried first
 
@@ -113,7 +114,7 @@ class RunPlan:
     def peak_mb(self) -> float | None:
         """Largest resident memory of the run, in MB of 10^6 bytes; None where that is not known."""
         pixels = self.info.width * self.info.height
-        held = QUEUED + (self.tiling.window if self.tiling else 3)
+        held = QUEUED + (self.tiling.window if self.tiling else 3 * self.threads)
         sample = 2 if self.info.bit_depth > 8 else 1
         frame = pixels * (3 * sample) + 4 * self._bin_pixels
         buffers = held * frame + ENCODER_FRAMES * 1.5 * sample * pixels * (not self.info.lossless)
@@ -125,6 +126,7 @@ class RunPlan:
         elif self.trial is not None:
             more = max(pixels - self.trial.tried_pixels, 0)
             work = (self.trial.peak_mb - self.base_mb) * 1e6 + more * self.trial.bytes_per_pixel
+            work *= NEIGHBOURS_HELD if self.steps else 1.0
         else:
             return None
         least = 0.0 if self.trial is None else self.trial.peak_mb

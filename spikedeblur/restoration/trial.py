@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from spikedeblur.restoration.pipeline import Deblurrer
 
 SIDE = 128  # pixels of the part that is tried first
-BRIEF_TRIAL_S = 0.5  # less time than this is no measurement: a larger part is tried
+# Less time than this is no measurement, with and without tiles: a larger part is tried.
+BRIEF_TRIAL_S = 0.5, 1.0
 LONG_TRIAL_S = 4.0  # what takes this long is not tried once more, though what runs first is slower
+LEAST_SHARE = 0.75  # of a part's time goes with its pixels
 FIRST_USE_MB = 60.0  # that libraries take when they are used first
 LONE = 3  # frames on trial at least, of methods that know no windows
 PART_MULTIPLE = 32  # pixels that the part's place and size are multiples of
@@ -119,13 +121,15 @@ def _tried(
 
     seconds: of the clock and of all threads, to restore all of one frame, without what counting its
     spikes takes. What runs first is slower, so it is done twice; and the part grows until it takes
-    BRIEF_TRIAL_S.
+    BRIEF_TRIAL_S, for where there are no tiles small parts take more a pixel.
     """
     most = max(info.width, info.height)
     if deblurrer.tiled is not None:
         most = min(deblurrer.tiled.tile or most, most)
+    brief_s = BRIEF_TRIAL_S[deblurrer.tiled is None]
     side, warm, before = min(SIDE, most), False, resident_mb()
     peaks: dict[int, float] = {}
+    costs: dict[int, tuple[float, float]] = {}
     while True:
         region = _middle(info.width, info.height, side)
         part = [replace(frame, rgb=_cut(frame.rgb, region)) for frame in frames]
@@ -133,20 +137,35 @@ def _tried(
         whole = (region.width, region.height) == (info.width, info.height)
         if exposures is not None and not whole:
             seen = region_exposures(exposures, region, (info.width, info.height))
-        began, cpu = time.perf_counter(), time.process_time()
+        began, began_cpu = time.perf_counter(), time.process_time()
         for _ in deblurrer.frames(part, seen):
             pass
-        took, busy = time.perf_counter() - began, time.process_time() - cpu
+        took, busy = time.perf_counter() - began, time.process_time() - began_cpu
         pixels = region.width * region.height
         peaks.setdefault(pixels, peak_rss_mb())
-        if took > LONG_TRIAL_S or (warm and (whole or side >= most or took > BRIEF_TRIAL_S)):
+        aside = expose_s if seen else 0.0
+        clock, cpu = (max(each / len(part) - aside, 1e-4) for each in (took, busy))
+        costs[pixels] = clock, cpu
+        if took > LONG_TRIAL_S or (warm and (whole or side >= most or took > brief_s)):
             break
         if warm:
             side = min(2 * side, most)
         warm = True
-    share, aside = info.width * info.height / pixels, expose_s if seen else 0.0
-    seconds = (max(each / len(part) - aside, 1e-4) * share for each in (took, busy))
-    return (next(seconds), next(seconds)), _growth(before, peaks), pixels
+    frame, shared = info.width * info.height, deblurrer.tiled is None
+    clock, cpu = (_of_frame({n: c[at] for n, c in costs.items()}, frame, shared) for at in (0, 1))
+    return (clock, cpu), _growth(before, peaks), pixels
+
+
+def _of_frame(costs: dict[int, float], frame: int, shared: bool) -> float:
+    """Seconds of a frame of so many pixels, by those of its parts.
+
+    shared: what a part takes whatever its size is needed once for the frame, not for each tile.
+    """
+    (least, short), (most, long) = [(0, 0.0), *costs.items()][-2:]
+    pixel = long / most
+    if shared and least:
+        pixel = min(max((long - short) / (most - least), LEAST_SHARE * pixel), pixel)
+    return long + pixel * (frame - most)
 
 
 def _growth(before: float, peaks: dict[int, float]) -> float:
