@@ -205,3 +205,17 @@ def from_photos(
     if pool is None:
         return photo_clips(config, seen), validation
     return PooledClips(photo_clips(config, seen, larger=2), pool, config.DATA.CROP_SIZE), validation
+
+
+def described(clips: ClipSource) -> str:
+    """Say in words what there is to learn from."""
+    if isinstance(clips, PooledClips):
+        return f"{described(clips.source)}, clips of which are kept in {clips.folder}"
+    if isinstance(clips, PhotoClips):
+        return counted(len(clips.photos), "photograph")
+    return counted(len(clips), "recorded clip")
+
+
+def counted(number: int, thing: str) -> str:
+    """The number of things, in words."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
