@@ -21,6 +21,7 @@ from spikedeblur.alignment.search import (
 )
 from spikedeblur.alignment.state import State
 from spikedeblur.machine.memory import peak_rss_mb
+from spikedeblur.quantities import counted
 from spikedeblur.recording.geometry import spike_to_video
 
 if TYPE_CHECKING:
@@ -61,11 +62,10 @@ class AlignmentPlan:
     def line(self) -> str:
         """Return it in a line."""
         (width, height), (columns, rows) = self.size, self.spike_size
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         return (
             f"{self.frames} frames of {width}x{height} with spikes of {columns}x{rows} at "
-            f"{self.rate_hz:g} Hz, {threads}: about {self.seconds:.2g} s, up to about "
-            f"{self.peak_mb:.3g} MB of memory"
+            f"{self.rate_hz:g} Hz, {counted(self.threads, 'thread')}: about {self.seconds:.2g} s, "
+            f"up to about {self.peak_mb:.3g} MB of memory"
         )
 
 

@@ -21,6 +21,7 @@ from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import TimePoint
 from spikedeblur.cli.whole import WholeBatch
 from spikedeblur.io.pipes import is_pipe
+from spikedeblur.quantities import counted
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
@@ -109,10 +110,6 @@ def deblur(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
         return Outcome(ExitStatus.OK, skipped=True, figures={**_figures(0, 0.0), "warnings": 0})
     selection = task.part.of(job.video)
     if task.job.dry_run:
-        if task.instants is not None:  # an error of the run is one of the plan
-            task.deblurrer.place_instants(
-                job.video, job.spikes, task.instants, selection, task.spike_options
-            )
         return Outcome(ExitStatus.OK, plan=dry_run(console, task, job, selection))
     warned = console.warnings
     with (
@@ -194,7 +191,15 @@ def _tell_start(
     """Say what is about to be done; how long it takes too, where that is worth a trial."""
     from spikedeblur.restoration.plan import plan_run, worth_trying
 
-    if console.quiet or task.instants is not None:
+    if task.instants is not None:
+        with selection.open(job.video) as reader:
+            info = reader.info
+        console.note(
+            f"{counted(len(set(task.instants)), 'instant')} of {info.width}x{info.height} by "
+            f"{task.deblurrer.method}: pictures alone, in one go"
+        )
+        return
+    if console.quiet:
         return
     plan = partial(
         plan_run,

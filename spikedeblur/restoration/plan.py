@@ -15,6 +15,7 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.video import VideoSelection
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.machine.memory import resident_mb
+from spikedeblur.output.instants import Instants
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.recording.exposures import Exposures, StreamExposures
 from spikedeblur.restoration.exposing import Spikes
@@ -60,7 +61,7 @@ class RunPlan:
     info: of the video that is read; source: of what is written. frames: read, None if not known.
     exposures: None without spikes. trial: what a part of it cost, None where none was made.
     checked_s: how long it took to find the agreement, which the run will do too; 0 if not measured.
-    steps: of a frame, of methods that tell of them.
+    steps: of a frame, of methods that tell of them. instants: those restored alone, else None.
     """
 
     info: VideoInfo
@@ -76,6 +77,7 @@ class RunPlan:
     base_mb: float
     checked_s: float = 0.0
     steps: int = 0
+    instants: Instants | None = None
 
     @property
     def frames(self) -> int | None:
@@ -85,6 +87,8 @@ class RunPlan:
     @property
     def passes(self) -> int | None:
         """Passes of the network, or steps of `joint`; None without, or of an unknown number."""
+        if self.instants is not None:
+            return None if self.tiling is None else self.tiling.tiles * len(self.instants.all)
         if self.tiling is not None:
             return self.tiling.passes
         return self.frames * self.steps if self.frames and self.steps else None
@@ -94,6 +98,12 @@ class RunPlan:
         """How long the run will take; None where nothing was tried."""
         if self.frames is None or self.trial is None:
             return None
+        if self.instants is not None:
+            trial, pictures = self.trial, len(self.instants.all)
+            window = 1 if self.tiling is None else self.tiling.window
+            each = trial.compute_s * window * self._overlapping + trial.write_s
+            last = max(self.instants.times) + 1  # no frame beyond is read
+            return last * trial.read_s + pictures * each + (self.checked_s or CHECK_S)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         seconds = self.trial.seconds(self.frames, cores)
         if self.tiling is not None and self.tiling.windows is not None:
@@ -142,7 +152,8 @@ class RunPlan:
         """Size of the pictures in the output, in MB of 10^6 bytes."""
         if self.trial is None or self.frames is None:
             return None
-        return self.trial.output_bytes * self.frames / 1e6
+        pictures = self.frames if self.instants is None else len(self.instants.all)
+        return self.trial.output_bytes * pictures / 1e6
 
     def figures(self) -> dict[str, Any]:
         """All of it, with units in the names."""
@@ -178,6 +189,7 @@ class RunPlan:
             **({"covered_frames": self.frames} if self.agreement is None else {}),
             **({} if self.agreement is None else self.agreement.figures),
             "method": self.method,
+            **({} if self.instants is None else {"instants": len(self.instants.all)}),
             "slowmo": self.slowmo,
             "threads": self.threads,
             **network,
@@ -200,11 +212,12 @@ def plan_run(
     agreement: Agreement | None = None,
     checked_s: float = 0.0,
     on_trial: bool = True,
+    instants: Instants | None = None,
 ) -> RunPlan:
     """Say what `Deblurrer.run` will do and cost: how long it takes, how much memory and disk.
 
     agreement: what `Deblurrer.check` has found, in `checked_s` seconds. on_trial: restore a small
-    part of a window for it. Raises what opening both does.
+    part of a window for it. instants: those that are restored alone. Raises what opening both does.
     """
 
     def opened() -> tuple[VideoInfo, Exposures | None]:
@@ -213,7 +226,8 @@ def plan_run(
             return reader.info, deblurrer.open_spikes(reader, known, spike_options)[1]
 
     info, exposures = opened()
-    source, base = deblurrer.slow_motion.info(info), resident_mb()
+    timing = deblurrer.slow_motion if instants is None else instants
+    source, base = timing.info(info), resident_mb()
     tiling = tiling_of(deblurrer, info)
     trial = None
     if on_trial:
@@ -233,6 +247,7 @@ def plan_run(
         base,
         checked_s,
         deblurrer.prepared.steps,
+        instants,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from spikedeblur.quantities import counted
+
 
 @dataclass(frozen=True)
 class Started:
@@ -29,7 +31,7 @@ class Started:
 
     def line(self) -> str:
         """Return it in a line."""
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        threads = counted(self.threads, "thread")
         many = f", {self.processes} processes" if self.processes > 1 else ""
         return (
             f"{self.found}, validated on {self.validation_clips} clips; "

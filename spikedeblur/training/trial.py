@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from spikedeblur.machine.memory import peak_rss_mb
+from spikedeblur.quantities import counted
 from spikedeblur.training.config import Config
 from spikedeblur.training.data.datasets import training_and_validation
 from spikedeblur.training.data.pool import PooledClips
@@ -66,7 +67,6 @@ class TrainingTrial:
     def lines(self) -> Iterator[str]:
         """Yield the report, a line for each thing."""
         run = self.started
-        threads = "1 thread" if run.threads == 1 else f"{run.threads} threads"
         yield f"data     {run.found}, validated on {run.validation_clips} clips"
         yield (
             f"steps    {run.step + 1} to {run.steps} of {run.clips} clips, {run.frames} frames of "
@@ -74,7 +74,7 @@ class TrainingTrial:
         )
         yield (
             f"model    {run.parameters / 1e6:.3g} million parameters on {run.device}, "
-            f"{run.precision}, {threads}"
+            f"{run.precision}, {counted(run.threads, 'thread')}"
         )
         pool = ""
         if self.clips_to_make:

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from spikedeblur.errors import UsageError
+from spikedeblur.quantities import counted
 from spikedeblur.simulation.clips import Clip, Conditions, random_clip, random_ratio
 from spikedeblur.simulation.photos import PHOTO_SUFFIXES, PhotoLibrary, find_photos, held_out
 from spikedeblur.training.config import Config
@@ -214,8 +215,3 @@ def described(clips: ClipSource) -> str:
     if isinstance(clips, PhotoClips):
         return counted(len(clips.photos), "photograph")
     return counted(len(clips), "recorded clip")
-
-
-def counted(number: int, thing: str) -> str:
-    """The number of things, in words."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
