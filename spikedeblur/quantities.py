@@ -160,3 +160,8 @@ def parse_exposure(text: str) -> Exposure:
             "interval (0.5x) or a shutter angle (180deg)"
         )
     return Exposure(part, relative=True)
+
+
+def counted(number: int, thing: str) -> str:
+    """Say how many things there are: `1 frame`, `2 frames`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"

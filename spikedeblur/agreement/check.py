@@ -16,7 +16,7 @@ from spikedeblur.agreement.grid import Plane, SampleGrid
 from spikedeblur.agreement.sampling import sampled_views
 from spikedeblur.agreement.sensor import dead_recording, trusted_views
 from spikedeblur.agreement.verdict import Agreement
-from spikedeblur.agreement.wording import misfit
+from spikedeblur.agreement.wording import misfit, turned
 from spikedeblur.io.video import VideoSelection, VideoSource
 from spikedeblur.recording.exposures import Exposures, StreamExposures
 
@@ -41,7 +41,8 @@ def check_spikes(
     corner = (0, 0) if info.region is None else (info.region.left, info.region.top)
     grid = SampleGrid(exposures.size, (info.width, info.height), exposures.homography, corner)
     looks = sampled_views(video, selection, info, first, exposures, grid)
-    return replace(judged(looks, exposures, grid), coverage=coverage)
+    found = judged(looks, exposures, grid)
+    return replace(found, coverage=coverage, notices=tuple(turned(info, exposures)))
 
 
 def judged(looks: Sequence[Look], exposures: Exposures, grid: SampleGrid) -> Agreement:

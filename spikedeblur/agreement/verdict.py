@@ -18,7 +18,7 @@ class Agreement:
     where it cannot be told, and then `untold` says why. late_s: by how much later than is said the
     spikes fit best; None where nothing moves enough to tell, or nothing fits. shift_px: the same in
     video pixels, (to the right, down). frames: how many were compared. coverage: which frames have
-    spikes, None where their number is not known.
+    spikes, None where their number is not known. notices: what else is worth a line.
     """
 
     match: float | None
@@ -27,13 +27,14 @@ class Agreement:
     frames: int = 0
     untold: str = ""
     misfits: tuple[Finding, ...] = ()
+    notices: tuple[Finding, ...] = ()
     coverage: Coverage | None = None
 
     @property
     def findings(self) -> list[Finding]:
         """All that is wrong."""
         uncovered = None if self.coverage is None else self.coverage.finding()
-        return [*([] if uncovered is None else [uncovered]), *self.misfits]
+        return [*([] if uncovered is None else [uncovered]), *self.notices, *self.misfits]
 
     @property
     def figures(self) -> dict[str, Any]:

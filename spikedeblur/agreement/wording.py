@@ -11,11 +11,24 @@ from spikedeblur.agreement.comparison import FrameComparison
 from spikedeblur.agreement.finding import Finding
 from spikedeblur.agreement.grid import SampleGrid
 from spikedeblur.agreement.likeness import AS_IS, Peak
+from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.recording.exposures import Exposures, StreamExposures
 from spikedeblur.recording.geometry import spike_to_video
 
 MISFIT, LATE, ASIDE = "spikes_do_not_match", "spikes_late", "spikes_shifted"
+TURNED = "video_is_turned"
 ALIGN = "spikedeblur align"
+
+
+def turned(info: VideoInfo, exposures: Exposures) -> list[Finding]:
+    """Say on which picture spikes are laid, where players turn it and no rig is known."""
+    if exposures.rig_known or not (any(info.shown) or info.rotation):
+        return []
+    text = (
+        f"players turn the video ({info.rotation} degrees): spikes are laid on the picture as it "
+        "is stored; align finds how they lie"
+    )
+    return [Finding(TURNED, text, {"rotation_degrees": info.rotation})]
 
 
 def misfit(found: FrameComparison, grid: SampleGrid, exposures: Exposures) -> Finding | None:

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from spikedeblur.alignment.cost import COARSE_SIGMA
 from spikedeblur.alignment.counting import CumulatedCounts, block_for, cumulate
 from spikedeblur.alignment.fields import Fields
 from spikedeblur.alignment.findings import TIME_LIMIT, Alignment, Errors, Known, cannot_tell
@@ -25,7 +26,7 @@ FARTHEST_LAG = 6.0  # frame intervals either way
 LAG_STEP = 0.5
 COARSE_PIXELS, FINE_PIXELS = 12_000, 60_000
 COARSE_KNOTS, FINE_KNOTS = 8, 24  # per frame interval
-COARSE_SIGMA, FINE_SIGMAS = 3.0, (2.0, 0.8)
+FINE_SIGMAS = (2.0, 0.8)
 TRIED = 5  # hypotheses that are refined
 FIRST_EXPOSURE = 0.7
 DRIFT_SIGMAS = 4.0
@@ -88,15 +89,15 @@ class Aligner:
         """Search, refine and judge."""
         state = self._drifting() if self.drift else self._found(self.footage, self.matrix)
         self._begin("refining")
-        lags = [state.lag + state.drift * since for since in self._since()]
+        lags = [state.lag + state.drift * since for since in self.footage.since]
         counts = self._counts(self.footage, lags, 1.0, FINE_PIXELS, FINE_KNOTS)
         fixed = self.fixed if self.drift else [*self.fixed, DRIFT]
         fields = Fields(self.footage)
         for sigma in FINE_SIGMAS:
-            refiner = self._refiner(fields, counts, state, sigma, fixed)
+            refiner = self.refiner(fields, counts, state, sigma, fixed)
             state, step = refiner.refine(state, 8)
         if not self.drift and len(self.footage.bursts) > 1:
-            self._refuse_drift(self._refiner(fields, counts, state, sigma, self.fixed).step(state))
+            self._refuse_drift(self.refiner(fields, counts, state, sigma, self.fixed).step(state))
         return self._judged(refiner, state, step)
 
     def _begin(self, step: str) -> None:
@@ -110,30 +111,18 @@ class Aligner:
     def _refuse_drift(self, step: Step) -> None:
         """One offset for clocks that drift apart would be wrong at both ends."""
         drift, error = step.delta[DRIFT], math.sqrt(max(step.covariance[DRIFT, DRIFT], 0))
-        since = self._since()
+        since = self.footage.since
         if abs(drift) > DRIFT_SIGMAS * error and abs(drift) * (since[-1] - since[0]) > TIME_LIMIT:
             raise cannot_tell(
                 f"one offset: the clocks drift apart ({-1e6 * drift:.0f} millionths seen)",
                 "give --drift",
             )
 
-    def _since(self) -> list[float]:
-        """Return the time of each burst, in frame intervals from the mean of all frames."""
-        mean = np.concatenate([burst.middles_s for burst in self.footage.bursts]).mean()
-        return [
-            float((burst.middles_s.mean() - mean) / self.footage.interval_s)
-            for burst in self.footage.bursts
-        ]
-
     def _found(self, footage: Footage, matrix: np.ndarray | None) -> State:
         """The likeliest rough alignment; matrix: the homography, if it is known."""
-        reach = 0.0 if self.known.offset_s is not None else FARTHEST_LAG
         self._begin("reading spikes")
-        counts = self._counts(
-            footage, [0.0] * len(footage.bursts), reach + 1, COARSE_PIXELS, COARSE_KNOTS
-        )
+        counts, lags = self.coarse_counts(footage)
         self._begin("searching")
-        lags = np.arange(-reach, reach + LAG_STEP / 2, LAG_STEP)
         found = search(
             footage,
             counts,
@@ -153,6 +142,14 @@ class Aligner:
             footage, counts, distinct(found, footage.size, TRIED), [*self.fixed, *known, DRIFT]
         )
 
+    def coarse_counts(self, footage: Footage) -> tuple[list[CumulatedCounts], np.ndarray]:
+        """The spikes around each burst as the search needs them, and the lags it tries."""
+        reach = 0.0 if self.known.offset_s is not None else FARTHEST_LAG
+        counts = self._counts(
+            footage, [0.0] * len(footage.bursts), reach + 1, COARSE_PIXELS, COARSE_KNOTS
+        )
+        return counts, np.arange(-reach, reach + LAG_STEP / 2, LAG_STEP)
+
     def _drifting(self) -> State:
         """A rough alignment with a drift: each burst has its own lag, all one homography."""
         matrix, lags = self.matrix, []
@@ -162,7 +159,7 @@ class Aligner:
             lags.append(state.lag)
         if len(lags) < 2:
             return state
-        drift, lag = np.polyfit(self._since(), lags, 1).tolist()
+        drift, lag = np.polyfit(self.footage.since, lags, 1).tolist()
         return replace(state, lag=lag, drift=drift)
 
     def _counts(
@@ -187,7 +184,7 @@ class Aligner:
             found.append(counts)
         return found
 
-    def _refiner(
+    def refiner(
         self,
         fields: Fields,
         counts: Sequence[CumulatedCounts],
@@ -195,6 +192,7 @@ class Aligner:
         sigma: float,
         fixed: Sequence[int],
     ) -> Refiner:
+        """Return what refines a state with counts at one level of detail."""
         return Refiner(
             fields,
             counts,
@@ -218,7 +216,7 @@ class Aligner:
         states = [State(each.matrix, each.lag, self.exposure) for each in hypotheses]
         for iterations, kept in ((4, 2), (12, 1)):
             refined = [
-                self._refiner(fields, counts, state, COARSE_SIGMA, fixed).likeliest(
+                self.refiner(fields, counts, state, COARSE_SIGMA, fixed).likeliest(
                     state, iterations
                 )
                 for state in states
@@ -249,7 +247,7 @@ class Aligner:
             )
         interval, since = self.footage.interval_s, np.zeros((2, len(step.delta)))
         since[:, TIME] = 1
-        since[:, DRIFT] = min(self._since()), max(self._since())
+        since[:, DRIFT] = min(self.footage.since), max(self.footage.since)
         variances = np.diag(since @ step.covariance @ since.T)
         errors = Errors.of(
             math.sqrt(max(variances.max(), 0)),

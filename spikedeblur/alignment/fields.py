@@ -42,7 +42,7 @@ class Fields:
 
     def _made(self, across: float, down: float) -> torch.Tensor:
         bursts = self.footage.bursts
-        light = np.concatenate([burst.light for burst in bursts])
+        light = self.footage.light
         spoilt = 1 - np.concatenate([burst.usable for burst in bursts]).astype(np.float32)
         shape = light.shape[1:]
         seen = blurred(light, Blur(shape, (down, across)))

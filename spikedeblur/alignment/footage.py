@@ -54,6 +54,17 @@ class Footage:
     duration_s: Fraction | None
 
     @property
+    def light(self) -> np.ndarray:
+        """Luminance of all frames, (F, h, w)."""
+        return np.concatenate([burst.light for burst in self.bursts])
+
+    @property
+    def since(self) -> list[float]:
+        """The time of each burst, in frame intervals from the mean of all frames."""
+        mean = np.concatenate([burst.middles_s for burst in self.bursts]).mean()
+        return [float((burst.middles_s.mean() - mean) / self.interval_s) for burst in self.bursts]
+
+    @property
     def pitch(self) -> tuple[float, float]:
         """Video pixels per pixel of `light`, across and down."""
         height, width = self.bursts[0].light.shape[1:]

@@ -16,7 +16,7 @@ import torch
 from spikedeblur.alignment.findings import Alignment
 from spikedeblur.errors import InputError
 from spikedeblur.io.atomic import atomic_path
-from spikedeblur.io.images import write_image
+from spikedeblur.io.image_files import write_image
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.prior.planes import resample

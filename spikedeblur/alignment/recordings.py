@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spikedeblur.alignment.cost import AlignmentPlan, plan_alignment
 from spikedeblur.alignment.estimation import Aligner
 from spikedeblur.alignment.findings import Alignment, Known
 from spikedeblur.alignment.footage import read_footage
@@ -29,6 +30,7 @@ def align(
     drift: bool = False,
     *,
     progress: Callable[[int, int], None] | None = None,
+    on_plan: Callable[[AlignmentPlan], None] | None = None,
 ) -> Alignment:
     """Align a recording by what both cameras saw.
 
@@ -36,6 +38,7 @@ def align(
     the search for the offset begins, six frame intervals either way, and their exposure, if they
     have one, where the search for the exposure does. drift: estimate also how the clocks drift
     apart, as a rate other than the nominal one. progress: called with (steps done, all of them).
+    on_plan: called first, with what it costs by a trial.
     Raises `InputError` if it cannot tell: too little of it, no texture, no motion, no likeness;
     and what reading the files raises.
     """
@@ -49,7 +52,10 @@ def align(
         interval_s=footage.first_interval_s,
     )
     with source.open(footage.first_s) as stream:
-        return Aligner(footage, source, stream, known or Known(), drift, progress).run()
+        aligner = Aligner(footage, source, stream, known or Known(), drift, progress)
+        if on_plan is not None:
+            on_plan(plan_alignment(aligner))
+        return aligner.run()
 
 
 def align_rig(
@@ -59,6 +65,7 @@ def align_rig(
     drift: bool = False,
     *,
     progress: Callable[[int, int], None] | None = None,
+    on_plan: Callable[[AlignmentPlan], None] | None = None,
 ) -> list[Alignment | SpikedeblurError]:
     """Align recordings of one rig, of (video, spikes): one homography for all, an offset each.
 
@@ -66,7 +73,7 @@ def align_rig(
     its certainty, but for those that differ from most, and all are aligned anew with it, also those
     that could not tell before.
     options, known, drift: as of `align`, for each. progress: called with (steps done, all of them),
-    four steps for each recording and time.
+    four steps for each recording and time. on_plan: called with what each costs by itself.
     Returns for each the alignment, or the error why there is none.
     """
     known = known or Known()
@@ -83,7 +90,10 @@ def align_rig(
                     progress(before + min(steps, STEPS), total)
 
             try:
-                found.append(align(video, spikes, options, known, drift, progress=told))
+                plan = None if done else on_plan  # once for each
+                found.append(
+                    align(video, spikes, options, known, drift, progress=told, on_plan=plan)
+                )
             except SpikedeblurError as error:
                 found.append(error)
         return found

@@ -86,9 +86,8 @@ def search(
 
     lags: offsets to try, frame intervals from offset_s. matrix: the homography, if it is known.
     """
-    light = np.concatenate([burst.light for burst in footage.bursts])
     known = matrix is not None
-    matcher = Matcher(light, footage.size, spike_size, 0.0 if known else MAX_SHIFT_SHARE)
+    matcher = Matcher(footage.light, footage.size, spike_size, 0.0 if known else MAX_SHIFT_SHARE)
     clock = Clock(footage, counts, rate_hz, offset_s)
     chosen = (
         [Placement(matrix)]

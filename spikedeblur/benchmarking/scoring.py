@@ -14,7 +14,7 @@ import numpy as np
 from spikedeblur.benchmarking.scores import FIGURES, Score
 from spikedeblur.errors import LOGGER, InputError, UsageError
 from spikedeblur.io.image_files import read_image
-from spikedeblur.io.images import images_in, is_image_sequence
+from spikedeblur.io.image_names import images_in, is_image_sequence
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import FALLBACK_RATE
 from spikedeblur.notebook import fact_table

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spikedeblur.benchmarking.cases import Workload
 from spikedeblur.errors import InputError, UsageError, shown
-from spikedeblur.io.images import is_image_sequence
+from spikedeblur.io.image_names import is_image_sequence
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import FALLBACK_RATE
 from spikedeblur.models.checkpoint import packaged_weights, weights_path

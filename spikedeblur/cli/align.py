@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from spikedeblur.cli.batch import STEM, spikes_for
+from spikedeblur.cli.align_plan import RigRecording, check_outputs, paired_recordings, tell_plan
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console, printable
 from spikedeblur.cli.options import (
@@ -22,7 +20,7 @@ from spikedeblur.cli.options import (
 from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import Parsed, parse_pair
-from spikedeblur.errors import InputError, SpikedeblurError, UsageError
+from spikedeblur.errors import SpikedeblurError, UsageError
 from spikedeblur.machine.threads import limit_threads
 from spikedeblur.quantities import parse_exposure, parse_matrix, parse_seconds
 
@@ -82,6 +80,9 @@ def parse_fix(text: str) -> tuple[str, Any]:
     "{stem} stands for that of the video.",
 )
 @threads_option
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be compared and what it would cost, no more."
+)
 @json_option("Findings as one line of JSON on stdout.")
 @progress_option
 @overwrite_option
@@ -95,6 +96,7 @@ def command(
     fixed: tuple[tuple[str, Any], ...],
     output: Path | None,
     preview: Path | None,
+    dry_run: bool,
     as_json: bool,
     overwrite: bool,
     drift: bool,
@@ -108,19 +110,24 @@ def command(
     Several recordings of one rig get one homography, by what all of them say, and an offset each.
     """
     limit_threads(threads)
-    recordings = _planned(videos, spikes, output, preview)
+    recordings = paired_recordings(videos, spikes, output, preview)
     for each in recordings:
-        _check_outputs(each.spikes, each.output, each.preview, overwrite)
+        check_outputs(each.spikes, each.output, each.preview, overwrite)
     from spikedeblur.alignment import Known, align_rig
 
     given = dict(fixed)
+    known = Known(given.get("offset"), given.get("exposure"), given.get("homography"))
+    if dry_run:
+        tell_plan(console, recordings, spike_options, known, drift, as_json)
+        return ExitStatus.OK
     with progress_display(progress, "aligned", quiet=console.quiet, unit="steps") as display:
         found = align_rig(
             [(each.video, each.spikes) for each in recordings],
             spike_options,
-            Known(given.get("offset"), given.get("exposure"), given.get("homography")),
+            known,
             drift,
             progress=display.advance_to,
+            on_plan=lambda plan: console.note(plan.line()),
         )
     failed = []
     for index, (each, result) in enumerate(zip(recordings, found, strict=True)):
@@ -141,42 +148,6 @@ def command(
             f"({', '.join(failed)}) - the reasons are above"
         )
     return ExitStatus.FAILED if failed else ExitStatus.OK
-
-
-@dataclass(frozen=True)
-class RigRecording:
-    """A recording to align, and what is written of it."""
-
-    video: Path
-    spikes: Path
-    output: Path
-    preview: Path | None
-
-
-def _planned(
-    videos: Sequence[Path], spikes: Sequence[Path], output: Path | None, preview: Path | None
-) -> list[RigRecording]:
-    """Pair videos with spikes and files. Raises `UsageError` for what does not pair."""
-    from spikedeblur.io.spikes.sidecar import sidecar_path
-
-    if len(videos) > 1 and output is not None:
-        raise UsageError(
-            f"one sidecar for {len(videos)} recordings (-o {output}) - leave -o out: each has "
-            "its own"
-        )
-    if len(videos) > 1 and preview is not None and STEM not in str(preview):
-        raise UsageError(
-            f"one preview for {len(videos)} recordings ({preview}) - give a pattern such as "
-            "{stem}.png"
-        )
-    paired = []
-    for video, path in zip(videos, spikes_for(videos, spikes), strict=True):
-        assert path is not None  # since --spikes is given
-        shown = preview and Path(str(preview).replace(STEM, video.stem))
-        paired.append(RigRecording(video, path, output or sidecar_path(path), shown))
-    if len({each.output for each in paired}) < len(paired):
-        raise UsageError("two videos have the same spikes - give each its own recording")
-    return paired
 
 
 def _write(recording: RigRecording, found: Alignment, overwrite: bool) -> None:
@@ -211,18 +182,6 @@ def _say(
         console.note(f"wrote {recording.output}")
 
 
-def _check_outputs(spikes: Path, output: Path, preview: Path | None, overwrite: bool) -> None:
-    """Refuse before a search what could not be written after it."""
-    from spikedeblur.io.atomic import check_output
-    from spikedeblur.io.images import is_image_sequence
-
-    if not spikes.exists():
-        raise InputError(f"spike file not found ({spikes}) - check the path")
-    check_output(output, overwrite)
-    if preview is not None:
-        check_output(preview, overwrite)
-        if not is_image_sequence(preview):
-            raise UsageError(f"a picture is PNG or TIFF ({preview} seen) - give --preview X.png")
 
 
 def _lines(found: Alignment) -> list[str]:

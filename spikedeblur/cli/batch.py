@@ -17,7 +17,7 @@ from spikedeblur.cli.reasons import reason
 from spikedeblur.cli.results import BatchResults
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.errors import UsageError
-from spikedeblur.io.pipes import PIPE
+from spikedeblur.io.pipes import PIPE, is_pipe
 
 STEM = "{stem}"
 
@@ -71,6 +71,11 @@ def plan_jobs(
         raise UsageError(
             "standard input (-) beside other videos or --output-dir - deblur it alone, with -o"
         )
+    from spikedeblur.io.image_names import named_sequence
+
+    videos = [named_sequence(video) for video in videos]
+    if output is not None:
+        output = _images_inside(output, videos[0])
     jobs = [
         VideoJob(video, found, output or _default_output(video, output_dir))
         for video, found in zip(videos, spikes_for(videos, spikes), strict=True)
@@ -151,8 +156,12 @@ def run_jobs(
 
 
 def spikes_beside(video: Path) -> Path | None:
-    """STEM.dat beside a video, if it is there."""
-    beside = video.with_suffix(".dat") if video.name else video / ".dat"
+    """STEM.dat beside a video, FOLDER.dat beside a folder of images, if it is there."""
+    if not video.name:
+        return None
+    beside = video.with_suffix(".dat")
+    if _is_sequence(video):
+        beside = video.absolute().parent.with_name(f"{_stem(video)}.dat")
     return beside if beside.exists() else None
 
 
@@ -161,21 +170,42 @@ def spikes_for(videos: Sequence[Path], spikes: Sequence[Path]) -> list[Path | No
     if not spikes:
         return [spikes_beside(video) for video in videos]
     if len(spikes) == 1 and STEM in str(spikes[0]):
-        return [Path(str(spikes[0]).replace(STEM, video.stem)) for video in videos]
+        return [Path(str(spikes[0]).replace(STEM, _stem(video))) for video in videos]
     if len(spikes) == 1 and spikes[0].is_dir():
-        named = [spikes[0] / f"{video.stem}.dat" for video in videos]
+        named = [spikes[0] / f"{_stem(video)}.dat" for video in videos]
         # A folder that has no such file, for one video, is a recording in several files itself.
         return list(spikes) if len(videos) == 1 and not named[0].exists() else list(named)
     if len(spikes) != len(videos):
         raise UsageError(
             f"{len(spikes)} spike files for {len(videos)} videos - give --spikes once "
-            "for each, or a folder, or a pattern such as DIR/{stem}.dat"
+            "for each, or a folder, or a pattern such as DIR/{stem}.dat; images of one video are "
+            "given by their folder, or by %05d in place of their numbers"
         )
     return list(spikes)
+
+
+def _is_sequence(video: Path) -> bool:
+    from spikedeblur.io.image_names import is_pattern
+
+    return is_pattern(video)
+
+
+def _stem(video: Path) -> str:
+    """The name of a video without suffix; of numbered images that of their folder."""
+    return video.absolute().parent.name if _is_sequence(video) else video.stem
 
 
 def _default_output(video: Path, folder: Path | None) -> Path:
     if video == PIPE:
         return PIPE
-    name = f"{video.stem}_deblurred{video.suffix}"
-    return video.with_name(name) if folder is None else folder / name
+    name = f"{_stem(video)}_deblurred"
+    if _is_sequence(video):
+        beside = video.parent.parent if video.parent.name else Path("..")
+        return (folder or beside) / name / video.name
+    return (folder or video.parent) / f"{name}{video.suffix}"
+
+
+def _images_inside(output: Path, video: Path) -> Path:
+    """The images named as those of `video` in `output`, where that is a folder; else `output`."""
+    folder = output.is_dir() or (not output.suffix and not is_pipe(output))
+    return output / video.name if folder and _is_sequence(video) else output

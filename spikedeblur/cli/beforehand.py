@@ -16,10 +16,9 @@ from click.core import ParameterSource
 from spikedeblur.cli.batch import PIPE, VideoJob
 from spikedeblur.cli.console import Console
 from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.pipes import is_pipe
 
 if TYPE_CHECKING:
-    from spikedeblur.io.spikes.settings import RecordingSettings
-    from spikedeblur.io.video import VideoSelection
     from spikedeblur.output.shards import Shard
 
 
@@ -57,29 +56,6 @@ def chosen_shard(console: Console, given: str | None) -> Shard:
     return Shard()
 
 
-def tell_turned(
-    video: Path, spikes: Path, options: RecordingSettings, selection: VideoSelection
-) -> None:
-    """Say on which picture spikes lie, where players turn it and no rig is known."""
-    from spikedeblur.errors import LOGGER
-    from spikedeblur.io.spikes.settings import merged
-    from spikedeblur.io.spikes.sidecar import find_sidecar
-
-    known = merged(
-        ("option", options), ("sidecar", find_sidecar(spikes)), ("rig", options.fallback)
-    )
-    if known.homography is not None or known.scale is not None:
-        return
-    with selection.open(video) as reader:
-        info = reader.info
-    if any(info.shown) or info.rotation:
-        LOGGER.warning(
-            "players turn the video (%d degrees): spikes are laid on the picture as it is stored; "
-            "align finds how they lie",
-            info.rotation,
-        )
-
-
 def check_paths(job: VideoJob) -> None:
     """Refuse, before anything is loaded, what cannot end well."""
     video, spikes, output = job.video, job.spikes, job.output
@@ -88,7 +64,7 @@ def check_paths(job: VideoJob) -> None:
     if spikes is not None and not spikes.exists():
         raise InputError(f"there is no file {spikes} - check the name given to --spikes")
     for kind, path in (("input", video), ("spike file", spikes)):
-        if path is None or PIPE in (path, output):
+        if path is None or path == PIPE or is_pipe(output):
             continue
         if output.absolute() == path.absolute() or (
             output.exists() and path.exists() and output.samefile(path)

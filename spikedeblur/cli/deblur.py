@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spikedeblur.cli.batch import PIPE, Outcome, VideoJob, plan_jobs, run_jobs
+from spikedeblur.cli.batch import Outcome, VideoJob, plan_jobs, run_jobs
 from spikedeblur.cli.beforehand import (
     check_paths,
     check_stdout,
@@ -38,6 +38,7 @@ from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ, INSTANT_LIST, REGION, TILE, TIME, TimePoint
 from spikedeblur.cli.whole import WholeBatch
 from spikedeblur.errors import UsageError
+from spikedeblur.io.pipes import is_pipe
 from spikedeblur.restoration.methods import METHODS
 from spikedeblur.vocabulary import COLOUR_MATRICES, NETWORK, SLOWMO_TIMINGS
 
@@ -64,14 +65,15 @@ if TYPE_CHECKING:
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What to write; - is standard output (Matroska).  [default: INPUT_deblurred, "
-    "beside the input]",
+    help="What to write; its folder is created. - is standard output (Matroska; or "
+    "-.y4m).  [default: "
+    "INPUT_deblurred, beside the input; of a folder of images a folder]",
 )
 @click.option(
     "--output-dir",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write INPUT_deblurred into this folder instead; it is created.",
+    help="Write INPUT_deblurred into this folder instead.",
 )
 @overwrite_option
 @click.option("-n", "--no-clobber", is_flag=True, help="Do nothing if the output exists.")
@@ -224,12 +226,8 @@ def command(
     jobs = plan_jobs(videos, spikes, output, output_dir, listed, compare)
     if len(jobs) == 1:
         check_paths(jobs[0])  # before weights are loaded
-        if jobs[0].output == PIPE:
+        if is_pipe(jobs[0].output):
             check_stdout(as_json or job.dry_run, output_options.compare)
-    if output_dir is not None and not job.dry_run:
-        from spikedeblur.io.atomic import make_folder
-
-        make_folder(output_dir)
     results = BatchResults(
         console, jobs, as_json=as_json, dry_run=job.dry_run, failures=job.failures
     )
@@ -274,7 +272,6 @@ def command(
         job=job,
         strict=strict,
         no_clobber=no_clobber,
-        makes_folder=output_dir is not None,
         as_json=as_json,
         progress=progress,
         batch=batch,

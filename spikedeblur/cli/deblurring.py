@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikedeblur.cli.batch import Outcome, VideoJob
-from spikedeblur.cli.beforehand import check_paths, tell_turned
+from spikedeblur.cli.beforehand import check_paths
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.job_options import JobOptions
 from spikedeblur.cli.plan import check_job_output, dry_run, start_line
@@ -20,6 +20,8 @@ from spikedeblur.cli.progress import Progress, progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import TimePoint
 from spikedeblur.cli.whole import WholeBatch
+from spikedeblur.io.pipes import is_pipe
+from spikedeblur.quantities import counted
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
@@ -75,7 +77,6 @@ class Task:
     job: JobOptions
     strict: bool
     no_clobber: bool
-    makes_folder: bool
     as_json: bool
     progress: str
     batch: WholeBatch
@@ -96,6 +97,8 @@ class Task:
 
 def deblur(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
     """Deblur one video, the one of that index."""
+    from spikedeblur.io.atomic import make_folder
+
     check_paths(job)
     options, shard = task.output_options, task.shard
     resume = task.job.resume or shard.count > 1
@@ -106,13 +109,7 @@ def deblur(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
         task.batch.leave_out(index)
         return Outcome(ExitStatus.OK, skipped=True, figures={**_figures(0, 0.0), "warnings": 0})
     selection = task.part.of(job.video)
-    if job.spikes is not None:
-        tell_turned(job.video, job.spikes, task.spike_options, selection)
     if task.job.dry_run:
-        if task.instants is not None:  # an error of the run is one of the plan
-            task.deblurrer.place_instants(
-                job.video, job.spikes, task.instants, selection, task.spike_options
-            )
         return Outcome(ExitStatus.OK, plan=dry_run(console, task, job, selection))
     warned = console.warnings
     with (
@@ -120,7 +117,10 @@ def deblur(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
         resume_hint(console, job.output, display),
         console.warnings_as_json(input=str(job.video)) if task.as_json else nullcontext(),
     ):
+        check_job_output(task, job, selection)
         _tell_start(console, task, job, selection, display)
+        if not is_pipe(job.output):
+            make_folder(job.output.parent)
         tally = task.deblurrer.run(
             job.video,
             job.spikes,
@@ -191,9 +191,16 @@ def _tell_start(
     """Say what is about to be done; how long it takes too, where that is worth a trial."""
     from spikedeblur.restoration.plan import plan_run, worth_trying
 
-    if console.quiet or task.instants is not None:
+    if task.instants is not None:
+        with selection.open(job.video) as reader:
+            info = reader.info
+        console.note(
+            f"{counted(len(set(task.instants)), 'instant')} of {info.width}x{info.height} by "
+            f"{task.deblurrer.method}: pictures alone, in one go"
+        )
         return
-    check_job_output(task, job, selection)
+    if console.quiet:
+        return
     plan = partial(
         plan_run,
         task.deblurrer,
@@ -206,6 +213,7 @@ def _tell_start(
     )
     planned = plan(on_trial=False)
     slow = worth_trying(planned)
+    display.part = "tile" if planned.tiling else "step"
     display.begin((planned.frames or 0) * planned.slowmo or None, planned.passes, slow=slow)
     if slow:
         planned = plan()

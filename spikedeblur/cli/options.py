@@ -204,7 +204,8 @@ OUTPUT_OPTIONS = (
         default="auto",
         show_default=True,
         metavar="auto|FMT",
-        help="Pixel format; auto keeps the input's depth and chroma.",
+        help="Pixel format; auto keeps the input's depth and chroma, but makes 4:2:0 of RGB and of "
+        "lossless video in .mp4 and .mov. An encoder that has it is chosen.",
     ),
     click.option(
         "-e",

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from spikedeblur.cli.console import Console, printable
+from spikedeblur.quantities import counted
 
 if TYPE_CHECKING:
     from spikedeblur.agreement import Agreement
@@ -29,6 +30,9 @@ def dry_run(
     from spikedeblur.restoration.plan import plan_run
 
     began = time.perf_counter()
+    placed = None
+    if task.instants is not None:
+        placed = deblurrer.place_instants(job.video, job.spikes, task.instants, selection, settings)
     agreement = deblurrer.check(job.video, job.spikes, spike_options=settings, selection=selection)
     checked_s = time.perf_counter() - began
     check_job_output(task, job, selection)
@@ -42,6 +46,7 @@ def dry_run(
         options=task.output_options,
         agreement=agreement,
         checked_s=checked_s,
+        instants=placed,
     )
     findings = [] if agreement is None else agreement.findings
     for finding in findings:
@@ -73,7 +78,7 @@ def start_line(plan: RunPlan) -> str:
         tiles = "one tile" if tiling.tiles == 1 else f"{tiling.tiles} tiles of {tiling.tile} pixels"
         how += f" on {tiling.device}, {tiling.precision}, windows of {tiling.window} in {tiles}"
     cost = _cost(plan)
-    told = f"{frames} of {info.width}x{info.height} by {how}, {_threads(plan)}"
+    told = f"{frames} of {info.width}x{info.height} by {how}, {counted(plan.threads, 'thread')}"
     return f"{told}: {cost}" if cost else told
 
 
@@ -103,7 +108,9 @@ def total(plans: list[dict[str, Any]]) -> dict[str, Any]:
 
 def check_job_output(task: Task, job: VideoJob, selection: VideoSelection) -> None:
     """Raise what a run would for its output."""
+    from spikedeblur.io.atomic import check_folder
     from spikedeblur.io.pipes import is_pipe
+    from spikedeblur.output.instants import pictures_alone
     from spikedeblur.output.segmented import check_destination
 
     if is_pipe(job.output):
@@ -111,9 +118,12 @@ def check_job_output(task: Task, job: VideoJob, selection: VideoSelection) -> No
     in_parts = task.job.resume or task.shard.count > 1
     with selection.open(job.video) as reader:
         source = task.deblurrer.slow_motion.info(reader.info)
-    if job.output.parent.is_dir() or not task.makes_folder:
+    if task.instants is not None:
+        source = pictures_alone(source, len(set(task.instants)))
+    if job.output.parent.is_dir():
         check_destination(job.output, source, task.output_options, in_parts=in_parts)
         return
+    check_folder(job.output.parent)
     with TemporaryDirectory() as folder:  # in place of the one that is still to be made
         there = Path(folder) / job.output.name
         check_destination(there, source, task.output_options, in_parts=in_parts)
@@ -129,12 +139,11 @@ def _lines(plan: RunPlan, job: VideoJob, agreement: Agreement | None) -> Iterato
     from spikedeblur.recording.exposures import StreamExposures
 
     info, exposures = plan.info, plan.exposures
-    counted = "1 stream" if len(info.streams) == 1 else f"{len(info.streams)} streams"
     frames = f"about {plan.frames}" if plan.frames else "unknown number of"
     yield (
         "video",
         f"{job.video}: {info.width}x{info.height} {info.pix_fmt}, {frames} frames, "
-        f"{float(info.average_rate):g} fps, {counted}",
+        f"{float(info.average_rate):g} fps, {counted(len(info.streams), 'stream')}",
     )
     if exposures is None:
         yield "spikes", "none"
@@ -157,12 +166,15 @@ def _lines(plan: RunPlan, job: VideoJob, agreement: Agreement | None) -> Iterato
         coverage = agreement.coverage
         covered = "" if coverage is None else f"; {coverage.covered} of {coverage.frames} covered"
         yield "fit", f"{_fit(agreement)}{covered}"
+    threads = counted(plan.threads, "thread")
     if (tiling := plan.tiling) is None:
-        yield "method", f"{plan.method}, {_threads(plan)}"
+        yield "method", f"{plan.method}, {threads}"
     else:
-        yield "method", f"net on {tiling.device}, {tiling.precision}, {_threads(plan)}"
+        yield "method", f"net on {tiling.device}, {tiling.precision}, {threads}"
         yield "windows", f"{tiling.window} frames every {tiling.stride}"
         yield "tiles", f"{tiling.tiles} a frame, {tiling.tile} pixels, overlap {tiling.overlap}"
+    if plan.instants is not None:
+        yield "instants", f"{len(plan.instants.all)}, in {len(plan.instants.times)} frames"
     yield "cost", _cost(plan) or "not known"
     yield "output", str(plan.output)
 
@@ -182,10 +194,6 @@ def _cost(plan: RunPlan) -> str:
     if plan.output_mb is not None:
         parts.append(f"about {_size(plan.output_mb)} written")
     return ", ".join(parts)  # empty where nothing is known
-
-
-def _threads(plan: RunPlan) -> str:
-    return "1 thread" if plan.threads == 1 else f"{plan.threads} threads"
 
 
 def _size(megabytes: float) -> str:

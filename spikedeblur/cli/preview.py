@@ -100,7 +100,7 @@ def command(
     Printed is how long each would take for all of the video on this machine.
     """
     from spikedeblur.io.atomic import check_output
-    from spikedeblur.io.images import IMAGE_SUFFIXES
+    from spikedeblur.io.image_names import IMAGE_SUFFIXES
     from spikedeblur.io.video import open_video
     from spikedeblur.report.preview import preview
 

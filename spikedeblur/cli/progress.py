@@ -29,7 +29,7 @@ class Progress:
 
     label: what is worked on. unit: what is counted where it is not frames. batch: all items, of
     which this is number `index` from 0, None for all of them. input: the file, for JSON. note:
-    what else there is to say.
+    what else there is to say. part: what a slow frame is told in.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Progress:
     ) -> None:
         self.label, self.unit, self.note = label, unit, ""
         self.batch, self.index, self.input = batch, index, input
+        self.part = "tile"
         self.total: int | None = None
         self.frames = 0
         self._before: int | None = None  # done by an earlier run, when one is resumed
@@ -67,7 +68,7 @@ class Progress:
             self._work_from = self.seconds
         self._passed += tile > 0
         self._passed_s = self.seconds - self._work_from
-        self.tile = f"tile {tile}/{tiles}" if tiles > 1 and tile < tiles else ""
+        self.tile = f"{self.part} {tile}/{tiles}" if tiles > 1 and tile < tiles else ""
         self._changed()
 
     def advance_to(self, frames: int, total: int | None) -> None:

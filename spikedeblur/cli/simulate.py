@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spikedeblur.quantities import Exposure
 
 SAMPLE = "sample"
+FRAMES_WORTH_A_TRIAL = 20  # frames, for which a few are made on trial first
 OF_ANY_SOURCE = {"source", "output", "overwrite", "progress", "threads", "as_json"}
 
 
@@ -119,6 +120,7 @@ OF_ANY_SOURCE = {"source", "output", "overwrite", "progress", "threads", "as_jso
     metavar="N",
     help="The same seed makes the same files.",
 )
+@click.option("--dry-run", is_flag=True, help="Say what would be made and what it would cost.")
 @threads_option
 @json_option("JSON lines on stdout; the last one sums up.")
 @progress_option
@@ -134,6 +136,7 @@ def command(
     progress: str,
     threads: int | None,
     as_json: bool,
+    dry_run: bool,
     overwrite: bool,
     fps: Fraction | None,
     validation: int | None,
@@ -167,7 +170,7 @@ def command(
         _make_validation_set(context, source, output, validation)
         return
     from spikedeblur.io.spikes.settings import parse_homography
-    from spikedeblur.simulation.simulation import RigSettings, simulate
+    from spikedeblur.simulation.simulation import RigSettings, planned, simulate
 
     if not exposure.relative and fps is None:
         raise UsageError(
@@ -186,6 +189,18 @@ def command(
         homography=homography,
         drift_ppm=drift_ppm,
     )
+    if dry_run or planned(source, rig)[0] >= FRAMES_WORTH_A_TRIAL:
+        from spikedeblur.simulation.cost import plan_simulation
+
+        plan = plan_simulation(source, output, rig, overwrite=overwrite)
+        if dry_run and as_json:
+            console.json({"event": "plan", **plan.figures(), "output": str(output)})
+        elif dry_run:
+            console.data(plan.line())
+        else:
+            console.note(plan.line())
+        if dry_run:
+            return
     with progress_display(
         progress, "simulated", quiet=console.quiet, json_lines=as_json
     ) as display:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +22,10 @@ from spikedeblur.vocabulary import DEVICES, PRECISIONS, TRAINING_LAYOUTS
 
 if TYPE_CHECKING:
     from spikedeblur.cli.progress import Progress
-    from spikedeblur.training.events import Event
+    from spikedeblur.training.events import Event, Record, StepDone
+
+
+TIMED_STEPS = 5  # steps, by which the time of all is told
 
 
 @click.command("train", cls=Command)
@@ -143,11 +149,15 @@ def command(
             data=data,
             layout=layout,
             val=val,
+            pool=pool,
             output=output,
             resume=resume,
             init=init,
             device=device,
         )
+        if as_json:
+            console.json({"event": "plan", **trial.figures(), "output": str(output)})
+            return
         for line in trial.lines():
             console.data(line)
         return
@@ -166,7 +176,7 @@ def command(
             resume=resume,
             init=init,
             device=device,
-            report=lambda event: _tell(console, display, event),
+            report=Teller(console, display).tell,
         )
     if leads and as_json:
         told = {"event": "done", "steps": display.frames, "output": str(output)}
@@ -175,26 +185,57 @@ def command(
         console.note(f"wrote {output / 'best.safetensors'} and {output / 'last.safetensors'}")
 
 
-def _tell(console: Console, display: Progress, event: Event) -> None:
-    """Every step moves the display; a record of metrics.jsonl is a line; -v reports states."""
-    from spikedeblur.training.events import Record, Saved, StepDone
+class Teller:
+    """Says what a run is going to do, and how long that takes when it has taken a few steps.
 
-    if isinstance(event, StepDone):
-        display.advance_to(event.step, event.steps)
-    elif isinstance(event, Saved):
-        console.detail(f"step {event.step}: state saved")
-        console.resume_hint = (
-            f"the state of step {event.step} is saved: go on with the same command and --resume"
-        )
-    elif isinstance(event, Record):
+    Every step moves the display; a record of metrics.jsonl is a line; -v reports states.
+    """
+
+    def __init__(self, console: Console, display: Progress) -> None:
+        self._console, self._display = console, display
+        self._times: list[float] = []
+
+    def tell(self, event: Event) -> None:
+        """Take note of an event."""
+        from spikedeblur.training.events import Record, Saved, Started, StepDone
+
+        if isinstance(event, Started):
+            self._console.note(event.line())
+        elif isinstance(event, StepDone):
+            self._display.advance_to(event.step, event.steps)
+            self._say_time(event)
+        elif isinstance(event, Saved):
+            self._console.detail(f"step {event.step}: state saved")
+            self._console.resume_hint = (
+                f"the state of step {event.step} is saved: go on with the same command and --resume"
+            )
+        elif isinstance(event, Record):
+            self._say_record(event)
+
+    def _say_time(self, event: StepDone) -> None:
+        """Say how long the rest takes, once, by the middle one of the first steps."""
+        if len(self._times) == TIMED_STEPS + 1:
+            return
+        self._times.append(time.monotonic())
+        left = event.steps - event.step
+        if len(self._times) == TIMED_STEPS + 1 and left:
+            from spikedeblur.training.trial import duration
+
+            step_s = median(late - early for early, late in pairwise(self._times))
+            self._console.note(
+                f"{step_s:.2g} s a step: about {duration(left * step_s)} for the other {left}, "
+                "validation aside"
+            )
+
+    def _say_record(self, event: Record) -> None:
         figures = [
             (", {:.2f} dB", event.psnr),
             (", SSIM {:.4f}", event.ssim),
             (" (blurry {:.2f} dB)", event.blurry_psnr),
         ]
         quality = "".join(form.format(value) for form, value in figures if value is not None)
-        display.note = f"loss {event.loss:.5f}{quality}"
-        console.note(
-            f"step {event.step}: {display.note}, rate {event.lr:.2e}, "
+        self._display.note = f"loss {event.loss:.5f}{quality}"
+        self._console.note(
+            f"step {event.step}: {self._display.note}, rate {event.lr:.2e}, "
             f"{event.seconds:.2f} s a step, {event.wait:.1%} of it waiting for data"
         )

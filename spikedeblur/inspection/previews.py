@@ -15,7 +15,7 @@ from spikedeblur.classical import spike_light, spike_rate
 from spikedeblur.errors import UsageError
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.image_files import write_image
-from spikedeblur.io.images import is_image_sequence
+from spikedeblur.io.image_names import is_image_sequence
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo

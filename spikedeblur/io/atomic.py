@@ -87,6 +87,14 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
+def check_folder(folder: Path) -> None:
+    """Raise `OutputError` where `make_folder` would, and create nothing."""
+    above = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        why = "may not be written to" if above.is_dir() else "is no folder"
+        raise OutputError(f"cannot create the folder {folder} ({above} {why}) - choose another")
+
+
 def remove_leftovers(folder: Path, stem: str = "") -> None:
     """Remove temporary files and folders that killed runs have left, all or those of one name."""
     name = glob.escape(short_name(stem))

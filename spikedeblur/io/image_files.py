@@ -26,24 +26,38 @@ from spikedeblur.io.guards.limits import (
     decoder_options,
 )
 from spikedeblur.io.guards.tiffs import check_page, open_tiff
-from spikedeblur.io.image_notes import with_chunks
+from spikedeblur.io.image_notes import NO_NOTES, UNASSOCIATED, ImageNotes, with_chunks
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8"
 _PICTURE_CHUNKS = frozenset({b"PLTE", b"tRNS", b"IDAT"})
 _SLACK_BYTES = 1 << 20
+# (channels, bytes of a sample) -> the pixel formats in the file and in memory.
+_PNG_FORMATS = {
+    (3, 1): ("rgb24", "rgb24"),
+    (3, 2): ("rgb48be", "rgb48le"),
+    (4, 1): ("rgba", "rgba"),
+    (4, 2): ("rgba64be", "rgba64le"),
+}
 
 
 def read_image(path: Path, max_pixels: int | None = None) -> np.ndarray:
-    """Read a PNG or TIFF as (H, W, 3) uint8 or uint16; gray is repeated, transparency left out.
+    """Read a PNG or TIFF as (H, W, 3) uint8 or uint16: `read_with_alpha` without the alpha."""
+    return read_with_alpha(path, max_pixels)[0]
 
-    max_pixels: those it may have, by default `limits.max_pixels`.
+
+def read_with_alpha(
+    path: Path, max_pixels: int | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a PNG or TIFF: (H, W, 3) uint8 or uint16, and its alpha (H, W), None without one.
+
+    Gray is repeated. max_pixels: those it may have, by default `limits.max_pixels`.
     Raises `InputError` for what is damaged, too large, or of another type.
     """
     check_regular("image", path)
     try:
         if path.suffix.lower() == ".png":
-            return _rgb(decode_picture(path, max_pixels))
+            return _rgb_and_alpha(decode_picture(path, max_pixels))
         return _read_tiff(path, max_pixels)
     except InputError:
         raise
@@ -56,27 +70,37 @@ def read_image(path: Path, max_pixels: int | None = None) -> np.ndarray:
         raise InputError(f"cannot read the image {path} ({reason}) - it may be damaged") from error
 
 
-def write_image(path: Path, rgb: np.ndarray, chunks: bytes = b"") -> None:
-    """Write (H, W, 3) uint8 or uint16 as PNG or TIFF, without loss; by the suffix.
+def write_image(path: Path, pixels: np.ndarray, notes: ImageNotes = NO_NOTES) -> None:
+    """Write uint8 or uint16 as PNG or TIFF by the suffix, without loss.
 
-    chunks: further ones for a PNG, such as its colour profile.
+    pixels: (H, W, 3), or (H, W, 4) with alpha. notes: what stands beside the pixels.
     """
-    if path.suffix.lower() != ".png":
-        tifffile.imwrite(path, rgb, photometric="rgb", compression="zlib", predictor=True)
+    if path.suffix.lower() == ".png":
+        path.write_bytes(with_chunks(png_bytes(pixels), notes.chunks))
         return
-    path.write_bytes(with_chunks(png_bytes(rgb), chunks))
-
-
-def png_bytes(rgb: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 or uint16 as the bytes of a PNG file."""
-    eight = rgb.dtype == np.uint8
-    context = av.CodecContext.create("png", "w")
-    context.height, context.width = rgb.shape[:2]
-    context.pix_fmt = "rgb24" if eight else "rgb48be"
-    context.time_base = Fraction(1, 25)
-    frame = av.VideoFrame.from_ndarray(
-        np.ascontiguousarray(rgb), format="rgb24" if eight else "rgb48le"
+    resolution = notes.resolution
+    tifffile.imwrite(
+        path,
+        pixels,
+        photometric="rgb",
+        compression="zlib",
+        predictor=True,
+        metadata=None,
+        software=False,
+        extrasamples=["unassalpha"] if pixels.shape[2] == 4 else None,
+        resolution=resolution and resolution[:2],
+        resolutionunit=resolution and resolution[2],
+        extratags=notes.tags,
     )
+
+
+def png_bytes(pixels: np.ndarray) -> bytes:
+    """(H, W, 3), or 4 with alpha, uint8 or uint16 as the bytes of a PNG file."""
+    stored, given = _PNG_FORMATS[pixels.shape[2], pixels.itemsize]
+    context = av.CodecContext.create("png", "w")
+    context.height, context.width = pixels.shape[:2]
+    context.pix_fmt, context.time_base = stored, Fraction(1, 25)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=given)
     packets = context.encode(frame.reformat(format=context.pix_fmt)) + context.encode(None)
     return b"".join(bytes(packet) for packet in packets)
 
@@ -139,21 +163,30 @@ def _read_at_most(file: IO[bytes], path: Path, most: int) -> bytes:
     return content
 
 
-def _rgb(frame: av.VideoFrame) -> np.ndarray:
+def _rgb_and_alpha(frame: av.VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
     deep = max(part.bits for part in frame.format.components) > 8
-    picture = frame.reformat(
-        format="rgb48le" if deep else "rgb24", dst_color_range=FULL, src_color_range=FULL
-    )
-    return np.ascontiguousarray(picture.to_ndarray())
+    alpha = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+    _, name = _PNG_FORMATS[3 + alpha, 1 + deep]
+    picture = frame.reformat(format=name, dst_color_range=FULL, src_color_range=FULL)
+    rgb, opacity = _parted(picture.to_ndarray(), alpha)
+    if opacity is not None and frame.format.has_palette and opacity.min() == 255:
+        opacity = None  # FFmpeg gives every palette one
+    return rgb, opacity
 
 
-def _read_tiff(path: Path, max_pixels: int | None) -> np.ndarray:
+def _parted(pixels: np.ndarray, alpha: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """(H, W, 3) or (H, W, 4) -> the colours, and the alpha if the fourth is one."""
+    return np.ascontiguousarray(pixels[..., :3]), pixels[..., 3] if alpha else None
+
+
+def _read_tiff(path: Path, max_pixels: int | None) -> tuple[np.ndarray, np.ndarray | None]:
     with open_tiff(path) as file:
         page = file.pages.first
         check_page(page, max_pixels)
         pixels = page.asarray(maxworkers=1)
         if page.axes == "SYX":
             pixels = np.moveaxis(pixels, 0, 2)
+        alpha = UNASSOCIATED in page.extrasamples and pixels.shape[-1] in (2, 4)
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim not in (2, 3):
         raise InputError(
             f"the image {path} holds {pixels.dtype} of shape {pixels.shape} - save it "
@@ -162,5 +195,5 @@ def _read_tiff(path: Path, max_pixels: int | None) -> np.ndarray:
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.shape[2] in (1, 2):
-        pixels = np.repeat(pixels[..., :1], 3, axis=2)
-    return np.ascontiguousarray(pixels[..., :3])
+        pixels = np.dstack([*[pixels[..., :1]] * 3, pixels[..., 1:]])
+    return _parted(pixels, alpha)

@@ -1,8 +1,8 @@
-"""Video from standard input and to standard output, where a file name is `-`.
+"""Video from standard input and to standard output, where a file name is `-` or `-.SUFFIX`.
 
 Input is first stored in a temporary file. Sound and subtitles are read beside the pictures, the
 beginning may have to be read again, and an ordinary MP4 has its index at the end: none of that can
-be done with a pipe. Output goes straight out, as Matroska, which needs no way back.
+be done with a pipe. Output goes straight out, as Matroska or another format that needs no way back.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from spikedeblur.errors import InputError
 from spikedeblur.io.atomic import atomic_path
 
 PIPE = Path("-")
-PIPE_CONTAINER = "matroska"
 
 
 def is_pipe(path: Path | str) -> bool:
-    """Return whether `path` stands for standard input or output."""
-    return Path(path) == PIPE
+    """Return whether `path` stands for standard input or output: `-`, or `-.y4m` and its like."""
+    path = Path(path)
+    return path.stem == str(PIPE) and not path.parent.name and not path.is_absolute()
 
 
 @contextmanager

@@ -83,7 +83,9 @@ class RegionReader:
         rows = slice(region.top, region.top + region.height)
         columns = slice(region.left, region.left + region.width)
         for frame in self._reader:
-            yield replace(frame, rgb=np.ascontiguousarray(frame.rgb[rows, columns]))
+            alpha = None if frame.alpha is None else frame.alpha[rows, columns]
+            rgb = np.ascontiguousarray(frame.rgb[rows, columns])
+            yield replace(frame, rgb=rgb, alpha=alpha)
 
     def close(self) -> None:
         """Let go of the file."""

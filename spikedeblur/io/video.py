@@ -9,8 +9,9 @@ from pathlib import Path
 from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderSettings
 from spikedeblur.io.ffmpeg.reader import VideoReader
 from spikedeblur.io.ffmpeg.writer import VideoWriter
+from spikedeblur.io.image_names import is_image_sequence, named_sequence
 from spikedeblur.io.image_notes import is_animated
-from spikedeblur.io.images import ImageSequenceReader, ImageSequenceWriter, is_image_sequence
+from spikedeblur.io.images import ImageSequenceReader, ImageSequenceWriter
 from spikedeblur.io.pictures import Pictures
 from spikedeblur.io.region import RegionReader
 from spikedeblur.io.video_info import VideoInfo
@@ -57,7 +58,7 @@ class VideoSelection:
         reader: VideoReader | ImageSequenceReader | Pictures
         if isinstance(path, Pictures):
             reader = path.opened(start)
-        elif is_image_sequence(path):
+        elif is_image_sequence(path := named_sequence(Path(path))):
             reader = ImageSequenceReader(path, rate=self.rate, start=start, end=None)
         else:
             reader = VideoReader(path, start=start, colorspace=self.colorspace, from_key=True)
@@ -77,11 +78,13 @@ def open_video(
 ) -> VideoReader | ImageSequenceReader | Pictures:
     """Open a video file, or an image sequence (`frames/%05d.png`) shown at `rate` per second.
 
+    A sequence may be named by its folder or a glob, too.
     The arguments are those of `VideoReader.open`; `rate` is for images only (default 25).
     """
     if isinstance(path, Pictures):
         return path.opened(start, end)
-    if is_image_sequence(path) and not is_animated(Path(path)):
+    path = named_sequence(Path(path))
+    if is_image_sequence(path) and not is_animated(path):
         return ImageSequenceReader(path, rate=rate, start=start, end=end, max_pixels=max_pixels)
     return VideoReader.open(
         path,

@@ -20,7 +20,7 @@ from spikedeblur.io.colour_tags import (
 )
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 from spikedeblur.io.ffmpeg.matroska import FrameGeometry
-from spikedeblur.io.image_notes import ImageNotes
+from spikedeblur.io.image_notes import NO_NOTES, ImageNotes
 from spikedeblur.quantities import Region
 
 FALLBACK_RATE = Fraction(25)
@@ -42,7 +42,8 @@ class VideoFrame:
     `pts` and `duration` count `time_base`; `interval` is the seconds until the next frame is shown.
     `exact_time` and `exact_interval` (seconds) are known where the container has rounded the times
     of a constant rate; they are for exposures, `pts` is what is written again. `decoded` is what
-    the picture was made of: an encoder takes from it what RGB could not hold.
+    the picture was made of: an encoder takes from it what RGB could not hold. Of images, `alpha` is
+    their transparency, (H, W) as `rgb` is, and `notes` what else they say.
     """
 
     index: int
@@ -54,6 +55,8 @@ class VideoFrame:
     exact_time: Fraction | None = None
     exact_interval: Fraction | None = None
     decoded: Decoded | None = None
+    alpha: np.ndarray | None = None
+    notes: ImageNotes = NO_NOTES
 
     @property
     def time(self) -> Fraction:

@@ -74,14 +74,7 @@ class Instants:
 
     def info(self, source: VideoInfo) -> VideoInfo:
         """The template of the video to write: pictures alone, since sound would not fit them."""
-        return replace(
-            source,
-            time_base=self.time_base,
-            frame_count_estimate=len(self.all),
-            first_number=None,
-            path=None,
-            streams=(),
-        )
+        return replace(pictures_alone(source, len(self.all)), time_base=self.time_base)
 
     def count(self, blurry: VideoFrame) -> int:
         """Count the pictures of a frame."""
@@ -101,7 +94,14 @@ class Instants:
                 interval=interval,
                 rgb=rgb,
                 decoded=blurry.decoded,
+                alpha=blurry.alpha,
+                notes=blurry.notes,
             )
+
+
+def pictures_alone(source: VideoInfo, count: int) -> VideoInfo:
+    """The template of a video of so many pictures and nothing else."""
+    return replace(source, frame_count_estimate=count, first_number=None, path=None, streams=())
 
 
 def _outside(instant: Fraction, shutters: Sequence[Shutter]) -> UsageError:

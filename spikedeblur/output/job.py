@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from spikedeblur import __version__
 from spikedeblur.errors import shown
 from spikedeblur.io.fingerprint import fingerprint, fingerprint_of_all
-from spikedeblur.io.images import is_image_sequence, numbered_files
+from spikedeblur.io.image_names import is_image_sequence, named_sequence, numbered_files
 from spikedeblur.io.spikes.packed import dat_files
 from spikedeblur.io.spikes.settings import RecordingSettings, merged
 from spikedeblur.io.spikes.sidecar import existing_sidecar
@@ -160,6 +160,7 @@ def describe_job(
 
 def fingerprint_of_video(path: Path) -> str:
     """The fingerprint of a video file, or of all images of a sequence. Raises `InputError`."""
+    path = named_sequence(path)
     return (
         fingerprint_of_all(numbered_files(path)) if is_image_sequence(path) else fingerprint(path)
     )

@@ -7,7 +7,8 @@ from types import TracebackType
 
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.ffmpeg.segments import SegmentWriter
-from spikedeblur.io.images import ImageSequenceWriter, is_image_sequence
+from spikedeblur.io.image_names import is_image_sequence
+from spikedeblur.io.images import ImageSequenceWriter
 from spikedeblur.io.video import Writer
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.output.frame_counts import FrameCounts

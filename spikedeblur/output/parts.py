@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from spikedeblur.errors import LOGGER, OutputError, UsageError
 from spikedeblur.io.atomic import atomic_path, short_name
 from spikedeblur.io.guards.sealed import read_sealed, write_sealed
-from spikedeblur.io.images import existing_images, images_in, is_image_sequence
+from spikedeblur.io.image_names import existing_images, images_in, is_image_sequence
 from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.job import RunRecord
 from spikedeblur.output.writers import comparison_path

@@ -20,7 +20,7 @@ from spikedeblur.io.atomic import make_folder, remove_leftovers
 from spikedeblur.io.ffmpeg.containers import MATROSKA, MOVIE, codecs_held, container_of
 from spikedeblur.io.ffmpeg.encoders import choose_encoder
 from spikedeblur.io.ffmpeg.segments import segment_format
-from spikedeblur.io.images import is_image_sequence
+from spikedeblur.io.image_names import is_image_sequence
 from spikedeblur.io.lock import InUseError, exclusive
 from spikedeblur.io.pipes import is_pipe
 from spikedeblur.io.video_info import VideoFrame, VideoInfo

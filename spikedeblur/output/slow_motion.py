@@ -74,4 +74,6 @@ class SlowMotion:
                 interval=blurry.interval / faster,
                 rgb=rgb,
                 decoded=blurry.decoded,
+                alpha=blurry.alpha,
+                notes=blurry.notes,
             )

@@ -64,7 +64,7 @@ class OutputWriters:
         self.writers[0].write(sharp)
         if self._compare is not None:
             picture = compared(self._compare, blurry.rgb, sharp.rgb, *self._shown)
-            self.writers[1].write(replace(sharp, rgb=picture))
+            self.writers[1].write(replace(sharp, rgb=picture, alpha=None))
 
     def __enter__(self) -> Self:
         return self

@@ -74,6 +74,10 @@ class Exposures(Protocol):
     def homography(self) -> tuple[float, ...] | None:
         """Spike pixel -> video pixel, row-major; None for plain scaling."""
 
+    @property
+    def rig_known(self) -> bool:
+        """Whether somebody has said how the cameras lie, also where a part of the frame is seen."""
+
     def counts(self, frame: VideoFrame) -> tuple[np.ndarray | None, Fraction]:
         """Voxel grid of the frame's exposure (None if nothing is known), and its coverage."""
 
@@ -99,6 +103,7 @@ class StreamExposures:
         self.stream = stream
         self.size = stream.width, stream.height
         self.homography = homography
+        self.rig_known = homography is not None
         self._bins = bins
         self._exposure = exposure
         self._start_s = exposure_start_s

@@ -39,6 +39,7 @@ class VoxelExposures:
         exposure: Exposure = WHOLE_INTERVAL,
     ) -> None:
         self.homography = homography
+        self.rig_known = homography is not None
         self._exposure = exposure
         if len(grids) == 0:
             raise InputError(f"{name} holds no voxel grid - make it anew with spikedeblur voxelize")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
+from threading import Lock
 
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.memory import keep_freed
@@ -13,6 +14,7 @@ from spikedeblur.output.restored import Restored
 from spikedeblur.prior.frames import ReadFrame, joint_frame
 from spikedeblur.recording.exposures import ExposedFrame
 from spikedeblur.restoration.cuts import in_shots
+from spikedeblur.restoration.tiling import OnTile, untold
 from spikedeblur.restoration.view import View
 
 REACH = 1  # frames to either side
@@ -42,11 +44,15 @@ class JointRestorer:
     """Path and joint picture, frame by frame; neighbours lie in the same shot.
 
     Three frames are held for each core, each of which is read once. target_times: instants of the
-    exposure to restore, each in [-0.5, 0.5].
+    exposure to restore, each in [-0.5, 0.5]. on_step: called before a frame is read, and after it
+    and each of its pictures, as an `OnTile`, by one thread at a time.
     """
 
     def __init__(self, target_times: Sequence[float] = (0.0,)) -> None:
         self._target_times = target_times
+        self.steps = 1 + len(target_times)  # of a frame
+        self.on_step: OnTile = untold
+        self._one_at_a_time = Lock()
         keep_freed()
 
     def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
@@ -58,8 +64,18 @@ class JointRestorer:
     def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
         with SideBySide() as workers:
             for _, sequence in groupby(frames, key=lambda exposed: exposed.sequence):
-                read = workers.map(Read.of, sequence)
+                read = workers.map(self._read, sequence)
                 yield from workers.map(self._restored, with_neighbours(read))
+
+    def _read(self, exposed: ExposedFrame) -> Read:
+        self._tell(0)
+        read = Read.of(exposed)
+        self._tell(1)
+        return read
+
+    def _tell(self, done: int) -> None:
+        with self._one_at_a_time:
+            self.on_step(done, self.steps)
 
     def _restored(self, three: tuple[Read | None, Read, Read | None]) -> Restored:
         """Restore the middle one at all target times, if it is wanted and can be."""
@@ -71,8 +87,11 @@ class JointRestorer:
             for distance, each in ((-1, before), (1, after))
             if each is not None and each.frame is not None and each.can_help
         }
-        pictures = (joint_frame(here.frame, around, time) for time in self._target_times)
-        return Restored(here.exposed, [picture.permute(1, 2, 0).numpy() for picture in pictures])
+        pictures = []
+        for time in self._target_times:
+            pictures.append(joint_frame(here.frame, around, time).permute(1, 2, 0).numpy())
+            self._tell(1 + len(pictures))
+        return Restored(here.exposed, pictures)
 
 
 def with_neighbours(frames: Iterable[Read]) -> Iterator[tuple[Read | None, Read, Read | None]]:

@@ -160,7 +160,7 @@ class Deblurrer:
         part of the work to do; the output appears when the last shard is done. segment: frames
         read for one segment, what is lost at most when the run is killed.
         on_frame: called after each frame with (frames written, frames expected or None).
-        on_tile: as of `TiledModel.begin`. options: how the output is written; or its fields.
+        on_tile: as of `PreparedMethod.begin`. options: how the output is written; or its fields.
         Returns the tally; warnings go to the logger. Raises `InputError`, `OutputError` or
         `UsageError`, and then leaves nothing at `output`.
         """
@@ -278,8 +278,7 @@ class Deblurrer:
     def begin(self, tile: int | None = None, on_tile: OnTile = untold) -> None:
         """Forget the last video."""
         self.tally = FrameCounts()
-        if self.tiled is not None:
-            self.tiled.begin(tile, on_tile)
+        self.prepared.begin(tile, on_tile)
 
     def pairs(
         self, restorer: Restorer, exposed: Iterable[ExposedFrame], timing: Timing

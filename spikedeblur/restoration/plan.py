@@ -15,6 +15,7 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.video import VideoSelection
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.machine.memory import resident_mb
+from spikedeblur.output.instants import Instants
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.recording.exposures import Exposures, StreamExposures
 from spikedeblur.restoration.exposing import Spikes
@@ -28,6 +29,8 @@ ALL, AS_USUAL = VideoSelection(), OutputOptions()
 QUEUED = 6  # frames that wait between reading, restoring and writing
 FLOATS = 6  # float32 pictures of a frame that are alive while it is restored and merged
 ENCODER_FRAMES = 50  # that an encoder looks ahead, 1.5 bytes a pixel
+NEIGHBOURS_HELD = 1.3  # times the memory of a trial, whose few frames have few neighbours
+CHECK_S = 0.5  # about what it takes to see whether the spikes fit, where that is not measured
 WORTH_TRYING = 40  # times the cost of a trial that a run has to be, to be tried first
 
 
@@ -57,7 +60,8 @@ class RunPlan:
 
     info: of the video that is read; source: of what is written. frames: read, None if not known.
     exposures: None without spikes. trial: what a part of it cost, None where none was made.
-    checked_s: how long it took to find the agreement, which the run will do too.
+    checked_s: how long it took to find the agreement, which the run will do too; 0 if not measured.
+    steps: of a frame, of methods that tell of them. instants: those restored alone, else None.
     """
 
     info: VideoInfo
@@ -72,6 +76,8 @@ class RunPlan:
     trial: Trial | None
     base_mb: float
     checked_s: float = 0.0
+    steps: int = 0
+    instants: Instants | None = None
 
     @property
     def frames(self) -> int | None:
@@ -80,21 +86,31 @@ class RunPlan:
 
     @property
     def passes(self) -> int | None:
-        """Passes of the network; None without one, or where the number is not known."""
-        return None if self.tiling is None else self.tiling.passes
+        """Passes of the network, or steps of `joint`; None without, or of an unknown number."""
+        if self.instants is not None:
+            return None if self.tiling is None else self.tiling.tiles * len(self.instants.all)
+        if self.tiling is not None:
+            return self.tiling.passes
+        return self.frames * self.steps if self.frames and self.steps else None
 
     @property
     def seconds(self) -> float | None:
         """How long the run will take; None where nothing was tried."""
         if self.frames is None or self.trial is None:
             return None
+        if self.instants is not None:
+            trial, pictures = self.trial, len(self.instants.all)
+            window = 1 if self.tiling is None else self.tiling.window
+            each = trial.compute_s * window * self._overlapping + trial.write_s
+            last = max(self.instants.times) + 1  # no frame beyond is read
+            return last * trial.read_s + pictures * each + (self.checked_s or CHECK_S)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         seconds = self.trial.seconds(self.frames, cores)
         if self.tiling is not None and self.tiling.windows is not None:
             # Windows overlap, and so do tiles; the trial was one tile of one window.
             times = self.tiling.windows * self.tiling.window / self.frames
             seconds *= self._overlapping * times
-        return seconds + self.checked_s + self.trial.spent_s * worth_trying(self)
+        return seconds + (self.checked_s or CHECK_S) + self.trial.spent_s * worth_trying(self)
 
     @property
     def _overlapping(self) -> float:
@@ -108,7 +124,7 @@ class RunPlan:
     def peak_mb(self) -> float | None:
         """Largest resident memory of the run, in MB of 10^6 bytes; None where that is not known."""
         pixels = self.info.width * self.info.height
-        held = QUEUED + (self.tiling.window if self.tiling else 3)
+        held = QUEUED + (self.tiling.window if self.tiling else 3 * self.threads)
         sample = 2 if self.info.bit_depth > 8 else 1
         frame = pixels * (3 * sample) + 4 * self._bin_pixels
         buffers = held * frame + ENCODER_FRAMES * 1.5 * sample * pixels * (not self.info.lossless)
@@ -118,8 +134,9 @@ class RunPlan:
             on_host = self.tiling.bytes * area if self.tiling.device == "cpu" else 0.0
             work = on_host + 12 * FLOATS * self.tiling.window * pixels
         elif self.trial is not None:
-            tried = (self.trial.peak_mb - self.base_mb) * 1e6
-            work = max(tried, 0.0) * pixels / self.trial.tried_pixels
+            more = max(pixels - self.trial.tried_pixels, 0)
+            work = (self.trial.peak_mb - self.base_mb) * 1e6 + more * self.trial.bytes_per_pixel
+            work *= NEIGHBOURS_HELD if self.steps else 1.0
         else:
             return None
         least = 0.0 if self.trial is None else self.trial.peak_mb
@@ -135,7 +152,8 @@ class RunPlan:
         """Size of the pictures in the output, in MB of 10^6 bytes."""
         if self.trial is None or self.frames is None:
             return None
-        return self.trial.output_bytes * self.frames / 1e6
+        pictures = self.frames if self.instants is None else len(self.instants.all)
+        return self.trial.output_bytes * pictures / 1e6
 
     def figures(self) -> dict[str, Any]:
         """All of it, with units in the names."""
@@ -171,6 +189,7 @@ class RunPlan:
             **({"covered_frames": self.frames} if self.agreement is None else {}),
             **({} if self.agreement is None else self.agreement.figures),
             "method": self.method,
+            **({} if self.instants is None else {"instants": len(self.instants.all)}),
             "slowmo": self.slowmo,
             "threads": self.threads,
             **network,
@@ -193,11 +212,12 @@ def plan_run(
     agreement: Agreement | None = None,
     checked_s: float = 0.0,
     on_trial: bool = True,
+    instants: Instants | None = None,
 ) -> RunPlan:
     """Say what `Deblurrer.run` will do and cost: how long it takes, how much memory and disk.
 
     agreement: what `Deblurrer.check` has found, in `checked_s` seconds. on_trial: restore a small
-    part of a window for it. Raises what opening both does.
+    part of a window for it. instants: those that are restored alone. Raises what opening both does.
     """
 
     def opened() -> tuple[VideoInfo, Exposures | None]:
@@ -206,7 +226,8 @@ def plan_run(
             return reader.info, deblurrer.open_spikes(reader, known, spike_options)[1]
 
     info, exposures = opened()
-    source, base = deblurrer.slow_motion.info(info), resident_mb()
+    timing = deblurrer.slow_motion if instants is None else instants
+    source, base = timing.info(info), resident_mb()
     tiling = tiling_of(deblurrer, info)
     trial = None
     if on_trial:
@@ -225,6 +246,8 @@ def plan_run(
         trial,
         base,
         checked_s,
+        deblurrer.prepared.steps,
+        instants,
     )
 
 

@@ -20,7 +20,9 @@ from spikedeblur.models.contract import RestorationModel
 from spikedeblur.recording.exposures import Exposures
 from spikedeblur.restoration.exposing import Spikes, exposed_video
 from spikedeblur.restoration.inference import TiledModel
+from spikedeblur.restoration.joint import JointRestorer
 from spikedeblur.restoration.restorers import NetRestorer, Restorer, restorer_of
+from spikedeblur.restoration.tiling import OnTile
 from spikedeblur.vocabulary import BINS, NETWORK
 
 
@@ -50,6 +52,18 @@ class PreparedMethod:
     def any_instant(self) -> bool:
         """Return whether it restores other instants than the middle of an exposure."""
         return self.tiled is None or self.tiled.model.any_target_time
+
+    @property
+    def steps(self) -> int:
+        """Steps of a frame of a method without tiles, of which `begin` tells; 0 for none."""
+        return self.restorer.steps if isinstance(self.restorer, JointRestorer) else 0
+
+    def begin(self, tile: int | None, on_tile: OnTile) -> None:
+        """Begin another video, as of `TiledModel.begin`; a method without tiles tells of steps."""
+        if self.tiled is not None:
+            self.tiled.begin(tile, on_tile)
+        elif isinstance(self.restorer, JointRestorer):
+            self.restorer.on_step = on_tile
 
     def at(self, target_times: Sequence[float]) -> Restorer:
         """Return its restorer for other instants of the exposure."""

@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from spikedeblur.errors import SpikedeblurError
 from spikedeblur.io.pipes import is_pipe
 from spikedeblur.io.video import VideoSelection, create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.machine.memory import peak_rss_mb
+from spikedeblur.machine.memory import peak_rss_mb, resident_mb
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.quantities import Region
 from spikedeblur.recording.exposures import Exposures
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
     from spikedeblur.restoration.pipeline import Deblurrer
 
 SIDE = 128  # pixels of the part that is tried first
-BRIEF_TRIAL_S = 0.4  # less time than this is no measurement: a larger part is tried
-LONE = 3  # frames on trial, of methods that know no windows
+# Less time than this is no measurement, with and without tiles: a larger part is tried.
+BRIEF_TRIAL_S = 0.5, 1.0
+LONG_TRIAL_S = 4.0  # what takes this long is not tried once more, though what runs first is slower
+LEAST_SHARE = 0.75  # of a part's time goes with its pixels
+FIRST_USE_MB = 60.0  # that libraries take when they are used first
+LONE = 3  # frames on trial at least, of methods that know no windows
 PART_MULTIPLE = 32  # pixels that the part's place and size are multiples of
 
 
@@ -34,24 +39,28 @@ PART_MULTIPLE = 32  # pixels that the part's place and size are multiples of
 class Trial:
     """Costs of one frame that is read, in seconds of the machine as it is now.
 
-    compute_s: restoring all of its pixels once. read_s: decoding it and counting its spikes.
-    write_s: encoding what is made of it. output_bytes: what that takes. peak_mb: largest resident
-    memory so far, of 10^6 bytes. tried_pixels: of each frame in the trial. spent_s: on the trial.
+    compute_s: restoring all of its pixels once; compute_cpu_s: of all threads together. read_s:
+    decoding it and counting its spikes. write_s: encoding what is made of it. output_bytes: what
+    that takes. peak_mb: largest resident memory so far, of 10^6 bytes. bytes_per_pixel: by which it
+    grows with the pixels of a frame. tried_pixels: of each frame in the trial. spent_s: on it.
     """
 
     compute_s: float
+    compute_cpu_s: float
     read_s: float
     write_s: float
     output_bytes: float
     peak_mb: float
+    bytes_per_pixel: float
     tried_pixels: int
     spent_s: float
 
     def seconds(self, frames: int, cores: int) -> float:
         """All frames: reading, restoring and writing go on at the same time, given the cores."""
         beside = self.read_s + self.write_s
-        both = self.compute_s + beside
-        return frames * (max(self.compute_s, beside, both / cores) if cores > 1 else both)
+        if cores == 1:
+            return frames * (self.compute_s + beside)
+        return frames * max(self.compute_s, beside, (self.compute_cpu_s + beside) / cores)
 
 
 def try_part(
@@ -72,26 +81,33 @@ def try_part(
     try:
         with selection.open(video) as reader:
             info = reader.info
-            frames = list(islice(reader, window or LONE))
+            frames = list(islice(reader, window or lone_frames()))
         decoded = time.perf_counter()
         for frame in frames:
             if exposures is not None:
                 exposures.counts(frame)
         expose_s = (time.perf_counter() - decoded) / len(frames)
-        compute_s, pixels = _tried(deblurrer, frames, exposures, info, expose_s)
+        compute, growth, pixels = _tried(deblurrer, frames, exposures, info, expose_s)
         write_s, output_bytes = _written(frames, source, output, options)
     except (SpikedeblurError, OSError):
         return None
     factor = deblurrer.slow_motion.factor
     return Trial(
-        compute_s,
+        *compute,
         (decoded - started) / len(frames) + expose_s,
         factor * write_s,
         factor * output_bytes,
         peak_rss_mb(),
+        growth,
         pixels,
         time.perf_counter() - started,
     )
+
+
+def lone_frames() -> int:
+    """Frames on trial of methods that know no windows: the same number for each thread."""
+    threads = torch.get_num_threads()
+    return threads * -(-LONE // threads)
 
 
 def _tried(
@@ -100,15 +116,20 @@ def _tried(
     exposures: Exposures | None,
     info: VideoInfo,
     expose_s: float,
-) -> tuple[float, int]:
-    """Seconds to restore all of one of the frames, without its spikes being counted; pixels tried.
+) -> tuple[tuple[float, float], float, int]:
+    """Restore a part of the frames: (seconds, bytes a pixel, pixels tried).
 
-    The part grows until it takes BRIEF_TRIAL_S: what runs first is slower.
+    seconds: of the clock and of all threads, to restore all of one frame, without what counting its
+    spikes takes. What runs first is slower, so it is done twice; and the part grows until it takes
+    BRIEF_TRIAL_S, for where there are no tiles small parts take more a pixel.
     """
     most = max(info.width, info.height)
     if deblurrer.tiled is not None:
         most = min(deblurrer.tiled.tile or most, most)
-    side = min(SIDE, most)
+    brief_s = BRIEF_TRIAL_S[deblurrer.tiled is None]
+    side, warm, before = min(SIDE, most), False, resident_mb()
+    peaks: dict[int, float] = {}
+    costs: dict[int, tuple[float, float]] = {}
     while True:
         region = _middle(info.width, info.height, side)
         part = [replace(frame, rgb=_cut(frame.rgb, region)) for frame in frames]
@@ -116,15 +137,44 @@ def _tried(
         whole = (region.width, region.height) == (info.width, info.height)
         if exposures is not None and not whole:
             seen = region_exposures(exposures, region, (info.width, info.height))
-        began = time.perf_counter()
+        began, began_cpu = time.perf_counter(), time.process_time()
         for _ in deblurrer.frames(part, seen):
             pass
-        seconds = (time.perf_counter() - began) / len(part) - (expose_s if seen else 0.0)
-        if whole or side == most or seconds * len(part) > BRIEF_TRIAL_S:
+        took, busy = time.perf_counter() - began, time.process_time() - began_cpu
+        pixels = region.width * region.height
+        peaks.setdefault(pixels, peak_rss_mb())
+        aside = expose_s if seen else 0.0
+        clock, cpu = (max(each / len(part) - aside, 1e-4) for each in (took, busy))
+        costs[pixels] = clock, cpu
+        if took > LONG_TRIAL_S or (warm and (whole or side >= most or took > brief_s)):
             break
-        side = min(2 * side, most)
-    pixels = region.width * region.height
-    return max(seconds, 1e-4) * info.width * info.height / pixels, pixels
+        if warm:
+            side = min(2 * side, most)
+        warm = True
+    frame, shared = info.width * info.height, deblurrer.tiled is None
+    clock, cpu = (_of_frame({n: c[at] for n, c in costs.items()}, frame, shared) for at in (0, 1))
+    return (clock, cpu), _growth(before, peaks), pixels
+
+
+def _of_frame(costs: dict[int, float], frame: int, shared: bool) -> float:
+    """Seconds of a frame of so many pixels, by those of its parts.
+
+    shared: what a part takes whatever its size is needed once for the frame, not for each tile.
+    """
+    (least, short), (most, long) = [(0, 0.0), *costs.items()][-2:]
+    pixel = long / most
+    if shared and least:
+        pixel = min(max((long - short) / (most - least), LEAST_SHARE * pixel), pixel)
+    return long + pixel * (frame - most)
+
+
+def _growth(before: float, peaks: dict[int, float]) -> float:
+    """Bytes by which memory grows with a pixel, by the peaks (MB) with the last two sizes of part.
+
+    before: MB in use at first; of one part alone, what the first use of all takes is left out.
+    """
+    (least, low), (most, high) = [(0, before + FIRST_USE_MB), *peaks.items()][-2:]
+    return max(high - low, 0.0) * 1e6 / (most - least)
 
 
 def _middle(width: int, height: int, side: int) -> Region:
@@ -150,7 +200,7 @@ def _written(
 ) -> tuple[float, float]:
     """Seconds and bytes of one frame as it will be encoded, without sound or what else there is."""
     if is_pipe(output):
-        output = Path("x.mkv")
+        output = Path(f"x{output.suffix or '.mkv'}")
     alone = replace(source, path=None)
     with TemporaryDirectory() as folder:
         path = Path(folder) / output.name

@@ -29,6 +29,7 @@ from spikedeblur.simulation.recording import CameraSettings, FramePair, Recorder
 from spikedeblur.simulation.scene import Scene
 
 BLURRY, SHARP, SPIKES, SIDECAR = "blurry.mkv", "sharp.mkv", "spikes.dat", "spikes.toml"
+FILES = BLURRY, SHARP, SPIKES, SIDECAR
 LOSSLESS = EncoderSettings("ffv1")
 PHOTO_FRAMES = 24
 PHOTO_SIZE = (640, 360)
@@ -141,22 +142,46 @@ def simulate(
     `OutputError` for files that exist (unless `overwrite`) or cannot be written.
     """
     source, output, settings = Path(source), Path(output), settings or RigSettings()
+    count, recording = planned(source, settings)
+    if not _is_photos(source):
+        with closing(open_video(source)) as video:
+            _warn_of_steps(settings.source_fps or video.info.average_rate, recording)
+    _announce(count, recording)
+    return record_all(source, output, settings, overwrite=overwrite, progress=progress)
+
+
+def planned(source: Path, settings: RigSettings) -> tuple[int, CameraSettings]:
+    """Return how many frames will be made, about, and by which cameras. Raises as `simulate`."""
     if settings.frames is not None and settings.frames < 1:
         raise UsageError(
             f"the number of frames must be above zero ({settings.frames} seen) - give another"
         )
-    if source.is_dir() or (source.is_file() and source.suffix.lower() in PHOTO_SUFFIXES):
-        recording = settings.recording(PHOTO_SIZE, PHOTO_FPS)
-        count, lead = settings.frames or PHOTO_FRAMES, settings.lead(recording)
-        _announce(count, recording)
+    if _is_photos(source):
+        return settings.frames or PHOTO_FRAMES, settings.recording(PHOTO_SIZE, PHOTO_FPS)
+    with closing(open_video(source)) as video:
+        rate = settings.source_fps or video.info.average_rate
+        recording = settings.recording((video.info.width, video.info.height), rate / SOURCE_FRAMES)
+        seconds = (video.info.length or 0) * video.info.average_rate / rate
+    return settings.frames or int(seconds * recording.fps), recording
+
+
+def record_all(
+    source: Path,
+    output: Path,
+    settings: RigSettings,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[int], None] = lambda frames: None,
+) -> Simulated:
+    """Record all frames, as `simulate` does, without a word."""
+    count, recording = planned(source, settings)
+    lead = settings.lead(recording)
+    if _is_photos(source):
         scene = photo_scene(source, recording, lead.frames + count, settings.blur_px)
         recorded = Recorder(scene, recording).record(range(lead.frames + count))
         return write_recording(recorded, recording, output, overwrite, progress, lead)
     with closing(open_video(source)) as video:
         rate = settings.source_fps or video.info.average_rate
-        recording = settings.recording((video.info.width, video.info.height), rate / SOURCE_FRAMES)
-        lead = settings.lead(recording)
-        _warn_of_steps(rate, recording)
         footage = InterpolatedVideo(
             (to_uint8(frame.rgb) for frame in video),
             float(rate / recording.fps),
@@ -164,8 +189,6 @@ def simulate(
             recording.gamma_space,
         )
         frames_shown = footage.frame_numbers(settings.frames and settings.frames + lead.frames)
-        seconds = (video.info.length or 0) * video.info.average_rate / rate
-        _announce(settings.frames or int(seconds * recording.fps), recording)
         return write_recording(
             Recorder(footage, recording).record(frames_shown),
             recording,
@@ -174,6 +197,11 @@ def simulate(
             progress,
             lead,
         )
+
+
+def _is_photos(source: Path) -> bool:
+    """Return whether it is a folder of photographs, or one, and no video."""
+    return source.is_dir() or (source.is_file() and source.suffix.lower() in PHOTO_SUFFIXES)
 
 
 def _warn_of_steps(rate: Fraction, recording: CameraSettings) -> None:
@@ -233,7 +261,7 @@ def write_recording(
     """Write the four files of a recording into `folder`, a frame at a time."""
     lead = lead or Lead()
     make_folder(folder)
-    for name in (BLURRY, SHARP, SPIKES, SIDECAR):
+    for name in FILES:
         check_output(folder / name, overwrite)
     width, height = recording.size
     info = VideoInfo.synthetic(width, height, recording.fps)

@@ -5,6 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from spikedeblur.quantities import counted
+
+
+@dataclass(frozen=True)
+class Started:
+    """What a run is going to do, before its first step.
+
+    found: the clips, in words; validation_clips: how many are measured. parameters: of the model.
+    clips, frames, side_px: of a step, in all `processes`. step: those already taken, of `steps`.
+    """
+
+    found: str
+    validation_clips: int
+    parameters: int
+    device: str
+    precision: str
+    threads: int
+    processes: int
+    clips: int
+    frames: int
+    side_px: int
+    step: int
+    steps: int
+
+    def line(self) -> str:
+        """Return it in a line."""
+        threads = counted(self.threads, "thread")
+        many = f", {self.processes} processes" if self.processes > 1 else ""
+        return (
+            f"{self.found}, validated on {self.validation_clips} clips; "
+            f"{self.parameters / 1e6:.3g} million parameters on {self.device}, {self.precision}, "
+            f"{threads}{many}; steps {self.step + 1} to {self.steps}, each of {self.clips} clips "
+            f"of {self.frames} frames of {self.side_px}x{self.side_px}"
+        )
+
 
 @dataclass(frozen=True)
 class StepDone:
@@ -53,5 +88,5 @@ class Saved:
     step: int
 
 
-Event = StepDone | Validated | Record | Saved
+Event = Started | StepDone | Validated | Record | Saved
 Report = Callable[[Event], None]

@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import torch
+
 from spikedeblur.errors import LOGGER, ConfigError, SpikedeblurError, UsageError, WeightsError
 from spikedeblur.machine.device import choose_precision
 from spikedeblur.models.build import build_model
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.vrt_spike import VRTSpike
 from spikedeblur.training.config import Config, load_config
-from spikedeblur.training.data.datasets import training_and_validation
+from spikedeblur.training.data.datasets import described, training_and_validation
 from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.distributed import World, joined_world, lost_process_named
-from spikedeblur.training.events import Report
+from spikedeblur.training.events import Report, Started
 from spikedeblur.training.loop import Trainer
 from spikedeblur.training.run_folder import RunFolder, refuse_other_config
 from spikedeblur.training.state import seed_everything
@@ -98,6 +100,8 @@ def train(
             if resume:
                 find_state(trainer)
             prepare(trainer, world)
+            if trainer.step < config.TRAIN.STEPS:
+                trainer.report(started(trainer, model, clips, len(validation_clips)))
             trainer.run()
             del trainer  # with its hold on the process group, whose end would else wait for itself
 
@@ -137,6 +141,25 @@ def prepare(trainer: Trainer, world: World) -> None:
         trainer.folder.prepare(trainer.config)
         trainer.folder.forget_after(trainer.recorded)
     world.wait_for_all()
+
+
+def started(trainer: Trainer, model: VRTSpike, clips: ClipSource, validation: int) -> Started:
+    """What a trainer that is ready is going to do."""
+    settings, data, world = trainer.settings, trainer.config.DATA, trainer.world
+    return Started(
+        described(clips),
+        validation,
+        sum(each.numel() for each in model.parameters()),
+        str(world.device),
+        choose_precision(settings.PRECISION, world.device),
+        torch.get_num_threads(),
+        world.size,
+        settings.BATCH_SIZE * settings.ACCUMULATION * world.size,
+        data.CLIP_LEN,
+        data.CROP_SIZE,
+        trainer.step,
+        settings.STEPS,
+    )
 
 
 def start_from(model: VRTSpike, path: Path) -> None:

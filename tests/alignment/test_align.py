@@ -14,7 +14,7 @@ from spikedeblur.alignment.estimation import Aligner
 from spikedeblur.alignment.findings import Alignment, Errors, Known
 from spikedeblur.alignment.footage import read_footage
 from spikedeblur.cli.main import main
-from spikedeblur.io.images import read_image
+from spikedeblur.io.image_files import read_image
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import read_sidecar
 from spikedeblur.io.spikes.source import resolve_spike_source

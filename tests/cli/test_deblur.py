@@ -162,7 +162,7 @@ def test_dry_run_says_how_files_are_read_and_writes_nothing(recording, tmp_path,
 
 
 def test_images_in_and_out(recording, tmp_path):
-    from spikedeblur.io.images import write_image
+    from spikedeblur.io.image_files import write_image
 
     for index, picture in enumerate(pictures(recording.blurry)):
         write_image(tmp_path / f"in{index:03}.png", picture)

@@ -122,8 +122,9 @@ class TestBadInput:
         assert "--start" in only_error(capsys)
         assert deblur(copy, "--start", "2", "--end", "1") == ExitStatus.USAGE
 
-    def test_output_folder_that_does_not_exist(self, copy, capsys):
-        assert deblur(copy, "-o", str(copy / "no" / "out.mkv")) == ExitStatus.FAILED
+    def test_output_folder_that_cannot_be_made(self, copy, capsys):
+        (copy / "file").write_text("")
+        assert deblur(copy, "-o", str(copy / "file" / "out.mkv")) == ExitStatus.FAILED
         assert "folder" in only_error(capsys)
 
     @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_signals_end_the_run_cleanly(recording, tmp_path, number, status):
 def make_image(path: Path) -> Path:
     import numpy as np
 
-    from spikedeblur.io.images import write_image
+    from spikedeblur.io.image_files import write_image
 
     write_image(path, np.full((HEIGHT, WIDTH, 3), 99, np.uint8))
     return path

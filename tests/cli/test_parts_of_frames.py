@@ -242,3 +242,17 @@ def test_all_three_together(recording, tmp_path):
     assert deblur(recording, output, *called, "--codec", "libx264", "--pix-fmt", "yuv420p") == 0
     times, pictures = frames(output)
     assert times == [Fraction("0.011"), Fraction("0.013")] and pictures.shape == (2, 20, 20, 3)
+
+
+def test_the_plan_of_instants_is_of_these_pictures(recording, tmp_path, capsys):
+    assert deblur(recording, tmp_path / "whole.mkv", "--dry-run", "--json") == 0
+    whole = json.loads(capsys.readouterr().out)
+    called = ["--instants", "0.03,0.031,0.05"]
+    assert deblur(recording, tmp_path / "i.mkv", *called, "--dry-run", "--json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["videos"][0]["instants"] == 3
+    expected = whole["output_mb_estimate"] * 3 / 7
+    assert plan["output_mb_estimate"] == pytest.approx(expected, rel=0.02)
+    assert plan["seconds_estimate"] > 0 and list(tmp_path.iterdir()) == []
+    assert deblur(recording, tmp_path / "one.png", "--instants", "0.03") == 0
+    assert "1 instant of 48x32 by sdm: pictures alone" in capsys.readouterr().err

@@ -15,8 +15,9 @@ from spikedeblur.cli.main import main
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.restoration import trial as trial_module
 from spikedeblur.restoration.pipeline import Deblurrer
-from spikedeblur.restoration.plan import RunPlan, Tiling
+from spikedeblur.restoration.plan import RunPlan, Tiling, plan_run
 from spikedeblur.restoration.trial import Trial
 from tests.recordings import HEIGHT, RATE, WIDTH
 
@@ -61,7 +62,7 @@ def test_the_plan_of_several_videos_is_one_object(recording, tmp_path, capsys):
     ("what", "status", "facts"),
     [
         (["-o", "{here}/exists.mkv"], 1, ["exists.mkv", "-y"]),
-        (["-o", "{here}/nowhere/o.mkv"], 1, ["nowhere"]),
+        (["-o", "{here}/exists.mkv/o.mkv"], 1, ["exists.mkv", "folder"]),
         (["--codec", "nonsense"], 2, ["nonsense"]),
         (["--exposure", "0.05"], 2, ["0.05", "0.02", "--exposure"]),
         (["--offset", "9"], 1, ["none of the 7 frames", "--offset"]),
@@ -122,6 +123,8 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
+    perf_counter = process_time = monotonic
+
 
 def test_tiles_are_counted_inside_a_slow_frame(monkeypatch, capsys):
     """Twelve passes: after the first, of 30 s, eleven are left; the first line comes at once."""
@@ -139,6 +142,14 @@ def test_tiles_are_counted_inside_a_slow_frame(monkeypatch, capsys):
     assert "tile 2/6" in second and "0:05:00 to go" in second
 
 
+def test_joint_is_told_of_in_steps(recording, tmp_path):
+    deblurrer, told = Deblurrer(method="joint"), []
+    files = recording.blurry, recording.spikes, tmp_path / "o.mkv"
+    assert plan_run(deblurrer, *files).passes == 2 * 7
+    deblurrer.run(*files, end=Fraction(2, 50), on_tile=lambda *step: told.append(step))
+    assert sorted(told) == [(0, 2)] * 2 + [(1, 2)] * 2 + [(2, 2)] * 2
+
+
 def plan_of(frames: int, tiling: Tiling | None, trial: Trial) -> RunPlan:
     info = replace(VideoInfo.synthetic(640, 480, 50), frame_count_estimate=frames)
     return RunPlan(info, info, Path("o.mkv"), "net", 1, 1, None, tiling, None, trial, 300.0, 1.0)
@@ -146,7 +157,7 @@ def plan_of(frames: int, tiling: Tiling | None, trial: Trial) -> RunPlan:
 
 def test_the_time_of_a_run_is_reckoned_from_a_trial(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
-    trial = Trial(2.0, 0.1, 0.4, 1e6, 400.0, 128**2, 3.0)
+    trial = Trial(2.0, 2.0, 0.1, 0.4, 1e6, 400.0, 0.0, 128**2, 3.0)
     # 100 frames of 2.5 s, the check and the trial beforehand.
     assert plan_of(100, None, trial).seconds == pytest.approx(100 * 2.5 + 1 + 3)
     # 33 windows of 5, in six tiles of 256 pixels: more pixels than the frame has.
@@ -155,6 +166,24 @@ def test_the_time_of_a_run_is_reckoned_from_a_trial(monkeypatch):
     expected = 33 * 5 * 2.5 * overlapping + 1 + 3
     assert plan_of(100, tiling, trial).seconds == pytest.approx(expected, rel=0.01)
     assert plan_of(100, None, trial).output_mb == pytest.approx(100)
+    # Two cores: what both threads of the method do, and what goes on beside it, share them.
+    assert trial.seconds(10, 2) == pytest.approx(20)
+    assert replace(trial, compute_cpu_s=3.8).seconds(10, 2) == pytest.approx(21.5)
+
+
+def test_what_runs_first_is_no_measurement(recording, tmp_path, monkeypatch):
+    """The first pass takes 1 s, each later one 0.6 s, for 3 frames of 48x32, tried whole."""
+    monkeypatch.setattr(trial_module, "time", clock := Clock())
+    deblurrer, passes = Deblurrer(method="sdm"), iter([1.0, 0.6, 0.6])
+    frames = deblurrer.frames
+
+    def slow(part, spikes=None):
+        clock.now += next(passes)
+        return frames(part, spikes)
+
+    monkeypatch.setattr(deblurrer, "frames", slow)
+    plan = plan_run(deblurrer, recording.blurry, recording.spikes, tmp_path / "o.mkv")
+    assert plan.trial.compute_s == pytest.approx(0.2) and next(passes) == 0.6
 
 
 def test_what_the_network_is_told_to_say(recording, tmp_path, tiny_weights):

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from spikedeblur.cli.main import main
+from tests.training.pictures import photo_folder
 
 
 def test_simulate_makes_a_case(recording, tmp_path, capsys):
@@ -73,3 +74,20 @@ class TestSample:
         [row] = json.loads(capsys.readouterr().out)["cases"]
         assert row["case"] == "sample" and row["psnr"] > 10
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_says_what_it_costs_and_makes_nothing(tmp_path, capsys):
+    photos = photo_folder(tmp_path / "photos")
+    command = ["simulate", str(photos), "-o", str(tmp_path / "out"), "--size", "64x48"]
+    command += ["--frames", "40", "--fps", "50", "--spike-rate", "2000"]
+    assert main([*command, "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    facts = {"event": "plan", "frames": 40, "width_px": 64, "spike_height_px": 24, "rate_hz": 2000}
+    assert facts.items() <= plan.items() and plan["seconds_estimate"] > 0
+    assert not (tmp_path / "out").exists()
+    assert main([*command, "--progress", "none"]) == 0
+    assert "40 frames: about" in capsys.readouterr().err
+    written = sum(each.stat().st_size for each in (tmp_path / "out").iterdir()) / 1e6
+    assert plan["output_mb_estimate"] == pytest.approx(written, rel=0.3)
+    assert main([*command, "--dry-run"]) == 1 and "-y" in capsys.readouterr().err
+    assert main(["simulate", "sample", "-o", str(tmp_path / "s"), "--dry-run"]) == 2

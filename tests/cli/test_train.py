@@ -18,6 +18,7 @@ from spikedeblur.models.vrt import VRT
 from spikedeblur.simulation.simulation import RigSettings, simulate
 from spikedeblur.training.config import load_config
 from spikedeblur.training.data import layouts
+from spikedeblur.training.events import Started, StepDone
 from spikedeblur.training.state import read_state
 from spikedeblur.vocabulary import TRAINING_LAYOUTS
 from tests.training import trees
@@ -230,10 +231,59 @@ def test_a_dry_run_tells_the_cost_and_leaves_nothing(config, tmp_path, capsys):
     command = ["train", config, "--photos", photos, "-o", tmp_path / "run", "--dry-run"]
     assert main([*map(str, command), "--progress", "none"]) == 0
     told = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
-    assert {"steps", "model", "time", "memory", "output"} == told.keys()
+    assert {"data", "steps", "model", "time", "memory", "output"} == told.keys()
     assert "s a step" in told["time"] and "million parameters" in told["model"]
     assert not (tmp_path / "run").exists()
     (tmp_path / "run").mkdir()
     assert main([*map(str, command[:-1]), "--progress", "none"]) == 0
     assert main([*map(str, command), "--progress", "none"]) == 1
     assert "--resume" in capsys.readouterr().err
+
+
+def test_a_dry_run_in_numbers_counts_the_clips_that_a_pool_lacks(tmp_path, capsys):
+    """With 16 steps of 2 clips 20 are asked for; the pool stays as it is."""
+    keys = ["TRAIN.STEPS=16", "TRAIN.BATCH_SIZE=2", "TRAIN.WORKERS=0", "DATA.CROP_SIZE=16"]
+    keys += ["DATA.CLIP_LEN=2", "DATA.K=8", "MODEL.VRT.WINDOW_SIZE=[2,4,4]"]
+    sets = [part for key in keys for part in ("--set", key)]
+    command = ["train", "small", *sets, "--photos", photo_folder(tmp_path / "photos"), "--dry-run"]
+    command += ["-o", tmp_path / "run", "--pool", tmp_path / "pool", "--json", "--device", "cpu"]
+    assert main([str(each) for each in command]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["event"], plan["steps"], plan["step"], plan["clips"]) == ("plan", 16, 0, 2)
+    assert plan["clips_to_make"] == 16 + 32 // 8 and plan["clip_s"] > 0 and plan["parameters"] > 0
+    expected = 16 * plan["step_s"] + plan["clips_to_make"] * plan["clip_s"]
+    assert plan["seconds_estimate"] == pytest.approx(expected, rel=0.02)
+    assert "photographs" in plan["found"] and str(tmp_path / "pool") in plan["found"]
+    assert not (tmp_path / "pool").exists() and not (tmp_path / "run").exists()
+    there = Path(plan["found"].rsplit(" ", 1)[1])
+    there.mkdir(parents=True)
+    for number in range(3):
+        (there / f"{number:08}.safetensors").touch()
+    assert main([str(each) for each in command]) == 0
+    assert json.loads(capsys.readouterr().out)["clips_to_make"] == 17
+    assert len(list(there.iterdir())) == 3
+
+
+def test_a_run_says_what_it_does_and_then_how_long_that_takes(tmp_path, capsys, monkeypatch):
+    def fake(config, **given):
+        report = given["report"]
+        report(Started("9 photographs", 4, 2_500_000, "cpu", "fp32", 2, 1, 8, 5, 64, 0, 100))
+        for step in range(1, 9):
+            clock.now += 2.0
+            report(StepDone(step, 100, 0.1))
+
+    monkeypatch.setattr("spikedeblur.training.run.run_training", fake)
+    monkeypatch.setattr("spikedeblur.cli.train.time", clock := Clock())
+    command = ["train", "--photos", tmp_path, "-o", tmp_path / "run", "--progress", "none"]
+    assert main([str(each) for each in command]) == 0
+    start, cost, _ = capsys.readouterr().err.splitlines()
+    for fact in ("9 photographs", "4 clips", "2.5 million", "cpu", "steps 1 to 100", "64x64"):
+        assert fact in start
+    assert "2 s a step: about 3.1 min for the other 94" in cost
+
+
+class Clock:
+    now = 0.0
+
+    def monotonic(self):
+        return self.now

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
+from spikedeblur import Deblurrer
 from spikedeblur.cli.main import main
 from tests.recordings import Recording
 
@@ -57,3 +58,12 @@ def test_not_said_of_a_video_that_is_shown_as_it_is(
     ]
     assert main(["deblur", str(recording.blurry), *arguments]) == 0
     assert "players turn" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("region", [None, "32x24+0+0"])
+def test_said_from_python_too(
+    turned: Path, region: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = turned.parent
+    Deblurrer(method="sdm").run(turned, folder / "s.dat", folder / "o.mov", region=region)
+    assert sum("players turn the video (90 degrees)" in each for each in caplog.messages) == 1

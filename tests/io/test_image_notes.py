@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from spikedeblur.errors import UsageError
-from spikedeblur.io.image_files import png_bytes, read_image
+from spikedeblur.io.image_files import png_bytes, read_image, read_with_alpha
 from spikedeblur.io.image_notes import image_notes, is_animated, with_chunks
 from spikedeblur.io.images import ImageSequenceWriter
 from spikedeblur.io.video import create_video, open_video
@@ -29,6 +29,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 GAMMA = chunk(b"gAMA", (45455).to_bytes(4, "big"))
 PROFILE = chunk(b"iCCP", b"wide\0\0" + zlib.compress(b"a profile" * 50))
 RESOLUTION = chunk(b"pHYs", (11811).to_bytes(4, "big") * 2 + b"\1")
+AUTHOR = chunk(b"tEXt", b"Author\0Ann")
 NOTES = GAMMA + PROFILE + RESOLUTION
 
 
@@ -99,34 +100,70 @@ def test_profile_gamma_and_resolution_are_kept(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_image(path), RGB)
 
 
-@pytest.mark.parametrize("target", ["out/%03d.tif", "out/x.mkv"])
-def test_where_they_are_not_kept_it_is_said(target: str, tmp_path: Path) -> None:
-    warnings = passed(sequence(tmp_path / "in", 0, chunks=NOTES), tmp_path / target)
-    said = [each for each in warnings if "not kept" in each]
-    assert len(said) == 1 and "gamma, ICC profile, resolution" in said[0]
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("out/%03d.tif", "gamma of"), ("out/x.mkv", "gamma, ICC profile, resolution, text of")],
+)
+def test_where_they_are_not_kept_it_is_said(target: str, words: str, tmp_path: Path) -> None:
+    source = sequence(tmp_path / "in", 0, chunks=NOTES + AUTHOR)
+    said = [each for each in passed(source, tmp_path / target) if "not kept" in each]
+    assert len(said) == 1 and words in said[0]
 
 
-def test_transparency_is_said_to_be_lost(tmp_path: Path) -> None:
-    context = av.CodecContext.create("png", "w")
-    context.width, context.height, context.pix_fmt = 24, 16, "rgba"
-    context.time_base = Fraction(1, 25)
-    frame = av.VideoFrame.from_ndarray(np.dstack([RGB, RGB[..., :1]]), format="rgba")
-    data = b"".join(map(bytes, context.encode(frame) + context.encode(None)))
-    (tmp_path / "a.png").write_bytes(data)
-    tifffile.imwrite(
-        tmp_path / "a.tif",
-        np.dstack([RGB, RGB[..., :1]]),
-        photometric="rgb",
-        extrasamples=["unassalpha"],
-        resolution=(300, 300),
-        iccprofile=b"profile",
-    )
-    for name, words in (
-        ("a.png", "transparency"),
-        ("a.tif", "ICC profile, resolution, transparency"),
-    ):
-        with open_video(tmp_path / name, rate=Fraction(25)) as reader:
-            assert reader.warnings == [f"not kept of the images: {words}"]
+def rgba(number: int, dtype: type) -> np.ndarray:
+    shape, highest = (16, 24, 4), np.iinfo(dtype).max
+    return np.random.default_rng(number).integers(0, highest + 1, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("kinds", ["png png", "png tif", "tif tif", "tif png"])
+def test_transparency_and_notes_go_from_image_to_image(
+    kinds: str, dtype: type, tmp_path: Path
+) -> None:
+    """Each image has its own; read by tifffile, or from the bytes of the PNG."""
+    read, written = kinds.split()
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        path, author = tmp_path / f"in/{number}.{read}", f"Ann {number}"
+        if read == "png":
+            chunks = PROFILE + RESOLUTION + chunk(b"tEXt", b"Author\0" + author.encode())
+            path.write_bytes(with_chunks(png_bytes(rgba(number, dtype)), chunks))
+        else:
+            tifffile.imwrite(
+                path,
+                rgba(number, dtype),
+                photometric="rgb",
+                extrasamples=["unassalpha"],
+                resolution=(300, 300),
+                resolutionunit="INCH",
+                iccprofile=b"a profile" * 50,
+                extratags=[(315, "s", 0, author, True)],
+            )
+    assert passed(tmp_path / f"in/%d.{read}", tmp_path / f"out/%d.{written}") == []
+    for number in range(3):
+        path = tmp_path / f"out/{number}.{written}"
+        rgb, alpha = read_with_alpha(path)
+        np.testing.assert_array_equal(np.dstack([rgb, alpha]), rgba(number, dtype))
+        if written == "png":
+            found = chunks_in(path)
+            assert found[b"pHYs"] == RESOLUTION
+            assert zlib.decompress(found[b"iCCP"][8:-4].split(b"\0", 1)[1][1:]) == b"a profile" * 50
+            text = (found.get(b"iTXt") or found[b"tEXt"])[8:-4]
+            assert text.startswith(b"Author\0") and text.endswith(f"Ann {number}".encode())
+        else:
+            with tifffile.TiffFile(path) as file:
+                tags = {code: tag.value for code, tag in file.pages.first.tags.items()}
+            per_inch = tags[282][0] / tags[282][1] * {2: 1, 3: 2.54}[int(tags[296])]
+            assert round(per_inch, 2) == 300 and bytes(tags[34675]) == b"a profile" * 50
+            assert tags[315] == f"Ann {number}" and tags[338] == (2,)
+
+
+def test_multiplied_transparency_is_said_to_be_lost(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, rgba(0, np.uint8), photometric="rgb", extrasamples=["assocalpha"])
+    with open_video(path, rate=Fraction(25)) as reader:
+        assert reader.warnings == ["not kept of the images: transparency"]
+        assert next(iter(reader)).alpha is None
 
 
 def test_a_gray_profile_is_not_put_on_colours(tmp_path: Path) -> None:

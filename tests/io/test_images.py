@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from spikedeblur.errors import InputError, OutputError, UsageError
-from spikedeblur.io.images import read_image, write_image
+from spikedeblur.io.image_files import read_image, read_with_alpha, write_image
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
@@ -70,6 +70,10 @@ def test_images_of_every_kind_are_read(
         )
     expected = pixels[..., :3] if channels > 2 else np.repeat(pixels[..., :1], 3, axis=2)
     np.testing.assert_array_equal(read_image(path), expected)
+    alpha = read_with_alpha(path)[1]
+    assert (alpha is not None) == (channels in (2, 4)) or suffix == ".tif"
+    if alpha is not None:
+        np.testing.assert_array_equal(alpha, pixels[..., -1])
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -122,7 +126,7 @@ def test_a_gap_a_change_and_nothing_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="20x21"), open_video(tmp_path / "%d.png") as reader:
         list(reader)
     write_image(tmp_path / "4.png", noise(np.uint8)[0])
-    with pytest.raises(InputError, match="image 3"):
+    with pytest.raises(InputError, match=r"missing \(3; 1 to 4"):
         open_video(tmp_path / "%d.png")
 
 

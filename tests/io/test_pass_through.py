@@ -64,7 +64,7 @@ CLIPS = {
     ),
     "ffv1": Clip(suffix=".mkv", codec="ffv1", pix_fmt="yuv444p", size=(99, 67), **BT709),
     "ffv1 rgb": Clip(suffix=".mkv", codec="ffv1", pix_fmt="bgr0", tags=(0, 2, 2, 2)),
-    "x264 rgb": Clip(codec="libx264rgb", pix_fmt="bgr0", tags=(0, 2, 1, 13)),
+    "x264 rgb": Clip(suffix=".mkv", codec="libx264rgb", pix_fmt="bgr0", tags=(0, 2, 1, 13)),
 }
 
 

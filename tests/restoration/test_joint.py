@@ -97,3 +97,11 @@ def test_any_number_of_bins_will_do(bins):
     picture = joint(frame, rng.poisson(2, (bins, 4, 6)).astype(np.float32), 0.25)
     assert picture.shape == frame.shape
     assert np.isfinite(picture).all()
+
+
+def test_steps_are_told_inside_a_frame():
+    """Reading and each picture, so that somebody sees that a slow frame goes on."""
+    restorer, told = JointRestorer([-0.2, 0.2]), []
+    restorer.on_step = lambda done, steps: told.append((done, steps))
+    assert len(list(restorer.restore([exposed(2), exposed(3)]))) == 2
+    assert sorted(told) == [(step, 3) for step in range(4) for _ in range(2)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.errors import UsageError
-from spikedeblur.io.images import write_image
+from spikedeblur.io.image_files import write_image
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.output.slow_motion import SlowMotion

@@ -69,6 +69,8 @@ _TAKE_ANYTHING = {
         frozenset({"mpeg1video", "mpeg2video", "ac3", "mp2", "mp3", "dts", "dvd_subtitle"}),
     ),
 }
+# Formats that are written in one go, with no way back.
+_PIPED = MATROSKA | {"yuv4mpegpipe", "nut", "mpegts", "h264", "hevc"}
 # Formats without times: frames follow each other at one rate.
 CONSTANT_RATE = frozenset({"avi", "mxf", "yuv4mpegpipe", "rawvideo", "h264", "hevc"})
 # Formats whose streams all begin together, against their times.
@@ -206,6 +208,17 @@ def container_of(path: Path) -> str:
         f"no video format is known by the suffix '{path.suffix}' ({path}) - use .mkv, "
         ".mp4, .mov or .webm"
     )
+
+
+def pipe_container(path: Path) -> str:
+    """The format of standard output: Matroska, or that of the suffix behind the dash."""
+    container = container_of(path) if path.suffix else "matroska"
+    if container not in _PIPED:
+        raise UsageError(
+            f"{path.suffix} cannot be written to a pipe ({path}) - use - for Matroska, or -.y4m, "
+            "-.nut, -.ts, or write a file"
+        )
+    return container
 
 
 def can_hold(stream: Stream, container: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -17,11 +18,12 @@ from spikedeblur.io.colour_tags import (
     matrix_name,
     matrix_of,
 )
+from spikedeblur.io.ffmpeg.clean_aperture import clean_aperture
 from spikedeblur.io.ffmpeg.clock import rate_of
 from spikedeblur.io.ffmpeg.containers import codec_name
 from spikedeblur.io.ffmpeg.decoder import COLOUR_TAGS, Decoder
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata, dynamic_metadata
-from spikedeblur.io.ffmpeg.matroska import frame_geometry
+from spikedeblur.io.ffmpeg.matroska import FrameGeometry, frame_geometry
 from spikedeblur.io.ffmpeg.side_data import lost_side_data, side_data
 from spikedeblur.io.video_info import StreamSummary, VideoInfo
 
@@ -64,13 +66,17 @@ def describe(
         display_matrix=_display_matrix(first),
         rotation=first.rotation,
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
-        geometry=(
-            frame_geometry(decoder.path) if container.format.name.startswith("matroska") else None
-        ),
+        geometry=_geometry(decoder.path, container.format.name),
         streams=tuple(summarise(each) for each in container.streams),
         metadata=dict(container.metadata),
         stream_metadata=dict(stream.metadata),
     )
+
+
+def _geometry(path: Path, container: str) -> FrameGeometry | None:
+    if container.startswith("matroska"):
+        return frame_geometry(path)
+    return clean_aperture(path) if container.startswith("mov") else None
 
 
 def assumptions(info: VideoInfo, first: av.VideoFrame, colorspace: str | None) -> list[str]:

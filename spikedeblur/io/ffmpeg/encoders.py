@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import av
@@ -12,10 +12,10 @@ from av.codec.context import CodecContext
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.colour_tags import PixelLayout
-from spikedeblur.io.ffmpeg.containers import MPEG
+from spikedeblur.io.ffmpeg.containers import MOVIE, MPEG
 from spikedeblur.io.ffmpeg.hdr import HdrMetadata
 from spikedeblur.io.ffmpeg.logs import errors_said
-from spikedeblur.io.ffmpeg.pixel_formats import choose_pixel_format, nearest
+from spikedeblur.io.ffmpeg.pixel_formats import FORMATS, choose_pixel_format, formats_taken, nearest
 from spikedeblur.io.ffmpeg.scheduling import ordinary_priority
 from spikedeblur.io.guards.encoder_files import refuse_files
 from spikedeblur.io.video_info import VideoInfo
@@ -38,6 +38,9 @@ _DEFAULT_PRESET = {
     "libx265": "medium",
     "libsvtav1": "6",
 }
+# What every player shows of a movie file: these encoders, 4:2:0, of 8 bits or of 10.
+_PLAYED_ENCODERS = (None, "libx264", "libx265")
+_PLAYED_FORMATS = ("yuv420p", "yuv420p10le")
 # FFV1 can be put into MP4 too, but no player expects it there.
 _LOSSLESS_HOMES = frozenset({"matroska", "avi", "nut"})
 # Below, libx265 (4.1) writes outside its memory: seen at widths of 33 to 48 pixels.
@@ -66,6 +69,7 @@ _FIXED_OPTIONS = {
     "libvpx-vp9": {"row-mt": "1", "cpu-used": "2"},
     "libvpx": {"b": "1000000000"},
 }
+_ONLY_CODECS = {"gif": "gif", "yuv4mpegpipe": "rawvideo"}
 # Formats whose muxers do not list the codecs they hold.
 _UNLISTED = {**{name: {"mpeg2video"} for name in MPEG}, "mpegts": {"libx264", "libx265"}}
 
@@ -110,7 +114,10 @@ def choose_encoder(
     Raises `UsageError` for a codec, pixel format or option that does not exist or does not fit.
     """
     warnings: list[str] = []
-    codec = settings.codec or _default_codec(info, container, held)
+    source, played = info, _played_format(settings, info, container)
+    if played is not None:
+        info = replace(info, pix_fmt=played, lossless=False)
+    codec = settings.codec or _default_codec(settings.pix_fmt, info, container, held)
     encoder = _encoder(codec)
     if encoder.name == "libx265" and info.width < _X265_MIN_WIDTH:
         raise UsageError(
@@ -122,14 +129,11 @@ def choose_encoder(
             f"the input is lossless, the output is not ({encoder.name}): .mkv can hold "
             "it without loss"
         )
-    if encoder.name == "libx264rgb" and settings.codec is None:
-        warnings.append(
-            "the output is RGB like the input, which few players show: --codec libx264 "
-            "--pix-fmt yuv420p makes one for all players"
-        )
-    # Those of hardware, such as cuda, have no components: such frames are not in memory.
-    supported = [pixel.name for pixel in encoder.video_formats or () if pixel.components]
-    pix_fmt = choose_pixel_format(settings.pix_fmt, info, encoder.name, supported, warnings)
+    pix_fmt = choose_pixel_format(
+        settings.pix_fmt, info, encoder.name, formats_taken(encoder, container), warnings
+    )
+    if played is not None:
+        warnings.append(_played_notice(source, PixelLayout.of(pix_fmt)))
     options = _options(settings, encoder, PixelLayout.of(pix_fmt), info.hdr)
     if info.hdr is not None and info.hdr.parameters(encoder.name) is None:
         warnings.append(
@@ -139,24 +143,60 @@ def choose_encoder(
     return EncoderChoice(encoder.name, pix_fmt, options, tuple(warnings))
 
 
-def _default_codec(info: VideoInfo, container: str, held: set[str]) -> str:
-    """Lossless stays lossless, RGB stays RGB, depth is kept."""
-    layout = PixelLayout.of(info.pix_fmt)
-    if container == "gif":
-        return "gif"
-    if info.lossless and container in _LOSSLESS_HOMES and "ffv1" in held:
-        return "ffv1"
-    if container == "webm":
-        return "libvpx-vp9" if layout.depth <= 8 else "libsvtav1"
+def _played_format(settings: EncoderSettings, info: VideoInfo, container: str) -> str | None:
+    """The pixel format that players show, for a movie of what they do not; None for others."""
+    rgb = PixelLayout.of(info.pix_fmt).family == "rgb"
+    chosen = settings.pix_fmt != "auto" or settings.codec not in _PLAYED_ENCODERS
+    if chosen or container not in MOVIE or not (rgb or info.lossless):
+        return None
+    return _PLAYED_FORMATS[info.bit_depth > 8]
+
+
+def _played_notice(source: VideoInfo, written: PixelLayout) -> str:
+    """Return, in one line, what a movie for players does to RGB and to lossless video."""
+    rgb = PixelLayout.of(source.pix_fmt).family == "rgb"
+    kind = ", ".join(["RGB"] * rgb + ["lossless"] * source.lossless)
+    reduced = ""
+    if source.bit_depth > written.depth:
+        reduced = f" ({source.bit_depth} bits are reduced to {written.depth})"
+    return (
+        f"{source.pix_fmt} ({kind}) becomes {written.name}{reduced}, as players show it: .mkv "
+        f"can hold {'it without loss' if source.lossless else 'RGB'}"
+    )
+
+
+def _default_codec(wanted: str, info: VideoInfo, container: str, held: set[str]) -> str:
+    """Keep lossless, RGB and depth as they are; or give the pixel format `wanted`."""
+    if container in _ONLY_CODECS:
+        return _ONLY_CODECS[container]
     held = held | _UNLISTED.get(container, set())
-    plain = "libx264rgb" if layout.family == "rgb" else "libx264"
-    deep = layout.depth > 8 and info.codec != "h264" and info.width >= _X265_MIN_WIDTH
-    for name in ("libx265" if deep else plain, plain, "libx265", "libtheora", "mpeg2video"):
-        if name in held and name in av.codecs_available:
+    ranked = [
+        name
+        for name in _ranked_codecs(wanted, info, container)
+        if name in av.codecs_available and (name in held or container == "webm")
+    ]
+    for name in ranked:
+        if wanted == "auto" or wanted in formats_taken(_encoder(name)):
             return name
+    if ranked:
+        return ranked[0]  # which says what it has instead
     raise UsageError(
         f"no encoder is known for the format {container} - name one by --codec, or use .mkv or .mp4"
     )
+
+
+def _ranked_codecs(wanted: str, info: VideoInfo, container: str) -> tuple[str, ...]:
+    """Encoders for a format, the best first; not all of them may be there."""
+    known = wanted != "auto" and wanted in FORMATS
+    layout = PixelLayout.of(wanted if known else info.pix_fmt)
+    if container == "webm":
+        ranked = ("libvpx-vp9", "libsvtav1")
+        return ranked if layout.depth <= 8 else ranked[::-1]
+    plain = "libx264rgb" if layout.family == "rgb" else "libx264"
+    deep = layout.depth > 8 and info.codec != "h264" and info.width >= _X265_MIN_WIDTH
+    lossless = ("ffv1",) if info.lossless and container in _LOSSLESS_HOMES else ()
+    others = ("libx265", "libtheora", "mpeg2video", *(_FINE_ENCODERS if wanted != "auto" else ()))
+    return (*lossless, "libx265" if deep else plain, plain, "libx264", *others)
 
 
 def _encoder(name: str) -> av.Codec:

@@ -26,13 +26,23 @@ def tags_of(container: Container) -> Tags:
     return tags | {stream.index: dict(stream.metadata) for stream in container.streams}
 
 
+def layouts_of(container: Container) -> dict[int, str]:
+    """The arrangement of the channels of each stream of sound, such as 5.1(side)."""
+    return {stream.index: stream.codec_context.layout.name for stream in container.streams.audio}
+
+
 def losses(
-    path: Path, tags: Tags, written: VideoStream, aspect: Fraction | None, name: str
+    path: Path,
+    tags: Tags,
+    layouts: dict[int, str],
+    written: VideoStream,
+    aspect: Fraction | None,
+    name: str,
 ) -> Iterator[str]:
     """Yield a warning for each kind of thing that is not in the file `path`.
 
-    tags: those it was given. written: its video stream, as it was encoded. aspect: of its pixels.
-    name: of its container format.
+    tags, layouts: those it was given. written: its video stream, as it was encoded. aspect: of its
+    pixels. name: of its container format.
     """
     with suppress(InputError), open_input(path) as container:
         if lost := lost_tags(tags, tags_of(container)):
@@ -51,6 +61,12 @@ def losses(
                 f"the colour tags ({', '.join(gone)}) are not kept by {codec.name} in {name}: use "
                 ".mkv or .mp4"
             )
+        for index, layout in layouts_of(container).items():
+            if layouts.get(index, layout) != layout:
+                yield (
+                    f"that the sound of stream {index} is {layouts[index]} is not kept in {name} "
+                    f"({layout}): use .mov"
+                )
         shape = stream.sample_aspect_ratio or read.sample_aspect_ratio or 1
         if shape != (aspect or 1):
             yield f"the pixel aspect {aspect} becomes {shape} by {codec.name} in {name}: use .mkv"

@@ -39,6 +39,19 @@ class FrameGeometry:
     projection: bool
     size: tuple[int, int]
 
+    @property
+    def has_shape(self) -> bool:
+        """Whether the elements say the size to show, and so the shape of pixels."""
+        kinds = (kind for kind, *_ in _children(self.elements, 0, len(self.elements)))
+        return _DISPLAY_WIDTH in kinds
+
+    @property
+    def cropped_size(self) -> tuple[int, int]:
+        """(width, height) that are shown."""
+        across = self.crop.get("left", 0) + self.crop.get("right", 0)
+        down = self.crop.get("top", 0) + self.crop.get("bottom", 0)
+        return self.size[0] - across, self.size[1] - down
+
     def words(self) -> str:
         """List in words what other formats lose of it; empty for nothing."""
         sides = ", ".join(f"{pixels} {side}" for side, pixels in self.crop.items())
@@ -76,6 +89,13 @@ def display_elements(size: tuple[int, int], aspect: Fraction) -> bytes:
     times = max(round(size[1] / shape.denominator), 1)
     sides = (_DISPLAY_WIDTH, shape.numerator * times), (_DISPLAY_HEIGHT, shape.denominator * times)
     return b"".join(_element(kind, _minimal(value)) for kind, value in sides)
+
+
+def crop_elements(crop: dict[str, int]) -> bytes:
+    """The elements that hide so many pixels of each side."""
+    return b"".join(
+        _element(kind, _minimal(crop[side])) for kind, side in _CROPS.items() if side in crop
+    )
 
 
 def filler(elements: bytes) -> str:

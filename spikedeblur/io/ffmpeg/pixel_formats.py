@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+import av
+from av.video.format import names as FORMATS  # type: ignore[attr-defined]
+
 from spikedeblur.errors import UsageError
 from spikedeblur.io.colour_tags import PixelLayout
 from spikedeblur.io.video_info import VideoInfo
@@ -12,11 +15,25 @@ from spikedeblur.io.video_info import VideoInfo
 # These refuse frames whose size is not a multiple of the chroma subsampling.
 _EVEN_ONLY = frozenset({"libx264", "libx264rgb", "libx265", "libvpx"})
 
+_Y4M_FORMATS = [
+    *("yuv420p", "yuv422p", "yuv444p", "gray", "gray16le"),
+    *(f"yuv{chroma}p{bits}le" for bits in (10, 12, 16) for chroma in (420, 422, 444)),
+]
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about `name`: the most similar names that exist."""
     close = get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f" - the nearest are {', '.join(close)}" if close else " - see ffmpeg's documentation"
+
+
+def formats_taken(encoder: av.Codec, container: str = "") -> list[str]:
+    """Those it takes. Those of hardware, such as cuda, have no components: such frames are not in
+    memory.
+    """
+    if container == "yuv4mpegpipe":
+        return _Y4M_FORMATS
+    return [pixel.name for pixel in encoder.video_formats or () if pixel.components]
 
 
 def choose_pixel_format(
@@ -29,6 +46,8 @@ def choose_pixel_format(
     """
     source, size = PixelLayout.of(info.pix_fmt), (info.width, info.height)
     if wanted != "auto":
+        if wanted not in FORMATS:
+            raise UsageError(f"there is no pixel format '{wanted}'{nearest(wanted, FORMATS)}")
         if wanted not in supported:
             raise UsageError(
                 f"{codec} cannot encode the pixel format '{wanted}'" + nearest(wanted, supported)

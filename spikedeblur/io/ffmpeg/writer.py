@@ -21,16 +21,19 @@ from spikedeblur.io.ffmpeg.containers import (
     container_of,
     open_output,
     output_errors,
+    pipe_container,
 )
 from spikedeblur.io.ffmpeg.encoder import VideoEncoder
 from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderChoice, EncoderSettings, choose_encoder
-from spikedeblur.io.ffmpeg.losses import losses, tags_of
+from spikedeblur.io.ffmpeg.losses import layouts_of, losses, tags_of
 from spikedeblur.io.ffmpeg.matroska import display_elements, filler, put_in
 from spikedeblur.io.ffmpeg.metadata import needs_key_list
 from spikedeblur.io.ffmpeg.streams import StreamCopier
-from spikedeblur.io.pipes import PIPE_CONTAINER, is_pipe
+from spikedeblur.io.pipes import is_pipe
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
+# Encoders whose packets say the shape of pixels themselves.
+_ASPECT_INSIDE = frozenset({"libx264", "libx264rgb", "libx265", "mpeg2video", "mpeg4"})
 _HIGHEST_TIMESCALE = 2**31 - 1
 
 
@@ -39,7 +42,7 @@ class VideoWriter:
 
     `warnings` says what of the input could not be kept, and which format could keep it; it is
     complete when the block has ended. Nothing stands at the path when the block raises. The path
-    `-` is standard output: Matroska, written as it is made.
+    `-` is standard output: Matroska, written as it is made; or `-.y4m`, `-.nut`, `-.ts`.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class VideoWriter:
         self._newest: Packet | None = None
         self._end = 0
         self._closed = False
-        self._container = PIPE_CONTAINER if is_pipe(path) else container_of(self.path)
+        self._container = (pipe_container if is_pipe(path) else container_of)(self.path)
         _refuse_input(self.path, source.path)
         if self.path.is_symlink():
             self._warnings.append(f"{path} is a link: {os.path.realpath(path)} is written")
@@ -105,6 +108,7 @@ class VideoWriter:
             self._warnings += losses(
                 self.path,
                 self._tags,
+                self._layouts,
                 self._encoder.stream,
                 self._info.sample_aspect_ratio,
                 self._container,
@@ -162,9 +166,11 @@ class VideoWriter:
         if self._info.notes.words:
             words = ", ".join(self._info.notes.words)
             self._warnings.append(f"{words} of the images are not kept in a video: use .png")
+        if self._container == "yuv4mpegpipe":
+            self._output.container_options["strict"] = "-1"  # its depths above 8 are an extension
         if self._container == "gif" and (loops := gif_loops(self._info)) is not None:
             self._output.container_options["loop"] = str(loops)
-        self._tags = tags_of(self._output)
+        self._tags, self._layouts = tags_of(self._output), layouts_of(self._output)
         self._reserve()
         self._output.start_encoding()
         self._copier.begin()
@@ -183,12 +189,20 @@ class VideoWriter:
         """Make room in Matroska for what its muxer does not write of the frame."""
         self._geometry = b""
         source, size = self._info.geometry, (self._info.width, self._info.height)
-        aspect = self._info.sample_aspect_ratio
+        aspect = self._info.sample_aspect_ratio or Fraction(1)
         if self._container not in MATROSKA or is_pipe(self.path):
             self._note_geometry()
+            codec = self._encoder.stream.codec_context.codec.name
+            lone = self._container == "yuv4mpegpipe" or codec not in _ASPECT_INSIDE
+            if is_pipe(self.path) and aspect != 1 and lone:
+                self._warnings.append(
+                    f"the pixel aspect {aspect} is not kept by {codec} in a pipe: write a file"
+                )
         elif source is not None and source.size == size:
             self._geometry = source.elements
-        elif aspect is not None and aspect != 1:
+            if aspect != 1 and not source.has_shape:
+                self._geometry += display_elements(source.cropped_size, aspect)
+        elif aspect != 1:
             self._geometry = display_elements(size, aspect)
         if self._geometry:
             tags = self._encoder.stream.metadata

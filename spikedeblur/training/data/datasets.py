@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from spikedeblur.errors import UsageError
+from spikedeblur.quantities import counted
 from spikedeblur.simulation.clips import Clip, Conditions, random_clip, random_ratio
 from spikedeblur.simulation.photos import PHOTO_SUFFIXES, PhotoLibrary, find_photos, held_out
 from spikedeblur.training.config import Config
@@ -205,3 +206,12 @@ def from_photos(
     if pool is None:
         return photo_clips(config, seen), validation
     return PooledClips(photo_clips(config, seen, larger=2), pool, config.DATA.CROP_SIZE), validation
+
+
+def described(clips: ClipSource) -> str:
+    """Say in words what there is to learn from."""
+    if isinstance(clips, PooledClips):
+        return f"{described(clips.source)}, clips of which are kept in {clips.folder}"
+    if isinstance(clips, PhotoClips):
+        return counted(len(clips.photos), "photograph")
+    return counted(len(clips), "recorded clip")

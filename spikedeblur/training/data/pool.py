@@ -61,6 +61,10 @@ class PooledClips(Dataset[dict[str, Tensor]]):
         size = min(self.capacity, FIRST + position // REUSE)
         return int(stream(self.source.seed, position, POOL).integers(size))
 
+    def needed(self, draws: int) -> int:
+        """Clips that so many draws ask for, about: every one that may be drawn."""
+        return min(self.capacity, FIRST + draws // REUSE, draws)
+
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         if not 0 <= index < len(self):
             raise IndexError(index)

@@ -231,3 +231,26 @@ def test_stereo_is_kept_by_matroska_and_named_elsewhere(tmp_path: Path) -> None:
     assert not [each for each in warnings if "stereo" in each]
     warnings, _ = pass_through(source, tmp_path / "out.mp4")
     assert [each for each in warnings if "stereo" in each]
+
+
+@pytest.mark.parametrize(("suffix", "kept"), [(".mov", True), (".mkv", False)])
+def test_the_arrangement_of_channels_is_kept_or_said(
+    suffix: str, kept: bool, tmp_path: Path
+) -> None:
+    """Of uncompressed sound Matroska holds their number alone."""
+    source = tmp_path / "five.mov"
+    with av.open(str(source), "w") as new:
+        video = new.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+        audio = new.add_stream("pcm_s16le", rate=48000, layout="5.0(side)")
+        picture = av.VideoFrame.from_ndarray(np.zeros((64, 96, 3), np.uint8), format="rgb24")
+        picture.pts, picture.time_base = 0, Fraction(1, 25)
+        new.mux(video.encode(picture) + video.encode(None))
+        silence = np.zeros((1, 5 * 4800), np.int16)
+        sound = av.AudioFrame.from_ndarray(silence, format="s16", layout="5.0(side)")
+        sound.pts, sound.sample_rate, sound.time_base = 0, 48000, Fraction(1, 48000)
+        new.mux(audio.encode(sound) + audio.encode(None))
+    warnings, _ = pass_through(source, tmp_path / f"out{suffix}")
+    with av.open(str(tmp_path / f"out{suffix}")) as file:
+        assert (file.streams.audio[0].codec_context.layout.name == "5.0(side)") == kept
+    assert any("5.0(side)" in each for each in warnings) != kept

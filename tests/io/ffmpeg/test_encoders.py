@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 
+from spikedeblur.errors import UsageError
 from spikedeblur.io.colour_tags import PixelLayout
 from spikedeblur.io.ffmpeg.containers import codecs_held
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings, choose_encoder
@@ -143,3 +144,58 @@ def test_the_callers_parameters_of_x265_come_last_and_win() -> None:
     settings = EncoderSettings("libx265", encoder_options={"x265-params": "log-level=info"})
     text = choose_encoder(settings, info, "mp4", {"libx265"}).options["x265-params"]
     assert text.startswith("log-level=error:") and text.endswith(":log-level=info")
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "lossless", "codec", "expected"),
+    [
+        ("bgr0", False, None, ("libx264", "yuv420p")),
+        ("rgb24", True, None, ("libx264", "yuv420p")),
+        ("yuv444p", True, None, ("libx264", "yuv420p")),
+        ("gbrp10le", True, None, ("libx265", "yuv420p10le")),
+        ("rgb48le", True, "libx264", ("libx264", "yuv420p10le")),
+        ("rgb24", True, "libx264rgb", ("libx264rgb", "rgb24")),  # who names it wants it
+        ("yuv444p", False, None, ("libx264", "yuv444p")),  # as it was, lossy already
+    ],
+)
+def test_rgb_and_lossless_video_becomes_a_movie_for_every_player(
+    pix_fmt: str, lossless: bool, codec: str | None, expected: tuple[str, str], tmp_path: Path
+) -> None:
+    info = replace(VideoInfo.synthetic(96, 64, 25, pix_fmt), lossless=lossless)
+    for suffix in (".mp4", ".mov", ".m4v"):
+        with create_video(tmp_path / f"x{suffix}", info, EncoderSettings(codec)) as writer:
+            rgb = np.full((64, 96, 3), 90, np.uint8)
+            writer.write(VideoFrame(0, 0, Fraction(1, 25), 1, Fraction(1, 25), rgb))
+        with av.open(str(tmp_path / f"x{suffix}")) as file:
+            written = file.streams.video[0].codec_context.pix_fmt
+        named = {"libx264": "h264", "libx264rgb": "h264", "libx265": "hevc"}[expected[0]]
+        assert (writer.header and named, written.replace("gbrp", "rgb24")) == (named, expected[1])
+    said = [each for each in writer.warnings if f"becomes {expected[1]}" in each]
+    assert len(said) == (expected[1] not in ("rgb24", "yuv444p"))
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted", "container", "codec"),
+    [
+        ("bgr0", "yuv420p", "mp4", "libx264"),
+        ("yuv420p10le", "yuv420p", "mp4", "libx264"),
+        ("yuv420p", "yuv420p10le", "mp4", "libx265"),
+        ("yuv420p", "rgb24", "matroska", "libx264rgb"),
+        ("yuv420p10le", "yuv444p", "webm", "libvpx-vp9"),
+        ("yuv420p", "yuv420p10le", "webm", "libsvtav1"),
+        ("yuv420p", "yuvj420p", "avi", "libx264"),
+        ("rgb24", "yuv420p", "matroska", "ffv1"),
+        ("rgb24", "yuvj420p", "matroska", "libx264"),  # which FFV1 has not
+    ],
+)
+def test_a_pixel_format_alone_chooses_an_encoder_that_has_it(
+    source: str, wanted: str, container: str, codec: str
+) -> None:
+    info = replace(VideoInfo.synthetic(96, 64, 25, source), lossless=source == "rgb24")
+    settings = EncoderSettings(pix_fmt=wanted)
+    choice = choose_encoder(settings, info, container, codecs_held(container))
+    assert (choice.codec, choice.pix_fmt) == (codec, wanted)
+    with pytest.raises(UsageError, match="nearest"):
+        choose_encoder(
+            EncoderSettings(pix_fmt=f"{wanted}x"), info, container, codecs_held(container)
+        )

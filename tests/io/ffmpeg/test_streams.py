@@ -12,7 +12,7 @@ import pytest
 from av.stream import Disposition
 from av.subtitles.subtitle import SubtitleSet
 
-from spikedeblur.io.images import write_image
+from spikedeblur.io.image_files import write_image
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from tests.io.clips import Clip, frames_of, make_clip, packets_of, pass_through

@@ -63,7 +63,7 @@ def written(
         (".webm", "yuv420p", "vp9", (63, 47), "vp9 yuv420p"),
         (".webm", "yuv420p10le", "vp9", (64, 64), "av1 yuv420p10le"),
         (".mp4", "gray", "h264", (64, 48), "h264 yuv420p"),
-        (".mp4", "gbrp", "h264", (64, 48), "h264 gbrp"),
+        (".mp4", "gbrp", "h264", (64, 48), "h264 yuv420p"),
         (".avi", "yuv420p", "mpeg4", (64, 48), "h264 yuv420p"),
         (".m4v", "yuv420p", "h264", (64, 48), "h264 yuv420p"),  # iTunes', not FFmpeg's raw stream
         (".hevc", "yuv420p", "hevc", (64, 48), "hevc yuv420p"),
