@@ -182,8 +182,6 @@ def _say(
         console.note(f"wrote {recording.output}")
 
 
-
-
 def _lines(found: Alignment) -> list[str]:
     errors, milli = found.errors, 1000 * found.interval_s
     lines = [
