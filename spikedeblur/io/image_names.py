@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from fnmatch import fnmatchcase
 from itertools import groupby, pairwise
@@ -32,9 +33,9 @@ def named_sequence(path: Path) -> Path:
 
     Raises `InputError` where they are no single sequence.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # also of a name that no file can have
         files, among = images_in(path), images_in(path)
-    elif _GLOB & set(path.name) and not path.exists() and path.parent.is_dir():
+    elif _GLOB & set(path.name) and not os.path.exists(path) and os.path.isdir(path.parent):
         among = images_in(path.parent)
         files = [each for each in among if fnmatchcase(each.name, path.name)]
     else:

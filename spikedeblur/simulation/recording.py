@@ -11,6 +11,8 @@ import numpy as np
 import torch
 
 from spikedeblur.errors import UsageError
+from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.quantities import Exposure
 from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 from spikedeblur.simulation.camera import (
     ContinuousView,
@@ -202,3 +204,14 @@ class Recorder:
 def as_bytes(picture: torch.Tensor) -> np.ndarray:
     """A picture (1, 3, H, W) in [0, 1] -> (H, W, 3) uint8."""
     return (picture[0].permute(1, 2, 0) * 255).round().byte().contiguous().numpy()
+
+
+def sidecar(recording: CameraSettings, offset_s: Fraction = Fraction(0)) -> RecordingSettings:
+    """Return the sidecar: what the spike file does not hold itself."""
+    return RecordingSettings(
+        size=recording.spike_size,
+        rate_hz=recording.rate_hz,
+        offset_s=offset_s,
+        exposure=Exposure(recording.exposure / recording.fps),
+        homography=recording.homography,
+    )

@@ -16,16 +16,15 @@ from spikedeblur.io.atomic import check_output, make_folder
 from spikedeblur.io.colour import to_uint8
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.ffmpeg.writer import VideoWriter
-from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import write_sidecar
 from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.quantities import Exposure, exact
+from spikedeblur.quantities import exact
 from spikedeblur.simulation.composition import Tone, random_scene
 from spikedeblur.simulation.footage import InterpolatedVideo
 from spikedeblur.simulation.photos import PHOTO_SUFFIXES, PhotoLibrary
-from spikedeblur.simulation.recording import CameraSettings, FramePair, Recorder
+from spikedeblur.simulation.recording import CameraSettings, FramePair, Recorder, sidecar
 from spikedeblur.simulation.scene import Scene
 
 BLURRY, SHARP, SPIKES, SIDECAR = "blurry.mkv", "sharp.mkv", "spikes.dat", "spikes.toml"
@@ -295,14 +294,3 @@ def write_recording(
 def video_frame(picture: np.ndarray, number: int, fps: Fraction) -> VideoFrame:
     """Frame `number` of a video of constant rate."""
     return VideoFrame(number, number, 1 / fps, 1, 1 / fps, picture)
-
-
-def sidecar(recording: CameraSettings, offset_s: Fraction = Fraction(0)) -> RecordingSettings:
-    """Return the sidecar: what the spike file does not hold itself."""
-    return RecordingSettings(
-        size=recording.spike_size,
-        rate_hz=recording.rate_hz,
-        offset_s=offset_s,
-        exposure=Exposure(recording.exposure / recording.fps),
-        homography=recording.homography,
-    )

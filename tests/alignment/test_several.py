@@ -66,7 +66,7 @@ def told(monkeypatch) -> list[tuple[Path, Known]]:
     """Calls of a stand-in for `align`: c.mp4 cannot tell by itself, d.mp4 never can."""
     calls: list[tuple[Path, Known]] = []
 
-    def align(video, spikes, options=None, known=None, drift=False, *, progress=None):
+    def align(video, spikes, options=None, known=None, drift=False, *, progress, on_plan=None):
         calls.append((video, known))
         progress(4, 4)
         if video.stem == "d" or (video.stem == "c" and known.homography is None):
