@@ -9,7 +9,7 @@ import numpy as np
 
 from spikedeblur.recording.geometry import spike_to_video, tile_coverage, tile_to_spike
 from spikedeblur.recording.light import linear_to_srgb
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.restoration.inference import SpikePlanes
 
 WALL = 640
@@ -125,7 +125,7 @@ def recorded(name: str) -> tuple[np.ndarray, np.ndarray, SpikePlanes, np.ndarray
         rig.spikes[::-1],
     )
     frames = (np.repeat(linear_to_srgb(light)[..., None], 3, -1) for light in (blurry, sharp))
-    return *frames, SpikePlanes(voxelize(spikes, 16)[None], rig.homography), inner
+    return *frames, SpikePlanes(voxelize_ticks(spikes, 16)[None], rig.homography), inner
 
 
 def psnr(picture: np.ndarray, sharp: np.ndarray, where: np.ndarray) -> float:

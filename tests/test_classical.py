@@ -11,7 +11,7 @@ from spikedeblur.classical import sdm, spike_rate, tfi, tfp
 from spikedeblur.errors import UsageError
 from spikedeblur.recording.light import linear_to_srgb, relative_luminance, srgb_to_linear
 from spikedeblur.recording.resample import blur
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 
 TICKS = 400  # 20 ms at 20 kHz
 
@@ -69,7 +69,7 @@ def fast():
 def test_sdm_sharpens_fast_motion_at_any_gain(gain):
     scene = Scene(speed=30, gain=gain)
     blurry, spikes = scene.expose()
-    restored = sdm(blurry, voxelize(spikes))
+    restored = sdm(blurry, voxelize_ticks(spikes))
     assert restored.dtype == np.float32 and restored.shape == blurry.shape
     assert restored.min() >= 0 and restored.max() <= 1
     assert psnr(restored, scene.sharp()) > psnr(blurry, scene.sharp()) + 2
@@ -78,7 +78,7 @@ def test_sdm_sharpens_fast_motion_at_any_gain(gain):
 @pytest.mark.parametrize("gain", [0.005, 0.01, 0.1, 0.9])
 def test_sdm_leaves_a_still_scene_alone(gain):
     blurry, spikes = Scene(speed=0, gain=gain).expose()
-    assert psnr(sdm(blurry, voxelize(spikes)), blurry) > 40
+    assert psnr(sdm(blurry, voxelize_ticks(spikes)), blurry) > 40
 
 
 def test_no_one_window_does_as_well_as_the_balance_of_noise_and_blur():
@@ -87,7 +87,7 @@ def test_no_one_window_does_as_well_as_the_balance_of_noise_and_blur():
     for speed, gain in ((4, 0.1), (30, 0.1), (30, 0.9)):
         scene = Scene(speed, gain)
         blurry, spikes = scene.expose()
-        counts = voxelize(spikes)
+        counts = voxelize_ticks(spikes)
         quality.append([psnr(sdm(blurry, counts, window=w), scene.sharp()) for w in windows])
     *fixed, balanced = np.mean(quality, axis=0)
     assert balanced > max(fixed) + 0.5
@@ -97,7 +97,7 @@ def test_no_one_window_does_as_well_as_the_balance_of_noise_and_blur():
 @pytest.mark.parametrize("time", [-0.4, 0.4])
 def test_the_target_chooses_the_instant(fast, time):
     scene, blurry, spikes = fast
-    counts = voxelize(spikes)
+    counts = voxelize_ticks(spikes)
     chosen = psnr(sdm(blurry, counts, target=time), scene.sharp(time))
     assert chosen > psnr(blurry, scene.sharp(time)) + 1.5
     assert chosen > psnr(sdm(blurry, counts, target=-time), scene.sharp(time)) + 3
@@ -105,20 +105,20 @@ def test_the_target_chooses_the_instant(fast, time):
 
 def test_the_sensor_s_gain_cancels(fast):
     _, blurry, spikes = fast
-    counts = voxelize(spikes)
+    counts = voxelize_ticks(spikes)
     once, twice = (sdm(blurry, counts * n, window=0.25) for n in (20, 40))
     np.testing.assert_allclose(once, twice, atol=0.02)
 
 
 def test_whole_exposure_and_no_spikes_change_nothing(fast):
     _, blurry, spikes = fast
-    np.testing.assert_allclose(sdm(blurry, voxelize(spikes), window=1.0), blurry, atol=1e-4)
-    np.testing.assert_allclose(sdm(blurry, voxelize(spikes & False)), blurry, atol=1e-5)
+    np.testing.assert_allclose(sdm(blurry, voxelize_ticks(spikes), window=1.0), blurry, atol=1e-4)
+    np.testing.assert_allclose(sdm(blurry, voxelize_ticks(spikes & False)), blurry, atol=1e-5)
 
 
 def test_where_the_sensor_saw_nothing_the_frame_stays(fast):
     _, blurry, spikes = fast
-    counts = voxelize(spikes)
+    counts = voxelize_ticks(spikes)
     counts[:, :, :40] = 0
     restored = sdm(blurry, counts)
     np.testing.assert_allclose(restored[:, :72], blurry[:, :72], atol=1e-4)
@@ -128,7 +128,7 @@ def test_where_the_sensor_saw_nothing_the_frame_stays(fast):
 @pytest.mark.parametrize("method", ["tfp", "tfi"])
 def test_spikes_alone_show_the_instant_in_grey(fast, method):
     scene, blurry, spikes = fast
-    counts = voxelize(spikes)
+    counts = voxelize_ticks(spikes)
     image = tfp(blurry, counts) if method == "tfp" else tfi(blurry, spikes, TICKS // 2)
     assert image.shape == blurry.shape and image.dtype == np.float32
     assert (image == image[..., :1]).all()
@@ -157,7 +157,7 @@ def test_intervals_of_a_regular_train():
 def test_impossible_windows(fast, wrong):
     _, blurry, spikes = fast
     with pytest.raises(UsageError, match="no such window"):
-        sdm(blurry, voxelize(spikes), **wrong)
+        sdm(blurry, voxelize_ticks(spikes), **wrong)
 
 
 def test_a_tick_outside_the_spikes(fast):

@@ -184,8 +184,6 @@ def test_the_command_line_imports_nothing_heavy_before_it_must(module):
 # Public names that may stand in several modules, each for one idea.
 SHARED = {
     "command",  # what the root group of the command line loads from a command's module
-    # A command as a function for Python (api), and what does its work.
-    *("deblur", "align", "simulate", "voxelize", "train", "score", "preview"),
     *("sdm", "tfp", "tfi", "joint"),  # a method: of one frame (classical), of a video (methods)
 }
 

@@ -23,7 +23,7 @@ from spikedeblur.recording.geometry import (
     tile_coverage,
     tile_to_spike,
 )
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.restoration.inference import SpikePlanes, TiledModel
 from spikedeblur.restoration.restorers import ClassicalRestorer
 from spikedeblur.restoration.tiling import Tile
@@ -54,7 +54,7 @@ def test_a_wrong_homography_is_worse():
 def test_the_network_too_restores_what_is_covered():
     blurry, sharp, planes, covered = recorded("part")
     rig = RIGS["part"]
-    planes = SpikePlanes(voxelize(rig.record()[2], 32)[None], rig.homography)
+    planes = SpikePlanes(voxelize_ticks(rig.record()[2], 32)[None], rig.homography)
     rgb = np.rint(blurry * 255).astype(np.uint8)[None]
     net = load_model()
     whole, tiled = (

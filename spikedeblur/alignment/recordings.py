@@ -22,7 +22,7 @@ STEPS = 4  # of one alignment without drift
 FARTHEST_PX, STRANGE = 1.0, 4.0  # video pixels, and times its error
 
 
-def align(
+def align_files(
     video: Path,
     spikes: Path,
     options: RecordingSettings | None = None,
@@ -92,7 +92,7 @@ def align_rig(
             try:
                 plan = None if done else on_plan  # once for each
                 found.append(
-                    align(video, spikes, options, known, drift, progress=told, on_plan=plan)
+                    align_files(video, spikes, options, known, drift, progress=told, on_plan=plan)
                 )
             except SpikedeblurError as error:
                 found.append(error)

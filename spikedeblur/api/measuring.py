@@ -17,15 +17,13 @@ from spikedeblur.benchmarking.columns import QUALITY_COLUMNS, cell, telling
 from spikedeblur.benchmarking.planning import plan_setups, plan_workloads
 from spikedeblur.benchmarking.results import measure
 from spikedeblur.benchmarking.runs import Plan
-from spikedeblur.benchmarking.scoring import VideoScore
-from spikedeblur.benchmarking.scoring import score as score_integers
+from spikedeblur.benchmarking.scoring import VideoScore, score_integers
 from spikedeblur.benchmarking.setups import check_finished
 from spikedeblur.benchmarking.summary import summary
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.notebook import row_table
 from spikedeblur.quantities import RateLike, Region, TimeLike
-from spikedeblur.report.preview import Preview
-from spikedeblur.report.preview import preview as preview_video
+from spikedeblur.report.preview import Preview, preview_video
 
 __all__ = ["BenchmarkFigures", "benchmark", "preview", "score"]
 

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from spikedeblur.alignment.estimation import Aligner
 from spikedeblur.alignment.findings import Alignment, Known
 from spikedeblur.alignment.footage import read_footage
-from spikedeblur.alignment.recordings import align as align_files
+from spikedeblur.alignment.recordings import align_files
 from spikedeblur.api.calls import python_call
 from spikedeblur.api.rigs import RigKeywords, recording_settings
 from spikedeblur.api.sources import FramesLike, exact_seconds, video_source

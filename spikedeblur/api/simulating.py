@@ -20,8 +20,7 @@ from spikedeblur.quantities import (
     parse_matrix,
     parse_size,
 )
-from spikedeblur.simulation.simulation import RigSettings, Simulated
-from spikedeblur.simulation.simulation import simulate as simulate_rig
+from spikedeblur.simulation.simulation import RigSettings, Simulated, simulate_rig
 
 __all__ = ["simulate"]
 

@@ -22,7 +22,7 @@ from spikedeblur.io.voxels import VoxelInfo
 from spikedeblur.quantities import RateLike, TimeLike
 from spikedeblur.recording.exposures import StreamExposures
 from spikedeblur.recording.gridding import interval_grids, regular_spans, spans_of
-from spikedeblur.recording.voxel import voxelize as voxelize_ticks
+from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.vocabulary import BINS
 
 __all__ = ["SpikeInput", "opened_stream", "voxelize"]

@@ -19,7 +19,7 @@ from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import FALLBACK_RATE
 from spikedeblur.notebook import fact_table
 
-__all__ = ["PictureSource", "VideoScore", "score"]
+__all__ = ["PictureSource", "VideoScore", "score_integers"]
 
 VideoLike = str | Path | np.ndarray
 
@@ -52,7 +52,7 @@ class VideoScore:
         return fact_table("Score", {**figures, "worst frame": self.frames[0]["frame"]})
 
 
-def score(
+def score_integers(
     result: VideoLike,
     truth: VideoLike,
     *,

@@ -67,7 +67,7 @@ def tell_plan(
     as_json: bool,
 ) -> None:
     """Say what an alignment would compare and cost; each of several is aligned twice."""
-    from spikedeblur.alignment import align
+    from spikedeblur.alignment import align_files
 
     plans: list[AlignmentPlan] = []
 
@@ -77,7 +77,7 @@ def tell_plan(
 
     for each in recordings:
         with suppress(_EnoughKnown):
-            align(each.video, each.spikes, options, known, drift, on_plan=enough)
+            align_files(each.video, each.spikes, options, known, drift, on_plan=enough)
     if not as_json:
         for each, plan in zip(recordings, plans, strict=True):
             console.data(plan.line() if len(plans) == 1 else f"{each.video}: {plan.line()}")

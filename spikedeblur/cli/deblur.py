@@ -19,7 +19,7 @@ from spikedeblur.cli.beforehand import (
 )
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
-from spikedeblur.cli.deblurring import Task, VideoPart, deblur
+from spikedeblur.cli.deblurring import Task, VideoPart, deblur_item
 from spikedeblur.cli.job_options import JobOptions, job_options
 from spikedeblur.cli.lists import check_list, read_list
 from spikedeblur.cli.options import (
@@ -279,6 +279,6 @@ def command(
 
     def work(index: int, each: VideoJob) -> Outcome:
         with stdin_stored(each) as stored:
-            return deblur(console, task, index, stored)
+            return deblur_item(console, task, index, stored)
 
     return run_jobs(console, jobs, work, results)

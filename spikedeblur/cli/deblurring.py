@@ -95,7 +95,7 @@ class Task:
         )
 
 
-def deblur(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
+def deblur_item(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
     """Deblur one video, the one of that index."""
     from spikedeblur.io.atomic import make_folder
 

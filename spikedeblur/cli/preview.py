@@ -102,7 +102,7 @@ def command(
     from spikedeblur.io.atomic import check_output
     from spikedeblur.io.image_names import IMAGE_SUFFIXES
     from spikedeblur.io.video import open_video
-    from spikedeblur.report.preview import preview
+    from spikedeblur.report.preview import preview_video
 
     output = output or video.parent / f"{video.stem.replace('%', '')}_preview.png"
     if output.suffix.lower() not in IMAGE_SUFFIXES or "%" in output.name:
@@ -115,7 +115,7 @@ def command(
             with open_video(video, rate=frame_rate) as reader:
                 moment = next(iter(reader)).time + at.frame / reader.info.average_rate
     with progress_display(progress, "shown", quiet=console.quiet, unit="methods") as display:
-        found = preview(
+        found = preview_video(
             video,
             spikes or spikes_beside(video),
             methods=methods,

@@ -55,13 +55,13 @@ def command(
     frames of the same size as the truth has.
     """
     limit_threads(threads)
-    from spikedeblur.benchmarking.scoring import score
+    from spikedeblur.benchmarking.scoring import score_integers
 
     found, status = [], ExitStatus.OK
     for result in results:
         try:
             with progress_display(progress, f"{result.name}:", quiet=console.quiet) as display:
-                found.append(score(result, truth, progress=display.advance_to))
+                found.append(score_integers(result, truth, progress=display.advance_to))
         except SpikedeblurError as error:
             if len(results) == 1:
                 raise

@@ -170,7 +170,7 @@ def command(
         _make_validation_set(context, source, output, validation)
         return
     from spikedeblur.io.spikes.settings import parse_homography
-    from spikedeblur.simulation.simulation import RigSettings, planned, simulate
+    from spikedeblur.simulation.simulation import RigSettings, planned, simulate_rig
 
     if not exposure.relative and fps is None:
         raise UsageError(
@@ -204,7 +204,7 @@ def command(
     with progress_display(
         progress, "simulated", quiet=console.quiet, json_lines=as_json
     ) as display:
-        made = simulate(
+        made = simulate_rig(
             source,
             output,
             rig,

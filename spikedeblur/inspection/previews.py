@@ -20,7 +20,7 @@ from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.recording.light import linear_to_srgb
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.vocabulary import PREVIEW_METHODS
 
 __all__ = ["picture_of_grid", "preview_picture", "previewed", "write_preview"]
@@ -43,7 +43,7 @@ def preview_picture(stream: SpikeStream, tick: int, method: str = "tfp") -> Pict
     length = min(max(int(WINDOW_S * stream.rate_hz), LEAST_TICKS), MOST_TICKS, stream.ticks)
     start = min(max(tick - length // 2, 0), stream.ticks - length)
     if method == "tfp":
-        return _stretched(voxelize(stream, 1, start, start + length)[0])
+        return _stretched(voxelize_ticks(stream, 1, start, start + length)[0])
     return _stretched(spike_light(stream[start : start + length], min(tick - start, length - 1)))
 
 

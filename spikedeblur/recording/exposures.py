@@ -27,7 +27,7 @@ from spikedeblur.io.voxels import VoxelFile, is_voxel_file
 from spikedeblur.quantities import Exposure, exact
 from spikedeblur.recording.geometry import placed
 from spikedeblur.recording.timeline import Interval, coverage, exposure_interval
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.recording.voxel_exposures import WHOLE_INTERVAL, VoxelExposures
 from spikedeblur.vocabulary import BINS
 
@@ -163,7 +163,7 @@ class StreamExposures:
         covered = coverage(interval, self.stream.ticks)
         if not covered:
             return None, covered
-        grid = voxelize(self.stream, self._bins, interval.start, interval.stop)
+        grid = voxelize_ticks(self.stream, self._bins, interval.start, interval.stop)
         return (grid if covered == 1 else fill_unseen(grid, interval, self.stream.ticks)), covered
 
     def planes(self, frame: VideoFrame, target_time: float) -> tuple[np.ndarray, int]:

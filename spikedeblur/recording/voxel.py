@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spikedeblur.errors import UsageError
 from spikedeblur.vocabulary import BINS
 
-__all__ = ["TickPlanes", "voxelize"]
+__all__ = ["TickPlanes", "voxelize_ticks"]
 
 CHUNK_PIXELS = 1 << 25
 
@@ -28,7 +28,7 @@ class TickPlanes(Protocol):
     def __getitem__(self, window: slice, /) -> NDArray[np.bool_]: ...
 
 
-def voxelize(
+def voxelize_ticks(
     spikes: TickPlanes,
     bins: int = BINS,
     start: Fraction | float = 0,

@@ -10,7 +10,7 @@ import numpy as np
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.recording.exposures import Exposures, StreamExposures
 from spikedeblur.recording.timeline import coverage
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 
 __all__ = ["blurriest_time"]
 
@@ -48,8 +48,8 @@ def _motion(exposures: Exposures, first: VideoFrame, info: VideoInfo, number: in
         if coverage(interval, exposures.stream.ticks) < 1:
             return -1.0
         quarter = interval.length / 4
-        early = voxelize(exposures.stream, 1, interval.start, interval.start + quarter)
-        late = voxelize(exposures.stream, 1, interval.stop - quarter, interval.stop)
+        early = voxelize_ticks(exposures.stream, 1, interval.start, interval.start + quarter)
+        late = voxelize_ticks(exposures.stream, 1, interval.stop - quarter, interval.stop)
     else:
         counts, covered = exposures.counts(replace(first, index=number))
         if counts is None or covered < 1:

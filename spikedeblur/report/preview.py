@@ -35,7 +35,7 @@ from spikedeblur.restoration.pipeline import Deblurrer
 from spikedeblur.restoration.restorers import NetRestorer
 from spikedeblur.vocabulary import BLURRY
 
-__all__ = ["MethodPreview", "Preview", "preview"]
+__all__ = ["MethodPreview", "Preview", "preview_video"]
 
 DEFAULT_METHODS = "sdm,net"
 NEIGHBOURS = 1  # frames on either side that a method without weights is given, and timed over
@@ -113,7 +113,7 @@ class Preview:
         return {"time_s": float(self.time_s), "frames": self.frames, "methods": figures}
 
 
-def preview(
+def preview_video(
     video: str | Path,
     spikes: Spikes | None,
     *,

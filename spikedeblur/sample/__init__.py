@@ -25,7 +25,7 @@ def make_sample(folder: Path, overwrite: bool = False) -> None:
     480x270 at 50 frames a second, spikes of half that size at 20 kHz, the shutter open for most of
     the interval and about 7 pixels of motion in it. Raises what `simulate` raises.
     """
-    from spikedeblur.simulation.simulation import RigSettings, simulate
+    from spikedeblur.simulation.simulation import RigSettings, simulate_rig
 
     settings = RigSettings(
         frames=SAMPLE_FRAMES,
@@ -38,4 +38,4 @@ def make_sample(folder: Path, overwrite: bool = False) -> None:
     with tempfile.TemporaryDirectory() as pictures:
         for seed in range(2):
             write_image(Path(pictures) / f"street{seed}.png", draw_street(seed=seed))
-        simulate(pictures, folder, settings, overwrite=overwrite)
+        simulate_rig(pictures, folder, settings, overwrite=overwrite)

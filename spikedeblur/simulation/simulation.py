@@ -125,7 +125,7 @@ def _announce(frames: int, cameras: CameraSettings) -> None:
     )
 
 
-def simulate(
+def simulate_rig(
     source: Path | str,
     output: Path | str,
     settings: RigSettings | None = None,

@@ -63,10 +63,12 @@ def run_training(
             config, photos=photos, data=data, layout=layout, val=val, pool=pool
         )
 
-    train(config, sources, output=output, resume=resume, init=init, device=device, report=report)
+    train_network(
+        config, sources, output=output, resume=resume, init=init, device=device, report=report
+    )
 
 
-def train(
+def train_network(
     config: Config,
     sources: Sources,
     *,

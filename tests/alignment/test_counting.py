@@ -10,7 +10,7 @@ import torch
 
 from spikedeblur.alignment.counting import CumulatedCounts, block_for, cumulate
 from spikedeblur.io.spikes.stream import SpikeStream, write_dat
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_between_two_knots_lie_as_many_spikes_as_voxelize_counts(stream, block, 
     assert counts.start == 20 and counts.stop <= 651 and counts.stop > 651 - step
     low, high = counts.start + step, counts.start + 2 * step
     found = counts.at(np.array([low, high], float))
-    exact = voxelize(stream, 1, Fraction(low), Fraction(high))[0]
+    exact = voxelize_ticks(stream, 1, Fraction(low), Fraction(high))[0]
     rows, columns = 7 // block * block, 10 // block * block
     small = exact[:rows, :columns].reshape(rows // block, block, columns // block, block)
     np.testing.assert_allclose(found[1] - found[0], small.mean((1, 3)), atol=1e-4)

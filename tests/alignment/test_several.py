@@ -76,7 +76,7 @@ def told(monkeypatch) -> list[tuple[Path, Known]]:
             return finding(known.homography, 0.0, offset=offset)
         return finding(moved(8 if video.stem == "z" else 0), 0.1, offset=offset)
 
-    monkeypatch.setattr("spikedeblur.alignment.recordings.align", align)
+    monkeypatch.setattr("spikedeblur.alignment.recordings.align_files", align)
     return calls
 
 

@@ -15,7 +15,7 @@ from spikedeblur.cli.main import main
 from spikedeblur.models.build import build_model
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.vrt import VRT
-from spikedeblur.simulation.simulation import RigSettings, simulate
+from spikedeblur.simulation.simulation import RigSettings, simulate_rig
 from spikedeblur.training.config import load_config
 from spikedeblur.training.data import layouts
 from spikedeblur.training.events import Started, StepDone
@@ -32,7 +32,7 @@ def simulated(root: Path) -> None:
     """Two sequences of three frames, as `simulate` makes them of photographs."""
     photos = photo_folder(root.parent / "photos")
     for seed, name in enumerate(("train/one", "val/two")):
-        simulate(
+        simulate_rig(
             photos,
             root / name,
             RigSettings(frames=3, size=(32, 24), rate_hz=Fraction(2000), seed=seed),

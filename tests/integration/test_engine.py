@@ -112,12 +112,12 @@ import sys
 from fractions import Fraction
 from spikedeblur import SpikeStream
 from spikedeblur.machine.memory import peak_rss_mb
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 from tests.networks import Network
 with SpikeStream.open(sys.argv[1], width=400, height=250, rate_hz=20000) as stream:
     for number in range(40):
         start = stream.ticks // 40 * number
-        voxelize(stream, 32, start, start + min(400, stream.ticks // 40))
+        voxelize_ticks(stream, 32, start, start + min(400, stream.ticks // 40))
 print(peak_rss_mb())
 """
 

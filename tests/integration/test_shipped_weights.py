@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from spikedeblur.models.checkpoint import load_model
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.sample.picture import draw_street
 from spikedeblur.simulation.protocols import CLIP_FRAMES, CLIP_SIZE, blurry_psnr, moving_scene
 from spikedeblur.simulation.recording import CameraSettings, Recorder
@@ -89,7 +89,7 @@ def filmed(
         blurry.append(frame.blurry)
         sharp.append(frame.sharp)
         ticks = spikes[round(opens) : round(closes)]
-        voxels.append(voxelize(order.permutation(ticks) if shuffled else ticks))
+        voxels.append(voxelize_ticks(order.permutation(ticks) if shuffled else ticks))
     rgb, truth = (
         torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)[None] / 255
         for frames in (blurry, sharp)

@@ -9,7 +9,7 @@ import pytest
 
 from spikedeblur.classical import joint
 from spikedeblur.recording.exposures import ExposedFrame
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.restoration.joint import JointRestorer
 from tests.recordings import frame_at
 from tests.rigs import RIGS, psnr, recorded
@@ -81,7 +81,7 @@ def test_a_frame_without_spikes_stays_and_serves_nobody():
 def test_nothing_changes_where_the_sensor_did_not_look():
     rig = RIGS["part"]
     blurry, sharp, _, inner = recorded("part")
-    counts = voxelize(rig.record()[2], BINS)
+    counts = voxelize_ticks(rig.record()[2], BINS)
     frame = frame_at(0, np.rint(blurry * 255).astype(np.uint8))
     exposed = ExposedFrame(frame, counts, Fraction(1), rig.homography)
     [picture] = pictures([exposed])

@@ -14,8 +14,8 @@ from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.recording.light import relative_luminance, srgb_to_linear
-from spikedeblur.recording.voxel import voxelize
-from spikedeblur.simulation.simulation import RigSettings, simulate, video_frame
+from spikedeblur.recording.voxel import voxelize_ticks
+from spikedeblur.simulation.simulation import RigSettings, simulate_rig, video_frame
 from tests.training.pictures import noise_photo, photo_folder
 
 SMALL = {"frames": 3, "size": (64, 48), "fps": Fraction(50), "rate_hz": Fraction(5000)}
@@ -30,7 +30,7 @@ def photos(tmp_path_factory):
 def recording(photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("recording") / "new"
     progress = []
-    written = simulate(photos, folder, RigSettings(**SMALL, seed=1), progress=progress.append)
+    written = simulate_rig(photos, folder, RigSettings(**SMALL, seed=1), progress=progress.append)
     assert progress == [1, 2, 3]
     return folder, written
 
@@ -71,7 +71,7 @@ def test_spikes_of_an_exposure_are_the_light_of_the_blurry_frame(recording):
     stream = stream_of(folder)
     for number, (_, rgb) in enumerate(frames_of(folder / "blurry.mkv")):
         start = 100 * number + 5
-        rate = voxelize(stream, bins=1, start=start, stop=start + 90)[0] / 90
+        rate = voxelize_ticks(stream, bins=1, start=start, stop=start + 90)[0] / 90
         light = halved(rgb)
         assert rate.mean() == pytest.approx(light.mean() + 0.001, rel=0.02)
         assert np.corrcoef(rate.ravel(), light.ravel())[0, 1] > 0.85
@@ -90,8 +90,8 @@ def test_sharp_is_the_middle_of_the_exposure(recording):
 
 def test_a_seed_gives_the_same_recording_and_another_seed_another(photos, recording, tmp_path):
     folder, _ = recording
-    simulate(photos, tmp_path, RigSettings(**SMALL, seed=1))
-    simulate(photos, tmp_path / "2", RigSettings(**SMALL, seed=2))
+    simulate_rig(photos, tmp_path, RigSettings(**SMALL, seed=1))
+    simulate_rig(photos, tmp_path / "2", RigSettings(**SMALL, seed=2))
     spikes = [(place / "spikes.dat").read_bytes() for place in (folder, tmp_path, tmp_path / "2")]
     assert spikes[0] == spikes[1] != spikes[2]
     blurry = [frames_of(place / "blurry.mkv")[2][1] for place in (folder, tmp_path, tmp_path / "2")]
@@ -99,7 +99,7 @@ def test_a_seed_gives_the_same_recording_and_another_seed_another(photos, record
 
 
 def test_twice_the_threshold_halves_the_spikes(photos, recording, tmp_path):
-    simulate(photos, tmp_path, RigSettings(**SMALL, seed=1, threshold=2.0))
+    simulate_rig(photos, tmp_path, RigSettings(**SMALL, seed=1, threshold=2.0))
     rates = [stream_of(place)[:].mean() for place in (recording[0], tmp_path)]
     assert rates[1] == pytest.approx(rates[0] / 2, rel=0.01)
 
@@ -110,14 +110,14 @@ def test_ticks_need_not_fit_the_frames(photos, tmp_path):
         spike_size=(25, 19),
         blur_px=0.0,
     )
-    written = simulate(photos, tmp_path, settings)
+    written = simulate_rig(photos, tmp_path, settings)
     assert written.ticks == 100 == len(stream_of(tmp_path))
 
 
 @pytest.mark.parametrize("fps", [Fraction(30), Fraction(30000, 1001), Fraction(60), Fraction(144)])
 def test_frames_of_any_rate_are_read_at_the_times_they_were_simulated_for(fps, photos, tmp_path):
     """Although Matroska holds milliseconds: a tick of 20 kHz is a twentieth of one."""
-    simulate(
+    simulate_rig(
         photos, tmp_path, RigSettings(frames=4, size=(32, 24), fps=fps, rate_hz=Fraction(1000))
     )
     with open_video(tmp_path / "blurry.mkv") as video:
@@ -135,7 +135,7 @@ def source_video(path, count):
 
 def test_a_sharp_video_is_recorded_between_its_frames(tmp_path):
     source = source_video(tmp_path / "source.mkv", 25)
-    written = simulate(source, tmp_path / "out", RigSettings(rate_hz=Fraction(5000)))
+    written = simulate_rig(source, tmp_path / "out", RigSettings(rate_hz=Fraction(5000)))
     assert (written.frames, written.ticks) == (3, 300)
     shown = frames_of(tmp_path / "out" / "sharp.mkv")
     originals = frames_of(source)
@@ -149,15 +149,15 @@ def test_a_sharp_video_is_recorded_between_its_frames(tmp_path):
 
 def test_what_cannot_be_is_refused(photos, recording, tmp_path):
     with pytest.raises(OutputError, match="exists"):
-        simulate(photos, recording[0], RigSettings(**SMALL))
+        simulate_rig(photos, recording[0], RigSettings(**SMALL))
     with pytest.raises(UsageError, match="number of frames"):
-        simulate(photos, tmp_path, RigSettings(frames=0))
+        simulate_rig(photos, tmp_path, RigSettings(frames=0))
     with pytest.raises(UsageError, match="exposure is longer"):
-        simulate(photos, tmp_path, RigSettings(exposure=Fraction(2)))
+        simulate_rig(photos, tmp_path, RigSettings(exposure=Fraction(2)))
     with pytest.raises(UsageError, match="threshold"):
-        simulate(photos, tmp_path, RigSettings(threshold=0.0))
+        simulate_rig(photos, tmp_path, RigSettings(threshold=0.0))
     with pytest.raises(InputError):
-        simulate(tmp_path / "missing.mp4", tmp_path / "out")
+        simulate_rig(tmp_path / "missing.mp4", tmp_path / "out")
     with pytest.raises(InputError, match="too short"):
-        simulate(source_video(tmp_path / "short.mkv", 5), tmp_path / "out")
+        simulate_rig(source_video(tmp_path / "short.mkv", 5), tmp_path / "out")
     assert not any((tmp_path / "out").iterdir())

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.simulation.spiking import (
     SpikeSensor,
     bin_counts,
@@ -69,7 +69,7 @@ def test_bins_equal_the_voxels_of_a_stepped_pixel(seed, parts, ticks, begin, bin
     )
     edges = start + (stop - start) * np.arange(parts + 1) / parts
     planes, _ = fire_by_hand(light.astype(float), edges, int(np.ceil(stop)) + 1, phase)
-    expected = voxelize(planes, bins=bins, start=start, stop=stop)
+    expected = voxelize_ticks(planes, bins=bins, start=start, stop=stop)
     np.testing.assert_allclose(counts.numpy(), expected, rtol=0, atol=1e-5)
 
 

@@ -15,7 +15,7 @@ from spikedeblur.training.config import load_config
 from spikedeblur.training.data.datasets import PhotoClips
 from spikedeblur.training.data.sampler import ClipSource
 from spikedeblur.training.losses import charbonnier
-from spikedeblur.training.run import train
+from spikedeblur.training.run import train_network
 from tests.training.pictures import write_png
 from tests.training.tiny_run import NoiseClips, run
 
@@ -131,7 +131,7 @@ def test_200_steps_of_small_lower_the_loss_on_photos(shuffled: bool, tmp_path: P
         )
 
     learnt = clips(1, 2, photos[:6])
-    train(
+    train_network(
         config,
         lambda: (ShuffledTargets(learnt) if shuffled else learnt, clips(2, 1, photos[6:])),
         output=tmp_path / "run",

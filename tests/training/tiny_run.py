@@ -16,7 +16,7 @@ from torch import Tensor
 
 from spikedeblur.training.config import Config, config_from_dict
 from spikedeblur.training.events import Report
-from spikedeblur.training.run import train
+from spikedeblur.training.run import train_network
 from spikedeblur.training.state import newest_state
 
 SMALLEST: dict[str, Any] = {
@@ -96,7 +96,7 @@ def run(
     **train_keys: Any,
 ) -> None:
     """Train the network above in `root`, on the CPU."""
-    train(
+    train_network(
         config or tiny_config(**train_keys),
         lambda: (clips or NoiseClips(1), NoiseClips(2, count=3)),
         output=root,

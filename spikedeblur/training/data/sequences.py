@@ -23,7 +23,7 @@ from spikedeblur.io.spikes.stream import SpikeStream, is_array_file
 from spikedeblur.io.video import Reader, open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.timeline import exposure_interval
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.simulation.photos import read_photo
 
 # The beginning of a sequence by which it is recognised.
@@ -113,7 +113,7 @@ class PictureSequence:
         for number in numbers:
             files = self.frames[number]
             with open_stream(existing(files.spikes), self.sidecar) as stream:
-                counts = voxelize(stream, bins, files.start, files.stop)
+                counts = voxelize_ticks(stream, bins, files.start, files.stop)
             yield RecordedFrame(read_picture(files.blurry), read_picture(files.sharp), counts)
 
     def marks(self) -> set[str]:
@@ -196,7 +196,7 @@ class VideoSequence:
             stream.rate_hz,
             settings.exposure_start_s,
         )
-        return voxelize(stream, bins, interval.start, interval.stop)
+        return voxelize_ticks(stream, bins, interval.start, interval.stop)
 
     def marks(self) -> set[str]:
         """Return the marks by which the sequence is recognised."""

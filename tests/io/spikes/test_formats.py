@@ -15,7 +15,7 @@ from spikedeblur.io.spikes.packed import PackedFile
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.source import recording_in, resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 from tests.io.spikes.files import (
     ARRAYS,
     RATE,
@@ -157,7 +157,8 @@ class TestFolder:
             for window in (slice(None), slice(9, 12), slice(10, 35), slice(39, 40), slice(12, 12)):
                 np.testing.assert_array_equal(stream[window], SMALL[window])
             np.testing.assert_array_equal(
-                voxelize(stream, 8, Fraction(5, 3), 33), voxelize(SMALL, 8, Fraction(5, 3), 33)
+                voxelize_ticks(stream, 8, Fraction(5, 3), 33),
+                voxelize_ticks(SMALL, 8, Fraction(5, 3), 33),
             )
 
     def test_a_file_that_is_no_whole_planes_is_named(self, tmp_path):

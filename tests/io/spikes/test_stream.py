@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spikedeblur.errors import InputError, OutputError, UsageError
 from spikedeblur.io.spikes.cameras import fitting_sizes
 from spikedeblur.io.spikes.stream import SpikeStream, write_dat
-from spikedeblur.recording.voxel import voxelize
+from spikedeblur.recording.voxel import voxelize_ticks
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_voxels_read_from_the_file_equal_those_of_the_planes(dat):
     path, planes = dat
     interval = (Fraction(7, 3), Fraction(112, 3))
     np.testing.assert_array_equal(
-        voxelize(open_dat(path), 8, *interval), voxelize(planes, 8, *interval)
+        voxelize_ticks(open_dat(path), 8, *interval), voxelize_ticks(planes, 8, *interval)
     )
 
 

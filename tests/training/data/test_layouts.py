@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.simulation.simulation import RigSettings, simulate
+from spikedeblur.simulation.simulation import RigSettings, simulate_rig
 from spikedeblur.training.data.layouts import LAYOUT_READERS, find_sequences, middle_tick
 from spikedeblur.training.data.recorded import training_sequences
 from tests.training import trees
@@ -92,7 +92,7 @@ def test_simulated_recordings_are_read_frame_by_frame(tmp_path):
     photos = photo_folder(tmp_path / "photos", 2)
     settings = {"frames": 4, "size": (32, 24), "fps": Fraction(60), "rate_hz": Fraction(3000)}
     for seed in (1, 2, 3):
-        simulate(photos, tmp_path / "set" / f"{seed}", RigSettings(**settings, seed=seed))
+        simulate_rig(photos, tmp_path / "set" / f"{seed}", RigSettings(**settings, seed=seed))
     splits = find_sequences(tmp_path / "set")
     assert set(splits) == {"train"} and [s.name for s in splits["train"]] == ["1", "2", "3"]
     sequence = splits["train"][0]
