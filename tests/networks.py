@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from spikedeblur.models.build import build_model
+from spikedeblur.prior.chunks import EVERY_FRAME
 from spikedeblur.prior.photometry import grey, to_linear
 from spikedeblur.training.config import load_config
 
@@ -25,9 +26,12 @@ class Network:
     size_multiple: int = 16
     any_target_time: bool = True
     channels_per_pixel: float = 120.0
+    reach: int = 0
 
-    def __call__(self, rgb: Tensor, voxels: Tensor | None, target_time: float) -> Tensor:
-        return self.function(rgb, voxels, target_time)
+    def __call__(
+        self, rgb: Tensor, voxels: Tensor | None, target_time: float, kept: slice = EVERY_FRAME
+    ) -> Tensor:
+        return self.function(rgb, voxels, target_time)[:, kept]
 
 
 def without_spikes(function: Callable[..., Tensor]) -> Network:

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "io": {"errors", "quantities", "vocabulary"},
     "recording": {"errors", "quantities", "vocabulary", "io"},
     "metrics": set(),
-    "prior": {"errors", "vocabulary", "recording"},
+    "prior": {"errors", "vocabulary", "machine", "recording"},
     "classical": {"errors", "vocabulary", "recording", "prior"},
     "models": {"errors", "vocabulary", "prior"},
     "output": BASE | {"io", "recording"},

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 # Names of glibc's mallopt: above the first, memory comes from the system piece by piece and goes
-# back at once; what is free beyond the second goes back, too.
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
+# back at once; what is free beyond the second goes back, too; the third limits heaps of threads.
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX = -3, -1, -8
 
 
 def available_bytes() -> int:
@@ -89,9 +89,10 @@ def keep_freed() -> None:
     """Have this process keep up to 2 GB that it has freed for reuse, where it can (glibc).
 
     A network takes and frees large tensors all the time. Each would be new pages, which the system
-    has to fill with zeros first: a quarter of a pass's time.
+    has to fill with zeros first: a quarter of a pass's time. All threads share what is kept.
     """
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
         library.mallopt(M_MMAP_THRESHOLD, 1 << 30)
         library.mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+        library.mallopt(M_ARENA_MAX, 1)

@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from spikedeblur.prior.chunks import EVERY_FRAME
+
 
 @runtime_checkable
 class RestorationModel(Protocol):
@@ -35,8 +37,15 @@ class RestorationModel(Protocol):
     def channels_per_pixel(self) -> float:
         """Channels of its widest feature map for each pixel of a frame, which decide its memory."""
 
-    def __call__(self, rgb: Tensor, voxels: Tensor | None, target_time: float) -> Tensor:
+    @property
+    def reach(self) -> int:
+        """Frames to either side of those it restores that it looks at, too, where there are any."""
+
+    def __call__(
+        self, rgb: Tensor, voxels: Tensor | None, target_time: float, kept: slice = EVERY_FRAME
+    ) -> Tensor:
         """(B, T, 3, H, W) sRGB in [0, 1] of any size, and counts (B, T, K, Hs, Ws) -> as `rgb`.
 
-        target_time: the instant to restore, in [-0.5, 0.5] of the exposure.
+        target_time: the instant to restore, in [-0.5, 0.5] of the exposure. kept: which of the
+        frames to restore; those before and after are looked at only.
         """

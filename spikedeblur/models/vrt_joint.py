@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from spikedeblur.models.config import NetworkConfig
 from spikedeblur.models.refiner import FrameRefiner
 from spikedeblur.models.vrt_spike import SpikeBranch, VRTSpike, build_vrt
-from spikedeblur.prior.features import MAPS, PICTURES, PriorFeatures, prior_features
+from spikedeblur.prior.chunks import EVERY_FRAME
+from spikedeblur.prior.features import MAPS, PICTURES, REACH, PriorFeatures, prior_features
 from spikedeblur.prior.planes import pad_bottom_right, resize
 
 DOUBTFUL = (
@@ -29,7 +30,8 @@ DOUBTFUL = (
 class VRTJoint(VRTSpike):
     """Blurry frames and their spikes -> sharp frames, around the joint picture.
 
-    Called as `VRTSpike` is; `features` may be given where they were made before.
+    Called as `VRTSpike` is; `features`, of the frames that are kept, may be given where they were
+    made before.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -51,21 +53,28 @@ class VRTJoint(VRTSpike):
         assert self.config.MODEL.REFINER is not None
         return self.config.MODEL.REFINER.WIDTHS[0] / 2
 
+    @property
+    def reach(self) -> int:
+        """Neighbours of a frame to either side, by which the joint picture is found."""
+        return REACH
+
     def forward(
         self,
         rgb: Tensor,
         voxels: Tensor | None = None,
         target_time: float | Tensor = 0.0,
+        kept: slice = EVERY_FRAME,
         features: PriorFeatures | None = None,
     ) -> Tensor:
         if features is None:
             self._check(rgb, voxels)
+        clip, rgb = rgb, rgb[:, kept]
         batch, frames, _, height, width = rgb.shape
         target = torch.as_tensor(target_time, dtype=torch.float32, device=rgb.device).expand(batch)
         if features is None:
             assert voxels is not None
             with torch.autocast(rgb.device.type, enabled=False):
-                features = prior_features(rgb, voxels, target)
+                features = prior_features(clip, voxels, target, kept)
         padded = self._padded_size(height, width)
         pictures = pad_bottom_right(features.pictures, *padded)
         maps = pad_bottom_right(features.maps, *padded)

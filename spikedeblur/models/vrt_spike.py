@@ -27,7 +27,7 @@ from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT
 from spikedeblur.models.vrt.network import STAGE_SCALES
-from spikedeblur.prior.chunks import map_chunks
+from spikedeblur.prior.chunks import EVERY_FRAME, map_chunks
 from spikedeblur.prior.photometry import GAMMA, grey
 from spikedeblur.prior.planes import pad_bottom_right, resize
 from spikedeblur.prior.prior import SDMCandidates, log_count
@@ -177,11 +177,21 @@ class VRTSpike(nn.Module):
         """Return whether a short clip leaves some stage one frame, and nothing to align it with."""
         return any(stride > 1 for stride in self.config.MODEL.VRT.TEMPORAL_STRIDES)
 
+    @property
+    def reach(self) -> int:
+        """It looks at no frames beside those that it restores."""
+        return 0
+
     def forward(
-        self, rgb: Tensor, voxels: Tensor | None = None, target_time: float | Tensor = 0.0
+        self,
+        rgb: Tensor,
+        voxels: Tensor | None = None,
+        target_time: float | Tensor = 0.0,
+        kept: slice = EVERY_FRAME,
     ) -> Tensor:
         """Restore rgb (B, T, 3, H, W) with voxels (B, T, K, h, w) at each clip's target time."""
         self._check(rgb, voxels)
+        rgb, voxels = rgb[:, kept], None if voxels is None else voxels[:, kept]
         batch, _, _, height, width = rgb.shape
         padded = self._padded_size(height, width)
         target = torch.as_tensor(target_time, dtype=torch.float32, device=rgb.device).expand(batch)

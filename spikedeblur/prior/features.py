@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spikedeblur.prior.chunks import chunks
+from spikedeblur.prior.chunks import EVERY_FRAME, chunks, map_at_once
 from spikedeblur.prior.evidence import LogStatistics, doubt, linearity
 from spikedeblur.prior.intervals import CumulativeCounts
 from spikedeblur.prior.joint import (
@@ -24,6 +24,7 @@ from spikedeblur.prior.joint import (
     joint_picture,
     neighbours_of,
 )
+from spikedeblur.prior.path import MotionPath
 from spikedeblur.prior.photometry import grey, luminance
 from spikedeblur.prior.planes import resize, shifted
 from spikedeblur.prior.prior import log_count, relative_rates, sdm_ratio
@@ -55,10 +56,15 @@ class PriorFeatures:
 
 
 @torch.no_grad()
-def prior_features(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_B: Tensor) -> PriorFeatures:
-    """Read clips: frames sRGB in [0, 1], spike counts, target times in [-0.5, 0.5]."""
+def prior_features(
+    rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_B: Tensor, kept: slice = EVERY_FRAME
+) -> PriorFeatures:
+    """Read clips: frames sRGB in [0, 1], spike counts, target times in [-0.5, 0.5].
+
+    kept: of which frames; the others are their neighbours only.
+    """
     clips = [
-        clip_features(rgb.float(), voxels.float(), float(target))
+        clip_features(rgb.float(), voxels.float(), float(target), kept)
         for rgb, voxels, target in zip(rgb_BT3HW, voxels_BTKhw, target_B, strict=True)
     ]
     return PriorFeatures(
@@ -66,17 +72,24 @@ def prior_features(rgb_BT3HW: Tensor, voxels_BTKhw: Tensor, target_B: Tensor) ->
     )
 
 
-def clip_features(rgb_T3HW: Tensor, voxels_TKhw: Tensor, target: float) -> PriorFeatures:
-    """Read one clip, whose frames are each other's neighbours."""
+def clip_features(
+    rgb_T3HW: Tensor, voxels_TKhw: Tensor, target: float, kept: slice = EVERY_FRAME
+) -> PriorFeatures:
+    """Read one clip, whose frames are each other's neighbours, and tell of those that are kept."""
     shot, charge, seen = read_clip(rgb_T3HW, voxels_TKhw)
-    doubtful, frames = doubt(seen), []
-    for piece in chunks(len(rgb_T3HW), rgb_T3HW.shape[-2:]):
+    doubtful = doubt(seen)
+
+    def told(piece: slice) -> tuple[Tensor, ...]:
         here, counted = shot.at(piece), charge.at(piece)
         start = start_picture(here, counted, target, seen)
-        around = neighbours_of(shot, range(len(rgb_T3HW))[piece], REACH)
+        around = neighbours_of(shot, range(piece.start, piece.stop), REACH)
         joint = joint_picture(here, around, start, 2 * target)
-        frames.append(frame_features(here, counted, start, joint, doubtful[piece]))
-    return PriorFeatures(*(torch.cat(each) for each in zip(*frames, strict=True)))
+        return frame_features(here, counted, start, joint, doubtful[piece])
+
+    first, stop, _ = kept.indices(len(rgb_T3HW))
+    own = chunks(stop - first, rgb_T3HW.shape[-2:])
+    pieces = [slice(first + piece.start, first + piece.stop) for piece in own]
+    return PriorFeatures(*map_at_once(told, pieces, rgb_T3HW.device))
 
 
 def read_clip(
@@ -84,15 +97,26 @@ def read_clip(
 ) -> tuple[ShotFrames, CumulativeCounts, LogStatistics]:
     """Read the spikes of a clip where they lie on its frames, and how light was added up."""
     plane = (voxels_TKhw.shape[-2], voxels_TKhw.shape[-1])
-    light = torch.cat([luminance(frame[None], plane)[0] for frame in rgb_T3HW])
-    seen = LogStatistics.of(light[None], voxels_TKhw.sum(dim=1)[None])
-    linear = adds_light(seen)
-    charge, shift = CumulativeCounts.of(voxels_TKhw), estimate_shift(seen)
-    if shift.any():
-        way = -shift[:, :, None, None].expand(len(voxels_TKhw), -1, -1, -1)
-        charge = charge.resampled(lambda x: shifted(x, way).clamp(min=0))
-    count = charge.counts.sum(dim=1, keepdim=True)
-    return ShotFrames.of(rgb_T3HW, charge.smoothed_light(), count, linear), charge, seen
+    lit = torch.cat([luminance(frame[None], plane)[0] for frame in rgb_T3HW])
+    seen = LogStatistics.of(lit[None], voxels_TKhw.sum(dim=1)[None])
+    linear, shift = adds_light(seen), estimate_shift(seen)
+
+    def read(piece: slice) -> tuple[Tensor, ...]:
+        charge = CumulativeCounts.of(voxels_TKhw[piece])
+        if shift.any():
+            way = -shift[:, :, None, None].expand(len(charge.counts), -1, -1, -1)
+            charge = charge.resampled(lambda x: shifted(x, way).clamp(min=0))
+        count = charge.counts.sum(dim=1, keepdim=True)
+        shot = ShotFrames.of(rgb_T3HW[piece], charge.smoothed_light(), count, linear)
+        path = shot.path
+        told = (shot.light, count, path.coefficients, path.mismatch, shot.middle)
+        return charge.counts, charge.interpolated, *told
+
+    pieces = list(chunks(len(rgb_T3HW), rgb_T3HW.shape[-2:]))
+    *charged, light, count, coefficients, wrong, middle = map_at_once(read, pieces, lit.device)
+    path = MotionPath(coefficients, wrong)
+    shot = ShotFrames(rgb_T3HW, light, count, linear, path, middle)
+    return shot, CumulativeCounts(*charged), seen
 
 
 def adds_light(seen: LogStatistics) -> bool:

@@ -16,7 +16,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from spikedeblur.prior.chunks import map_chunks
 from spikedeblur.prior.neighbours import (
     disagreement,
     end_velocity,
@@ -71,13 +70,8 @@ class ShotFrames:
     @classmethod
     def of(cls, rgb: Tensor, light: Tensor, count: Tensor, linear: bool) -> ShotFrames:
         """Find the paths of frames and their spikes."""
-
-        def found(piece: slice) -> tuple[Tensor, ...]:
-            path = estimate_path(light[piece])
-            return path.coefficients, path.mismatch, mean_light(light[piece], path)
-
-        coefficients, mismatch, middle = map_chunks(found, len(rgb), rgb.shape[-2:])
-        return cls(rgb, light, count, linear, MotionPath(coefficients, mismatch), middle)
+        path = estimate_path(light)
+        return cls(rgb, light, count, linear, path, mean_light(light, path))
 
     def at(self, frames: Sequence[int] | slice) -> ShotFrames:
         """Take some of the frames."""

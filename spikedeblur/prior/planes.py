@@ -86,9 +86,11 @@ def pad_bottom_right(planes: Tensor, height: int, width: int) -> Tensor:
     """Extend the last two axes to (height, width) by mirroring; never by zeros."""
     if planes.shape[-2:] == (height, width):
         return planes
-    rows = mirrored_index(planes.shape[-2], height, planes.device)
-    columns = mirrored_index(planes.shape[-1], width, planes.device)
-    return planes[..., rows, :][..., columns]
+    rows, columns = planes.shape[-2:]
+    below = planes[..., mirrored_index(rows, height, planes.device)[rows:], :]
+    planes = torch.cat([planes, below], dim=-2)
+    beside = planes[..., mirrored_index(columns, width, planes.device)[columns:]]
+    return torch.cat([planes, beside], dim=-1)
 
 
 def resize(planes_Nchw: Tensor, size: Sequence[int], up: str = "bilinear") -> Tensor:

@@ -21,6 +21,7 @@ from spikedeblur.machine.copies import Copies
 from spikedeblur.machine.device import autocast
 from spikedeblur.machine.memory import available_bytes, keep_freed
 from spikedeblur.models.contract import RestorationModel
+from spikedeblur.prior.chunks import EVERY_FRAME
 from spikedeblur.prior.planes import resample, shrink_factors
 from spikedeblur.recording.geometry import (
     open_sides,
@@ -41,6 +42,7 @@ from spikedeblur.restoration.tiling import (
 )
 from spikedeblur.vocabulary import SMALLEST_TILE
 
+OnArray = Callable[[np.ndarray], None]
 FADE = 4.0
 """Spike pixels from where the sensor's sight ends to where its spikes count fully."""
 TILE_STEP = 64
@@ -95,12 +97,12 @@ class SpikePlanes:
 
 @dataclass(frozen=True)
 class _Pass:
-    """A tile on its way through the network: what went in, and the call that waits for it."""
+    """What a network is called with for a tile of a window."""
 
     crop: Tensor
     voxels: Tensor | None
     target_time: float
-    result: Callable[[], np.ndarray]
+    kept: slice
 
 
 class TiledModel:
@@ -142,12 +144,17 @@ class TiledModel:
         self.not_finite = 0
 
     def __call__(
-        self, rgb: np.ndarray, planes: SpikePlanes | None, target_times: Sequence[float] = (0.0,)
+        self,
+        rgb: np.ndarray,
+        planes: SpikePlanes | None,
+        target_times: Sequence[float] = (0.0,),
+        kept: slice = EVERY_FRAME,
     ) -> list[np.ndarray]:
         """Restore the frames of one window at each of `target_times`.
 
         rgb: (T, H, W, 3) uint8 or uint16, sRGB. target_times: instants within the exposure, -0.5
-        to 0.5. Returns one float32 array (T, 3, H, W) per time, about [0, 1], not clamped.
+        to 0.5. kept: which frames to restore; the others are looked at only. Returns one float32
+        array (T of those kept, 3, H, W) per time, about [0, 1], not clamped.
         Raises `SpikedeblurError` if even the smallest tile does not fit into memory.
         """
         height, width = rgb.shape[1:3]
@@ -156,7 +163,7 @@ class TiledModel:
             LOGGER.debug("tiles of %d pixels for frames of %dx%d", self.tile, width, height)
         while True:
             try:
-                return self._over_tiles(rgb, planes, target_times, self.tile)
+                return self._over_tiles(rgb, planes, target_times, kept, self.tile)
             except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError among them
                 if not is_out_of_memory(error):
                     raise
@@ -207,19 +214,19 @@ class TiledModel:
         rgb: np.ndarray,
         planes: SpikePlanes | None,
         target_times: Sequence[float],
+        kept: slice,
         tile_side: int,
     ) -> list[np.ndarray]:
-        frames, height, width = rgb.shape[:3]
+        frames, height, width = rgb[kept].shape[:3]
         sums = [OverlapAdd((frames, 3), height, width) for _ in target_times]
-        running: deque[tuple[_Pass, Tile, np.ndarray, OverlapAdd]] = deque()
-
+        running: deque[tuple[_Pass, Callable[[], np.ndarray], OnArray]] = deque()
         grid, done = self.grid(height, width, tile_side), 0
         passes = len(grid) * len(target_times)
 
         def finish_oldest() -> None:
             nonlocal done
-            run, tile, weight, total = running.popleft()
-            total.add(tile, weight, self._finished(run))
+            one, result, add = running.popleft()
+            add(self._finite(one, result()))
             done += 1
             self.on_tile(done, passes)
 
@@ -228,8 +235,9 @@ class TiledModel:
         for tile, weight in grid:
             crop, *voxels = self._copies.ahead(partial(self._inputs, rgb, planes, tile))
             for target_time, total in zip(target_times, sums, strict=True):
-                run = self._started(crop, voxels[0] if voxels else None, target_time)
-                running.append((run, tile, weight, total))
+                one = _Pass(crop, voxels[0] if voxels else None, target_time, kept)
+                out = self._run(one, self.precision)[0].float()
+                running.append((one, self._copies.get(out), partial(total.add, tile, weight)))
                 if len(running) > 1:  # the device has work while the host adds up
                     finish_oldest()
         while running:
@@ -251,26 +259,18 @@ class TiledModel:
         (counts,) = self._copies.ahead(lambda: [self._copies.put(np.asarray(planes.counts))])
         return replace(planes, counts=counts)
 
-    def _started(self, crop: Tensor, voxels: Tensor | None, target_time: float) -> _Pass:
-        out = self._run(crop, voxels, target_time, self.precision)
-        return _Pass(crop, voxels, target_time, self._copies.get(out[0].float()))
-
-    def _finished(self, run: _Pass) -> np.ndarray:
+    def _finite(self, one: _Pass, restored: np.ndarray) -> np.ndarray:
         """Return the network's result for a tile, or a substitute if that is not finite."""
-        restored = run.result()
         if self.precision != "fp32" and not np.isfinite(restored).all():
-            again = self._run(run.crop, run.voxels, run.target_time, "fp32")
-            restored = again[0].float().cpu().numpy()
+            restored = self._run(one, "fp32")[0].float().cpu().numpy()
         if not np.isfinite(restored).all():
             self.not_finite += 1
-            restored = run.crop[0].cpu().numpy()
+            restored = one.crop[0, one.kept].cpu().numpy()
         return restored
 
-    def _run(
-        self, crop: Tensor, voxels: Tensor | None, target_time: float, precision: str
-    ) -> Tensor:
+    def _run(self, one: _Pass, precision: str) -> Tensor:
         with torch.inference_mode(), autocast(precision, self.device):
-            return self.model(crop, voxels, target_time)
+            return self.model(one.crop, one.voxels, one.target_time, one.kept)
 
 
 def plane_step(frame_size: tuple[int, int], pixels_per_spike: float, tile: Tile) -> int:

@@ -62,6 +62,7 @@ class NetRestorer:
         self.stride = window if stride is None else stride
         check_window(self.window, self.stride)
         self._model = model
+        self._reach = model.model.reach
         self._target_times = target_times
 
     def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
@@ -69,14 +70,14 @@ class NetRestorer:
         return in_shots(frames, lambda frame: frame.rgb)
 
     def context(self, wanted: range, shot: int) -> range:
-        """From the start of a window on, at whose end no other one is begun.
+        """From the start of a window on, at whose end no other one that is wanted is begun.
 
         The first window is early enough for one more regular window to end before the shot does:
         else the last one, which is moved back, would lie elsewhere.
         """
         first, last = max(wanted.start - shot, 0), wanted.stop - 1 - shot
-        start = max(first + 1 - self.window, 0) // self.stride * self.stride
-        stop = last // self.stride * self.stride + self.window
+        start = max(first + 1 - self.window - self._reach, 0) // self.stride * self.stride
+        stop = last // self.stride * self.stride + self.window + self._reach
         return range(shot + start, shot + stop)
 
     def restore(self, frames: Iterable[ExposedFrame]) -> Iterator[Restored]:
@@ -88,7 +89,7 @@ class NetRestorer:
         waiting: deque[ExposedFrame] = deque()
         mergers = [WindowMerger(self.window, self.stride) for _ in self._target_times]
         entered = 0
-        for window in sliding_windows(frames, self.window, self.stride):
+        for window in sliding_windows(frames, self.window, self.stride, self._reach):
             new = window.start + window.length - entered
             waiting.extend(window.frames[window.length - new : window.length])
             entered += new
@@ -104,11 +105,13 @@ class NetRestorer:
 
     def _predict(self, window: Window[ExposedFrame]) -> list[np.ndarray]:
         """One float32 array (T, 3, H, W) per target time."""
-        rgb = np.stack([exposed.frame.rgb for exposed in window.frames])
-        if not any(exposed.coverage for exposed in window.frames):
-            shape = (len(rgb), 3, *rgb.shape[1:3])
+        if not any(exposed.coverage and exposed.wanted for exposed in window.frames):
+            shape = (len(window.frames), 3, *window.frames[0].frame.rgb.shape[:2])
             return [np.broadcast_to(np.float32(0), shape)] * len(self._target_times)
-        return self._model(rgb, self._planes(window.frames), self._target_times)
+        frames = (*window.before, *window.frames, *window.after)
+        kept = slice(len(window.before), len(window.before) + len(window.frames))
+        rgb = np.stack([exposed.frame.rgb for exposed in frames])
+        return self._model(rgb, self._planes(frames), self._target_times, kept)
 
     def _planes(self, frames: Sequence[ExposedFrame]) -> SpikePlanes | None:
         """The window's voxel grids; a frame without any gets empty ones, as a neighbour only."""

@@ -26,7 +26,7 @@ Frame = TypeVar("Frame")
 
 @dataclass(frozen=True)
 class Window(Generic[Frame]):
-    """The frames of one network pass.
+    """The frames of one network pass, and those `before` and `after` that are looked at only.
 
     `frames` holds exactly the window's size of them, `start` is the index of the first in its
     sequence. A sequence shorter than a window repeats its last frame, because a network with
@@ -37,6 +37,8 @@ class Window(Generic[Frame]):
     frames: tuple[Frame, ...]
     start: int
     length: int
+    before: tuple[Frame, ...] = ()
+    after: tuple[Frame, ...] = ()
 
 
 def check_window(size: int, stride: int) -> None:
@@ -50,25 +52,40 @@ def check_window(size: int, stride: int) -> None:
         )
 
 
-def sliding_windows(frames: Iterable[Frame], size: int, stride: int) -> Iterator[Window[Frame]]:
+def sliding_windows(
+    frames: Iterable[Frame], size: int, stride: int, reach: int = 0
+) -> Iterator[Window[Frame]]:
     """Yield the windows over one sequence of frames of unknown length.
 
-    The last window is moved back so that it, too, is full. Holds the last `size` frames and
-    nothing else. Raises `UsageError` for a stride outside [1, size].
+    reach: frames wanted before and after each window, fewer where the sequence has no more. The
+    last window is moved back so that it, too, is full. Holds the last `size` frames and twice the
+    reach, and nothing else. Raises `UsageError` for a stride outside [1, size].
     """
     check_window(size, stride)
-    recent: deque[Frame] = deque(maxlen=size)
-    count = covered = 0
+    recent: deque[Frame] = deque(maxlen=size + 2 * reach)
+    count = start = covered = 0
+
+    def window() -> Window[Frame]:
+        held = list(recent)
+        first = start - (count - len(held))
+        inner = held[first : first + size]
+        repeats = inner[-1:] * (size - len(inner))
+        before = held[max(first - reach, 0) : first]
+        after = held[first + size : first + size + reach]
+        return Window((*inner, *repeats), start, len(inner), tuple(before), tuple(after))
+
     for frame in frames:
         recent.append(frame)
         count += 1
-        if count >= size and (count - size) % stride == 0:
-            yield Window(tuple(recent), count - size, size)
-            covered = count
+        if count == start + size + reach:
+            yield window()
+            covered, start = start + size, start + stride
+    while start + size <= count:
+        yield window()
+        covered, start = start + size, start + stride
     if covered < count:
-        length = min(size, count)
-        repeats = (recent[-1],) * (size - length)
-        yield Window(tuple(recent) + repeats, count - length, length)
+        start = max(count - size, 0)
+        yield window()
 
 
 def merge_weights(size: int) -> np.ndarray:

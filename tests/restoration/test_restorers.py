@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -23,9 +24,14 @@ def mixing(rgb, voxels, target_time):
     return rgb * 0.5 + (rgb * weights).sum(1, keepdim=True) / weights.sum() * weights / 20
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(1, 14), min_size=1, max_size=3), st.integers(1, 6), st.data())
-def test_a_part_with_its_context_comes_out_as_from_the_whole(shots, window, data):
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(1, 14), min_size=1, max_size=3),
+    st.integers(1, 6),
+    st.integers(0, 1),
+    st.data(),
+)
+def test_a_part_with_its_context_comes_out_as_from_the_whole(shots, window, reach, data):
     stride = data.draw(st.integers(1, window))
     count = sum(shots)
     first = data.draw(st.integers(0, count - 1))
@@ -36,8 +42,10 @@ def test_a_part_with_its_context_comes_out_as_from_the_whole(shots, window, data
         expose(frame_at(place, rng.integers(0, 256, (4, 4, 3)).astype(np.uint8)), None, int(shot))
         for place, shot in enumerate(starts)
     ]
-    restorer = NetRestorer(TiledModel(mixing, tile=32), window=window, stride=stride)
-    whole = list(restorer.restore(frames))
+    frames = [replace(each, wanted=each.frame.index in wanted) for each in frames]
+    network = replace(mixing, reach=reach)
+    restorer = NetRestorer(TiledModel(network, tile=32), window=window, stride=stride)
+    whole = list(restorer.restore([replace(each, wanted=True) for each in frames]))
     needed = {
         place
         for shot in set(starts[wanted.start : wanted.stop].tolist())
@@ -48,7 +56,7 @@ def test_a_part_with_its_context_comes_out_as_from_the_whole(shots, window, data
         each.exposed.frame.index: each
         for each in restorer.restore([frames[place] for place in sorted(needed)])
     }
-    assert len(needed) <= len(wanted) + len(shots) * (2 * window + stride)
+    assert len(needed) <= len(wanted) + len(shots) * (2 * window + stride + 2 * reach)
     for place in wanted:
         np.testing.assert_array_equal(part[place].pictures, whole[place].pictures)
 

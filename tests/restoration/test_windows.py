@@ -45,6 +45,21 @@ def test_windows_are_full_and_cover_every_frame(plan):
     assert seen == set(range(count))
 
 
+@given(plans(), st.integers(0, 3))
+def test_beside_a_window_are_the_frames_next_to_it(plan, reach):
+    count, size, stride = plan
+    bare = list(sliding_windows(range(count), size, stride))
+    for window, alone in zip(sliding_windows(range(count), size, stride, reach), bare, strict=True):
+        assert (window.frames, window.start, window.length) == (
+            alone.frames,
+            alone.start,
+            alone.length,
+        )
+        first, stop = window.start, window.start + window.length
+        assert window.before == tuple(range(max(first - reach, 0), first))
+        assert window.after == tuple(range(stop, min(stop + reach, count)))
+
+
 @given(plans())
 def test_merging_a_model_that_agrees_with_itself_gives_each_frame_once_in_order(plan):
     count, size, stride = plan
