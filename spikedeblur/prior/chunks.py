@@ -26,7 +26,8 @@ def map_chunks(
 
     What it needs in between exists for one slice at a time.
     """
-    return joined(map(function, chunks(frames, size)))
+    parts = [function(piece) for piece in chunks(frames, size)]
+    return parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))
 
 
 def map_at_once(
@@ -42,13 +43,24 @@ def map_at_once(
         with unrecorded():  # which holds for a thread
             return function(piece)
 
-    if len(pieces) == 1 or device.type != "cpu":
-        return joined(map(alone, pieces))
+    if len(pieces) == 1:
+        return alone(pieces[0])
+    if device.type != "cpu":
+        return put_together(map(alone, pieces), pieces)
     with SideBySide() as workers:
-        return joined(workers.map(alone, pieces))
+        return put_together(workers.map(alone, pieces), pieces)
 
 
-def joined(parts: Iterable[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """Put the slices' tensors one after the other."""
-    parts = list(parts)
-    return parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))
+def put_together(
+    parts: Iterable[tuple[Tensor, ...]], pieces: Sequence[slice]
+) -> tuple[Tensor, ...]:
+    """Put the slices' tensors one after the other as they come, so that none is held twice."""
+    number, done = sum(piece.stop - piece.start for piece in pieces), 0
+    whole: tuple[Tensor, ...] = ()
+    for part in parts:
+        whole = whole or tuple(each.new_empty(number, *each.shape[1:]) for each in part)
+        for all_of_it, each in zip(whole, part, strict=True):
+            all_of_it[done : done + len(each)] = each
+        done += len(part[0])
+        del part
+    return whole

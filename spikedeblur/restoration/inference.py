@@ -159,7 +159,7 @@ class TiledModel:
         """
         height, width = rgb.shape[1:3]
         if self.tile is None:
-            self.tile = self.choose_tile(height, width, len(rgb))
+            self.tile = self.choose_tile(height, width, len(rgb[kept]))
             LOGGER.debug("tiles of %d pixels for frames of %dx%d", self.tile, width, height)
         while True:
             try:

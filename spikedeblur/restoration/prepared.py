@@ -14,8 +14,6 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.video import Reader
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.device import choose_device, choose_precision
-from spikedeblur.models.checkpoint import load_model
-from spikedeblur.models.compiled import compile_blocks
 from spikedeblur.models.contract import RestorationModel
 from spikedeblur.recording.exposures import Exposures
 from spikedeblur.restoration.exposing import Spikes, exposed_video
@@ -112,6 +110,10 @@ def prepare_method(
     """Make a method ready; arguments and errors as of `Deblurrer`."""
     if name != NETWORK:
         return PreparedMethod(name, restorer_of(name, target_times), {"method": name})
+    # Networks take a while to import, which those without weights need not wait for.
+    from spikedeblur.models.checkpoint import load_model
+    from spikedeblur.models.compiled import compile_blocks
+
     chosen = choose_device(device)
     numbers = choose_precision(precision, chosen)
     network: Any = model

@@ -229,9 +229,7 @@ def test_weights_without_spikes_leave_those_beside_the_video_alone(folder, monke
         assert voxels is None
         return rgb
 
-    monkeypatch.setattr(
-        "spikedeblur.restoration.prepared.load_model", lambda weights, device: plain
-    )
+    monkeypatch.setattr("spikedeblur.models.checkpoint.load_model", lambda weights, device: plain)
     assert deblur(folder / "a.mkv") == 0
     assert "warning" not in capsys.readouterr().err.replace("0 warnings", "")
 
