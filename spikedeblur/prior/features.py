@@ -16,20 +16,14 @@ from torch import Tensor
 from spikedeblur.prior.chunks import EVERY_FRAME, chunks, map_at_once
 from spikedeblur.prior.evidence import LogStatistics, doubt, linearity
 from spikedeblur.prior.intervals import CumulativeCounts
-from spikedeblur.prior.joint import (
-    JointPicture,
-    ShotFrames,
-    decoded,
-    encoded,
-    joint_picture,
-    neighbours_of,
-)
+from spikedeblur.prior.joint import JointPicture, joint_picture
 from spikedeblur.prior.path import MotionPath
 from spikedeblur.prior.photometry import grey, luminance
 from spikedeblur.prior.planes import resize, shifted
 from spikedeblur.prior.prior import log_count, relative_rates, sdm_ratio
 from spikedeblur.prior.recentring import MotionField
 from spikedeblur.prior.registration import estimate_shift
+from spikedeblur.prior.shot import ShotFrames, decoded, encoded, neighbours_of
 
 PICTURES = ("blurry", "sdm", "own", "joint")
 MAPS = ("confidence", "frame_left", "bins_left", "length", "doubt", "count", "linearity")
@@ -155,11 +149,10 @@ def frame_features(
     size, linear = exposure.rgb.shape[-2:], exposure.linear
     lights = (start, joint.own, joint.joint)
     pictures = [exposure.rgb, *(encoded(each, linear) for each in lights)]
-    frame_left, bins_left = joint.left()
     maps = [
         joint.confidence,
-        frame_left.clamp(-3, 3),
-        bins_left.clamp(max=3),
+        joint.frame_left.clamp(-3, 3),
+        joint.bins_left.clamp(max=3),
         (joint.length + 1).log() / 3,
         resize(doubtful, size),
         resize(log_count(charge.counts), size),

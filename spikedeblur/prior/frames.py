@@ -21,10 +21,11 @@ from torch.nn import functional
 from spikedeblur.prior.evidence import LogStatistics, believed, doubt
 from spikedeblur.prior.features import adds_light, read_clip, start_picture
 from spikedeblur.prior.intervals import CumulativeCounts
-from spikedeblur.prior.joint import JointPicture, Neighbour, ShotFrames, encoded, joint_picture
+from spikedeblur.prior.joint import JointPicture, joint_picture
 from spikedeblur.prior.path import MotionPath
 from spikedeblur.prior.photometry import gaussian_blur
 from spikedeblur.prior.planes import resize
+from spikedeblur.prior.shot import Neighbour, ShotFrames, encoded
 from spikedeblur.prior.timing import in_time, lateness
 from spikedeblur.prior.warps import warp
 
@@ -108,8 +109,8 @@ def explained(joint: JointPicture) -> Tensor:
 
     Where one thing hides another, no path does; neighbours then show what is not to be seen here.
     """
-    frame_left, _ = joint.left()
-    return 1 / (1 + gaussian_blur(frame_left.square(), LEFT_SIGMA) / MOST_LEFT**2)
+    left = gaussian_blur(joint.frame_left.square(), LEFT_SIGMA)
+    return 1 / (1 + left / MOST_LEFT**2)
 
 
 def lit_areas(count_N1hw: Tensor) -> Tensor:

@@ -20,11 +20,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from spikedeblur.prior.lattice import lattice, mean_at, read_at, row_by_row, scattered
+from spikedeblur.prior.planes import resize
 from spikedeblur.prior.trajectory import Trajectory, bin_times
 
 
@@ -48,6 +50,16 @@ class Measurement:
     bins_weight: Tensor
 
 
+class Model(Protocol):
+    """What solving needs of measurements of a picture."""
+
+    def curved(self, way_NCHW: Tensor) -> Tensor:
+        """Return the adjoint of what is seen of a picture: (N, C, H, W)."""
+
+    def pulled(self, picture_NCHW: Tensor) -> Tensor:
+        """Return the adjoint of what is left of the measurements: (N, C, H, W)."""
+
+
 class FrameModel:
     """How a picture, of any number of channels, shows in frames, and the adjoint of that.
 
@@ -69,6 +81,14 @@ class FrameModel:
         """Return what was measured less what is seen."""
         pairs = zip(self._measured, self.seen(picture_NCHW), strict=True)
         return [known - seen for known, seen in pairs]
+
+    def curved(self, way_NCHW: Tensor) -> Tensor:
+        """Return the adjoint of what is seen of a picture: (N, C, H, W)."""
+        return self.adjoint(self.seen(way_NCHW))
+
+    def pulled(self, picture_NCHW: Tensor) -> Tensor:
+        """Return the adjoint of what is left of the measurements: (N, C, H, W)."""
+        return self.adjoint(self.left(picture_NCHW))
 
     def adjoint(self, parts: Sequence[Tensor]) -> Tensor:
         """Return the adjoint of `seen`: (N, C, H, W)."""
@@ -123,6 +143,16 @@ class LinearModel(FrameModel):
             cells += scattered(bins * view.bins_weight, view.bins_grid, cells)
         return super().adjoint(parts[:number]) + self._cells.spread(cells)
 
+    def unexplained(self, picture_N1HW: Tensor) -> Tensor:
+        """Return what the picture leaves of the first frame, and of its bins: (N, 2, H, W).
+
+        Over the errors expected; of the bins the root mean square.
+        """
+        left, number = self.left(picture_N1HW), len(self._views)
+        of_bins = left[number].square().mean(dim=1, keepdim=True).sqrt()
+        size = (picture_N1HW.shape[-2], picture_N1HW.shape[-1])
+        return torch.cat([left[0], resize(of_bins, size)], dim=1)
+
 
 @dataclass(frozen=True)
 class MeasurementGrids:
@@ -164,12 +194,12 @@ class Estimate:
         """Begin at the start, before anything is measured."""
         return cls(start_NCHW, torch.zeros_like(start_NCHW))
 
-    def told(self, model: FrameModel) -> Estimate:
+    def told(self, model: Model) -> Estimate:
         """Take further measurements into account."""
-        return Estimate(self.picture, self.residue + model.adjoint(model.left(self.picture)))
+        return Estimate(self.picture, self.residue + model.pulled(self.picture))
 
 
-def joint_solve(model: FrameModel, estimate: Estimate, hold: float, rounds: int) -> Estimate:
+def joint_solve(model: Model, estimate: Estimate, hold: float, rounds: int) -> Estimate:
     """Minimise |measured - seen(Y)|^2 + |Y - start|^2 / hold^2 by conjugate gradients.
 
     model: all measurements that the estimate was told. hold: how far, in light, the start is
@@ -178,7 +208,7 @@ def joint_solve(model: FrameModel, estimate: Estimate, hold: float, rounds: int)
     picture, residue = estimate.picture, estimate.residue
     way, size = residue, dot(residue, residue)
     for _ in range(rounds):
-        curved = model.adjoint(model.seen(way)) + way / hold**2
+        curved = model.curved(way) + way / hold**2
         # What holds the start curves by so much at least, also where the adjoint is only near one.
         least = dot(way, way) / hold**2
         length = size / torch.maximum(dot(way, curved), least).clamp(min=1e-30)
