@@ -97,7 +97,11 @@ class Aligner:
             refiner = self.refiner(fields, counts, state, sigma, fixed)
             state, step = refiner.refine(state, 8)
         if not self.drift and len(self.footage.bursts) > 1:
-            self._refuse_drift(self.refiner(fields, counts, state, sigma, self.fixed).step(state))
+            drifting = self.refiner(fields, counts, state, sigma, self.fixed).step(state)
+            if self._drifts_apart(drifting):
+                LOGGER.info("the clocks drift apart: looking at each part of the video by itself")
+                self.drift = True
+                return self.run()
         return self._judged(refiner, state, step)
 
     def _begin(self, step: str) -> None:
@@ -108,15 +112,12 @@ class Aligner:
             searches = len(self.footage.bursts) if self.drift else 1
             self._progress(self._steps, 2 + 2 * searches)
 
-    def _refuse_drift(self, step: Step) -> None:
-        """One offset for clocks that drift apart would be wrong at both ends."""
+    def _drifts_apart(self, step: Step) -> bool:
+        """Whether one offset would be wrong at both ends; step: with a drift, from none."""
         drift, error = step.delta[DRIFT], math.sqrt(max(step.covariance[DRIFT, DRIFT], 0))
         since = self.footage.since
-        if abs(drift) > DRIFT_SIGMAS * error and abs(drift) * (since[-1] - since[0]) > TIME_LIMIT:
-            raise cannot_tell(
-                f"one offset: the clocks drift apart ({-1e6 * drift:.0f} millionths seen)",
-                "give --drift",
-            )
+        sure = abs(drift) > DRIFT_SIGMAS * error
+        return sure and abs(drift) * (since[-1] - since[0]) > TIME_LIMIT
 
     def _found(self, footage: Footage, matrix: np.ndarray | None) -> State:
         """The likeliest rough alignment; matrix: the homography, if it is known."""

@@ -126,6 +126,13 @@ class Alignment:
         return self.rate_hz / float(self.source.rate_hz) - 1
 
     @property
+    def drift_ppm(self) -> Fraction | None:
+        """The drift in millionths, as a sidecar has it; what was known where none was estimated."""
+        known = self.source.settings.drift_ppm
+        found = exact(round(1e6 * self.drift, 3))
+        return known if abs(found - (known or 0)) < Fraction(1, 1000) else found
+
+    @property
     def figures(self) -> dict[str, Any]:
         """In numbers, with units in their names."""
         errors, interval_s = self.errors, self.interval_s
@@ -156,7 +163,7 @@ class Alignment:
         known = self.source.settings
         return replace(
             known,
-            rate_hz=exact(round(self.rate_hz, 6)) if self.drift else known.rate_hz,
+            drift_ppm=self.drift_ppm,
             layout=None if known.layout == PLAIN.name else known.layout,
             offset_s=_rounded(self.offset_s),
             exposure=Exposure(_rounded(self.exposure_s)),

@@ -40,7 +40,7 @@ def write_overlay(
         alignment.source.settings,
         offset_s=exact(alignment.offset_s),
         scale=None,
-        rate_hz=exact(alignment.rate_hz),
+        drift_ppm=alignment.drift_ppm,
         homography=alignment.homography,
         exposure=Exposure(exact(alignment.exposure_s)),
         exposure_start_s=None,

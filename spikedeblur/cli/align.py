@@ -63,7 +63,9 @@ def parse_fix(text: str) -> tuple[str, Any]:
     "nine numbers with commas; repeatable.",
 )
 @click.option(
-    "--drift", is_flag=True, help="Estimate how the clocks drift apart, too: for long recordings."
+    "--drift",
+    is_flag=True,
+    help="Estimate how the clocks drift apart, too, also where one offset would do.",
 )
 @click.option(
     "-o",

@@ -85,7 +85,7 @@ OF_ANY_SOURCE = {"source", "output", "overwrite", "progress", "threads", "as_jso
     default=0.0,
     show_default=True,
     metavar="PPM",
-    help="Millionths by which the spike camera's clock is fast; the sidecar has its true rate.",
+    help="Millionths by which the spike camera's clock is fast; the sidecar says so.",
 )
 @click.option(
     "--threshold",

@@ -37,7 +37,9 @@ class CameraSettings:
     `exposure` is in frame intervals. `threshold` is the light, white being 1, that a pixel adds up
     for a spike: at 2 a white pixel fires every second tick. `gamma_space` adds up sRGB-encoded
     light, as the published sets do. `homography`: spike pixel -> video pixel, as in a sidecar; None
-    lays one plane onto the other. Raises `UsageError` for values that cannot be.
+    lays one plane onto the other. `drift_ppm`: by how many millionths `rate_hz`, of the video's
+    clock, is above the rate that the sidecar tells beside it.
+    Raises `UsageError` for values that cannot be.
     """
 
     size: tuple[int, int]
@@ -49,6 +51,7 @@ class CameraSettings:
     gamma_space: bool = False
     seed: int = 0
     homography: tuple[float, ...] | None = None
+    drift_ppm: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
         numbers: dict[str, Fraction | float] = {
@@ -210,7 +213,8 @@ def sidecar(recording: CameraSettings, offset_s: Fraction = Fraction(0)) -> Reco
     """Return the sidecar: what the spike file does not hold itself."""
     return RecordingSettings(
         size=recording.spike_size,
-        rate_hz=recording.rate_hz,
+        rate_hz=recording.rate_hz / (1 + recording.drift_ppm / 10**6),
+        drift_ppm=recording.drift_ppm or None,
         offset_s=offset_s,
         exposure=Exposure(recording.exposure / recording.fps),
         homography=recording.homography,

@@ -48,7 +48,7 @@ class RigSettings:
     exposure of scenes made of photographs. `source_fps` is how many frames of a video pass in a
     second of the scene, None for the video's own. `offset_s`: time of tick 0 on the blurry video's
     clock, to the nearest tick. `homography`: spike pixel -> video pixel. `drift_ppm`: by how many
-    millionths the spike camera's clock is fast; the sidecar has the true rate. The others are
+    millionths the spike camera's clock is fast, which the sidecar tells. The others are
     those of `CameraSettings`.
     """
 
@@ -71,16 +71,18 @@ class RigSettings:
         """Return the cameras' settings, the missing ones taken from `size` and `fps`."""
         size = self.size or size
         half = max(1, size[0] // 2), max(1, size[1] // 2)
+        drift_ppm = exact(self.drift_ppm)
         return CameraSettings(
             size,
             self.spike_size or half,
             self.fps or fps,
-            self.rate_hz * (1 + exact(self.drift_ppm) / 10**6),
+            self.rate_hz * (1 + drift_ppm / 10**6),
             self.exposure,
             self.threshold,
             self.gamma_space,
             self.seed,
             self.homography,
+            drift_ppm,
         )
 
     def lead(self, recording: CameraSettings) -> Lead:

@@ -81,7 +81,10 @@ def test_a_homography_tells_which_pixels_are_seen(photo, plain, tmp_path):
 
 def test_a_fast_clock_ticks_more_often(photo, tmp_path):
     simulate(photo, tmp_path, **{**SMALL, "rate_hz": 20_000}, drift_ppm=1000)
-    assert read_sidecar(tmp_path / "spikes.toml").rate_hz == 20_020
+    told = read_sidecar(tmp_path / "spikes.toml")
+    assert told.rate_hz == 20_000 and told.drift_ppm == 1000
+    with SpikeStream.open(tmp_path / "spikes.dat") as stream:
+        assert stream.rate_hz == 20_020
     assert len(spikes(tmp_path)) == 1201
 
 

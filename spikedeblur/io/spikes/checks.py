@@ -14,6 +14,7 @@ from spikedeblur.quantities import Exposure, exact
 Crop = tuple[int, int, int, int]
 """Part of a plane: left, top, width, height, in pixels of the upright picture."""
 LIMIT = 10**9
+LARGEST_DRIFT = 10**5  # millionths
 
 
 def pixels_in(value: object) -> int | None:
@@ -36,6 +37,12 @@ def positive_in(value: object) -> Fraction | None:
     """A number above zero, exactly."""
     number = number_in(value)
     return number if number is not None and number * LIMIT >= 1 else None
+
+
+def drift_in(value: object) -> Fraction | None:
+    """Millionths that a crystal may be off by, exactly; far more than any is."""
+    number = number_in(value)
+    return number if number is not None and abs(number) <= LARGEST_DRIFT else None
 
 
 def flag_in(value: object) -> bool | None:

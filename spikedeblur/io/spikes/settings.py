@@ -14,6 +14,7 @@ from spikedeblur.io.spikes.cameras import SPIKE_LAYOUTS
 from spikedeblur.io.spikes.checks import (
     Crop,
     crop_in,
+    drift_in,
     exposure_in,
     flag_in,
     name_in,
@@ -84,8 +85,9 @@ class RecordingSettings:
     """Settings of how a recording is read; None where a setting is not given.
 
     Each field is a key of the sidecar. width, height: the sensor (both or neither). lenient: read a
-    file that ends within a plane up to its last whole one. exposure: shutter time of a video frame.
-    exposure_start_s: how long after a frame's time stamp its shutter opens; by default such that
+    file that ends within a plane up to its last whole one. drift_ppm: by how many millionths the
+    spike camera ticks faster than rate_hz says, on the video's clock. exposure: shutter time of a
+    video frame. exposure_start_s: how long after a frame's time stamp its shutter opens; by default such that
     the exposure is centred in the frame interval. crop: left, top, width, height of the part of the
     spike plane to use. scale: video pixels per spike pixel, across and down, with the middle of the
     spikes on the middle of the frame. homography: spike pixel -> video pixel, 3 x 3 row-major,
@@ -123,6 +125,12 @@ class RecordingSettings:
         unit="seconds",
         comment="time of tick 0 on the video's clock",
         parse=parse_seconds,
+    )
+    drift_ppm: Fraction | None = _setting(
+        drift_in,
+        "millionths, within 100,000 of none",
+        unit="millionths",
+        comment="by which the spike camera's clock is fast",
     )
     exposure: Exposure | None = _setting(
         exposure_in,
@@ -172,6 +180,7 @@ class RecordingSettings:
             key: str | None = None,
             lenient: bool | None = None,
             offset_s: TimeLike | None = None,
+            drift_ppm: float | Fraction | None = None,
             exposure: Exposure | TimeLike | None = None,
             exposure_start_s: TimeLike | None = None,
             crop: Sequence[int] | None = None,
@@ -210,6 +219,13 @@ class RecordingSettings:
     def pixels(self) -> tuple[int, int] | None:
         """(width, height), None if it is not known."""
         return None if self.width is None or self.height is None else (self.width, self.height)
+
+    @property
+    def ticks_per_second(self) -> Fraction | None:
+        """Ticks per second of the video's clock: the rate with its drift; None if not known."""
+        if self.rate_hz is None or not self.drift_ppm:
+            return self.rate_hz
+        return self.rate_hz * (1 + self.drift_ppm / 10**6)
 
     @property
     def given(self) -> dict[str, Any]:

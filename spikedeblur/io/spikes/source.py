@@ -37,7 +37,7 @@ class SpikeSource:
 
     @property
     def rate_hz(self) -> Fraction:
-        """Ticks per second."""
+        """Ticks per second of the camera's own clock."""
         assert self.settings.rate_hz is not None
         return self.settings.rate_hz
 

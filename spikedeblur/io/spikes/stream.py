@@ -49,7 +49,8 @@ IN_MEMORY = Path("the array of spikes")
 class SpikeStream:
     """A recording, read a window of ticks at a time; never all of it is in memory.
 
-    width, height: pixels (of the crop, if there is one). rate_hz: ticks per second (Fraction).
+    width, height: pixels (of the crop, if there is one). rate_hz: ticks per second of the video's
+    clock (Fraction): what was given, with its drift.
     ticks: planes in the file. offset_s: time of tick 0 on the video's clock (Fraction).
     shape: (ticks, height, width). settings: how it was opened, and how it lies to the video.
     """
@@ -205,7 +206,7 @@ class SpikeStream:
         """
         other = copy(self)
         other.settings = merged(("option", settings), ("option", self.settings))
-        other.rate_hz = settings.rate_hz or self.rate_hz
+        other.rate_hz = other.settings.ticks_per_second or self.rate_hz
         if settings.offset_s is not None:
             other.offset_s = settings.offset_s
         return other
@@ -249,6 +250,6 @@ def write_dat(
 
 
 def _check_rate(path: Path, settings: RecordingSettings) -> Fraction:
-    if settings.rate_hz is None:
+    if settings.ticks_per_second is None:
         raise UsageError(f"{path} does not say its rate - give rate_hz, ticks per second")
-    return settings.rate_hz
+    return settings.ticks_per_second

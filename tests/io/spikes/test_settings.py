@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.spikes.settings import KEYS, RecordingSettings, merged
+from spikedeblur.io.spikes.sidecar import write_sidecar
+from spikedeblur.io.spikes.source import resolve_spike_source
+from spikedeblur.io.spikes.stream import SpikeStream, write_dat
 from spikedeblur.quantities import Exposure
 
 HOMOGRAPHY = (2.0, 0.0, 0.5, 0.0, 2.0, 0.5, 0.0, 0.0, 1.0)
@@ -94,3 +97,22 @@ def test_every_key_says_what_it_is():
     for key, setting in KEYS.items():
         assert setting.metadata["wanted"], key
         assert setting.metadata["unit"] or setting.metadata["comment"] or key == "bit_order", key
+
+
+def test_a_drift_makes_the_clock_faster_and_nothing_else(tmp_path):
+    write_dat(tmp_path / "s.dat", [np.ones((5, 2, 8), bool)])
+    said = RecordingSettings(size=(8, 2), rate_hz=20_000, drift_ppm=50)
+    write_sidecar(tmp_path / "s.toml", said)
+    with SpikeStream.open(tmp_path / "s.dat") as stream:
+        assert stream.rate_hz == 20_001
+        assert stream.duration_s == Fraction(5, 20_001)
+        assert stream.with_settings(RecordingSettings(rate_hz=40_000)).rate_hz == 40_002
+        assert stream.with_settings(RecordingSettings(drift_ppm=-50)).rate_hz == 19_999
+        assert stream.with_settings(RecordingSettings(drift_ppm=0)).rate_hz == 20_000
+    source = resolve_spike_source(tmp_path / "s.dat", RecordingSettings(), said)
+    assert source.rate_hz == 20_000 and source.open().rate_hz == 20_001
+    array = SpikeStream.of_array(np.ones((5, 2, 8), bool), said)
+    assert array.rate_hz == 20_001
+    for value in (100_001, float("nan"), True):
+        with pytest.raises(UsageError, match="drift_ppm"):
+            RecordingSettings(drift_ppm=value)
