@@ -13,11 +13,13 @@ from spikedeblur.errors import UsageError
 
 __all__ = [
     "Exposure",
+    "Lens",
     "RateLike",
     "Region",
     "TimeLike",
     "exact",
     "parse_exposure",
+    "parse_lens",
     "parse_matrix",
     "parse_rate",
     "parse_region",
@@ -144,6 +146,44 @@ def parse_matrix(text: str) -> tuple[float, ...]:
             f"not a homography ({text[:60]!r}) - give nine numbers, row by row, separated by commas"
         )
     return numbers
+
+
+@dataclass(frozen=True)
+class Lens:
+    """A calibrated lens as OpenCV has it: focal lengths and centre in pixels, the first of which
+    has its centre at (0, 0); then what bends, radial k1, k2, k3 and tangential p1, p2.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    k1: float = 0.0
+    k2: float = 0.0
+    p1: float = 0.0
+    p2: float = 0.0
+    k3: float = 0.0
+
+    @property
+    def bends(self) -> bool:
+        """Whether it does anything to a picture."""
+        return any((self.k1, self.k2, self.p1, self.p2, self.k3))
+
+
+def parse_lens(text: str) -> Lens:
+    """`fx,fy,cx,cy,k1[,k2[,p1,p2[,k3]]]`, OpenCV's camera matrix and its coefficients in a row.
+
+    Raises UsageError.
+    """
+    try:
+        numbers = [float(part) for part in re.split(r"[,\s]+", text.strip(" []\t"))]
+    except ValueError:
+        numbers = []
+    if not 5 <= len(numbers) <= 9 or min(numbers[:2]) <= 0 or not all(map(math.isfinite, numbers)):
+        raise UsageError(
+            f"not a lens ({text[:60]!r}) - give fx,fy,cx,cy,k1[,k2,p1,p2,k3], fx and fy above zero"
+        )
+    return Lens(*numbers)
 
 
 def parse_exposure(text: str) -> Exposure:

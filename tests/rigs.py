@@ -10,7 +10,7 @@ import numpy as np
 from spikedeblur.recording.geometry import spike_to_video, tile_coverage, tile_to_spike
 from spikedeblur.recording.light import linear_to_srgb
 from spikedeblur.recording.voxel import voxelize_ticks
-from spikedeblur.restoration.inference import SpikePlanes
+from spikedeblur.restoration.spike_planes import SpikePlanes
 
 WALL = 640
 MARGIN = 120

@@ -39,7 +39,8 @@ def check_spikes(
     if coverage is not None:
         coverage.check()
     corner = (0, 0) if info.region is None else (info.region.left, info.region.top)
-    grid = SampleGrid(exposures.size, (info.width, info.height), exposures.homography, corner)
+    size = info.width, info.height
+    grid = SampleGrid(exposures.size, size, exposures.homography, corner, exposures.lenses)
     looks = sampled_views(video, selection, info, first, exposures, grid)
     found = judged(looks, exposures, grid)
     return replace(found, coverage=coverage, notices=tuple(turned(info, exposures)))

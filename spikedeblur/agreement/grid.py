@@ -14,6 +14,7 @@ from spikedeblur.recording.geometry import (
     tile_coverage,
     tile_to_spike,
 )
+from spikedeblur.recording.lenses import Lenses, Map, backwards
 from spikedeblur.recording.light import relative_luminance, srgb_to_linear
 from spikedeblur.recording.resample import blur, resize_planes
 
@@ -31,7 +32,8 @@ class SampleGrid:
     """Samples `step` video pixels apart, no finer than a spike pixel, and where both cameras look.
 
     spike_size, video_size: (width, height). homography: as in a sidecar, None for plain scaling.
-    corner: left and top of what is compared in the frames of the video.
+    corner: left and top of what is compared in the frames of the video. lenses: of both, None
+    without distortion.
     shape: (rows, columns). seen: (rows, columns) float32, 1 where the sensor looks, else 0.
     """
 
@@ -41,11 +43,12 @@ class SampleGrid:
         video_size: tuple[int, int],
         homography: tuple[float, ...] | None,
         corner: tuple[int, int] = (0, 0),
+        lenses: Lenses | None = None,
     ) -> None:
         width, height = self.video_size = video_size
         self.spike_size = spike_size
         self.corner = corner
-        to_video = spike_to_video(spike_size, video_size, homography)
+        to_video = spike_to_video(spike_size, video_size, homography, lenses)
         pitch = pixels_per_spike(to_video, spike_size)
         longest = max(video_size)
         self.step = max(longest / GRID_SIDE, 1.0, min(pitch, longest / FEWEST))
@@ -53,7 +56,7 @@ class SampleGrid:
         scaled = np.diag([width / self.shape[1], height / self.shape[0], 1.0])
         self._to_spike = tile_to_spike(to_video, 0, 0) @ scaled
         self.block = max(1, int(self.step / pitch + 1e-9))
-        self._to_block: Matrix = np.diag([1 / self.block] * 2 + [1.0]) @ self._to_spike
+        self._to_block: Map = np.diag([1 / self.block] * 2 + [1.0]) @ self._to_spike
         self.seen = tile_coverage(self._to_spike, self.shape, spike_size).astype(np.float32)
 
     def reduced(self, planes: NDArray[np.generic]) -> Plane:
@@ -73,7 +76,7 @@ class SampleGrid:
     def on_spikes(self, samples: Plane) -> Plane:
         """Samples (rows, columns) as every pixel of the spike plane sees them: (Hs, Ws)."""
         columns, rows = self.spike_size
-        return _sampled(samples, np.linalg.inv(self._to_spike), (rows, columns))
+        return _sampled(samples, backwards(self._to_spike), (rows, columns))
 
     def light(self, rgb: NDArray[np.integer]) -> tuple[Plane, Plane]:
         """Linear luminance of a frame (H, W, 3), and where it is not clipped: (rows, columns)."""
@@ -88,10 +91,10 @@ class SampleGrid:
         return resize_planes(linear, self.shape), clear
 
 
-def _sampled(plane: Plane, matrix: np.ndarray, shape: tuple[int, int]) -> Plane:
-    """A plane at the pixels of another of `shape`, by the matrix that takes these to it."""
+def _sampled(plane: Plane, matrix: Map, shape: tuple[int, int]) -> Plane:
+    """A plane at the pixels of another of `shape`, by the map that takes these to it."""
     planes = torch.from_numpy(np.require(plane, requirements=["C", "W"]))[None, None]
-    sampled: Plane = resample(planes, torch.from_numpy(matrix), shape)[0, 0].numpy()
+    sampled: Plane = resample(planes, matrix, shape)[0, 0].numpy()
     return sampled
 
 

@@ -57,8 +57,8 @@ class DriftWatch:
         self._frames, self._next_s = 0, time_s + EVERY_S
         height, width = exposed.frame.rgb.shape[:2]
         if self._grid is None:
-            size = self._exposures.size
-            self._grid = SampleGrid(size, (width, height), self._exposures.homography)
+            seen = self._exposures
+            self._grid = SampleGrid(seen.size, (width, height), seen.homography, lenses=seen.lenses)
         reach = 1.0 if isinstance(self._exposures, StreamExposures) else 0.0
         view = glimpse(
             Look.at(exposed.frame, self._grid), self._exposures, self._grid, reach, FRAME_VALUES

@@ -13,7 +13,7 @@ from spikedeblur.agreement.grid import SampleGrid
 from spikedeblur.agreement.likeness import AS_IS, Peak
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.recording.exposures import Exposures, StreamExposures
-from spikedeblur.recording.geometry import spike_to_video
+from spikedeblur.recording.geometry import straight_to_video
 
 MISFIT, LATE, ASIDE = "spikes_do_not_match", "spikes_late", "spikes_shifted"
 TURNED = "video_is_turned"
@@ -120,7 +120,7 @@ def mirrored(grid: SampleGrid, exposures: StreamExposures) -> tuple[float, ...]:
     turn = np.array([[-1, 0, stream.width], [0, 1, 0], [0, 0, 1.0]])
     left, top = stream.corner
     into_crop = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1.0]])
-    laid = spike_to_video(grid.spike_size, grid.video_size, exposures.homography)
+    laid = straight_to_video(grid.spike_size, grid.video_size, exposures.homography)
     out_of_region = np.array([[1, 0, grid.corner[0]], [0, 1, grid.corner[1]], [0, 0, 1.0]])
     matrix = out_of_region @ np.linalg.inv(half) @ laid @ turn @ half @ into_crop
     return tuple((matrix / matrix[2, 2]).ravel().tolist())

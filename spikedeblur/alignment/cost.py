@@ -22,7 +22,7 @@ from spikedeblur.alignment.search import (
 from spikedeblur.alignment.state import State
 from spikedeblur.machine.memory import peak_rss_mb
 from spikedeblur.quantities import counted
-from spikedeblur.recording.geometry import spike_to_video
+from spikedeblur.recording.geometry import straight_to_video
 
 if TYPE_CHECKING:
     from spikedeblur.alignment.estimation import Aligner
@@ -74,7 +74,7 @@ def plan_alignment(aligner: Aligner) -> AlignmentPlan:
     footage, spike_size = aligner.footage, aligner.spike_size
     counts, lags = aligner.coarse_counts(footage)
     matrix = aligner.matrix
-    start = spike_to_video(spike_size, footage.size) if matrix is None else matrix
+    start = straight_to_video(spike_size, footage.size) if matrix is None else matrix
     state = State(start, 0.0, aligner.exposure)
     share = MAX_SHIFT_SHARE if matrix is None else 0.0
     matcher = Matcher(footage.light, footage.size, spike_size, share)

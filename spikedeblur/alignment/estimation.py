@@ -20,7 +20,8 @@ from spikedeblur.alignment.state import DRIFT, EXPOSURE, FEWEST_FRAMES, GEOMETRY
 from spikedeblur.errors import LOGGER
 from spikedeblur.io.spikes.source import SpikeSource
 from spikedeblur.io.spikes.stream import SpikeStream
-from spikedeblur.recording.geometry import homography_of, placed, spike_to_video
+from spikedeblur.recording.geometry import homography_of, placed, straight_to_video
+from spikedeblur.recording.lenses import Lenses
 
 FARTHEST_LAG = 6.0  # frame intervals either way
 LAG_STEP = 0.5
@@ -53,6 +54,8 @@ class Aligner:
         self.offset_s = float(stream.offset_s if known.offset_s is None else known.offset_s)
         self.exposure = self._first_exposure()
         self.drift = drift
+        lenses = Lenses.of(source.settings.video_lens, source.settings.spike_lens)
+        self.lenses = lenses and lenses.cropped(*self._crop_start)
         self.fixed = []
         if known.offset_s is not None:
             self.fixed.append(TIME)
@@ -66,7 +69,7 @@ class Aligner:
                 crop_start=self._crop_start,
                 homography=known.homography,
             )
-            self.matrix = spike_to_video(self.spike_size, footage.size, seen)
+            self.matrix = straight_to_video(self.spike_size, footage.size, seen)
             self.fixed += range(GEOMETRY)
 
     def _first_exposure(self) -> float:
@@ -203,6 +206,7 @@ class Aligner:
             sigma=sigma,
             matrix=state.matrix,
             fixed=fixed,
+            lenses=self.lenses,
         )
 
     def _refined(

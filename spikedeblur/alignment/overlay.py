@@ -23,6 +23,7 @@ from spikedeblur.prior.planes import resample
 from spikedeblur.quantities import Exposure, exact
 from spikedeblur.recording.exposures import StreamExposures
 from spikedeblur.recording.geometry import spike_to_video, tile_coverage, tile_to_spike
+from spikedeblur.recording.lenses import Lenses
 from spikedeblur.recording.light import linear_to_srgb, relative_luminance, srgb_to_linear
 
 LOOKED_AT = 8
@@ -54,7 +55,7 @@ def write_overlay(
             for frame in islice(reader, LOOKED_AT):
                 counts, covered = exposures.counts(frame)
                 if counts is not None and covered == Fraction(1):
-                    picture = overlaid(frame, counts, exposures.homography)
+                    picture = overlaid(frame, counts, exposures.homography, exposures.lenses)
                     with atomic_path(path, overwrite) as temporary:
                         write_image(temporary, picture)
                     return
@@ -64,15 +65,18 @@ def write_overlay(
 
 
 def overlaid(
-    frame: VideoFrame, counts: np.ndarray, homography: tuple[float, ...] | None
+    frame: VideoFrame,
+    counts: np.ndarray,
+    homography: tuple[float, ...] | None,
+    lenses: Lenses | None = None,
 ) -> np.ndarray:
     """A frame and the counts of its exposure, (1, Hs, Ws), as (H, W, 3) uint8 sRGB."""
     encoded = frame.rgb.astype(np.float32) / np.float32(np.iinfo(frame.rgb.dtype).max)
     light = relative_luminance(srgb_to_linear(encoded))
     size = (counts.shape[2], counts.shape[1])
-    to_spike = tile_to_spike(spike_to_video(size, light.shape[::-1], homography), 0, 0)
+    to_spike = tile_to_spike(spike_to_video(size, light.shape[::-1], homography, lenses), 0, 0)
     planes = torch.from_numpy(np.require(counts, requirements="W"))[None]
-    spikes = resample(planes, torch.from_numpy(to_spike), light.shape)[0, 0].numpy()
+    spikes = resample(planes, to_spike, light.shape)[0, 0].numpy()
     seen = tile_coverage(to_spike, light.shape, size)
     matched = spikes * (light[seen].mean() / max(spikes[seen].mean(), 1e-6))
     other = np.where(seen, matched, light)

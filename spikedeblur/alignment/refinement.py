@@ -40,6 +40,7 @@ from spikedeblur.alignment.state import (
     bounded,
     displacement_basis,
 )
+from spikedeblur.recording.lenses import UNSEEN, Lenses, bent, straight
 
 SUPPORT = 4.0  # spreads of the blur over which errors are separated from noise
 TILES = 8
@@ -88,8 +89,10 @@ class Refiner:
         sigma: float,
         matrix: np.ndarray,
         fixed: Sequence[int] = (DRIFT,),
+        lenses: Lenses | None = None,
     ) -> None:
-        """matrix: spike point -> video point, about."""
+        """matrix: spike point -> video point, about. lenses: of both planes, which are known."""
+        self.lenses = lenses or Lenses()
         footage = fields.footage
         self.video_size, self.spike_size = footage.size, spike_size
         self.counts, self.sigma = counts, sigma
@@ -108,7 +111,11 @@ class Refiner:
         height, width = self.counts[0].planes.shape[1:]
         x, y = (np.arange(width) + 0.5) * block, (np.arange(height) + 0.5) * block
         ones = np.ones((height, width))
-        self.points = np.stack([ones * x, ones * y[:, None], ones]).reshape(3, -1)
+        x, y = ones * x, ones * y[:, None]
+        if self.lenses.spikes is not None:
+            x, y, shown = straight(self.lenses.spikes, x, y)
+            x, y = np.where(shown, x, UNSEEN), np.where(shown, y, UNSEEN)
+        self.points = np.stack([x, y, ones]).reshape(3, -1)
         rows, columns = np.indices((height, width))
         self.white = torch.from_numpy(((rows + columns) % 2).astype(np.float32))
         tile = (rows * TILES // height) * TILES + columns * TILES // width
@@ -150,7 +157,7 @@ class Refiner:
 
     def _compared(self, state: State) -> Compared:
         rates, clear = self._spikes(state)
-        where = state.placed(self.points)
+        where = self._seen_at(state.placed(self.points))
         video, seen = sample_fields(self.fields, where, self.video_size, self.shape)
         weights = (clear & seen).float()
         root = video[:1].clamp(min=DARK).sqrt()
@@ -165,6 +172,13 @@ class Refiner:
             weights.flatten(1),
             where,
         )
+
+    def _seen_at(self, where: np.ndarray) -> np.ndarray:
+        """Where the video's lens shows points (2, P) of its picture without distortion."""
+        if self.lenses.video is None:
+            return where
+        x, y, shown = bent(self.lenses.video, *where)
+        return np.stack([np.where(shown, x, UNSEEN), np.where(shown, y, UNSEEN)])
 
     def _derivatives(
         self,

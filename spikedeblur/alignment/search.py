@@ -15,7 +15,7 @@ from spikedeblur.alignment.counting import CumulatedCounts
 from spikedeblur.alignment.footage import Footage
 from spikedeblur.alignment.matching import MAX_SHIFT_SHARE, Matcher, Placement
 from spikedeblur.alignment.state import FEWEST_FRAMES
-from spikedeblur.recording.geometry import Matrix, spike_to_video
+from spikedeblur.recording.geometry import Matrix, straight_to_video
 
 SEARCHED_SCALES = np.exp(np.arange(np.log(0.36), np.log(1.68), 0.055))
 ANGLES = np.deg2rad(np.arange(-6, 6.1, 2.0))
@@ -52,7 +52,7 @@ def shapes(
     """
     (columns, rows), (width, height) = spike_size, video_size
     lying = orientation[0, 0] == 0
-    plain = spike_to_video((rows, columns) if lying else spike_size, video_size)
+    plain = straight_to_video((rows, columns) if lying else spike_size, video_size)
     oriented = np.eye(3)
     oriented[:2, :2] = orientation
     scales, angles = SEARCHED_SCALES, ANGLES

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spikedeblur.errors import CallError, shown
 from spikedeblur.io.spikes.settings import KEYS, RecordingSettings, merged
-from spikedeblur.io.spikes.sidecar import find_sidecar, read_sidecar
+from spikedeblur.io.spikes.sidecar import find_sidecar, flattened, read_sidecar
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.voxels import is_voxel_file
 from spikedeblur.quantities import Exposure, RateLike, TimeLike
@@ -69,6 +69,7 @@ def rig_settings(rig: RigLike) -> RecordingSettings:
         return read_sidecar(rig)
     known = {**{key: each.name for key, each in KEYS.items()}, "exposure": "exposure"}
     known["size"] = "size"
+    rig = flattened(rig)
     for key in rig:
         if key not in known:
             near = get_close_matches(str(key), known, n=1, cutoff=0.5)

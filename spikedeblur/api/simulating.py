@@ -14,13 +14,16 @@ from spikedeblur.errors import UsageError
 from spikedeblur.io.spikes.settings import parse_homography
 from spikedeblur.quantities import (
     Exposure,
+    Lens,
     RateLike,
     TimeLike,
     parse_exposure,
+    parse_lens,
     parse_matrix,
     parse_size,
 )
-from spikedeblur.simulation.simulation import RigSettings, Simulated, simulate_rig
+from spikedeblur.simulation.rig import RigSettings
+from spikedeblur.simulation.simulation import Simulated, simulate_rig
 
 __all__ = ["simulate"]
 
@@ -40,6 +43,8 @@ def simulate(
     offset_s: TimeLike = 0,
     homography: Sequence[float] | NDArray[Any] | str | None = None,
     drift_ppm: float = 0.0,
+    video_lens: Lens | str | None = None,
+    spike_lens: Lens | str | None = None,
     threshold: float = 1.0,
     blur_px: float | None = None,
     gamma_space: bool = False,
@@ -51,9 +56,9 @@ def simulate(
 
     source: a sharp video, a photograph, or a folder of photographs. Sizes are (width, height) or
     WxH. source_fps: frames per second of the scene that the video shows, where it was slowed down.
-    exposure: 0.5x of the frame interval, or seconds. offset_s, homography, drift_ppm: how the spike
-    camera lies to the video's, as in a sidecar. progress: called with the frames done. The others
-    are those of the command. Raises `SpikedeblurError`.
+    exposure: 0.5x of the frame interval, or seconds. offset_s, homography, drift_ppm,
+    video_lens, spike_lens: how the cameras lie to each other, as in a sidecar. progress: called
+    with the frames done. The others are those of the command. Raises `SpikedeblurError`.
     """
     rate, open_for = exact_rate(fps), _exposure(exposure)
     if not open_for.relative and rate is None:
@@ -75,6 +80,8 @@ def simulate(
         offset_s=exact_seconds(offset_s),
         homography=None if matrix is None else _checked(matrix),
         drift_ppm=drift_ppm,
+        video_lens=parse_lens(video_lens) if isinstance(video_lens, str) else video_lens,
+        spike_lens=parse_lens(spike_lens) if isinstance(spike_lens, str) else spike_lens,
     )
     told = progress or (lambda done: None)
     return simulate_rig(source, output, settings, overwrite=overwrite, progress=told)

@@ -22,6 +22,7 @@ from spikedeblur.io.voxels import VoxelInfo
 from spikedeblur.quantities import RateLike, TimeLike
 from spikedeblur.recording.exposures import StreamExposures
 from spikedeblur.recording.gridding import interval_grids, regular_spans, spans_of
+from spikedeblur.recording.lenses import Lenses
 from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.vocabulary import BINS
 
@@ -97,10 +98,13 @@ def voxelize(
         grids = interval_grids(exposures, intervals, bins)
         if output is None:
             return np.stack(list(grids))
+        lenses = exposures.lenses or Lenses()
         about = VoxelInfo(
             rate_hz=float(stream.rate_hz),
             exposure_s=float(intervals[0].length / stream.rate_hz),
             homography=exposures.homography,
+            video_lens=lenses.video,
+            spike_lens=lenses.spikes,
         )
         shape = len(intervals), bins, stream.height, stream.width
         write_voxels(Path(output), grids, shape, about, overwrite=overwrite)

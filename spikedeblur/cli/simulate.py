@@ -12,10 +12,10 @@ from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import json_option, overwrite_option, progress_option, threads_option
 from spikedeblur.cli.progress import progress_display
-from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE, Parsed
+from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE, Parsed, parse_pair
 from spikedeblur.errors import UsageError
 from spikedeblur.machine.threads import limit_threads
-from spikedeblur.quantities import parse_matrix
+from spikedeblur.quantities import Lens, parse_lens, parse_matrix
 
 if TYPE_CHECKING:
     from spikedeblur.quantities import Exposure
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 SAMPLE = "sample"
 FRAMES_WORTH_A_TRIAL = 20  # frames, for which a few are made on trial first
 OF_ANY_SOURCE = {"source", "output", "overwrite", "progress", "threads", "as_json"}
+
+
+def parse_camera_lens(text: str) -> tuple[str, Lens]:
+    """`video=fx,fy,cx,cy,k1,...` -> (camera, lens). Raises UsageError."""
+    camera, lens = parse_pair(text)
+    if camera not in ("video", "spikes"):
+        raise UsageError(f"no such camera ({camera!r} seen) - give video=..., spikes=... or both")
+    return camera, parse_lens(lens)
 
 
 @click.command("simulate", cls=Command)
@@ -88,6 +96,13 @@ OF_ANY_SOURCE = {"source", "output", "overwrite", "progress", "threads", "as_jso
     help="Millionths by which the spike camera's clock is fast; the sidecar says so.",
 )
 @click.option(
+    "--lens",
+    "lenses",
+    type=Parsed("video|spikes=FX,FY,CX,CY,K1,...", parse_camera_lens),
+    multiple=True,
+    help="A camera's lens as OpenCV has it: fx, fy, cx, cy in pixels, then k1, k2, p1, p2, k3.",
+)
+@click.option(
     "--threshold",
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
@@ -151,6 +166,7 @@ def command(
     offset: Fraction,
     homography: tuple[float, ...] | None,
     drift_ppm: float,
+    lenses: tuple[tuple[str, Lens], ...],
 ) -> None:
     """Make a recording by both cameras out of sharp footage.
 
@@ -170,7 +186,8 @@ def command(
         _make_validation_set(context, source, output, validation)
         return
     from spikedeblur.io.spikes.settings import parse_homography
-    from spikedeblur.simulation.simulation import RigSettings, planned, simulate_rig
+    from spikedeblur.simulation.rig import RigSettings
+    from spikedeblur.simulation.simulation import planned, simulate_rig
 
     if not exposure.relative and fps is None:
         raise UsageError(
@@ -188,6 +205,8 @@ def command(
         offset_s=offset,
         homography=homography,
         drift_ppm=drift_ppm,
+        video_lens=dict(lenses).get("video"),
+        spike_lens=dict(lenses).get("spikes"),
     )
     if dry_run or planned(source, rig)[0] >= FRAMES_WORTH_A_TRIAL:
         from spikedeblur.simulation.cost import plan_simulation

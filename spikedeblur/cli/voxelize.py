@@ -215,6 +215,7 @@ def _voxelize(
     from spikedeblur.io.voxels import VoxelInfo
     from spikedeblur.recording.exposures import StreamExposures
     from spikedeblur.recording.gridding import interval_grids, regular_spans, spans_of
+    from spikedeblur.recording.lenses import Lenses
 
     shown, size = spans_of(video) if video is not None else (None, None)
     first, duration = (
@@ -230,10 +231,13 @@ def _voxelize(
             assert frames_per_second is not None
             shown = regular_spans(frames_per_second, stream.offset_s + stream.duration_s)
         intervals = [exposures.interval(pts_s, interval_s) for pts_s, interval_s in shown]
+        lenses = exposures.lenses or Lenses()
         info = VoxelInfo(
             rate_hz=float(stream.rate_hz),
             exposure_s=float(intervals[0].length / stream.rate_hz),
             homography=exposures.homography,
+            video_lens=lenses.video,
+            spike_lens=lenses.spikes,
         )
         shape = len(intervals), bins, stream.height, stream.width
         grids: Iterator[np.ndarray] = interval_grids(exposures, intervals, bins, display.advance_to)
@@ -255,7 +259,9 @@ def _check_rig(
             f"where the spikes lie is not known (scale in the sidecar of {source.path}"
             ", no video) - give --video, or a homography in place of the scale"
         )
-    if (source.settings.scale or source.settings.homography) and output.suffix.lower() == ".npy":
+    settings = source.settings
+    laid = settings.scale, settings.homography, settings.video_lens, settings.spike_lens
+    if any(laid) and output.suffix.lower() == ".npy":
         console.warn(
             f"a .npy cannot tell where the spikes lie on the frame ({output}) - write a "
             ".tif or .npz for deblur"

@@ -18,7 +18,8 @@ from spikedeblur.errors import InputError, shown
 from spikedeblur.io.guards.limits import check_pixels, check_regular
 from spikedeblur.io.guards.tiffs import check_chain, check_page, open_tiff
 from spikedeblur.io.npy import StoredArray, first_header, member_names, open_member, open_npy
-from spikedeblur.io.spikes.settings import parse_homography
+from spikedeblur.io.spikes.checks import lens_in, parse_homography
+from spikedeblur.quantities import Lens
 
 __all__ = ["VoxelFile", "VoxelInfo", "is_voxel_file"]
 
@@ -37,12 +38,14 @@ class VoxelInfo:
 
     rate_hz: ticks per second. exposure_s: shutter time of a frame, seconds, if all are alike.
     homography: pixel of the grids -> video pixel as in a sidecar, if the grids do not show just
-    what the frames do.
+    what the frames do. video_lens, spike_lens: of frames and grids, if they distort.
     """
 
     rate_hz: float | None = None
     exposure_s: float | None = None
     homography: tuple[float, ...] | None = None
+    video_lens: Lens | None = None
+    spike_lens: Lens | None = None
 
 
 def is_voxel_file(path: Path | str) -> bool:
@@ -211,6 +214,8 @@ def _info(metadata: dict[str, Any]) -> VoxelInfo:
     return VoxelInfo(
         **{name: float(value) for name, value in known.items() if _is_plausible(value)},
         homography=parse_homography(metadata.get("homography")),
+        video_lens=lens_in(metadata.get("video_lens")),
+        spike_lens=lens_in(metadata.get("spike_lens")),
     )
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from spikedeblur.recording.lenses import LensMap, Map, mapped, straightened
 
 
 def scaling_matrix(source_hw: tuple[float, float], target_hw: tuple[float, float]) -> Tensor:
@@ -20,25 +23,31 @@ def scaling_matrix(source_hw: tuple[float, float], target_hw: tuple[float, float
 
 
 def resample(
-    grid_NKhw: Tensor, matrix: Tensor, size: tuple[int, int], shrink: tuple[int, int] | None = None
+    grid_NKhw: Tensor,
+    matrix: Tensor | Map,
+    size: tuple[int, int],
+    shrink: tuple[int, int] | None = None,
+    mode: str = "bilinear",
 ) -> Tensor:
     """Sample planes at the pixels of another: (N, K, Hs, Ws) -> (N, K, *size).
 
-    `matrix` (3x3) takes a pixel of the target plane to the source plane, homogeneous. Bilinear;
-    where the target is coarser than the source the source is first averaged over whole pixels, so
-    that no spike is skipped. Beyond the source's border its last pixels are repeated.
+    `matrix` (3x3, homogeneous, or a map with lenses) takes a pixel of the target plane to the
+    source plane. Where the target is coarser than the source the source is first averaged over
+    whole pixels, so that no spike is skipped. Beyond the source's border its last pixels are
+    repeated. mode: "bilinear", or "bicubic", which softens less; counts are then kept from falling
+    below zero.
     `shrink` (rows, columns) says how many pixels are averaged, so that tiles of one plane agree;
     by default it is what suits the middle of the target.
     """
+    shrink = shrink or shrink_factors(matrix, size)
+    if isinstance(matrix, LensMap):
+        return _sampled(*_through_lenses(grid_NKhw, matrix, size, shrink), mode)
     matrix = torch.as_tensor(matrix, dtype=torch.float64, device="cpu")
     height, width = size
     if _is_identity(matrix) and grid_NKhw.shape[-2:] == (height, width):
         return grid_NKhw
-    shrink = shrink or shrink_factors(matrix, size)
     if shrink != (1, 1):
-        grid_NKhw = functional.avg_pool2d(
-            grid_NKhw, shrink, ceil_mode=True, count_include_pad=False
-        )
+        grid_NKhw = _shrunk(grid_NKhw, shrink)
         finer = torch.diag(torch.tensor([1 / shrink[1], 1 / shrink[0], 1.0], dtype=torch.float64))
         matrix = finer @ matrix
     ys = torch.arange(height, dtype=torch.float64) + 0.5
@@ -46,20 +55,44 @@ def resample(
     y, x = torch.meshgrid(ys, xs, indexing="ij")
     points = torch.stack([x, y, torch.ones_like(x)]).flatten(1)
     u, v, scale = (matrix @ points).reshape(3, height, width)
+    return _sampled(grid_NKhw, torch.stack([u / scale, v / scale], dim=-1), mode)
+
+
+def _through_lenses(
+    grid_NKhw: Tensor, matrix: LensMap, size: tuple[int, int], shrink: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """The source, shrunk, and the points of it that the target's pixels see."""
+    rows, columns = size
+    u, v, _ = mapped(matrix, np.arange(columns)[None] + 0.5, np.arange(rows)[:, None] + 0.5)
+    points = torch.from_numpy(np.stack([u / shrink[1], v / shrink[0]], axis=-1))
+    return _shrunk(grid_NKhw, shrink) if shrink != (1, 1) else grid_NKhw, points
+
+
+def _shrunk(grid_NKhw: Tensor, shrink: tuple[int, int]) -> Tensor:
+    """Means over whole pixels; those at the border over what there is."""
+    return functional.avg_pool2d(grid_NKhw, shrink, ceil_mode=True, count_include_pad=False)
+
+
+def _sampled(grid_NKhw: Tensor, points_HW2: Tensor, mode: str) -> Tensor:
+    """Planes at points of their own pixels, float64 (x, y)."""
     extent = torch.tensor(grid_NKhw.shape[:-3:-1], dtype=torch.float64)  # (width, height)
-    normalised = 2 * torch.stack([u / scale, v / scale], dim=-1) / extent - 1
+    normalised = 2 * points_HW2 / extent - 1
     locations = normalised.to(grid_NKhw).expand(grid_NKhw.shape[0], -1, -1, -1)
-    return functional.grid_sample(
-        grid_NKhw, locations, mode="bilinear", padding_mode="border", align_corners=False
+    sampled = functional.grid_sample(
+        grid_NKhw, locations, mode=mode, padding_mode="border", align_corners=False
     )
+    return sampled.clamp_(min=0) if mode == "bicubic" else sampled
 
 
 def _is_identity(matrix: Tensor) -> bool:
     return torch.equal(matrix, torch.eye(3, dtype=torch.float64))
 
 
-def shrink_factors(matrix: Tensor, size: tuple[int, int]) -> tuple[int, int]:
+def shrink_factors(matrix: Tensor | Map, size: tuple[int, int]) -> tuple[int, int]:
     """Source pixels per target pixel at the target's centre, rounded down, at least 1: (y, x)."""
+    if isinstance(matrix, LensMap):
+        matrix = straightened(matrix)
+    matrix = torch.as_tensor(matrix, dtype=torch.float64, device="cpu")
     height, width = size
     centre = torch.tensor([width / 2, height / 2, 1.0], dtype=torch.float64)
 

@@ -26,6 +26,7 @@ from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.io.voxels import VoxelFile, is_voxel_file
 from spikedeblur.quantities import Exposure, exact
 from spikedeblur.recording.geometry import placed
+from spikedeblur.recording.lenses import Lenses
 from spikedeblur.recording.timeline import Interval, coverage, exposure_interval
 from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.recording.voxel_exposures import WHOLE_INTERVAL, VoxelExposures
@@ -41,8 +42,9 @@ class ExposedFrame:
 
     counts: voxel grid (K, Hs, Ws) float32, in spikes per bin; None if nothing of the exposure was
     recorded. coverage: which part of it was, 0 to 1. homography: spike pixel -> video pixel as in
-    a sidecar, None for plain scaling. sequence: the same for frames that follow each other in one
-    shot. wanted: whether its sharp picture is asked for; else it serves its neighbours only.
+    a sidecar, None for plain scaling. lenses: of both planes, None without distortion. sequence:
+    the same for frames that follow each other in one shot. wanted: whether its sharp picture is
+    asked for; else it serves its neighbours only.
     """
 
     frame: VideoFrame
@@ -52,6 +54,12 @@ class ExposedFrame:
     source: Exposures | None = None
     sequence: int = 0
     wanted: bool = True
+    lenses: Lenses | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether the spike plane is just scaled onto the frame."""
+        return self.homography is None and self.lenses is None
 
     def spikes_around(self, target_time: float) -> tuple[np.ndarray, int]:
         """The spike planes of the exposure, (N, Hs, Ws) bool, and the tick of `target_time`.
@@ -75,6 +83,10 @@ class Exposures(Protocol):
         """Spike pixel -> video pixel, row-major; None for plain scaling."""
 
     @property
+    def lenses(self) -> Lenses | None:
+        """The lenses of spike plane and frame; None where neither distorts."""
+
+    @property
     def rig_known(self) -> bool:
         """Whether somebody has said how the cameras lie, also where a part of the frame is seen."""
 
@@ -87,7 +99,8 @@ class StreamExposures:
 
     exposure: shutter time, by default the whole frame interval. exposure_start_s: opening of the
     shutter after the time stamp, by default such that the exposure is centred in the interval.
-    homography: spike pixel -> video pixel, row-major; None for plain scaling.
+    homography: spike pixel -> video pixel, row-major; None for plain scaling. lenses: of the two
+    planes, None without distortion.
     """
 
     def __init__(
@@ -98,12 +111,14 @@ class StreamExposures:
         exposure: Exposure = WHOLE_INTERVAL,
         exposure_start_s: Fraction | None = None,
         homography: tuple[float, ...] | None = None,
+        lenses: Lenses | None = None,
     ) -> None:
         check_pixels("a voxel grid", stream.path, (bins, stream.width, stream.height))
         self.stream = stream
         self.size = stream.width, stream.height
         self.homography = homography
-        self.rig_known = homography is not None
+        self.lenses = lenses
+        self.rig_known = homography is not None or lenses is not None
         self._bins = bins
         self._exposure = exposure
         self._start_s = exposure_start_s
@@ -139,12 +154,14 @@ class StreamExposures:
             scale=settings.scale,
             homography=settings.homography,
         )
+        lenses = Lenses.of(settings.video_lens, settings.spike_lens)
         return cls(
             stream,
             bins=bins,
             exposure=settings.exposure or WHOLE_INTERVAL,
             exposure_start_s=settings.exposure_start_s,
             homography=homography,
+            lenses=lenses and lenses.cropped(*stream.corner),
         )
 
     def interval(self, pts_s: Fraction, interval_s: Fraction) -> Interval:
@@ -192,15 +209,20 @@ class StreamExposures:
         """Return whether the stream ends before the frame's exposure begins."""
         return self.interval(*frame.span).start >= self.stream.ticks
 
-    def cropped(self, part: tuple[int, int, int, int], homography: tuple[float, ...]) -> Self:
+    def cropped(
+        self,
+        part: tuple[int, int, int, int],
+        homography: tuple[float, ...],
+        lenses: Lenses | None = None,
+    ) -> Self:
         """The same for a part of the spike plane, left, top, width and height in its pixels.
 
-        homography: pixel of the part -> video pixel.
+        homography: pixel of the part -> video pixel. lenses: of the part and the video.
         """
         cropped = copy(self)
         cropped.stream = self.stream.part(*part)
         cropped.size = part[2:]
-        cropped.homography = homography
+        cropped.homography, cropped.lenses = homography, lenses
         return cropped
 
 
@@ -226,7 +248,8 @@ def expose(
     if exposures is None:
         return ExposedFrame(frame, None, Fraction(1), sequence=sequence, wanted=wanted)
     counts, covered = exposures.counts(frame)
-    return ExposedFrame(frame, counts, covered, exposures.homography, exposures, sequence, wanted)
+    placed_so = exposures.homography, exposures, sequence, wanted, exposures.lenses
+    return ExposedFrame(frame, counts, covered, *placed_so)
 
 
 def open_exposures(
@@ -265,6 +288,7 @@ def open_exposures(
             bins=bins,
             name=str(path),
             homography=file.info.homography,
+            lenses=Lenses.of(file.info.video_lens, file.info.spike_lens),
             exposure=Exposure(exact(seconds)) if seconds else WHOLE_INTERVAL,
         )
     source = resolve_spike_source(

@@ -1,9 +1,10 @@
-"""Spike plane <-> video plane: 3 x 3 homographies between two pixel grids.
+"""Spike plane <-> video plane: 3 x 3 homographies between two pixel grids, and lenses before them.
 
 In every matrix here the pixel in column j of row i is a square whose centre is (j + 0.5, i + 0.5),
 so that a plane w pixels wide spans 0 to w and scaling one plane onto another has no half-pixel
 shift. A sidecar's homography counts otherwise, as OpenCV does: the centre of the first pixel is
-(0, 0). `spike_to_video` is where the one becomes the other. Sizes are (width, height).
+(0, 0). `spike_to_video` is where the one becomes the other. Sizes are (width, height). Where a lens
+distorts, a `LensMap` takes the place of a matrix: everything here takes either.
 """
 
 from __future__ import annotations
@@ -16,8 +17,18 @@ from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
 from spikedeblur.quantities import Region
+from spikedeblur.recording.lenses import (
+    Lenses,
+    LensMap,
+    Map,
+    Matrix,
+    backwards,
+    mapped,
+    straightened,
+)
 
 __all__ = [
+    "Matrix",
     "homography_of",
     "moved_to_region",
     "open_sides",
@@ -30,20 +41,32 @@ __all__ = [
     "tile_trust",
 ]
 
-Matrix = NDArray[np.float64]
-
 
 def spike_to_video(
     spike_size: tuple[int, int],
     video_size: tuple[int, int],
     homography: Sequence[float] | None = None,
-) -> Matrix:
-    """Matrix from points of the spike plane to points of the video plane.
+    lenses: Lenses | None = None,
+) -> Map:
+    """Map from points of the spike plane to points of the video plane; a matrix without lenses.
 
     homography: nine numbers, row-major, spike pixel -> video pixel as in a sidecar; None scales
-    the whole of one plane onto the whole of the other.
+    the whole of one plane onto the whole of the other. lenses: of these planes; the homography is
+    then that of the pictures without distortion.
     Raises UsageError if the homography cannot be inverted.
     """
+    matrix = straight_to_video(spike_size, video_size, homography)
+    if lenses is None:
+        return matrix
+    return LensMap(np.eye(3), lenses.spikes, matrix, lenses.video, np.eye(3))
+
+
+def straight_to_video(
+    spike_size: tuple[int, int],
+    video_size: tuple[int, int],
+    homography: Sequence[float] | None = None,
+) -> Matrix:
+    """The matrix of `spike_to_video`."""
     if homography is None:
         (spike_width, spike_height), (width, height) = spike_size, video_size
         scales = [width / spike_width, height / spike_height, 1]
@@ -103,20 +126,22 @@ def moved_to_region(
 
 
 def seen_part(
-    size: tuple[int, int], video_size: tuple[int, int], homography: Sequence[float], margin: int
+    size: tuple[int, int],
+    video_size: tuple[int, int],
+    homography: Sequence[float],
+    margin: int,
+    lenses: Lenses | None = None,
 ) -> tuple[int, int, int, int] | None:
     """The part of a spike plane (left, top, width, height) that looks at a frame, and a margin.
 
     margin: spike pixels more on each side, as far as there are any. All of the plane where the
     frame reaches behind it; None where no spike pixel looks at the frame.
     """
-    to_spike = np.linalg.inv(spike_to_video(size, video_size, homography))
-    corners = np.array([(x, y, 1) for x in (0, video_size[0]) for y in (0, video_size[1])])
-    across, down, depth = to_spike @ corners.T
+    x, y, depth = _outline(spike_to_video(size, video_size, homography, lenses), video_size)
     if (depth <= 0).any():
         return 0, 0, *size
     bounds = []
-    for points, side in ((across / depth, size[0]), (down / depth, size[1])):
+    for points, side in ((x, size[0]), (y, size[1])):
         if points.max() <= 0 or points.min() >= side:
             return None
         start = max(math.floor(points.min()) - margin, 0)
@@ -137,19 +162,28 @@ def homography_of(matrix: Matrix, crop_start: tuple[int, int] = (0, 0)) -> tuple
     return tuple((moved / moved[2, 2]).ravel().tolist())
 
 
-def tile_to_spike(matrix: Matrix, y0: int, x0: int, step: int = 1) -> Matrix:
-    """Matrix from points of a tile to points of the spike plane.
+def _outline(to_video: Map, video_size: tuple[int, int]) -> tuple[Matrix, Matrix, Matrix]:
+    """Where the frame's border lies on the spike plane, (N,) each; by a matrix, its corners."""
+    along = np.linspace(0, 1, 33 if isinstance(to_video, LensMap) else 2)
+    places = [(a, b) for a in along for b in along if {a, b} & {0.0, 1.0}]
+    x, y = (np.array(places) * video_size).T[:, None]
+    u, v, depth = mapped(backwards(to_video), x, y)
+    return u[0], v[0], depth[0]
 
-    matrix: spike -> video. y0, x0: the tile's first video pixel. step: video pixels per tile
+
+def tile_to_spike(to_video: Map, y0: int, x0: int, step: int = 1) -> Map:
+    """Map from points of a tile to points of the spike plane.
+
+    to_video: spike -> video. y0, x0: the tile's first video pixel. step: video pixels per tile
     sample; each sample stands for the centre of its step x step block.
     """
     tile_to_video = np.array([[step, 0, x0], [0, step, y0], [0, 0, 1]], dtype=np.float64)
-    to_spike: Matrix = np.linalg.inv(matrix) @ tile_to_video
+    to_spike: Map = backwards(to_video) @ tile_to_video
     return to_spike
 
 
 def tile_coverage(
-    to_spike: Matrix, shape: tuple[int, int], spike_size: tuple[int, int]
+    to_spike: Map, shape: tuple[int, int], spike_size: tuple[int, int]
 ) -> NDArray[np.bool_]:
     """Mark the samples of a tile of `shape` (rows, columns) that the spike sensor sees.
 
@@ -161,18 +195,15 @@ def tile_coverage(
 
 
 def open_sides(
-    matrix: Matrix, spike_size: tuple[int, int], video_size: tuple[int, int]
+    to_video: Map, spike_size: tuple[int, int], video_size: tuple[int, int]
 ) -> tuple[bool, bool, bool, bool]:
     """Beyond which sides of the spike plane (left, top, right, bottom) the frame goes on.
 
-    matrix: spike -> video. A spike pixel more is no border that anyone would see.
+    to_video: spike -> video. A spike pixel more is no border that anyone would see.
     """
-    to_spike = np.linalg.inv(matrix)
-    corners = np.array([(x, y, 1) for x in (0, video_size[0]) for y in (0, video_size[1])])
-    across, down, depth = to_spike @ corners.T
+    x, y, depth = _outline(to_video, video_size)
     if (depth <= 0).any():
         return True, True, True, True
-    x, y = across / depth, down / depth
     (width, height) = spike_size
     return (
         bool(x.min() < -1),
@@ -182,11 +213,12 @@ def open_sides(
     )
 
 
-def pixels_per_spike(matrix: Matrix, spike_size: tuple[int, int]) -> float:
+def pixels_per_spike(to_video: Map, spike_size: tuple[int, int]) -> float:
     """Video pixels along a spike pixel in the middle of its plane, where they are fewest.
 
-    matrix: spike -> video.
+    to_video: spike -> video.
     """
+    matrix = straightened(to_video)
     centre = np.array([spike_size[0] / 2, spike_size[1] / 2, 1.0])
     across, down, depth = matrix @ centre
     steps = (matrix[:2, :2] - np.outer([across, down], matrix[2, :2]) / depth) / depth
@@ -194,7 +226,7 @@ def pixels_per_spike(matrix: Matrix, spike_size: tuple[int, int]) -> float:
 
 
 def tile_trust(
-    to_spike: Matrix,
+    to_spike: Map,
     shape: tuple[int, int],
     spike_size: tuple[int, int],
     sides: tuple[bool, bool, bool, bool],
@@ -215,13 +247,7 @@ def tile_trust(
     return trust
 
 
-def _mapped(
-    to_spike: Matrix, shape: tuple[int, int]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _mapped(to_spike: Map, shape: tuple[int, int]) -> tuple[Matrix, Matrix, Matrix]:
     """Spike-plane x and y of every sample's centre, and its depth (not above zero: behind it)."""
     rows, columns = shape
-    x = np.arange(columns) + 0.5
-    y = (np.arange(rows) + 0.5)[:, None]
-    across, down, depth = (row[0] * x + row[1] * y + row[2] for row in to_spike)
-    safe = np.where(depth > 0, depth, np.inf)
-    return across / safe, down / safe, depth
+    return mapped(to_spike, np.arange(columns)[None] + 0.5, np.arange(rows)[:, None] + 0.5)

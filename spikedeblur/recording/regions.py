@@ -21,14 +21,15 @@ def region_exposures(
     Of a stream only the spike pixels that look there are read. Raises UsageError if none does.
     """
     homography = moved_to_region(exposures.size, video_size, region, exposures.homography)
-    part = seen_part(exposures.size, (region.width, region.height), homography, MARGIN)
+    lenses = exposures.lenses and exposures.lenses.in_region(region.left, region.top)
+    part = seen_part(exposures.size, (region.width, region.height), homography, MARGIN, lenses)
     if part is None:
         raise UsageError(
             f"the spike camera does not see the region ({region} seen) - choose another, or "
             "correct the sidecar's homography"
         )
     if isinstance(exposures, VoxelExposures):
-        return exposures.placed(homography)
+        return exposures.placed(homography, lenses)
     if not isinstance(exposures, StreamExposures):
         raise UsageError(
             f"a region needs spikes or voxel grids ({type(exposures).__name__} seen) - give a "
@@ -36,4 +37,4 @@ def region_exposures(
         )
     moved = placed(part[2:], video_size, crop_start=part[:2], homography=homography)
     assert moved is not None
-    return exposures.cropped(part, moved)
+    return exposures.cropped(part, moved, lenses and lenses.cropped(*part[:2]))

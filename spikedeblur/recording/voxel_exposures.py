@@ -11,6 +11,7 @@ import numpy as np
 from spikedeblur.errors import InputError
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Exposure
+from spikedeblur.recording.lenses import Lenses
 
 WHOLE_INTERVAL = Exposure(Fraction(1), relative=True)
 
@@ -36,10 +37,12 @@ class VoxelExposures:
         bins: int | None = None,
         name: str = "voxel file",
         homography: tuple[float, ...] | None = None,
+        lenses: Lenses | None = None,
         exposure: Exposure = WHOLE_INTERVAL,
     ) -> None:
         self.homography = homography
-        self.rig_known = homography is not None
+        self.lenses = lenses
+        self.rig_known = homography is not None or lenses is not None
         self._exposure = exposure
         if len(grids) == 0:
             raise InputError(f"{name} holds no voxel grid - make it anew with spikedeblur voxelize")
@@ -69,8 +72,8 @@ class VoxelExposures:
         opened = time + (interval - exposure) / 2
         return opened, opened + exposure
 
-    def placed(self, homography: tuple[float, ...]) -> Self:
-        """The same with another homography."""
+    def placed(self, homography: tuple[float, ...], lenses: Lenses | None = None) -> Self:
+        """The same with another homography and other lenses."""
         other = copy(self)
-        other.homography = homography
+        other.homography, other.lenses = homography, lenses
         return other

@@ -15,8 +15,9 @@ from spikedeblur.machine.side_by_side import SideBySide
 from spikedeblur.output.restored import Restored
 from spikedeblur.recording.exposures import ExposedFrame
 from spikedeblur.restoration.cuts import in_shots
-from spikedeblur.restoration.inference import SpikePlanes, TiledModel
+from spikedeblur.restoration.inference import TiledModel
 from spikedeblur.restoration.methods import METHODS, Method
+from spikedeblur.restoration.spike_planes import SpikePlanes
 from spikedeblur.restoration.view import View
 from spikedeblur.restoration.windows import Window, WindowMerger, check_window, sliding_windows
 from spikedeblur.vocabulary import NETWORK, WINDOW
@@ -122,7 +123,7 @@ class NetRestorer:
         counts = np.stack(
             [empty if exposed.counts is None else exposed.counts for exposed in frames]
         )
-        return SpikePlanes(counts, frames[0].homography)
+        return SpikePlanes(counts, frames[0].homography, frames[0].lenses)
 
     def _restored(self, exposed: ExposedFrame, pictures: Sequence[np.ndarray]) -> Restored:
         not_finite, self._model.not_finite = self._model.not_finite, 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from spikedeblur.errors import InputError
 from spikedeblur.recording.exposures import ExposedFrame
-from spikedeblur.restoration.inference import SpikePlanes
+from spikedeblur.restoration.spike_planes import SpikePlanes
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class View:
     def in_sight(self) -> np.ndarray | None:
         """(h, w), 1 where the sensor looked and 0 elsewhere; None where it saw all of the frame."""
         counts = self.exposed.counts
-        if self.exposed.homography is None or counts is None:
+        if self.exposed.plain or counts is None:
             return None
-        sight = self.on_frame(np.ones((1, *counts.shape[1:]), np.float32))[0]
+        sight = np.rint(self.on_frame(np.ones((1, *counts.shape[1:]), np.float32))[0])
         return None if sight.all() else sight
 
     def on_frame(self, planes: np.ndarray) -> np.ndarray:
@@ -46,8 +46,9 @@ class View:
 
         With plain scaling the spike plane is that plane itself.
         """
-        homography = self.exposed.homography
-        if homography is None:
+        exposed = self.exposed
+        if exposed.plain:
             return planes
         writable = np.require(planes, requirements="W")  # as torch wants it
-        return SpikePlanes(writable[None], homography).on_frame(self.exposed.frame.rgb.shape[:2])[0]
+        laid = SpikePlanes(writable[None], exposed.homography, exposed.lenses)
+        return laid.on_frame(exposed.frame.rgb.shape[:2])[0]

@@ -25,7 +25,8 @@ def make_sample(folder: Path, overwrite: bool = False) -> None:
     480x270 at 50 frames a second, spikes of half that size at 20 kHz, the shutter open for most of
     the interval and about 7 pixels of motion in it. Raises what `simulate` raises.
     """
-    from spikedeblur.simulation.simulation import RigSettings, simulate_rig
+    from spikedeblur.simulation.rig import RigSettings
+    from spikedeblur.simulation.simulation import simulate_rig
 
     settings = RigSettings(
         frames=SAMPLE_FRAMES,

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from spikedeblur.errors import UsageError
 from spikedeblur.recording.geometry import pixels_per_spike, spike_to_video
+from spikedeblur.recording.lenses import Lenses, mapped
 from spikedeblur.recording.light import linear_to_srgb, srgb_to_linear
 
 FEWEST_INSTANTS, MOST_INSTANTS = 9, 65
@@ -89,17 +90,23 @@ class TurnedProjection:
         weights: torch.Tensor,
         size: tuple[int, int],
         spike_size: tuple[int, int],
-        homography: Sequence[float],
+        homography: Sequence[float] | None,
+        lenses: Lenses | None = None,
     ) -> TurnedProjection:
-        """Sizes are (width, height); homography: spike pixel -> video pixel, as in a sidecar."""
-        matrix = spike_to_video(spike_size, size, homography)
-        samples = int(np.clip(np.ceil(2 * pixels_per_spike(matrix, spike_size)), 2, 8))
+        """Sizes are (width, height); homography: spike pixel -> video pixel, as in a sidecar.
+
+        lenses: of both; the scene is what the video's lens shows.
+        """
+        to_video = spike_to_video(spike_size, size, homography, lenses)
+        samples = int(np.clip(np.ceil(2 * pixels_per_spike(to_video, spike_size)), 2, 8))
         x, y = ((np.arange(side * samples) + 0.5) / samples for side in spike_size)
-        points = np.stack(np.broadcast_arrays(x[None, :], y[:, None], np.ones((1, 1))), axis=-1)
-        across, down, depth = np.moveaxis(points @ matrix.T, -1, 0)
+        across, down, depth = mapped(to_video, x[None, :], y[:, None])
         if (depth <= 0).any():
-            raise UsageError("the spike camera looks away from the frame - give another homography")
-        places = np.stack([across / depth / size[0], down / depth / size[1]], axis=-1) * 2 - 1
+            raise UsageError(
+                "the spike camera looks away from the frame - give another homography, or lenses "
+                "that show all of it"
+            )
+        places = np.stack([across / size[0], down / size[1]], axis=-1) * 2 - 1
         return cls(weights, torch.from_numpy(places.astype(np.float32))[None], samples)
 
     def project(self, light: torch.Tensor) -> torch.Tensor:

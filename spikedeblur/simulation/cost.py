@@ -13,7 +13,8 @@ from typing import Any
 from spikedeblur.io.atomic import check_folder, check_output
 from spikedeblur.machine.memory import peak_rss_mb
 from spikedeblur.simulation.recording import CameraSettings
-from spikedeblur.simulation.simulation import FILES, RigSettings, planned, record_all
+from spikedeblur.simulation.rig import RigSettings
+from spikedeblur.simulation.simulation import FILES, planned, record_all
 
 TRIED_FRAMES = 3  # frames, of which the first is slower than the others
 

@@ -12,7 +12,8 @@ import torch
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.spikes.settings import RecordingSettings
-from spikedeblur.quantities import Exposure
+from spikedeblur.quantities import Exposure, Lens
+from spikedeblur.recording.lenses import Lenses
 from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 from spikedeblur.simulation.camera import (
     ContinuousView,
@@ -38,7 +39,8 @@ class CameraSettings:
     for a spike: at 2 a white pixel fires every second tick. `gamma_space` adds up sRGB-encoded
     light, as the published sets do. `homography`: spike pixel -> video pixel, as in a sidecar; None
     lays one plane onto the other. `drift_ppm`: by how many millionths `rate_hz`, of the video's
-    clock, is above the rate that the sidecar tells beside it.
+    clock, is above the rate that the sidecar tells beside it. `video_lens`, `spike_lens`: what the
+    scene is seen through; the video shows it as it is rendered, the spikes otherwise.
     Raises `UsageError` for values that cannot be.
     """
 
@@ -52,6 +54,8 @@ class CameraSettings:
     seed: int = 0
     homography: tuple[float, ...] | None = None
     drift_ppm: Fraction = Fraction(0)
+    video_lens: Lens | None = None
+    spike_lens: Lens | None = None
 
     def __post_init__(self) -> None:
         numbers: dict[str, Fraction | float] = {
@@ -86,8 +90,9 @@ class CameraSettings:
     def spike_plane(self) -> SensorProjection | TurnedProjection:
         """The spike camera's pixels over the video's."""
         weights = torch.tensor(LUMINANCE_WEIGHTS)
-        if self.homography is not None:
-            return TurnedProjection.of(weights, self.size, self.spike_size, self.homography)
+        lenses = Lenses.of(self.video_lens, self.spike_lens)
+        if self.homography is not None or lenses is not None:
+            return TurnedProjection.of(weights, self.size, self.spike_size, self.homography, lenses)
         width, height = self.size
         columns, rows = self.spike_size
         return SensorProjection(weights, area_weights(rows, height), area_weights(columns, width))
@@ -218,4 +223,6 @@ def sidecar(recording: CameraSettings, offset_s: Fraction = Fraction(0)) -> Reco
         offset_s=offset_s,
         exposure=Exposure(recording.exposure / recording.fps),
         homography=recording.homography,
+        video_lens=recording.video_lens,
+        spike_lens=recording.spike_lens,
     )

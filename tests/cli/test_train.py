@@ -15,7 +15,8 @@ from spikedeblur.cli.main import main
 from spikedeblur.models.build import build_model
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.models.vrt import VRT
-from spikedeblur.simulation.simulation import RigSettings, simulate_rig
+from spikedeblur.simulation.rig import RigSettings
+from spikedeblur.simulation.simulation import simulate_rig
 from spikedeblur.training.config import load_config
 from spikedeblur.training.data import layouts
 from spikedeblur.training.events import Started, StepDone

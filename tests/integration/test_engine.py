@@ -22,8 +22,9 @@ from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.models.checkpoint import load_model
 from spikedeblur.recording.voxel_exposures import VoxelExposures
-from spikedeblur.restoration.inference import SpikePlanes, TiledModel
+from spikedeblur.restoration.inference import TiledModel
 from spikedeblur.restoration.pipeline import Deblurrer
+from spikedeblur.restoration.spike_planes import SpikePlanes
 from tests.networks import Network
 from tests.recordings import frame_at
 

@@ -14,7 +14,8 @@ from torch.nn import functional
 from spikedeblur.errors import SpikedeblurError, UsageError
 from spikedeblur.models.build import build_model
 from spikedeblur.restoration import inference
-from spikedeblur.restoration.inference import SpikePlanes, TiledModel, plane_step
+from spikedeblur.restoration.inference import TiledModel
+from spikedeblur.restoration.spike_planes import SpikePlanes, plane_step
 from spikedeblur.restoration.tiling import Tile
 from spikedeblur.training.config import load_config
 from spikedeblur.vocabulary import SMALLEST_TILE

@@ -15,7 +15,8 @@ from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.recording.light import relative_luminance, srgb_to_linear
 from spikedeblur.recording.voxel import voxelize_ticks
-from spikedeblur.simulation.simulation import RigSettings, simulate_rig, video_frame
+from spikedeblur.simulation.rig import RigSettings
+from spikedeblur.simulation.simulation import simulate_rig, video_frame
 from tests.training.pictures import noise_photo, photo_folder
 
 SMALL = {"frames": 3, "size": (64, 48), "fps": Fraction(50), "rate_hz": Fraction(5000)}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from fractions import Fraction
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from spikedeblur.quantities import Exposure, exact
+from spikedeblur.quantities import Exposure, Lens, exact
 
 Crop = tuple[int, int, int, int]
 """Part of a plane: left, top, width, height, in pixels of the upright picture."""
@@ -88,6 +89,19 @@ def scale_in(value: object) -> tuple[float, float] | None:
     if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
         return None
     return float(numbers[0]), float(numbers[1])
+
+
+def lens_in(value: object) -> Lens | None:
+    """A lens, or a mapping of its numbers: fx, fy, cx, cy and what bends."""
+    if isinstance(value, Lens):
+        value = asdict(value)
+    names = [each.name for each in fields(Lens)]
+    if not isinstance(value, Mapping) or not {*names[:4]} <= {*value} <= {*names}:
+        return None
+    if any(number_in(each) is None for each in value.values()):
+        return None
+    lens = Lens(**{name: float(each) for name, each in value.items()})
+    return lens if min(lens.fx, lens.fy) > 0 else None
 
 
 def parse_homography(value: object) -> tuple[float, ...] | None:

@@ -17,6 +17,7 @@ from spikedeblur.io.spikes.checks import (
     drift_in,
     exposure_in,
     flag_in,
+    lens_in,
     name_in,
     number_in,
     one_among,
@@ -27,9 +28,11 @@ from spikedeblur.io.spikes.checks import (
 )
 from spikedeblur.quantities import (
     Exposure,
+    Lens,
     RateLike,
     TimeLike,
     parse_exposure,
+    parse_lens,
     parse_matrix,
     parse_rate,
     parse_seconds,
@@ -59,6 +62,8 @@ Origin = Literal[
     "unknown",
 ]
 
+LENS = "fx, fy, cx, cy in pixels, of which fx and fy above zero, and k1, k2, p1, p2, k3"
+
 
 def _setting(
     check: Callable[[object], object],
@@ -87,12 +92,15 @@ class RecordingSettings:
     Each field is a key of the sidecar. width, height: the sensor (both or neither). lenient: read a
     file that ends within a plane up to its last whole one. drift_ppm: by how many millionths the
     spike camera ticks faster than rate_hz says, on the video's clock. exposure: shutter time of a
-    video frame. exposure_start_s: how long after a frame's time stamp its shutter opens; by default such that
-    the exposure is centred in the frame interval. crop: left, top, width, height of the part of the
-    spike plane to use. scale: video pixels per spike pixel, across and down, with the middle of the
-    spikes on the middle of the frame. homography: spike pixel -> video pixel, 3 x 3 row-major,
-    centre of the first pixel at (0, 0); counted on the whole plane, also beside a crop; never
-    beside a scale. Without either, the (crop of the) spike plane is stretched onto the video's.
+    video frame. exposure_start_s: how long after a frame's time stamp its shutter opens; by default
+    such that the exposure is centred in the frame interval. crop: left, top, width, height of the
+    part of the spike plane to use. scale: video pixels per spike pixel, across and down, with the
+    middle of the spikes on the middle of the frame. homography: spike pixel -> video pixel, 3 x 3
+    row-major, centre of the first pixel at (0, 0); counted on the whole plane, also beside a crop;
+    never beside a scale. Without either, the (crop of the) spike plane is stretched onto the
+    video's.
+    video_lens, spike_lens: of the whole frame and the whole sensor; the homography then leads from
+    the one picture to the other as they would be without distortion.
 
     size: (width, height) or WxH, another way to give both. Rates, times and the homography may be
     texts, as the command line takes them: 20k, 1/60, 8ms, 0.5x. origins: setting -> where its
@@ -163,6 +171,12 @@ class RecordingSettings:
         comment="spike pixel -> video pixel, row-major",
         parse=parse_matrix,
     )
+    video_lens: Lens | None = _setting(
+        lens_in, LENS, comment="of the video camera", key="video.lens", parse=parse_lens
+    )
+    spike_lens: Lens | None = _setting(
+        lens_in, LENS, comment="of the spike camera", key="spikes.lens", parse=parse_lens
+    )
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
     fallback: RecordingSettings | None = field(default=None, repr=False)
     size: InitVar[tuple[int, int] | None] = None
@@ -186,6 +200,8 @@ class RecordingSettings:
             crop: Sequence[int] | None = None,
             scale: float | Sequence[float] | None = None,
             homography: Sequence[float] | NDArray[Any] | str | None = None,
+            video_lens: Lens | Mapping[str, float] | str | None = None,
+            spike_lens: Lens | Mapping[str, float] | str | None = None,
             origins: Mapping[str, Origin] = ...,
             fallback: RecordingSettings | None = None,
             size: tuple[int, int] | str | None = None,

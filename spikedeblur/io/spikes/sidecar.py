@@ -6,6 +6,8 @@ import difflib
 import os
 import tomllib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Mapping
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,12 @@ from spikedeblur.errors import InputError, UsageError, shown
 from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.guards.limits import check_regular
 from spikedeblur.io.spikes.settings import KEYS, RecordingSettings
-from spikedeblur.quantities import Exposure
+from spikedeblur.quantities import Exposure, Lens
 
 __all__ = [
     "existing_sidecar",
     "find_sidecar",
+    "flattened",
     "plain_values",
     "read_sidecar",
     "sidecar_path",
@@ -56,7 +59,7 @@ def read_sidecar(path: Path | str, kind: str = "sidecar") -> RecordingSettings:
     nearest known one is named) or a value that cannot be.
     """
     path = Path(path)
-    table = _read_toml(path, kind)
+    table = flattened(_read_toml(path, kind))
     for key in table:
         if key not in KEYS:
             near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
@@ -78,17 +81,23 @@ def write_sidecar(
     path: Path | str, settings: RecordingSettings, *, overwrite: bool = False
 ) -> None:
     """Write the given settings, and only those; reads back equal. Raises OutputError."""
-    lines = []
+    lines, tables = [], []
     for key, value in plain_values(settings).items():
         metadata = KEYS[key].metadata
         comment = ", ".join(filter(None, (metadata["unit"], metadata["comment"])))
-        lines.append(f"{key} = {_toml(value)}{f'  # {comment}' * bool(comment)}\n")
+        comment = f"  # {comment}" * bool(comment)
+        if isinstance(value, dict):
+            numbers = (f"{name} = {number}\n" for name, number in value.items())
+            tables += [f"\n[{key}]{comment}\n", *numbers]
+        else:
+            lines.append(f"{key} = {_toml(value)}{comment}\n")
+    lines += tables
     with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def plain_values(settings: RecordingSettings) -> dict[str, Any]:
-    """Return the given settings by their keys: numbers, texts, and tuples of numbers.
+    """Return the given settings by their keys: numbers, texts, tuples and tables of numbers.
 
     Raises ValueError for an exposure that depends on the video.
     """
@@ -96,6 +105,18 @@ def plain_values(settings: RecordingSettings) -> dict[str, Any]:
     return {
         key: _plain(given[setting.name]) for key, setting in KEYS.items() if setting.name in given
     }
+
+
+def flattened(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a table by keys as `KEYS` has them: the table [video.lens] by `video.lens`."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        groups = {known.partition(".")[0] for known in KEYS if "." in known}
+        if key in groups and isinstance(value, Mapping):
+            flat |= {f"{key}.{name}": each for name, each in value.items()}
+        else:
+            flat[key] = value
+    return flat
 
 
 def _read_toml(path: Path, kind: str) -> dict[str, object]:
@@ -124,6 +145,8 @@ def _plain(value: object) -> object:
         if value.relative:
             raise ValueError(f"an exposure of {value} is none in seconds")
         value = value.value
+    if isinstance(value, Lens):
+        return asdict(value)
     return float(value) if isinstance(value, Fraction) else value
 
 

@@ -141,10 +141,11 @@ class VideoSequence:
                 f"the sidecar of {self.spikes} lacks the spike size or rate - "
                 "add width, height and rate_hz"
             )
-        if settings.homography is not None or settings.scale is not None:
+        laid = settings.homography, settings.scale, settings.video_lens, settings.spike_lens
+        if any(each is not None for each in laid):
             raise InputError(
                 f"training wants spikes over the whole frame ({self.spikes} has a "
-                "homography or a scale) - leave this sequence out"
+                "homography, a scale or a lens) - leave this sequence out"
             )
         return settings
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from spikedeblur.errors import InputError, UsageError
-from spikedeblur.simulation.simulation import RigSettings, simulate_rig
+from spikedeblur.simulation.rig import RigSettings
+from spikedeblur.simulation.simulation import simulate_rig
 from spikedeblur.training.data.layouts import LAYOUT_READERS, find_sequences, middle_tick
 from spikedeblur.training.data.recorded import training_sequences
 from tests.training import trees

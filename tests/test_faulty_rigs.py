@@ -1,0 +1,78 @@
+"""Simulated rigs, each with one fault: its sidecar makes up for it, and without it is worse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import spikedeblur
+from spikedeblur.io.spikes.sidecar import read_sidecar, write_sidecar
+from spikedeblur.io.video import open_video
+from spikedeblur.sample.picture import draw_street
+from tests.training.pictures import write_png
+
+FRAMES = 4
+RIG = {
+    "frames": FRAMES,
+    "size": "128x96",
+    "spike_size": "64x48",
+    "rate_hz": 20_000,
+    "fps": 50,
+    "blur_px": 10,
+    "seed": 3,
+}
+FAULTS = {
+    "video lens": {"video_lens": "110,110,63.5,47.5,-0.2,0.03"},
+    "spike lens": {"spike_lens": "55,55,30,25,0.12,0,0.003,-0.002"},
+}
+TOLD = {"video lens": ("video_lens",), "spike lens": ("spike_lens",)}
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "wall.png"
+    write_png(path, draw_street(seed=0))
+    return path
+
+
+@pytest.fixture(scope="module", params=[None, *FAULTS])
+def rig(request, photo, tmp_path_factory):
+    """Name of the fault, and the folder of its recording."""
+    folder = tmp_path_factory.mktemp("rig")
+    spikedeblur.simulate(photo, folder, **RIG, **FAULTS.get(request.param, {}))
+    return request.param, folder
+
+
+def pictures(path) -> np.ndarray:
+    with open_video(path) as video:
+        return np.stack([frame.rgb for frame in video]).astype(float) / 255
+
+
+def psnr(folder, **keywords) -> float:
+    """Of the inner part of frames restored by `sdm`, to the sharp ones."""
+    sharp = pictures(folder / "sharp.mkv")
+    made = spikedeblur.deblur(folder / "blurry.mkv", folder / "spikes.dat", **keywords)
+    found = np.stack([np.asarray(each) for each in made])
+    inner = np.s_[:, 8:-8, 8:-8]
+    return float(-10 * np.log10(((found / 255.0 - sharp)[inner] ** 2).mean()))
+
+
+@pytest.mark.parametrize("method", ["sdm", "joint"])
+def test_the_true_values_make_up_for_the_fault(rig, method, tmp_path):
+    fault, folder = rig
+    true = psnr(folder, method=method)
+    if fault is None:
+        assert true > 27
+        return
+    sidecar = folder / "spikes.toml"
+    told = read_sidecar(sidecar)
+    assert all(getattr(told, name) is not None for name in TOLD[fault])
+    try:
+        untold = replace(told, **dict.fromkeys(TOLD[fault]))
+        write_sidecar(sidecar, untold, overwrite=True)
+        without = psnr(folder, method=method)
+    finally:
+        write_sidecar(sidecar, told, overwrite=True)
+    assert true > max(without, 26.0) + 0.5
