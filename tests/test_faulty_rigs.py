@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 import spikedeblur
+from spikedeblur.agreement.check import check_spikes
+from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import read_sidecar, write_sidecar
 from spikedeblur.io.video import open_video
+from spikedeblur.restoration.exposing import exposed_video
 from spikedeblur.sample.picture import draw_street
 from tests.training.pictures import write_png
 
@@ -26,8 +29,15 @@ RIG = {
 FAULTS = {
     "video lens": {"video_lens": "110,110,63.5,47.5,-0.2,0.03"},
     "spike lens": {"spike_lens": "55,55,30,25,0.12,0,0.003,-0.002"},
+    "rolling shutter": {"readout_s": 0.01, "exposure": "0.45x"},
+    "rolling upwards": {"readout_s": -0.01, "exposure": "0.45x"},
 }
-TOLD = {"video lens": ("video_lens",), "spike lens": ("spike_lens",)}
+TOLD = {
+    "video lens": ("video_lens",),
+    "spike lens": ("spike_lens",),
+    "rolling shutter": ("readout_s",),
+    "rolling upwards": ("readout_s",),
+}
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +86,11 @@ def test_the_true_values_make_up_for_the_fault(rig, method, tmp_path):
     finally:
         write_sidecar(sidecar, told, overwrite=True)
     assert true > max(without, 26.0) + 0.5
+
+
+def test_the_check_sees_through_the_fault(rig):
+    _, folder = rig
+    with open_video(folder / "blurry.mkv") as reader:
+        _, exposures = exposed_video(reader, folder / "spikes.dat", RecordingSettings(), 16)
+    agreement = check_spikes(folder / "blurry.mkv", exposures)
+    assert agreement.match > 0.99 and agreement.findings == []

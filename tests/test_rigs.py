@@ -15,7 +15,7 @@ from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream, write_dat
 from spikedeblur.io.video import open_video
 from spikedeblur.models.checkpoint import load_model
-from spikedeblur.recording.exposures import Exposures, StreamExposures, expose, open_exposures
+from spikedeblur.recording.exposures import Exposures, StreamExposures, expose
 from spikedeblur.recording.geometry import (
     open_sides,
     pixels_per_spike,
@@ -23,6 +23,7 @@ from spikedeblur.recording.geometry import (
     tile_coverage,
     tile_to_spike,
 )
+from spikedeblur.recording.opening import open_exposures
 from spikedeblur.recording.resample import blur
 from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.restoration.inference import TiledModel

@@ -9,7 +9,8 @@ from fractions import Fraction
 from spikedeblur.agreement.finding import Finding
 from spikedeblur.errors import InputError
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.recording.exposures import Exposures, StreamExposures, VoxelExposures
+from spikedeblur.recording.exposures import Exposures, StreamExposures
+from spikedeblur.recording.voxel_exposures import VoxelExposures
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spikedeblur.agreement.grid import NOISE_GAIN, Plane, SampleGrid, detail
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.exposures import Exposures, StreamExposures
+from spikedeblur.recording.rolling import moved_in_time
 
 KNOTS = 8  # in an exposure
 COMPARED_VALUES = 1 << 28  # of spikes that are read for one comparison, about, at most
@@ -172,6 +173,8 @@ def _from_stream(
         return None
     empty = np.full_like(next(each for each in rates if each is not None), np.nan)
     planes = np.stack([empty if each is None else each for each in rates])
+    if exposures.late is not None:
+        planes = moved_in_time(planes, grid.reduced(exposures.late) / step)
     return Knots(planes, step / float(stream.rate_hz), around, KNOTS, fired, float(ticks))
 
 

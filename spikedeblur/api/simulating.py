@@ -45,6 +45,7 @@ def simulate(
     drift_ppm: float = 0.0,
     video_lens: Lens | str | None = None,
     spike_lens: Lens | str | None = None,
+    readout_s: TimeLike = 0,
     threshold: float = 1.0,
     blur_px: float | None = None,
     gamma_space: bool = False,
@@ -57,8 +58,8 @@ def simulate(
     source: a sharp video, a photograph, or a folder of photographs. Sizes are (width, height) or
     WxH. source_fps: frames per second of the scene that the video shows, where it was slowed down.
     exposure: 0.5x of the frame interval, or seconds. offset_s, homography, drift_ppm,
-    video_lens, spike_lens: how the cameras lie to each other, as in a sidecar. progress: called
-    with the frames done. The others are those of the command. Raises `SpikedeblurError`.
+    video_lens, spike_lens, readout_s: how the cameras lie to each other, as in a sidecar. progress:
+    called with the frames done. The others are those of the command. Raises `SpikedeblurError`.
     """
     rate, open_for = exact_rate(fps), _exposure(exposure)
     if not open_for.relative and rate is None:
@@ -82,6 +83,7 @@ def simulate(
         drift_ppm=drift_ppm,
         video_lens=parse_lens(video_lens) if isinstance(video_lens, str) else video_lens,
         spike_lens=parse_lens(spike_lens) if isinstance(spike_lens, str) else spike_lens,
+        readout_s=exact_seconds(readout_s),
     )
     told = progress or (lambda done: None)
     return simulate_rig(source, output, settings, overwrite=overwrite, progress=told)

@@ -103,6 +103,14 @@ def parse_camera_lens(text: str) -> tuple[str, Lens]:
     help="A camera's lens as OpenCV has it: fx, fy, cx, cy in pixels, then k1, k2, p1, p2, k3.",
 )
 @click.option(
+    "--readout",
+    type=SECONDS,
+    default="0",
+    show_default=True,
+    help="Seconds from the exposure of the video's first row to that of its last, as a rolling "
+    "shutter has; below zero, the last row comes first.",
+)
+@click.option(
     "--threshold",
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
@@ -167,6 +175,7 @@ def command(
     homography: tuple[float, ...] | None,
     drift_ppm: float,
     lenses: tuple[tuple[str, Lens], ...],
+    readout: Fraction,
 ) -> None:
     """Make a recording by both cameras out of sharp footage.
 
@@ -207,6 +216,7 @@ def command(
         drift_ppm=drift_ppm,
         video_lens=dict(lenses).get("video"),
         spike_lens=dict(lenses).get("spikes"),
+        readout_s=readout,
     )
     if dry_run or planned(source, rig)[0] >= FRAMES_WORTH_A_TRIAL:
         from spikedeblur.simulation.cost import plan_simulation

@@ -10,26 +10,22 @@ import math
 from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
-from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
 
 from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.guards.limits import check_pixels, max_pixels
-from spikedeblur.io.spikes.settings import RecordingSettings, merged
-from spikedeblur.io.spikes.sidecar import find_sidecar
-from spikedeblur.io.spikes.source import SpikeSource, resolve_spike_source
+from spikedeblur.io.spikes.source import SpikeSource
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.io.voxels import VoxelFile, is_voxel_file
-from spikedeblur.quantities import Exposure, exact
-from spikedeblur.recording.geometry import placed
+from spikedeblur.quantities import Exposure
+from spikedeblur.recording.geometry import placed, spike_to_video
 from spikedeblur.recording.lenses import Lenses
+from spikedeblur.recording.rolling import fill_unseen, lateness_map, rolled_planes, rolling_counts
 from spikedeblur.recording.timeline import Interval, coverage, exposure_interval
 from spikedeblur.recording.voxel import voxelize_ticks
-from spikedeblur.recording.voxel_exposures import WHOLE_INTERVAL, VoxelExposures
+from spikedeblur.recording.voxel_exposures import WHOLE_INTERVAL
 from spikedeblur.vocabulary import BINS
 
 # Spike planes of one exposure, counted in the largest pictures, a byte to a pixel.
@@ -100,7 +96,8 @@ class StreamExposures:
     exposure: shutter time, by default the whole frame interval. exposure_start_s: opening of the
     shutter after the time stamp, by default such that the exposure is centred in the interval.
     homography: spike pixel -> video pixel, row-major; None for plain scaling. lenses: of the two
-    planes, None without distortion.
+    planes, None without distortion. late: of a rolling shutter, how many ticks after the middle row
+    the one is exposed that each spike pixel sees, (Hs, Ws).
     """
 
     def __init__(
@@ -112,6 +109,7 @@ class StreamExposures:
         exposure_start_s: Fraction | None = None,
         homography: tuple[float, ...] | None = None,
         lenses: Lenses | None = None,
+        late: np.ndarray | None = None,
     ) -> None:
         check_pixels("a voxel grid", stream.path, (bins, stream.width, stream.height))
         self.stream = stream
@@ -122,6 +120,7 @@ class StreamExposures:
         self._bins = bins
         self._exposure = exposure
         self._start_s = exposure_start_s
+        self.late = late
 
     @classmethod
     def of_source(
@@ -155,13 +154,25 @@ class StreamExposures:
             homography=settings.homography,
         )
         lenses = Lenses.of(settings.video_lens, settings.spike_lens)
+        lenses = lenses and lenses.cropped(*stream.corner)
+        late = None
+        if settings.readout_s:
+            if video_size is None and (homography is not None or lenses is not None):
+                raise UsageError(
+                    "which rows the spikes see is not known (readout_s and no video seen) - "
+                    "give the video"
+                )
+            to_video = spike_to_video(size, video_size or size, homography, lenses)
+            readout = float(settings.readout_s * stream.rate_hz)
+            late = lateness_map(to_video, size, video_size or size, readout)
         return cls(
             stream,
             bins=bins,
             exposure=settings.exposure or WHOLE_INTERVAL,
             exposure_start_s=settings.exposure_start_s,
             homography=homography,
-            lenses=lenses and lenses.cropped(*stream.corner),
+            lenses=lenses,
+            late=late,
         )
 
     def interval(self, pts_s: Fraction, interval_s: Fraction) -> Interval:
@@ -177,11 +188,20 @@ class StreamExposures:
 
     def counts(self, frame: VideoFrame) -> tuple[np.ndarray | None, Fraction]:
         interval = self.interval(*frame.span)
+        if self.late is not None:
+            rolling, covered = rolling_counts(self.stream, self._bins, interval, self.late)
+            return (rolling if covered else None), covered
         covered = coverage(interval, self.stream.ticks)
         if not covered:
             return None, covered
         grid = voxelize_ticks(self.stream, self._bins, interval.start, interval.stop)
         return (grid if covered == 1 else fill_unseen(grid, interval, self.stream.ticks)), covered
+
+    def grid(self, interval: Interval, bins: int) -> np.ndarray:
+        """Voxel grid (bins, Hs, Ws) of an exposure in ticks; what was not recorded is empty."""
+        if self.late is not None:
+            return rolling_counts(self.stream, bins, interval, self.late)[0]
+        return voxelize_ticks(self.stream, bins, interval.start, interval.stop)
 
     def planes(self, frame: VideoFrame, target_time: float) -> tuple[np.ndarray, int]:
         """The ticks that the frame's exposure touches, and which of them `target_time` falls on."""
@@ -195,6 +215,8 @@ class StreamExposures:
                 f"({stop - start} ticks seen) - give a shorter --exposure"
             )
         spikes = self.stream[start:stop]
+        if self.late is not None:
+            spikes, start = rolled_planes(self.stream, interval, self.late)
         passed = interval.length * (Fraction(target_time) + Fraction(1, 2))
         tick = math.floor(interval.start + passed)
         return spikes, min(max(tick - start, 0), len(spikes) - 1)
@@ -223,22 +245,10 @@ class StreamExposures:
         cropped.stream = self.stream.part(*part)
         cropped.size = part[2:]
         cropped.homography, cropped.lenses = homography, lenses
+        if self.late is not None:
+            left, top, width, height = part
+            cropped.late = self.late[top : top + height, left : left + width]
         return cropped
-
-
-def fill_unseen(grid: np.ndarray, interval: Interval, ticks: int) -> np.ndarray:
-    """Give the part of each bin that the stream has not seen the mean rate of what it has seen.
-
-    A pixel's rate then stands still where nothing is known, which asks for no change to the blurry
-    frame; bins left empty would read as darkness.
-    """
-    step = interval.length / len(grid)
-    edges = [interval.start + step * k for k in range(len(grid) + 1)]
-    seen = [Interval(start, stop).clip(ticks) for start, stop in pairwise(edges)]
-    share = np.array([float(part.length / step) if part else 0.0 for part in seen], np.float32)
-    mean = grid.sum(axis=0) / share.sum()
-    filled: np.ndarray = grid + (1 - share)[:, None, None] * mean
-    return filled
 
 
 def expose(
@@ -250,50 +260,3 @@ def expose(
     counts, covered = exposures.counts(frame)
     placed_so = exposures.homography, exposures, sequence, wanted, exposures.lenses
     return ExposedFrame(frame, counts, covered, *placed_so)
-
-
-def open_exposures(
-    spikes: SpikeStream | Exposures | Path | str | np.ndarray,
-    options: RecordingSettings,
-    *,
-    bins: int,
-    interval_s: Fraction,
-    first_pts_s: Fraction,
-    duration_s: Fraction | None,
-    video_size: tuple[int, int] | None = None,
-) -> Exposures:
-    """Open the exposures of a stream, a recording with its sidecar, an array, or a voxel file.
-
-    options: what beats the sidecar, or how a stream was opened. first_pts_s: time of the video's
-    first frame, where an unknown tick 0 is taken to lie. interval_s, duration_s: how long a frame
-    and the video last, to infer a recording's size and rate. video_size: (width, height) of its
-    frames.
-    Raises `UsageError` and `InputError` as reading the files does.
-    """
-    if isinstance(spikes, np.ndarray):
-        start = RecordingSettings(offset_s=first_pts_s)
-        stream = SpikeStream.of_array(spikes, merged(("option", options), ("default", start)))
-        return StreamExposures.of_stream(stream, bins=bins, video_size=video_size)
-    if isinstance(spikes, SpikeStream):
-        stream = spikes.with_settings(options)
-        return StreamExposures.of_stream(stream, bins=bins, video_size=video_size)
-    if not isinstance(spikes, str | Path):
-        return spikes
-    path = Path(spikes)
-    if is_voxel_file(path):
-        file = VoxelFile(path)
-        seconds = file.info.exposure_s
-        return VoxelExposures(
-            file,
-            bins=bins,
-            name=str(path),
-            homography=file.info.homography,
-            lenses=Lenses.of(file.info.video_lens, file.info.spike_lens),
-            exposure=Exposure(exact(seconds)) if seconds else WHOLE_INTERVAL,
-        )
-    source = resolve_spike_source(
-        path, options, find_sidecar(path), duration_s=duration_s, interval_s=interval_s
-    )
-    return StreamExposures.of_source(
-        source, bins=bins, first_pts_s=first_pts_s, video_size=video_size
-    )

@@ -13,7 +13,6 @@ from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.video import VideoSource, open_video
 from spikedeblur.recording.exposures import StreamExposures
 from spikedeblur.recording.timeline import Interval
-from spikedeblur.recording.voxel import voxelize_ticks
 
 __all__ = ["Span", "interval_grids", "regular_spans", "spans_of"]
 
@@ -55,6 +54,6 @@ def interval_grids(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the voxel grid (bins, H, W) of each interval. progress: called with (done, of all)."""
     for done, interval in enumerate(intervals, 1):
-        yield voxelize_ticks(exposures.stream, bins, interval.start, interval.stop)
+        yield exposures.grid(interval, bins)
         if progress is not None:
             progress(done, len(intervals))

@@ -18,13 +18,8 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import Reader, VideoSelection, VideoSource, open_video
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.recording.exposures import (
-    ExposedFrame,
-    Exposures,
-    StreamExposures,
-    expose,
-    open_exposures,
-)
+from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExposures, expose
+from spikedeblur.recording.opening import open_exposures
 from spikedeblur.recording.regions import region_exposures
 from spikedeblur.recording.voxel_exposures import VoxelExposures
 from spikedeblur.restoration.restorers import Restorer

@@ -141,11 +141,13 @@ def integrate_exposure(
     target: float,
     instants: int,
     plane: SensorProjection | TurnedProjection,
+    shares: torch.Tensor | None = None,
 ) -> ExposedLight:
     """Add up the light of the exposure from `start` to `stop`, and look once at `target`.
 
     Times are in frame intervals. The exposure is cut into `instants` equal parts, each standing
-    for the view at its middle.
+    for the view at its middle. shares: (instants, H), the share that each part has in the light of
+    a row; None for the same in all.
     """
     times = start + (stop - start) * (np.arange(instants) + 0.5) / instants
     group = max(1, GROUP_PIXELS // (view.size[0] * view.size[1]))
@@ -155,9 +157,40 @@ def integrate_exposure(
         last = first + group >= instants
         light = view.render(np.append(part, target) if last else part)
         instant, light = light[-1], light[: len(part)]
-        total += light.sum(dim=0)
+        if shares is not None:
+            total += (light * shares[first : first + group, None, :, None]).sum(dim=0)
+        else:
+            total += light.sum(dim=0)
         grey.append(plane.project(light))
-    return ExposedLight(total / instants, instant.clone(), torch.cat(grey))
+    mean = total if shares is not None else total / instants
+    return ExposedLight(mean, instant.clone(), torch.cat(grey))
+
+
+def row_shares(start: float, stop: float, instants: int, opens: np.ndarray) -> torch.Tensor:
+    """The shares (instants, H) that parts of [`start`, `stop`) have in rows that open at `opens`.
+
+    All rows are exposed equally long, the one that closes last until `stop`.
+    """
+    edges = np.linspace(start, stop, instants + 1)
+    closes = opens + (stop - opens.max())
+    overlap = np.minimum(edges[1:, None], closes) - np.maximum(edges[:-1, None], opens)
+    shares = overlap.clip(0) / (stop - opens.max())
+    return torch.from_numpy(shares.astype(np.float32))
+
+
+@torch.no_grad()
+def rolling_instant(view: ContinuousView, times: np.ndarray, way: float) -> torch.Tensor:
+    """Light (3, H, W) of which each row is seen at its own of `times` (H,).
+
+    way: pixels that the fastest moves meanwhile; four views a pixel are mixed row by row.
+    """
+    looks = np.linspace(times.min(), times.max(), max(2, int(np.ceil(4 * way)) + 1))
+    total, step = torch.zeros(3, *view.size), looks[1] - looks[0]
+    for look in looks:
+        share = (1 - np.abs(times - look) / step).clip(0)
+        light = view.render(np.array([look]))[0]
+        total += light * torch.from_numpy(share.astype(np.float32))[:, None]
+    return total
 
 
 def as_srgb(light: torch.Tensor, gamma_space: bool) -> torch.Tensor:

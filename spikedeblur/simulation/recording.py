@@ -24,6 +24,8 @@ from spikedeblur.simulation.camera import (
     as_srgb,
     instants_needed,
     integrate_exposure,
+    rolling_instant,
+    row_shares,
 )
 from spikedeblur.simulation.spiking import SpikeSensor, even_edges, random_sensor, stepped_spikes
 
@@ -40,7 +42,8 @@ class CameraSettings:
     light, as the published sets do. `homography`: spike pixel -> video pixel, as in a sidecar; None
     lays one plane onto the other. `drift_ppm`: by how many millionths `rate_hz`, of the video's
     clock, is above the rate that the sidecar tells beside it. `video_lens`, `spike_lens`: what the
-    scene is seen through; the video shows it as it is rendered, the spikes otherwise.
+    scene is seen through; the video shows it as it is rendered, the spikes otherwise. `readout`: of
+    a rolling shutter, in frame intervals, as `readout_s` of a sidecar counts.
     Raises `UsageError` for values that cannot be.
     """
 
@@ -56,6 +59,7 @@ class CameraSettings:
     drift_ppm: Fraction = Fraction(0)
     video_lens: Lens | None = None
     spike_lens: Lens | None = None
+    readout: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
         numbers: dict[str, Fraction | float] = {
@@ -71,6 +75,11 @@ class CameraSettings:
         for name, value in numbers.items():
             if not value > 0:
                 raise UsageError(f"the {name} must be above zero ({value} seen) - give another")
+        if self.readout and self.exposure + abs(self.readout) > 1:
+            raise UsageError(
+                f"exposure and readout are longer than the frame interval "
+                f"({float(self.exposure + abs(self.readout)):g}x seen) - give at most 1x together"
+            )
         if self.exposure > 1:
             raise UsageError(
                 f"the exposure is longer than the frame interval "
@@ -86,6 +95,11 @@ class CameraSettings:
         """Return when the shutter opens and closes for `frame`, in frame intervals."""
         middle, half = frame + Fraction(1, 2), self.exposure / 2
         return float(middle - half), float(middle + half)
+
+    def lateness(self) -> np.ndarray:
+        """How much later than the middle row each is exposed, in frame intervals: (H,)."""
+        height = self.size[1]
+        return float(self.readout) * ((np.arange(height) + 0.5) / height - 0.5)
 
     def spike_plane(self) -> SensorProjection | TurnedProjection:
         """The spike camera's pixels over the video's."""
@@ -167,12 +181,24 @@ class Recorder:
     def expose(self, frame: int) -> tuple[torch.Tensor, torch.Tensor, IntervalLight]:
         """The mean light and the middle instant (3, H, W) of a frame, its interval on the spikes.
 
+        Of a rolling shutter each row is seen in the middle of its own exposure.
+
         Spikes see the time before the shutter opens and after it closes, too.
         """
         opens, closes = self.recording.shutter(frame)
+        late = self.recording.lateness()
+        rows, opens, closes = opens + late, opens + late.min(), closes + late.max()
         times = np.array([frame, opens, closes, frame + 1.0])
-        counts = [instants_needed(way) for way in self.view.slide(times[:-1], times[1:])]
-        exposure = integrate_exposure(self.view, opens, closes, frame + 0.5, counts[1], self.plane)
+        ways = self.view.slide(times[:-1], times[1:])
+        counts = [instants_needed(way) for way in ways]
+        rolls = bool(self.recording.readout)
+        shares = row_shares(opens, closes, counts[1], rows) if rolls else None
+        exposure = integrate_exposure(
+            self.view, opens, closes, frame + 0.5, counts[1], self.plane, shares
+        )
+        instant = exposure.instant
+        if rolls:
+            instant = rolling_instant(self.view, frame + 0.5 + late, float(ways[1]))
         before = self.glimpse(frame, opens, counts[0])
         after = self.glimpse(closes, frame + 1.0, counts[2])
         pieces = [before, (exposure.grey, opens, closes), after]
@@ -182,7 +208,7 @@ class Recorder:
             torch.cat([grey for grey, _, _ in pieces]),
             torch.cat(edges) * float(self.recording.ticks_per_frame),
         )
-        return exposure.mean, exposure.instant, light
+        return exposure.mean, instant, light
 
     def glimpse(self, start: float, stop: float, count: int) -> tuple[torch.Tensor, float, float]:
         """Render what the spike camera sees from `start` to `stop` while the shutter is closed."""
@@ -225,4 +251,5 @@ def sidecar(recording: CameraSettings, offset_s: Fraction = Fraction(0)) -> Reco
         homography=recording.homography,
         video_lens=recording.video_lens,
         spike_lens=recording.spike_lens,
+        readout_s=recording.readout / recording.fps or None,
     )

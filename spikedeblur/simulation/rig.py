@@ -19,8 +19,8 @@ class RigSettings:
     exposure of scenes made of photographs. `source_fps` is how many frames of a video pass in a
     second of the scene, None for the video's own. `offset_s`: time of tick 0 on the blurry video's
     clock, to the nearest tick. `homography`: spike pixel -> video pixel. `drift_ppm`: by how many
-    millionths the spike camera's clock is fast, which the sidecar tells. The others are those of
-    `CameraSettings`.
+    millionths the spike camera's clock is fast, which the sidecar tells. `readout_s`: seconds from
+    the first row's exposure to the last one's. The others are those of `CameraSettings`.
     """
 
     frames: int | None = None
@@ -39,6 +39,7 @@ class RigSettings:
     drift_ppm: float = 0.0
     video_lens: Lens | None = None
     spike_lens: Lens | None = None
+    readout_s: Fraction = Fraction(0)
 
     def recording(self, size: tuple[int, int], fps: Fraction) -> CameraSettings:
         """Return the cameras' settings, the missing ones taken from `size` and `fps`."""
@@ -58,6 +59,7 @@ class RigSettings:
             drift_ppm,
             self.video_lens,
             self.spike_lens,
+            self.readout_s * (self.fps or fps),
         )
 
     def lead(self, recording: CameraSettings) -> Lead:

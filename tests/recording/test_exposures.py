@@ -14,13 +14,8 @@ from spikedeblur.io.spikes.stream import SpikeStream, write_dat
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.io.voxel_writer import write_voxels
 from spikedeblur.quantities import parse_exposure
-from spikedeblur.recording.exposures import (
-    ExposedFrame,
-    StreamExposures,
-    expose,
-    fill_unseen,
-    open_exposures,
-)
+from spikedeblur.recording.exposures import ExposedFrame, StreamExposures, expose, fill_unseen
+from spikedeblur.recording.opening import open_exposures
 from spikedeblur.recording.timeline import Interval
 from spikedeblur.recording.voxel_exposures import VoxelExposures
 from tests.recordings import frame_at

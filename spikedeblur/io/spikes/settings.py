@@ -99,6 +99,8 @@ class RecordingSettings:
     row-major, centre of the first pixel at (0, 0); counted on the whole plane, also beside a crop;
     never beside a scale. Without either, the (crop of the) spike plane is stretched onto the
     video's.
+    readout_s: of a rolling shutter, from the first row's exposure to the last one's, below zero if
+    the last row comes first; exposure and exposure_start_s are then those of the middle row.
     video_lens, spike_lens: of the whole frame and the whole sensor; the homography then leads from
     the one picture to the other as they would be without distortion.
 
@@ -171,6 +173,13 @@ class RecordingSettings:
         comment="spike pixel -> video pixel, row-major",
         parse=parse_matrix,
     )
+    readout_s: Fraction | None = _setting(
+        number_in,
+        "seconds",
+        unit="seconds",
+        comment="from the video's first row to its last",
+        parse=parse_seconds,
+    )
     video_lens: Lens | None = _setting(
         lens_in, LENS, comment="of the video camera", key="video.lens", parse=parse_lens
     )
@@ -200,6 +209,7 @@ class RecordingSettings:
             crop: Sequence[int] | None = None,
             scale: float | Sequence[float] | None = None,
             homography: Sequence[float] | NDArray[Any] | str | None = None,
+            readout_s: TimeLike | None = None,
             video_lens: Lens | Mapping[str, float] | str | None = None,
             spike_lens: Lens | Mapping[str, float] | str | None = None,
             origins: Mapping[str, Origin] = ...,

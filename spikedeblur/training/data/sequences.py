@@ -142,10 +142,10 @@ class VideoSequence:
                 "add width, height and rate_hz"
             )
         laid = settings.homography, settings.scale, settings.video_lens, settings.spike_lens
-        if any(each is not None for each in laid):
+        if settings.readout_s or any(each is not None for each in laid):
             raise InputError(
-                f"training wants spikes over the whole frame ({self.spikes} has a "
-                "homography, a scale or a lens) - leave this sequence out"
+                f"training wants spikes over the whole frame, exposed at once ({self.spikes} has a "
+                "homography, a scale, a lens or a readout) - leave this sequence out"
             )
         return settings
 

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikedeblur.errors import UsageError
+from spikedeblur.api.rigs import rig_settings
+from spikedeblur.errors import InputError, UsageError
 from spikedeblur.io.spikes.settings import KEYS, RecordingSettings, merged
-from spikedeblur.io.spikes.sidecar import write_sidecar
+from spikedeblur.io.spikes.sidecar import read_sidecar, write_sidecar
 from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream, write_dat
-from spikedeblur.quantities import Exposure
+from spikedeblur.quantities import Exposure, Lens
 
 HOMOGRAPHY = (2.0, 0.0, 0.5, 0.0, 2.0, 0.5, 0.0, 0.0, 1.0)
 SAID = st.builds(
@@ -116,3 +117,46 @@ def test_a_drift_makes_the_clock_faster_and_nothing_else(tmp_path):
     for value in (100_001, float("nan"), True):
         with pytest.raises(UsageError, match="drift_ppm"):
             RecordingSettings(drift_ppm=value)
+
+
+LENS = {"fx": 300.0, "fy": 290.5, "cx": 155.0, "cy": 92.0, "k1": -0.25, "p2": 1e-05}
+
+
+def test_a_lens_is_pasted_written_and_read_back(tmp_path):
+    text = "\n".join(f"{name} = {value}" for name, value in LENS.items())
+    (tmp_path / "rig.toml").write_text(f"width = 8\nheight = 2\n[video.lens]\n{text}\n")
+    told = read_sidecar(tmp_path / "rig.toml")
+    assert told.video_lens == Lens(**LENS) and told.spike_lens is None
+    both = replace(told, spike_lens=Lens(1, 2, 3, 4, 0.5), readout_s="4ms", drift_ppm=-3)
+    write_sidecar(tmp_path / "s.toml", both)
+    assert read_sidecar(tmp_path / "s.toml") == both
+    assert RecordingSettings(video_lens="300,290.5,155,92,-0.25,0,0,1e-5") == RecordingSettings(
+        video_lens=LENS
+    )
+    assert rig_settings({"video": {"lens": LENS}}) == RecordingSettings(video_lens=LENS)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[video.lens]\nfx = 300.0", "bad video.lens"),
+        ("[video.lens]\nfx = 0\nfy = 1\ncx = 1\ncy = 1", "above zero"),
+        ("[video.lens]\nfx = 9\nfy = 9\ncx = 1\ncy = 1\nk4 = 1", "k1, k2, p1, p2, k3"),
+        ("[spikes.lens]\nfx = nan\nfy = 9\ncx = 1\ncy = 1", "bad spikes.lens"),
+        ("[video.lense]\nfx = 300.0", "did you mean video.lens"),
+        ("[video]\nlens = 'wide'", "without quotes"),
+        ("[lens]\nfx = 300.0", "did you mean"),
+        ("video = 3", "unknown key"),
+        ("readout_s = 'fast'", "without quotes"),
+    ],
+)
+def test_lenses_that_cannot_be_are_said(text, said, tmp_path):
+    (tmp_path / "s.toml").write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_sidecar(tmp_path / "s.toml")
+
+
+@pytest.mark.parametrize("text", ["", "1,2,3,4", "0,1,2,3,4", "1,2,3,4,nan", "1,2,3,4,5,6,7,8,9,0"])
+def test_numbers_that_are_no_lens(text):
+    with pytest.raises(UsageError, match="not a lens"):
+        RecordingSettings(spike_lens=text)
