@@ -10,6 +10,7 @@ from fractions import Fraction
 from numbers import Rational, Real
 
 from spikedeblur.errors import UsageError
+from spikedeblur.vocabulary import TRANSFERS
 
 __all__ = [
     "Exposure",
@@ -25,6 +26,7 @@ __all__ = [
     "parse_region",
     "parse_seconds",
     "parse_size",
+    "parse_transfer",
 ]
 
 _NUMBER = r"[+-]?(?:\d{1,12}(?:\.\d{0,18})?|\.\d{1,18})(?:[eE][+-]?\d{1,2})?"
@@ -200,6 +202,15 @@ def parse_exposure(text: str) -> Exposure:
             "interval (0.5x) or a shutter angle (180deg)"
         )
     return Exposure(part, relative=True)
+
+
+def parse_transfer(text: str) -> str:
+    """A curve by name, or `gamma:G` with G from 0.1 to 10. Raises UsageError."""
+    name, _, power = text.partition(":")
+    match = re.fullmatch(_NUMBER, power, re.ASCII) if name == "gamma" else None
+    if text not in TRANSFERS and (match is None or not 0.1 <= float(power) <= 10):
+        raise UsageError(f"no such curve ({text!r}) - give {', '.join(TRANSFERS)} or gamma:G")
+    return text
 
 
 def counted(number: int, thing: str) -> str:

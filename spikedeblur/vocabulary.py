@@ -28,6 +28,8 @@ PREVIEW_METHODS = ("tfp", "tfi")
 
 # Video. Matrices with their codes of ITU-T H.273, table 4.
 COLOUR_MATRICES = (("bt601", 6), ("bt709", 1), ("bt2020", 9), ("smpte240m", 7), ("fcc", 4))
+AUTO_TRANSFER, SRGB = "auto", "srgb"
+TRANSFERS = (AUTO_TRANSFER, "linear", SRGB, "bt709", "pq", "hlg")  # and gamma:G
 SEGMENT_FRAMES = 64  # of an output that is made in parts
 SLOWMO_TIMINGS = KEEP, STRETCH = ("keep", "stretch")
 COMPARISONS = ("side", "split")

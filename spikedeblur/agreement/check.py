@@ -40,7 +40,8 @@ def check_spikes(
         coverage.check()
     corner = (0, 0) if info.region is None else (info.region.left, info.region.top)
     size = info.width, info.height
-    grid = SampleGrid(exposures.size, size, exposures.homography, corner, exposures.lenses)
+    rig = exposures.homography, corner, exposures.lenses, exposures.transfer
+    grid = SampleGrid(exposures.size, size, *rig)
     looks = sampled_views(video, selection, info, first, exposures, grid)
     found = judged(looks, exposures, grid)
     return replace(found, coverage=coverage, notices=tuple(turned(info, exposures)))

@@ -17,6 +17,7 @@ from spikedeblur.recording.geometry import (
 from spikedeblur.recording.lenses import Lenses, Map, backwards
 from spikedeblur.recording.light import relative_luminance, srgb_to_linear
 from spikedeblur.recording.resample import blur, resize_planes
+from spikedeblur.recording.transfer import Transfer
 
 Plane = NDArray[np.float32]
 
@@ -33,7 +34,7 @@ class SampleGrid:
 
     spike_size, video_size: (width, height). homography: as in a sidecar, None for plain scaling.
     corner: left and top of what is compared in the frames of the video. lenses: of both, None
-    without distortion.
+    without distortion. transfer: the video's curve, None for sRGB.
     shape: (rows, columns). seen: (rows, columns) float32, 1 where the sensor looks, else 0.
     """
 
@@ -44,10 +45,12 @@ class SampleGrid:
         homography: tuple[float, ...] | None,
         corner: tuple[int, int] = (0, 0),
         lenses: Lenses | None = None,
+        transfer: Transfer | None = None,
     ) -> None:
         width, height = self.video_size = video_size
         self.spike_size = spike_size
         self.corner = corner
+        self.transfer = transfer
         to_video = spike_to_video(spike_size, video_size, homography, lenses)
         pitch = pixels_per_spike(to_video, spike_size)
         longest = max(video_size)
@@ -81,6 +84,7 @@ class SampleGrid:
     def light(self, rgb: NDArray[np.integer]) -> tuple[Plane, Plane]:
         """Linear luminance of a frame (H, W, 3), and where it is not clipped: (rows, columns)."""
         height, width = rgb.shape[:2]
+        rgb = rgb if self.transfer is None else self.transfer.decoded(rgb)
         least = max(1, min(height // self.shape[0], width // self.shape[1]) // 2)
         cut = rgb[: height // least * least, : width // least * least]
         parts = cut.reshape(height // least, least, width // least, least, 3)

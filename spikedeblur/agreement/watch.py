@@ -58,7 +58,8 @@ class DriftWatch:
         height, width = exposed.frame.rgb.shape[:2]
         if self._grid is None:
             seen = self._exposures
-            self._grid = SampleGrid(seen.size, (width, height), seen.homography, lenses=seen.lenses)
+            rig = seen.homography, (0, 0), seen.lenses, seen.transfer
+            self._grid = SampleGrid(seen.size, (width, height), *rig)
         reach = 1.0 if isinstance(self._exposures, StreamExposures) else 0.0
         view = glimpse(
             Look.at(exposed.frame, self._grid), self._exposures, self._grid, reach, FRAME_VALUES

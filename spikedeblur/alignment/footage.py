@@ -15,6 +15,7 @@ from spikedeblur.io.video import VideoSource, open_video
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.light import relative_luminance, srgb_to_linear
 from spikedeblur.recording.resample import resize_planes
+from spikedeblur.recording.transfer import Transfer, TransferLike, transfer_of
 
 LARGEST_SIDE = 640
 BURST_FRAMES = 8
@@ -71,19 +72,21 @@ class Footage:
         return self.size[0] / width, self.size[1] / height
 
 
-def read_footage(video: VideoSource) -> Footage:
+def read_footage(video: VideoSource, how: TransferLike | None = None) -> Footage:
     """Read all of a short video, else the liveliest burst of each of its thirds.
 
-    Raises what reading a video raises.
+    how: what its numbers stand for, None or "auto" for what its tags say. Raises what reading a
+    video raises.
     """
     with open_video(video) as reader:
         info = reader.info
-        frames = [_reduced(frame) for frame in islice(reader, SHORT_VIDEO + 1)]
+        transfer = transfer_of(how, info.colour)
+        frames = [_reduced(frame, transfer) for frame in islice(reader, SHORT_VIDEO + 1)]
     first = frames[0]
     if len(frames) <= SHORT_VIDEO or info.duration is None:
         bursts = [_burst(frames[:SHORT_VIDEO])]
     else:
-        bursts = _liveliest(video, float(first.start), float(info.duration))
+        bursts = _liveliest(video, float(first.start), float(info.duration), transfer)
     spans = np.concatenate([np.diff(burst.middles_s) for burst in bursts] + [np.zeros(0)])
     interval_s = float(np.median(spans)) if len(spans) else float(first.interval)
     return Footage(
@@ -104,13 +107,16 @@ class _Small:
     interval: Fraction
 
 
-def _liveliest(video: VideoSource, first_s: float, duration_s: float) -> list[Burst]:
+def _liveliest(
+    video: VideoSource, first_s: float, duration_s: float, transfer: Transfer | None
+) -> list[Burst]:
     """Of bursts spread evenly, in each third of the video the one in which most happens."""
     places = first_s + (np.arange(CANDIDATES) + 0.5) / CANDIDATES * (duration_s - first_s)
     found = []
     for place in places:
         with open_video(video, start=Fraction(place)) as reader:
-            found.append(_burst([_reduced(frame) for frame in islice(reader, BURST_FRAMES)]))
+            few = [_reduced(frame, transfer) for frame in islice(reader, BURST_FRAMES)]
+            found.append(_burst(few))
     each = CANDIDATES // BURSTS
     return [
         max(found[at : at + each], key=lambda burst: burst.liveliness)
@@ -127,9 +133,10 @@ def _burst(frames: list[_Small]) -> Burst:
     )
 
 
-def _reduced(frame: VideoFrame) -> _Small:
+def _reduced(frame: VideoFrame, transfer: Transfer | None) -> _Small:
     """Luminance at no more than LARGEST_SIDE, and where it is neither black nor clipped."""
-    encoded = frame.rgb.astype(np.float32) / np.float32(np.iinfo(frame.rgb.dtype).max)
+    rgb = frame.rgb if transfer is None else transfer.decoded(frame.rgb)
+    encoded = rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)
     light = relative_luminance(srgb_to_linear(encoded))
     clipped = (encoded.max(axis=-1) > BRIGHT).astype(np.float32)
     shrink = max(1.0, max(light.shape) / LARGEST_SIDE)

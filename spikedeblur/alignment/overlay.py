@@ -25,6 +25,7 @@ from spikedeblur.recording.exposures import StreamExposures
 from spikedeblur.recording.geometry import spike_to_video, tile_coverage, tile_to_spike
 from spikedeblur.recording.lenses import Lenses
 from spikedeblur.recording.light import linear_to_srgb, relative_luminance, srgb_to_linear
+from spikedeblur.recording.transfer import transfer_of
 
 LOOKED_AT = 8
 
@@ -55,6 +56,9 @@ def write_overlay(
             for frame in islice(reader, LOOKED_AT):
                 counts, covered = exposures.counts(frame)
                 if counts is not None and covered == Fraction(1):
+                    transfer = transfer_of(settings.transfer, reader.info.colour)
+                    if transfer is not None:
+                        frame = replace(frame, rgb=transfer.decoded(frame.rgb))
                     picture = overlaid(frame, counts, exposures.homography, exposures.lenses)
                     with atomic_path(path, overwrite) as temporary:
                         write_image(temporary, picture)

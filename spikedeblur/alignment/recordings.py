@@ -13,7 +13,7 @@ from spikedeblur.alignment.estimation import Aligner
 from spikedeblur.alignment.findings import Alignment, Known
 from spikedeblur.alignment.footage import read_footage
 from spikedeblur.errors import LOGGER, SpikedeblurError, UsageError
-from spikedeblur.io.spikes.settings import RecordingSettings
+from spikedeblur.io.spikes.settings import RecordingSettings, merged
 from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.source import resolve_spike_source
 
@@ -43,13 +43,11 @@ def align_files(
     and what reading the files raises.
     """
     LOGGER.info("reading frames")
-    footage = read_footage(video)
+    options, sidecar = options or RecordingSettings(), find_sidecar(spikes)
+    said = merged(("option", options), ("sidecar", sidecar), ("rig", options.fallback))
+    footage = read_footage(video, said.transfer)
     source = resolve_spike_source(
-        spikes,
-        options or RecordingSettings(),
-        find_sidecar(spikes),
-        duration_s=footage.duration_s,
-        interval_s=footage.first_interval_s,
+        spikes, options, sidecar, duration_s=footage.duration_s, interval_s=footage.first_interval_s
     )
     with source.open(footage.first_s) as stream:
         aligner = Aligner(footage, source, stream, known or Known(), drift, progress)

@@ -74,7 +74,7 @@ def align(
 def _aligned(
     source: Any, spikes: SpikeInput, options: RecordingSettings, known: Known, drift: bool
 ) -> Alignment:
-    footage = read_footage(source)
+    footage = read_footage(source, options.transfer)
     first = footage.first_s, footage.first_interval_s
     stream = opened_stream(spikes, options, first, footage.duration_s)
     size = RecordingSettings(size=(stream.width, stream.height))

@@ -21,6 +21,7 @@ from spikedeblur.quantities import (
     parse_lens,
     parse_matrix,
     parse_size,
+    parse_transfer,
 )
 from spikedeblur.simulation.rig import RigSettings
 from spikedeblur.simulation.simulation import Simulated, simulate_rig
@@ -46,6 +47,7 @@ def simulate(
     video_lens: Lens | str | None = None,
     spike_lens: Lens | str | None = None,
     readout_s: TimeLike = 0,
+    transfer: str | None = None,
     threshold: float = 1.0,
     blur_px: float | None = None,
     gamma_space: bool = False,
@@ -58,8 +60,8 @@ def simulate(
     source: a sharp video, a photograph, or a folder of photographs. Sizes are (width, height) or
     WxH. source_fps: frames per second of the scene that the video shows, where it was slowed down.
     exposure: 0.5x of the frame interval, or seconds. offset_s, homography, drift_ppm,
-    video_lens, spike_lens, readout_s: how the cameras lie to each other, as in a sidecar. progress:
-    called with the frames done. The others are those of the command. Raises `SpikedeblurError`.
+    video_lens, spike_lens, readout_s, transfer: the rig, as in a sidecar. progress: called with the
+    frames done. The others are those of the command. Raises `SpikedeblurError`.
     """
     rate, open_for = exact_rate(fps), _exposure(exposure)
     if not open_for.relative and rate is None:
@@ -84,6 +86,7 @@ def simulate(
         video_lens=parse_lens(video_lens) if isinstance(video_lens, str) else video_lens,
         spike_lens=parse_lens(spike_lens) if isinstance(spike_lens, str) else spike_lens,
         readout_s=exact_seconds(readout_s),
+        transfer=None if transfer is None else parse_transfer(transfer),
     )
     told = progress or (lambda done: None)
     return simulate_rig(source, output, settings, overwrite=overwrite, progress=told)

@@ -16,6 +16,7 @@ from spikedeblur.cli.options import (
     progress_option,
     spike_options,
     threads_option,
+    transfer_option,
 )
 from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.status import ExitStatus
@@ -54,6 +55,7 @@ def parse_fix(text: str) -> tuple[str, Any]:
     "STEM.dat, or a pattern such as DIR/{stem}.dat.",
 )
 @spike_options
+@transfer_option
 @click.option(
     "--fix",
     "fixed",

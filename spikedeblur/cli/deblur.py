@@ -29,6 +29,7 @@ from spikedeblur.cli.options import (
     overwrite_option,
     progress_option,
     spike_options,
+    transfer_option,
     weights_option,
 )
 from spikedeblur.cli.parallel import AtOnce
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     "[default: STEM.dat beside the video, if it exists]",
 )
 @spike_options
+@transfer_option
 @click.option(
     "-o",
     "--output",

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from spikedeblur.cli.completion import codecs, weights_names
 from spikedeblur.cli.progress import PROGRESS_KINDS
-from spikedeblur.cli.values import EXPOSURE, HERTZ, LAYOUT, PAIR, SECONDS, SIZE, THREADS
+from spikedeblur.cli.values import EXPOSURE, HERTZ, LAYOUT, PAIR, SECONDS, SIZE, THREADS, TRANSFER
 from spikedeblur.vocabulary import BIT_ORDERS, COMPARISONS, DEVICES, PRECISIONS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -84,6 +84,7 @@ OPTION_FIELDS = {
     "bit_order": "bit_order",
     "spike_key": "key",
     "lenient": "lenient",
+    "transfer": "transfer",
 }
 
 
@@ -103,6 +104,8 @@ def spike_options(command: Function) -> Function:
         environment, file = ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP
         given: dict[ParameterSource | None, dict[str, Any]] = {None: {}, environment: {}, file: {}}
         for name, setting in OPTION_FIELDS.items():
+            if name not in options:
+                continue
             source = source_of(name)
             given[source if source in given else None][setting] = options.pop(name)
         settings = merged(
@@ -120,6 +123,12 @@ def spike_options(command: Function) -> Function:
     return _with_options(gathered, SPIKE_OPTIONS)
 
 
+transfer_option = click.option(
+    "--transfer",
+    type=TRANSFER,
+    help="What the video's numbers stand for: linear, srgb, bt709, gamma:G, pq, hlg, or auto, "
+    "which asks its tags and takes those of BT.709, and none, for sRGB.  [default: auto]",
+)
 device_option = click.option(
     "--device",
     default="auto",

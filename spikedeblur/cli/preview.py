@@ -19,6 +19,7 @@ from spikedeblur.cli.options import (
     progress_option,
     spike_options,
     threads_option,
+    transfer_option,
     weights_option,
 )
 from spikedeblur.cli.progress import progress_display
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     "[default: STEM.dat beside the video, if it exists]",
 )
 @spike_options
+@transfer_option
 @click.option(
     "--at",
     type=TIME,

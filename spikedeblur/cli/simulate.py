@@ -12,7 +12,7 @@ from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import json_option, overwrite_option, progress_option, threads_option
 from spikedeblur.cli.progress import progress_display
-from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE, Parsed, parse_pair
+from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE, TRANSFER, Parsed, parse_pair
 from spikedeblur.errors import UsageError
 from spikedeblur.machine.threads import limit_threads
 from spikedeblur.quantities import Lens, parse_lens, parse_matrix
@@ -111,6 +111,11 @@ def parse_camera_lens(text: str) -> tuple[str, Lens]:
     "shutter has; below zero, the last row comes first.",
 )
 @click.option(
+    "--transfer",
+    type=TRANSFER,
+    help="The video's curve: linear, srgb, bt709, gamma:G, pq, hlg.  [default: srgb]",
+)
+@click.option(
     "--threshold",
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
@@ -176,6 +181,7 @@ def command(
     drift_ppm: float,
     lenses: tuple[tuple[str, Lens], ...],
     readout: Fraction,
+    transfer: str | None,
 ) -> None:
     """Make a recording by both cameras out of sharp footage.
 
@@ -217,6 +223,7 @@ def command(
         video_lens=dict(lenses).get("video"),
         spike_lens=dict(lenses).get("spikes"),
         readout_s=readout,
+        transfer=transfer,
     )
     if dry_run or planned(source, rig)[0] >= FRAMES_WORTH_A_TRIAL:
         from spikedeblur.simulation.cost import plan_simulation

@@ -19,6 +19,7 @@ from spikedeblur.quantities import (
     parse_region,
     parse_seconds,
     parse_size,
+    parse_transfer,
 )
 from spikedeblur.vocabulary import SMALLEST_TILE
 
@@ -133,4 +134,5 @@ LAYOUT = Parsed("NAME", parse_layout)
 REGION = Parsed("WxH+X+Y", parse_region)
 INSTANT_LIST = Parsed("T,T,...|FILE", parse_instants)
 PAIR = Parsed("K=V", parse_pair)
+TRANSFER = Parsed("NAME|gamma:G", parse_transfer)
 THREADS = click.IntRange(min=1, max=MOST_THREADS)

@@ -70,6 +70,7 @@ def _sidecar(path: Path) -> dict[str, Any]:
 
 def _video(path: Path) -> dict[str, Any]:
     from spikedeblur.io.video import open_video
+    from spikedeblur.recording.transfer import curve_name, transfer_of
 
     with open_video(path) as reader:
         info, first = reader.info, next(iter(reader))
@@ -88,6 +89,7 @@ def _video(path: Path) -> dict[str, Any]:
             "bit_depth": info.bit_depth,
             "colour_matrix": info.matrix_name,
             "full_range": info.full_range,
+            "transfer": curve_name(transfer_of(None, info.colour)),
             "rotation": info.rotation,
             "streams": [f"{each.index}: {each.kind} {each.codec}" for each in info.streams],
             "warnings": list(reader.warnings),

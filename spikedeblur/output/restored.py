@@ -28,7 +28,7 @@ class Timing(Protocol):
 
 @dataclass(frozen=True)
 class Restored:
-    """A frame and its sharp pictures, float32 (H, W, 3), one for each target time.
+    """A frame and its sharp pictures, float32 (H, W, 3) sRGB, one for each target time.
 
     None where no spikes cover the exposure: the frame is then to stay as it is. not_finite: tiles
     left blurry since the frame given out before this one.
@@ -39,7 +39,7 @@ class Restored:
     not_finite: int = 0
 
     def sharp_frames(self, timing: Timing, strength: float = 1.0) -> Iterator[VideoFrame]:
-        """The frames to write for the one that was read, in its depth.
+        """The frames to write for the one that was read, in its depth and by its curve.
 
         strength: 1 for the sharp pictures as they are, 0 for the blurry frame, between them light
         of both.
@@ -49,9 +49,11 @@ class Restored:
         if self.pictures is not None and strength > 0:
             sharp: Sequence[np.ndarray] = self.pictures
             if strength < 1:
-                scale = np.float32(np.iinfo(blurry.rgb.dtype).max)
-                unchanged = blurry.rgb.astype(np.float32) / scale
+                seen = self.exposed.rgb
+                unchanged = seen.astype(np.float32) / np.float32(np.iinfo(seen.dtype).max)
                 sharp = [mixed_light(unchanged, picture, strength) for picture in sharp]
+            if (transfer := self.exposed.transfer) is not None:
+                sharp = [transfer.encoded(picture, blurry.rgb) for picture in sharp]
             pictures = [to_integers(picture, blurry.rgb.dtype) for picture in sharp]
         return timing.frames(blurry, pictures)
 

@@ -10,6 +10,7 @@ import math
 from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Protocol, Self
 
 import numpy as np
@@ -24,6 +25,7 @@ from spikedeblur.recording.geometry import placed, spike_to_video
 from spikedeblur.recording.lenses import Lenses
 from spikedeblur.recording.rolling import fill_unseen, lateness_map, rolled_planes, rolling_counts
 from spikedeblur.recording.timeline import Interval, coverage, exposure_interval
+from spikedeblur.recording.transfer import Transfer
 from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.recording.voxel_exposures import WHOLE_INTERVAL
 from spikedeblur.vocabulary import BINS
@@ -40,7 +42,7 @@ class ExposedFrame:
     recorded. coverage: which part of it was, 0 to 1. homography: spike pixel -> video pixel as in
     a sidecar, None for plain scaling. lenses: of both planes, None without distortion. sequence:
     the same for frames that follow each other in one shot. wanted: whether its sharp picture is
-    asked for; else it serves its neighbours only.
+    asked for; else it serves its neighbours only. transfer: the frame's curve, None for sRGB.
     """
 
     frame: VideoFrame
@@ -51,6 +53,12 @@ class ExposedFrame:
     sequence: int = 0
     wanted: bool = True
     lenses: Lenses | None = None
+    transfer: Transfer | None = None
+
+    @cached_property
+    def rgb(self) -> np.ndarray:
+        """The frame in sRGB, (H, W, 3) uint8 or uint16 over the whole scale."""
+        return self.frame.rgb if self.transfer is None else self.transfer.decoded(self.frame.rgb)
 
     @property
     def plain(self) -> bool:
@@ -81,6 +89,10 @@ class Exposures(Protocol):
     @property
     def lenses(self) -> Lenses | None:
         """The lenses of spike plane and frame; None where neither distorts."""
+
+    @property
+    def transfer(self) -> Transfer | None:
+        """What the numbers of the video stand for; None for sRGB."""
 
     @property
     def rig_known(self) -> bool:
@@ -121,6 +133,7 @@ class StreamExposures:
         self._exposure = exposure
         self._start_s = exposure_start_s
         self.late = late
+        self.transfer: Transfer | None = None
 
     @classmethod
     def of_source(
@@ -258,5 +271,14 @@ def expose(
     if exposures is None:
         return ExposedFrame(frame, None, Fraction(1), sequence=sequence, wanted=wanted)
     counts, covered = exposures.counts(frame)
-    placed_so = exposures.homography, exposures, sequence, wanted, exposures.lenses
-    return ExposedFrame(frame, counts, covered, *placed_so)
+    return ExposedFrame(
+        frame,
+        counts,
+        covered,
+        exposures.homography,
+        exposures,
+        sequence,
+        wanted,
+        exposures.lenses,
+        exposures.transfer,
+    )

@@ -12,6 +12,7 @@ from spikedeblur.errors import InputError
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Exposure
 from spikedeblur.recording.lenses import Lenses
+from spikedeblur.recording.transfer import Transfer
 
 WHOLE_INTERVAL = Exposure(Fraction(1), relative=True)
 
@@ -42,6 +43,7 @@ class VoxelExposures:
     ) -> None:
         self.homography = homography
         self.lenses = lenses
+        self.transfer: Transfer | None = None
         self.rig_known = homography is not None or lenses is not None
         self._exposure = exposure
         if len(grids) == 0:

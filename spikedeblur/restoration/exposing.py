@@ -21,9 +21,11 @@ from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.exposures import ExposedFrame, Exposures, StreamExposures, expose
 from spikedeblur.recording.opening import open_exposures
 from spikedeblur.recording.regions import region_exposures
+from spikedeblur.recording.transfer import Transfer, curve_name, transfer_of
 from spikedeblur.recording.voxel_exposures import VoxelExposures
 from spikedeblur.restoration.restorers import Restorer
 from spikedeblur.restoration.selection import Selection
+from spikedeblur.vocabulary import AUTO_TRANSFER
 
 TOLERATED = Fraction(102, 100)  # of the frame interval: what rounding does to an exposure
 Spikes = str | Path | SpikeStream | Exposures | NDArray[Any]
@@ -63,6 +65,8 @@ def exposed_video(
         )
     if isinstance(exposures, StreamExposures):
         _check_exposure(exposures, first, reader.info.average_rate)
+    if isinstance(exposures, StreamExposures | VoxelExposures):
+        exposures.transfer = _transfer(exposures, options, reader)
     if reader.info.region is not None:
         exposures = region_exposures(exposures, reader.info.region, reader.info.whole_size)
     return chain([first], frames), exposures
@@ -94,6 +98,20 @@ def warned_agreement(
     if agreement.untold:
         LOGGER.info("cannot tell whether the spikes are of this video: %s", agreement.untold)
     return agreement
+
+
+def _transfer(
+    exposures: StreamExposures | VoxelExposures, options: RecordingSettings, reader: Reader
+) -> Transfer | None:
+    """The video's curve, which is told unless it is sRGB."""
+    how = options.transfer
+    if isinstance(exposures, StreamExposures):
+        how = exposures.stream.settings.transfer
+    found = transfer_of(how, reader.info.colour)
+    if found is not None:
+        because = "its tag says" if how in (None, AUTO_TRANSFER) else "was said"
+        LOGGER.info("the video's curve is %s, as %s", curve_name(found), because)
+    return found
 
 
 def _check_exposure(exposures: StreamExposures, first: VideoFrame, rate: Fraction) -> None:

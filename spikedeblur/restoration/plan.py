@@ -18,6 +18,7 @@ from spikedeblur.machine.memory import resident_mb
 from spikedeblur.output.instants import Instants
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.recording.exposures import Exposures, StreamExposures
+from spikedeblur.recording.transfer import curve_name
 from spikedeblur.restoration.exposing import Spikes
 from spikedeblur.restoration.restorers import NetRestorer
 from spikedeblur.restoration.trial import LONE, SIDE, Trial, try_part
@@ -161,6 +162,7 @@ class RunPlan:
         if self.exposures is not None:
             spikes = {"spike_width_px": self.exposures.size[0]}
             spikes["spike_height_px"] = self.exposures.size[1]
+            spikes["transfer"] = curve_name(self.exposures.transfer)
         if isinstance(self.exposures, StreamExposures):
             stream = self.exposures.stream
             spikes |= {

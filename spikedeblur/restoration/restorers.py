@@ -111,7 +111,7 @@ class NetRestorer:
             return [np.broadcast_to(np.float32(0), shape)] * len(self._target_times)
         frames = (*window.before, *window.frames, *window.after)
         kept = slice(len(window.before), len(window.before) + len(window.frames))
-        rgb = np.stack([exposed.frame.rgb for exposed in frames])
+        rgb = np.stack([exposed.rgb for exposed in frames])
         return self._model(rgb, self._planes(frames), self._target_times, kept)
 
     def _planes(self, frames: Sequence[ExposedFrame]) -> SpikePlanes | None:

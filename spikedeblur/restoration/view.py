@@ -21,7 +21,7 @@ class View:
     @cached_property
     def frame(self) -> np.ndarray:
         """(H, W, 3) float32, sRGB in [0, 1]."""
-        rgb = self.exposed.frame.rgb
+        rgb = self.exposed.rgb
         frame: np.ndarray = rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)
         return frame
 

@@ -14,6 +14,7 @@ from spikedeblur.errors import UsageError
 from spikedeblur.recording.geometry import pixels_per_spike, spike_to_video
 from spikedeblur.recording.lenses import Lenses, mapped
 from spikedeblur.recording.light import linear_to_srgb, srgb_to_linear
+from spikedeblur.recording.transfer import Transfer
 
 FEWEST_INSTANTS, MOST_INSTANTS = 9, 65
 # What moves fastest moves so far between two instants.
@@ -193,10 +194,17 @@ def rolling_instant(view: ContinuousView, times: np.ndarray, way: float) -> torc
     return total
 
 
-def as_srgb(light: torch.Tensor, gamma_space: bool) -> torch.Tensor:
-    """Light as a noise-free sRGB picture in [0, 1], float32."""
+def as_srgb(
+    light: torch.Tensor, gamma_space: bool, transfer: Transfer | None = None
+) -> torch.Tensor:
+    """Light as a noise-free picture in [0, 1], float32: sRGB, or by another curve."""
     light = light.clamp(0, 1)
-    return light if gamma_space else torch.from_numpy(linear_to_srgb(light.numpy()))
+    return light if gamma_space else torch.from_numpy(encoded_light(light.numpy(), transfer))
+
+
+def encoded_light(light: np.ndarray, transfer: Transfer | None) -> np.ndarray:
+    """Light in [0, 1] as codes in [0, 1] of sRGB, or of another curve."""
+    return linear_to_srgb(light) if transfer is None else transfer.codes(light)
 
 
 @dataclass(frozen=True)
@@ -205,13 +213,15 @@ class VideoCamera:
 
     `shot` and `read` give the noise's variance, shot * light + read^2, in linear light.
     `chroma_halved` averages colour over 2x2 pixels, as 4:2:0 does; `quantiser` is the step, in
-    8-bit levels, to which a codec rounds the cosine transform of 8x8 blocks (0: none).
+    8-bit levels, to which a codec rounds the cosine transform of 8x8 blocks (0: none). `transfer`:
+    the curve that it encodes light by, None for sRGB.
     """
 
     shot: float = 0.0
     read: float = 0.0
     chroma_halved: bool = False
     quantiser: float = 0.0
+    transfer: Transfer | None = None
 
     def develop(
         self, light: torch.Tensor, gamma_space: bool, rng: np.random.Generator
@@ -221,7 +231,7 @@ class VideoCamera:
         if self.shot or self.read:
             spread = np.sqrt(self.shot * np.maximum(linear, 0) + self.read**2)
             linear = linear + spread * rng.standard_normal(linear.shape, dtype=np.float32)
-        picture = linear_to_srgb(np.clip(linear, 0, 1).astype(np.float32))
+        picture = encoded_light(np.clip(linear, 0, 1).astype(np.float32), self.transfer)
         if self.chroma_halved:
             picture = halve_chroma(picture)
         if self.quantiser:

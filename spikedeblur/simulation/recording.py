@@ -15,6 +15,7 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.quantities import Exposure, Lens
 from spikedeblur.recording.lenses import Lenses
 from spikedeblur.recording.light import LUMINANCE_WEIGHTS
+from spikedeblur.recording.transfer import Transfer
 from spikedeblur.simulation.camera import (
     ContinuousView,
     SensorProjection,
@@ -28,6 +29,7 @@ from spikedeblur.simulation.camera import (
     row_shares,
 )
 from spikedeblur.simulation.spiking import SpikeSensor, even_edges, random_sensor, stepped_spikes
+from spikedeblur.vocabulary import AUTO_TRANSFER, SRGB
 
 # Spikes come in blocks of about so many pixels.
 BLOCK_PIXELS = 1 << 22
@@ -43,7 +45,8 @@ class CameraSettings:
     lays one plane onto the other. `drift_ppm`: by how many millionths `rate_hz`, of the video's
     clock, is above the rate that the sidecar tells beside it. `video_lens`, `spike_lens`: what the
     scene is seen through; the video shows it as it is rendered, the spikes otherwise. `readout`: of
-    a rolling shutter, in frame intervals, as `readout_s` of a sidecar counts.
+    a rolling shutter, in frame intervals, as `readout_s` of a sidecar counts. `transfer`: the
+    video's curve by its name, None for sRGB.
     Raises `UsageError` for values that cannot be.
     """
 
@@ -60,6 +63,7 @@ class CameraSettings:
     video_lens: Lens | None = None
     spike_lens: Lens | None = None
     readout: Fraction = Fraction(0)
+    transfer: str | None = None
 
     def __post_init__(self) -> None:
         numbers: dict[str, Fraction | float] = {
@@ -80,11 +84,21 @@ class CameraSettings:
                 f"exposure and readout are longer than the frame interval "
                 f"({float(self.exposure + abs(self.readout)):g}x seen) - give at most 1x together"
             )
+        if self.transfer == AUTO_TRANSFER or (self.transfer and self.gamma_space):
+            raise UsageError(
+                f"the video's curve cannot be {self.transfer} here - give its name, and "
+                "no --gamma-space, which adds up sRGB"
+            )
         if self.exposure > 1:
             raise UsageError(
                 f"the exposure is longer than the frame interval "
                 f"({float(self.exposure):g}x seen) - give at most 1x"
             )
+
+    @property
+    def curve(self) -> Transfer | None:
+        """The video's curve, None for sRGB."""
+        return None if self.transfer in (None, SRGB) else Transfer(self.transfer or SRGB)
 
     @property
     def ticks_per_frame(self) -> Fraction:
@@ -161,7 +175,7 @@ class Recorder:
     def __init__(self, view: ContinuousView, recording: CameraSettings) -> None:
         self.view, self.recording = view, recording
         self.plane, self.sensor = recording.spike_plane(), recording.spike_sensor()
-        self.camera = VideoCamera(shot=5e-5, read=0.001)
+        self.camera = VideoCamera(shot=5e-5, read=0.001, transfer=recording.curve)
         self._noise = np.random.default_rng([recording.seed, 2])
         self._random = torch.Generator().manual_seed(recording.seed)
         self._charge = torch.rand(*recording.spike_size[::-1], generator=self._random)
@@ -172,7 +186,7 @@ class Recorder:
         for frame in frames:
             mean, instant, light = self.expose(frame)
             blurry = self.camera.develop(mean[None], self.recording.gamma_space, self._noise)
-            sharp = as_srgb(instant[None], self.recording.gamma_space)
+            sharp = as_srgb(instant[None], self.recording.gamma_space, self.recording.curve)
             yield FramePair(
                 as_bytes(blurry), as_bytes(sharp), self.fire(frame, light.after(earlier))
             )
@@ -251,5 +265,6 @@ def sidecar(recording: CameraSettings, offset_s: Fraction = Fraction(0)) -> Reco
         homography=recording.homography,
         video_lens=recording.video_lens,
         spike_lens=recording.spike_lens,
+        transfer=recording.transfer,
         readout_s=recording.readout / recording.fps or None,
     )

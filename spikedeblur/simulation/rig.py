@@ -40,6 +40,7 @@ class RigSettings:
     video_lens: Lens | None = None
     spike_lens: Lens | None = None
     readout_s: Fraction = Fraction(0)
+    transfer: str | None = None
 
     def recording(self, size: tuple[int, int], fps: Fraction) -> CameraSettings:
         """Return the cameras' settings, the missing ones taken from `size` and `fps`."""
@@ -60,6 +61,7 @@ class RigSettings:
             self.video_lens,
             self.spike_lens,
             self.readout_s * (self.fps or fps),
+            self.transfer,
         )
 
     def lead(self, recording: CameraSettings) -> Lead:

@@ -88,11 +88,6 @@ def assumptions(info: VideoInfo, first: av.VideoFrame, colorspace: str | None) -
             f"the video begins at {float(info.begin):.3f} s, before the zero of its clock: what is "
             f"written has all its streams {float(info.delay):.3f} s later"
         )
-    if info.colour.hdr:
-        warnings.append(
-            f"the video is HDR ({info.colour.hdr}): it is processed in code values, "
-            "its tags are kept"
-        )
     projection = info.geometry is not None and info.geometry.projection
     if lost := lost_side_data(first, info.stream_metadata, projection):
         warnings.append(f"what comes with the pictures is not kept: {', '.join(lost)}")

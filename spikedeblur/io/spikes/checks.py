@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields
 from fractions import Fraction
 from numbers import Real
@@ -10,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from spikedeblur.quantities import Exposure, Lens, exact
+from spikedeblur.errors import UsageError
+from spikedeblur.quantities import Exposure, Lens, exact, parse_transfer
 
 Crop = tuple[int, int, int, int]
 """Part of a plane: left, top, width, height, in pixels of the upright picture."""
@@ -89,6 +91,23 @@ def scale_in(value: object) -> tuple[float, float] | None:
     if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
         return None
     return float(numbers[0]), float(numbers[1])
+
+
+def transfer_in(value: object) -> str | tuple[tuple[float, float], ...] | None:
+    """The name of a curve, gamma:G, or pairs of code and light in [0, 1] that both rise."""
+    if isinstance(value, str):
+        with suppress(UsageError):
+            return parse_transfer(value)
+        return None
+    if not isinstance(value, list | tuple) or len(value) < 2:
+        return None
+    if any(not isinstance(pair, list | tuple) or len(pair) != 2 for pair in value):
+        return None
+    if any(number_in(each) is None for pair in value for each in pair):
+        return None
+    points = np.array(value, dtype=np.float64)
+    rises = (np.diff(points, axis=0) > 0).all() and points.min() >= 0 and points.max() <= 1
+    return tuple((float(code), float(light)) for code, light in points) if rises else None
 
 
 def lens_in(value: object) -> Lens | None:

@@ -25,6 +25,7 @@ from spikedeblur.io.spikes.checks import (
     pixels_in,
     positive_in,
     scale_in,
+    transfer_in,
 )
 from spikedeblur.quantities import (
     Exposure,
@@ -38,7 +39,7 @@ from spikedeblur.quantities import (
     parse_seconds,
     parse_size,
 )
-from spikedeblur.vocabulary import BIT_ORDERS
+from spikedeblur.vocabulary import BIT_ORDERS, TRANSFERS
 
 __all__ = [
     "KEYS",
@@ -101,6 +102,7 @@ class RecordingSettings:
     video's.
     readout_s: of a rolling shutter, from the first row's exposure to the last one's, below zero if
     the last row comes first; exposure and exposure_start_s are then those of the middle row.
+    transfer: the curve between light and the video's numbers; "auto", as by default, asks its tags.
     video_lens, spike_lens: of the whole frame and the whole sensor; the homography then leads from
     the one picture to the other as they would be without distortion.
 
@@ -180,6 +182,11 @@ class RecordingSettings:
         comment="from the video's first row to its last",
         parse=parse_seconds,
     )
+    transfer: str | tuple[tuple[float, float], ...] | None = _setting(
+        transfer_in,
+        f"{', '.join(TRANSFERS)}, gamma:G, or pairs of code and light that rise in [0, 1]",
+        comment="what the video's numbers stand for",
+    )
     video_lens: Lens | None = _setting(
         lens_in, LENS, comment="of the video camera", key="video.lens", parse=parse_lens
     )
@@ -210,6 +217,7 @@ class RecordingSettings:
             scale: float | Sequence[float] | None = None,
             homography: Sequence[float] | NDArray[Any] | str | None = None,
             readout_s: TimeLike | None = None,
+            transfer: str | Sequence[Sequence[float]] | None = None,
             video_lens: Lens | Mapping[str, float] | str | None = None,
             spike_lens: Lens | Mapping[str, float] | str | None = None,
             origins: Mapping[str, Origin] = ...,
