@@ -53,6 +53,18 @@ class CumulatedCounts:
             total.addcmul_(self.planes[knots], weight[:, None, None])
         return total
 
+    def at_pixels(self, ticks: np.ndarray) -> torch.Tensor:
+        """The same where each pixel has ticks of its own, (N, h, w)."""
+        last = len(self.planes) - 1
+        place = np.clip((ticks - self.start) / self.step, 0, last)
+        low = np.minimum(place.astype(np.int64), last - 1)
+        weights = torch.from_numpy(_catmull_rom(place - low).astype(np.float32))
+        total = torch.zeros(ticks.shape)
+        for neighbour, weight in zip(range(-1, 3), weights, strict=True):
+            knots = torch.from_numpy((low + neighbour).clip(0, last))
+            total.addcmul_(self.planes.gather(0, knots), weight)
+        return total
+
 
 def _catmull_rom(share: np.ndarray) -> np.ndarray:
     """Weights (4, N) of the knots at -1, 0, 1 and 2 for places between 0 and 1."""

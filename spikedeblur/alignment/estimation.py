@@ -9,14 +9,28 @@ from fractions import Fraction
 
 import numpy as np
 
+from spikedeblur.alignment.certainty import checked_errors
 from spikedeblur.alignment.cost import COARSE_SIGMA
 from spikedeblur.alignment.counting import CumulatedCounts, block_for, cumulate
+from spikedeblur.alignment.faults import faults_seen, in_words
 from spikedeblur.alignment.fields import Fields
-from spikedeblur.alignment.findings import TIME_LIMIT, Alignment, Errors, Known, cannot_tell
+from spikedeblur.alignment.findings import TIME_LIMIT, Alignment, Known, cannot_tell
 from spikedeblur.alignment.footage import Footage
 from spikedeblur.alignment.refinement import Refiner
 from spikedeblur.alignment.search import Hypothesis, distinct, search
-from spikedeblur.alignment.state import DRIFT, EXPOSURE, FEWEST_FRAMES, GEOMETRY, TIME, State, Step
+from spikedeblur.alignment.state import (
+    DRIFT,
+    EXPOSURE,
+    FEWEST_FRAMES,
+    GEOMETRY,
+    K1,
+    K2,
+    READOUT,
+    TIME,
+    State,
+    Step,
+    guessed_lens,
+)
 from spikedeblur.errors import LOGGER
 from spikedeblur.io.spikes.source import SpikeSource
 from spikedeblur.io.spikes.stream import SpikeStream
@@ -31,8 +45,6 @@ FINE_SIGMAS = (2.0, 0.8)
 TRIED = 5  # hypotheses that are refined
 FIRST_EXPOSURE = 0.7
 DRIFT_SIGMAS = 4.0
-LEAST_CONFIDENCE = 0.95
-LEAST_CORRELATION = 0.6
 
 
 class Aligner:
@@ -56,7 +68,13 @@ class Aligner:
         self.drift = drift
         lenses = Lenses.of(source.settings.video_lens, source.settings.spike_lens)
         self.lenses = lenses and lenses.cropped(*self._crop_start)
-        self.fixed = []
+        self.fixed: list[int] = []
+        readout = source.settings.readout_s
+        self.readout = float(readout or 0) / footage.interval_s
+        # What bends and rolls is only looked for where it seems to.
+        self.kept = {K1, K2, READOUT}  # of these, what is not estimated
+        self.doubted = set() if source.settings.video_lens is not None else {K1, K2}
+        self.doubted |= {READOUT} if readout is None else set()
         if known.offset_s is not None:
             self.fixed.append(TIME)
         if known.exposure is not None:
@@ -96,16 +114,37 @@ class Aligner:
         counts = self._counts(self.footage, lags, 1.0, FINE_PIXELS, FINE_KNOTS)
         fixed = self.fixed if self.drift else [*self.fixed, DRIFT]
         fields = Fields(self.footage)
-        for sigma in FINE_SIGMAS:
-            refiner = self.refiner(fields, counts, state, sigma, fixed)
-            state, step = refiner.refine(state, 8)
+        refiner, state, step = self._refined_finely(fields, counts, state, fixed, 8)
+        for _ in range(2):  # what one fault hides the other may show
+            known = [*fixed, *(self.kept - self.doubted)]
+            looking = self.refiner(fields, counts, state, FINE_SIGMAS[-1], known)
+            faults = faults_seen(looking, state) & self.kept
+            if not faults:
+                break
+            self.kept -= faults
+            LOGGER.info("refining with %s, too", in_words(faults))
+            refiner, state, step = self._refined_finely(fields, counts, state, fixed, 12)
         if not self.drift and len(self.footage.bursts) > 1:
-            drifting = self.refiner(fields, counts, state, sigma, self.fixed).step(state)
+            known = [*self.fixed, *self.kept]
+            drifting = self.refiner(fields, counts, state, FINE_SIGMAS[-1], known).step(state)
             if self._drifts_apart(drifting):
                 LOGGER.info("the clocks drift apart: looking at each part of the video by itself")
                 self.drift = True
                 return self.run()
         return self._judged(refiner, state, step)
+
+    def _refined_finely(
+        self,
+        fields: Fields,
+        counts: Sequence[CumulatedCounts],
+        state: State,
+        fixed: Sequence[int],
+        iterations: int,
+    ) -> tuple[Refiner, State, Step]:
+        for sigma in FINE_SIGMAS:
+            refiner = self.refiner(fields, counts, state, sigma, [*fixed, *self.kept])
+            state, step = refiner.refine(state, iterations)
+        return refiner, state, step
 
     def _begin(self, step: str) -> None:
         """Say what is done next; what went before is done."""
@@ -143,7 +182,10 @@ class Aligner:
             )
         known = [] if matrix is None else list(range(GEOMETRY))
         return self._refined(
-            footage, counts, distinct(found, footage.size, TRIED), [*self.fixed, *known, DRIFT]
+            footage,
+            counts,
+            distinct(found, footage.size, TRIED),
+            [*self.fixed, *known, DRIFT, *self.kept],
         )
 
     def coarse_counts(self, footage: Footage) -> tuple[list[CumulatedCounts], np.ndarray]:
@@ -218,7 +260,9 @@ class Aligner:
     ) -> State:
         """The likeliest hypothesis, refined coarsely: all a little, then the better ones."""
         fields = Fields(footage)
-        states = [State(each.matrix, each.lag, self.exposure) for each in hypotheses]
+        states = [
+            State(each.matrix, each.lag, self.exposure, readout=self.readout) for each in hypotheses
+        ]
         for iterations, kept in ((4, 2), (12, 1)):
             refined = [
                 self.refiner(fields, counts, state, COARSE_SIGMA, fixed).likeliest(
@@ -229,40 +273,14 @@ class Aligner:
             refined.sort(key=lambda each: -each[1].correlation)
             states = [state for state, _ in refined[:kept]]
             for state, step in refined:
-                LOGGER.debug(
-                    "refined: lag %.3f, exposure %.2f, correlation %.5f",
-                    state.lag,
-                    state.exposure,
-                    step.correlation,
-                )
+                found = state.lag, state.exposure, step.correlation
+                LOGGER.debug("refined: lag %.3f, exposure %.2f, correlation %.5f", *found)
         return states[0]
 
     def _judged(self, refiner: Refiner, state: State, step: Step) -> Alignment:
         """The findings, unless they are not sure enough."""
-        if step.frames == 0:
-            raise cannot_tell(
-                f"from fewer than {FEWEST_FRAMES} frames that both cameras saw whole",
-                "record longer, or check --spike-size, --flip and --offset",
-            )
-        if not step.correlation >= LEAST_CORRELATION:  # nan, too
-            raise cannot_tell(
-                f"where frames and spikes show the same (correlation "
-                f"{step.correlation:.2f} at best)",
-                "check --spike-size, --flip and --offset",
-            )
-        interval, since = self.footage.interval_s, np.zeros((2, len(step.delta)))
-        since[:, TIME] = 1
-        since[:, DRIFT] = min(self.footage.since), max(self.footage.since)
-        variances = np.diag(since @ step.covariance @ since.T)
-        errors = Errors.of(
-            math.sqrt(max(variances.max(), 0)),
-            math.sqrt(max(step.covariance[EXPOSURE, EXPOSURE], 0)),
-            refiner.place_error(state, step),
-            self.known,
-        )
-        LOGGER.debug("%s, correlation %.5f", errors, step.correlation)
-        if not step.informative or errors.confidence < LEAST_CONFIDENCE:
-            raise errors.complaint(self.drift)
+        errors = checked_errors(refiner, state, step, self.footage, self.known, self.drift)
+        interval = self.footage.interval_s
         mean_s = float(refiner.middles_s.mean())
         offset_s = self.offset_s + state.lag * interval - state.drift * mean_s
         return Alignment(
@@ -276,4 +294,6 @@ class Aligner:
             step.correlation,
             step.frames,
             refiner.seen_s(state) - interval / 2,
+            None if READOUT in self.kept else state.readout * interval,
+            None if K1 in self.kept else guessed_lens(state.radial, self.footage.size),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,6 +16,29 @@ PIXEL = 0.29  # spread of a square pixel, in its side
 SPOILT = 0.01  # of a neighbourhood, black or clipped: as much as is borne
 SPREAD_STEP = 0.05  # in logarithms; the softness makes up for less
 BLURS_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Light and spikes at the same points: P samples of F frames, black squares first, then white.
+
+    rates (2, 3, F, P): spikes per tick over the exposure, at its opening, at its closing.
+    tones (2, 2, F, P): what the rates are fitted by, light and its root, as soft as the spikes;
+    softer (2, F, P): what a unit of blur adds to them. slopes (2, F, P): of light, per video pixel.
+    weights (F, P): zero where they cannot be compared. where (2, P): in the video.
+    """
+
+    rates: torch.Tensor
+    tones: torch.Tensor
+    softer: torch.Tensor
+    slopes: torch.Tensor
+    weights: torch.Tensor
+    where: np.ndarray
+
+    @property
+    def basis(self) -> torch.Tensor:
+        """(2, F, P, 3): black level, light, root."""
+        return torch.stack([torch.ones_like(self.tones[:, 0]), *self.tones.unbind(dim=1)], dim=-1)
 
 
 class Fields:

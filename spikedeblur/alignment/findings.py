@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +12,7 @@ from spikedeblur.io.spikes.layouts import PLAIN
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.source import SpikeSource
 from spikedeblur.notebook import fact_table
-from spikedeblur.quantities import Exposure, exact
+from spikedeblur.quantities import Exposure, Lens, exact
 
 # What an alignment has to be within, and what no standard error is believed to be below.
 TIME_LIMIT, PLACE_LIMIT = 0.02, 0.5  # frame intervals; video pixels
@@ -107,6 +107,7 @@ class Alignment:
     offset_s, exposure_s, homography: as in a sidecar. rate_hz: ticks per second of the video's
     clock, which is not the nominal rate if a drift was estimated. correlation: of frames and
     spikes, at most 1. frames: how many it is taken from; seen_s: when one of them begins.
+    readout_s, video_lens: as in a sidecar, None where nothing of them was seen.
     """
 
     source: SpikeSource
@@ -119,6 +120,8 @@ class Alignment:
     correlation: float
     frames: int
     seen_s: float
+    readout_s: float | None = None
+    video_lens: Lens | None = None
 
     @property
     def drift(self) -> float:
@@ -145,6 +148,8 @@ class Alignment:
             "homography_error_px": round(errors.homography, 3),
             "rate_hz": round(self.rate_hz, 6),
             "drift": round(self.drift, 9),
+            **({} if self.readout_s is None else {"readout_s": round(self.readout_s, 7)}),
+            **({} if self.video_lens is None else {"video_lens": asdict(self.video_lens)}),
             "correlation": round(self.correlation, 5),
             "confidence": round(errors.confidence, 4),
             "frames": self.frames,
@@ -169,6 +174,8 @@ class Alignment:
             exposure=Exposure(_rounded(self.exposure_s)),
             exposure_start_s=None,
             scale=None,
+            readout_s=known.readout_s if self.readout_s is None else _rounded(self.readout_s),
+            video_lens=self.video_lens or known.video_lens,
             homography=tuple(float(f"{each:.9g}") for each in self.homography),
         )
 

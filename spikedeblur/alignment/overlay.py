@@ -46,6 +46,8 @@ def write_overlay(
         homography=alignment.homography,
         exposure=Exposure(exact(alignment.exposure_s)),
         exposure_start_s=None,
+        readout_s=alignment.sidecar().readout_s,
+        video_lens=alignment.sidecar().video_lens,
     )
     source = replace(alignment.source, settings=settings)
     with open_video(video, start=start) as reader:

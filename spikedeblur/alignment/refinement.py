@@ -13,14 +13,13 @@ independent. A scene that stands still then says nothing of time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from spikedeblur.alignment.counting import CumulatedCounts
-from spikedeblur.alignment.fields import SPOILT, Fields, sample_fields
+from spikedeblur.alignment.fields import SPOILT, Compared, Fields, sample_fields
 from spikedeblur.alignment.leastsquares import (
     Blur,
     correlation_of,
@@ -32,6 +31,9 @@ from spikedeblur.alignment.state import (
     EXPOSURE,
     FEWEST_FRAMES,
     GEOMETRY,
+    K1,
+    K2,
+    READOUT,
     SOFTNESS,
     TIME,
     UNKNOWNS,
@@ -39,6 +41,8 @@ from spikedeblur.alignment.state import (
     Step,
     bounded,
     displacement_basis,
+    guessed_lens,
+    radial_basis,
 )
 from spikedeblur.recording.lenses import UNSEEN, Lenses, bent, straight
 
@@ -47,29 +51,6 @@ TILES = 8
 DARK = 1e-3  # light, below which its root is lost in noise
 SATURATED = 0.9  # spikes per tick, of at most one
 SHARE_OF_RATE = 6  # derivatives in time are taken over this part of the interval, either way
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Light and spikes at the same points: P samples of F frames, black squares first, then white.
-
-    rates (2, 3, F, P): spikes per tick over the exposure, at its opening, at its closing.
-    tones (2, 2, F, P): what the rates are fitted by, light and its root, as soft as the spikes;
-    softer (2, F, P): what a unit of blur adds to them. slopes (2, F, P): of light, per video pixel.
-    weights (F, P): zero where they cannot be compared. where (2, P): in the video.
-    """
-
-    rates: torch.Tensor
-    tones: torch.Tensor
-    softer: torch.Tensor
-    slopes: torch.Tensor
-    weights: torch.Tensor
-    where: np.ndarray
-
-    @property
-    def basis(self) -> torch.Tensor:
-        """(2, F, P, 3): black level, light, root."""
-        return torch.stack([torch.ones_like(self.tones[:, 0]), *self.tones.unbind(dim=1)], dim=-1)
 
 
 class Refiner:
@@ -88,7 +69,7 @@ class Refiner:
         offset_s: float,
         sigma: float,
         matrix: np.ndarray,
-        fixed: Sequence[int] = (DRIFT,),
+        fixed: Sequence[int] = (DRIFT, K1, K2, READOUT),
         lenses: Lenses | None = None,
     ) -> None:
         """matrix: spike point -> video point, about. lenses: of both planes, which are known."""
@@ -133,13 +114,19 @@ class Refiner:
         weights, spread, fit = robust_weights(
             mean, basis.mean(dim=0), both.weights, self.shape, self.widely
         )
-        displaced = torch.from_numpy(
-            displacement_basis(both.where, self.video_size).astype(np.float32)
+        displaced, radial, parts = (
+            torch.from_numpy(basis.astype(np.float32))
+            for basis in (
+                displacement_basis(both.where, self.video_size),
+                radial_basis(both.where, self.video_size),
+                self._parts(both.where),
+            )
         )
         size = len(self.free)
         information, tiles = np.zeros((size, size)), torch.zeros(TILES * TILES, size)
         for frame, tone in enumerate(fit.tolist()):
-            columns = self._derivatives(state, both, frame, tone, displaced)[..., self.free]
+            columns = self._derivatives(state, both, frame, tone, displaced, radial, parts)
+            columns = columns[..., self.free]
             product, scores = normal_equations(
                 columns, both.rates[:, 0, frame], basis[:, frame], weights[frame]
             )
@@ -156,9 +143,9 @@ class Refiner:
         )
 
     def _compared(self, state: State) -> Compared:
-        rates, clear = self._spikes(state)
-        where = self._seen_at(state.placed(self.points))
+        where = self._seen_at(state)
         video, seen = sample_fields(self.fields, where, self.video_size, self.shape)
+        rates, clear = self._spikes(state, where)
         weights = (clear & seen).float()
         root = video[:1].clamp(min=DARK).sqrt()
         halves = self._halves(torch.cat([rates, video, root]), weights)
@@ -173,11 +160,13 @@ class Refiner:
             where,
         )
 
-    def _seen_at(self, where: np.ndarray) -> np.ndarray:
-        """Where the video's lens shows points (2, P) of its picture without distortion."""
-        if self.lenses.video is None:
+    def _seen_at(self, state: State) -> np.ndarray:
+        """Where the video's lens shows the points, (2, P)."""
+        where = state.placed(self.points)
+        lens = self.lenses.video or guessed_lens(state.radial, self.video_size)
+        if lens is None:
             return where
-        x, y, shown = bent(self.lenses.video, *where)
+        x, y, shown = bent(lens, *where)
         return np.stack([np.where(shown, x, UNSEEN), np.where(shown, y, UNSEEN)])
 
     def _derivatives(
@@ -187,8 +176,14 @@ class Refiner:
         frame: int,
         tone: Sequence[float],
         displaced: torch.Tensor,
+        radial: torch.Tensor,
+        parts: torch.Tensor,
     ) -> torch.Tensor:
-        """Of a frame's fitted rates (less the spikes'), by the unknowns: (2, P, 12)."""
+        """Of a frame's fitted rates (less the spikes'), by the unknowns: (2, P, 15).
+
+        displaced, radial: video pixels by the numbers of the homography, and of the lens. parts:
+        of the frame's height below its middle, (P,).
+        """
         _, linear, rooted = tone
         columns = torch.empty(2, displaced.shape[1], UNKNOWNS)
         root = both.tones[:, 1, frame].mean(dim=0).clamp(min=DARK**0.5)
@@ -200,7 +195,14 @@ class Refiner:
         columns[..., EXPOSURE] = (rate - (closing + opening) / 2) / state.exposure
         columns[..., SOFTNESS] = linear * both.softer[0, frame] + rooted * both.softer[1, frame]
         columns[..., DRIFT] = columns[..., TIME] * float(self.since[frame])
+        columns[..., K1 : K2 + 1] = across * radial[0] + down * radial[1]
+        columns[..., READOUT] = -columns[..., TIME] * parts
         return columns
+
+    def _parts(self, where: np.ndarray) -> np.ndarray:
+        """Which part of the frame's height points (2, P) lie below its middle, within the frame."""
+        parts: np.ndarray = np.clip(where[1] / self.video_size[1], 0, 1) - 0.5
+        return parts
 
     def _halves(self, planes: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Planes (A, F, h, w), blurred from their black and from their white squares: (2, A, F, P).
@@ -214,11 +216,14 @@ class Refiner:
             halves.append((self.blur(planes * there) / self.blur(there).clamp(min=1e-3)).flatten(2))
         return torch.stack(halves)
 
-    def _spikes(self, state: State) -> tuple[torch.Tensor, torch.Tensor]:
+    def _spikes(self, state: State, where: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Rates (3, F, h, w) in spikes per tick, and which of them can be used, (F, h, w).
 
-        Over the exposure, at its opening, at its closing.
+        Over the exposure, at its opening, at its closing. where: the points in the video, (2, P).
         """
+        late = None
+        if state.readout:
+            late = state.readout * self.interval * self._parts(where).reshape(self.shape)
         middle = self.ticks - (state.lag + state.drift * self.since) * self.interval
         length = state.exposure * self.interval
         frames, usable = [], []
@@ -227,7 +232,7 @@ class Refiner:
             delta = max(self.interval / SHARE_OF_RATE, counts.step)
             first, last = tick - length / 2, tick + length / 2
             at = np.array([first - delta, first, first + delta, last - delta, last, last + delta])
-            planes = counts.at(at)
+            planes = counts.at(at) if late is None else counts.at_pixels(at[:, None, None] + late)
             frames.append(
                 torch.stack(
                     [
@@ -237,7 +242,8 @@ class Refiner:
                     ]
                 )
             )
-            usable.append(bool(counts.covers(at[:1], at[-1:])[0]))
+            most = abs(state.readout) * self.interval / 2
+            usable.append(bool(counts.covers(at[:1] - most, at[-1:] + most)[0]))
         rates = torch.stack(frames, dim=1)
         bright = (rates.amax(dim=0) > SATURATED).float()
         clear = self.widely(bright) < SPOILT
@@ -252,7 +258,7 @@ class Refiner:
 
     def seen_s(self, state: State) -> float:
         """The middle of a frame's interval, of one amid those that have spikes, seconds."""
-        covered = self._spikes(state)[1].any(dim=2).any(dim=1)
+        covered = self._spikes(state, self._seen_at(state))[1].any(dim=2).any(dim=1)
         return float(self.middles_s[np.flatnonzero(covered.numpy())[int(covered.sum()) // 2]])
 
     def place_error(self, state: State, step: Step) -> float:

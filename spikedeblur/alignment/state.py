@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spikedeblur.quantities import Lens
+
 GEOMETRY = 8
 TIME, EXPOSURE, SOFTNESS, DRIFT = 8, 9, 10, 11
-UNKNOWNS = 12
+K1, K2, READOUT = 12, 13, 14
+UNKNOWNS = 15
 FEWEST_FRAMES = 3
-# What is known beforehand, as spreads: half widths of the frame, frame intervals, spike samples^2.
-PRIOR = (*(1.0,) * 6, 0.05, 0.05, 3.0, 1.0, 1.0, 0.02)
+# What is known beforehand, as spreads: half widths of the frame, frame intervals, spike samples^2,
+# then of the lens, and frame intervals.
+PRIOR = (*(1.0,) * 6, 0.05, 0.05, 3.0, 1.0, 1.0, 0.02, 0.3, 0.3, 0.5)
 EXPOSURES = 0.05, 1.2  # the least and the most that is tried, in frame intervals
 TINY = 2e-4  # half widths, frame intervals
 LARGEST_STEPS = {"geometry": 0.06, "time": 0.25, "exposure": 0.15}
@@ -24,6 +28,7 @@ class State:
 
     lag: offset, at the mean time of all frames. drift: by how much it grows in an interval.
     softness: variance, in spike samples squared, that the spikes' blur has more than the video's.
+    radial: k1 and k2 of the video's lens, see `guessed_lens`. readout: from first row to last.
     """
 
     matrix: np.ndarray
@@ -31,6 +36,8 @@ class State:
     exposure: float
     drift: float = 0.0
     softness: float = 0.0
+    radial: tuple[float, float] = (0.0, 0.0)
+    readout: float = 0.0
 
     def placed(self, points: np.ndarray) -> np.ndarray:
         """Return the places in the video, (2, P), of the points (3, P) of the spike plane."""
@@ -39,7 +46,7 @@ class State:
         return places
 
     def moved(self, delta: np.ndarray, video_size: tuple[int, int]) -> State:
-        """The state after a step of the 12 unknowns."""
+        """The state after a step of the unknowns."""
         half = video_size[0] / 2
         centre = np.array([[1 / half, 0, -1], [0, 1 / half, -video_size[1] / 2 / half], [0, 0, 1]])
         d = delta[:GEOMETRY]
@@ -52,6 +59,8 @@ class State:
             exposure=float(np.clip(self.exposure + delta[EXPOSURE], *EXPOSURES)),
             drift=self.drift + delta[DRIFT],
             softness=self.softness + delta[SOFTNESS],
+            radial=(self.radial[0] + float(delta[K1]), self.radial[1] + float(delta[K2])),
+            readout=self.readout + float(delta[READOUT]),
         )
 
 
@@ -59,7 +68,7 @@ class State:
 class Step:
     """A Gauss-Newton step from a state, with its covariance.
 
-    delta, covariance: (12,), (12, 12), zero where nothing is unknown. correlation: of frames and
+    delta, covariance: (15,), (15, 15), zero where nothing is unknown. correlation: of frames and
     spikes. frames: how many were seen by both.
     """
 
@@ -106,6 +115,24 @@ class Step:
         delta = np.zeros(UNKNOWNS)
         delta[free] = inverse @ tiles.sum(axis=0)
         return cls(delta, covariance, correlation, frames, bool(values.min() > 0))
+
+
+def guessed_lens(radial: tuple[float, float], video_size: tuple[int, int]) -> Lens | None:
+    """A lens of which only k1 and k2 are known: as wide as the frame, its middle in the middle."""
+    if not any(radial):
+        return None
+    width, height = video_size
+    return Lens(width, width, (width - 1) / 2, (height - 1) / 2, *radial)
+
+
+def radial_basis(where: np.ndarray, video_size: tuple[int, int]) -> np.ndarray:
+    """Video pixels (2, P, 2) that k1 and k2 of `guessed_lens` move the points (2, P) by."""
+    width = video_size[0]
+    x, y = ((place - side / 2) / width for place, side in zip(where, video_size, strict=True))
+    squares = x * x + y * y
+    powers = np.stack([squares, squares**2], axis=-1)
+    basis: np.ndarray = width * np.stack([x[:, None] * powers, y[:, None] * powers])
+    return basis
 
 
 def displacement_basis(where: np.ndarray, video_size: tuple[int, int]) -> np.ndarray:

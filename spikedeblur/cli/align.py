@@ -199,6 +199,12 @@ def _lines(found: Alignment) -> list[str]:
         lines.append(
             f"drift       {1e6 * found.drift:.1f} millionths: the rate is {found.rate_hz:.3f} Hz"
         )
+    if found.readout_s is not None:
+        lines.append(f"readout     {1000 * found.readout_s:.3f} ms from the first row to the last")
+    if (lens := found.video_lens) is not None:
+        lines.append(
+            f"lens        k1 {lens.k1:.4f}, k2 {lens.k2:.4f} at fx = fy = {lens.fx:g} pixels"
+        )
     return [
         *lines,
         f"likeness    {found.correlation:.4f} in {found.frames} frames",

@@ -7,13 +7,30 @@ import pytest
 import torch
 
 from spikedeblur.alignment.counting import CumulatedCounts
+from spikedeblur.alignment.faults import faults_seen
 from spikedeblur.alignment.fields import Fields
 from spikedeblur.alignment.findings import Errors, Known
 from spikedeblur.alignment.footage import Burst, Footage
 from spikedeblur.alignment.leastsquares import Blur, robust_weights, solve
 from spikedeblur.alignment.refinement import Refiner
-from spikedeblur.alignment.state import DRIFT, EXPOSURE, TIME, State, Step, displacement_basis
+from spikedeblur.alignment.state import (
+    DRIFT,
+    EXPOSURE,
+    K1,
+    K2,
+    READOUT,
+    TIME,
+    UNKNOWNS,
+    State,
+    Step,
+    displacement_basis,
+    guessed_lens,
+    radial_basis,
+)
+from spikedeblur.recording.lenses import bent, straight
 from spikedeblur.recording.resample import blur
+
+OF_NO_FAULT = (DRIFT, K1, K2, READOUT)
 
 
 def wave(x, y, t):
@@ -22,14 +39,17 @@ def wave(x, y, t):
     return 0.4 + 0.1 * np.sin(0.35 * x) + 0.08 * np.cos(0.3 * y) + 0.07 * np.sin(0.2 * (x + y))
 
 
-def looking(tone=lambda light: light):
+def looking(tone=lambda light: light, fixed=OF_NO_FAULT, readout=0.0, lens=None):
     """A refiner of ten frames of 90x60, of light by a `tone`, and 60x40 spikes without noise."""
     frames, ticks = 10, 40
     x, y = np.meshgrid(np.arange(90) + 0.5, np.arange(60) + 0.5)
+    began = 0.2 + readout * (y / 60 - 0.5)
+    if lens is not None:
+        x, y, _ = straight(lens, x, y)
     instants = (np.arange(80) + 0.5) / 80
     light = np.stack(
         [
-            np.mean([wave(x, y, number + 0.2 + 0.6 * instant) for instant in instants], axis=0)
+            np.mean([wave(x, y, number + began + 0.6 * instant) for instant in instants], axis=0)
             for number in range(frames)
         ]
     ).astype(np.float32)
@@ -46,6 +66,7 @@ def looking(tone=lambda light: light):
         offset_s=0.0,
         sigma=1.0,
         matrix=np.diag([1.5, 1.5, 1.0]),
+        fixed=fixed,
     )
 
 
@@ -68,8 +89,8 @@ def test_it_comes_back_to_where_light_and_spikes_agree(refiner):
 
 def test_of_the_states_on_the_way_the_most_alike_is_kept(refiner):
     def past(state):
-        delta = np.eye(12)[TIME] * 0.1
-        return Step(delta, np.zeros((12, 12)), 1 - abs(state.lag - 0.3), 10, True)
+        delta = np.eye(UNKNOWNS)[TIME] * 0.1
+        return Step(delta, np.zeros((UNKNOWNS, UNKNOWNS)), 1 - abs(state.lag - 0.3), 10, True)
 
     led = Refiner.__new__(Refiner)
     led.__dict__.update(refiner.__dict__, step=past)
@@ -90,13 +111,58 @@ def test_another_tone_curve_does_not_pass_for_another_exposure():
 def test_the_basis_says_where_points_move():
     state = State(np.diag([1.5, 1.5, 1.0]), 0.0, 0.6)
     where = np.random.default_rng(0).uniform(0, 60, (2, 20))
-    delta = np.zeros(12)
+    delta = np.zeros(UNKNOWNS)
     delta[:8] = 1e-5 * np.random.default_rng(1).standard_normal(8)
     moved = state.moved(delta, (90, 60)).matrix @ np.linalg.inv(state.matrix)
     after = moved @ np.vstack([where, np.ones(20)])
     np.testing.assert_allclose(
         after[:2] / after[2] - where, displacement_basis(where, (90, 60)) @ delta[:8], atol=1e-6
     )
+
+
+def test_the_basis_of_a_lens_says_where_it_shows_points():
+    places = np.random.default_rng(0).uniform(0, 60, (2, 20))
+    x, y, _ = bent(guessed_lens((1e-4, -2e-4), (90, 60)), *places)
+    moved = radial_basis(places, (90, 60)) @ [1e-4, -2e-4]
+    np.testing.assert_allclose(np.stack([x, y]) - places, moved, atol=1e-9)
+
+
+def refined(looks, fixed, iterations=15):
+    looks.free = [each for each in range(UNKNOWNS) if each not in fixed]
+    return looks.refine(State(np.diag([1.5, 1.5, 1.0]), 0.0, 0.6), iterations)[0]
+
+
+def test_without_a_fault_none_is_seen():
+    looks = looking(fixed=[DRIFT])
+    assert faults_seen(looks, State(np.diag([1.5, 1.5, 1.0]), 0.0, 0.6)) == set()
+    looks.free = [TIME, EXPOSURE]
+    assert faults_seen(looks, State(np.diag([1.5, 1.5, 1.0]), 0.0, 0.6)) == set()
+
+
+@pytest.mark.parametrize("readout", [0.3, -0.25])
+def test_a_rolling_shutter_is_seen_and_measured(readout):
+    looks = looking(readout=readout)
+    state = refined(looks, OF_NO_FAULT)
+    looks.free = [each for each in range(UNKNOWNS) if each not in (DRIFT, K1, K2)]
+    assert READOUT in faults_seen(looks, state)
+    state = refined(looks, (DRIFT, K1, K2))
+    assert state.readout == pytest.approx(readout, abs=0.01)
+    assert state.exposure == pytest.approx(0.6, abs=0.015)
+    assert state.lag == pytest.approx(0, abs=0.005)
+
+
+def test_a_lens_is_seen_and_measured():
+    lens = guessed_lens((-0.15, 0.03), (90, 60))
+    looks = looking(lens=lens)
+    state = refined(looks, OF_NO_FAULT)
+    looks.free = [each for each in range(UNKNOWNS) if each not in (DRIFT, READOUT)]
+    assert {K1, K2} <= faults_seen(looks, state)
+    state = refined(looks, (DRIFT, READOUT))
+    edge = np.array([[0.0, 45, 90, 88, 20], [0, 2, 30, 58, 50]])
+    there = bent(
+        guessed_lens(state.radial, (90, 60)), *state.placed(np.vstack([edge / 1.5, np.ones(5)]))
+    )
+    np.testing.assert_allclose(there[:2], bent(lens, *edge)[:2], atol=0.1)
 
 
 def test_what_is_fixed_does_not_move(refiner):
