@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -41,6 +42,14 @@ TOLD = {
     "rolling upwards": ("readout_s",),
     "linear": ("transfer",),
     "pq": ("transfer",),
+}
+
+NOTHING = {
+    "drift_ppm": 0,
+    "readout_s": 0,
+    "transfer": "srgb",
+    "video_lens": "110,110,63.5,47.5,0",
+    "spike_lens": "55,55,30,25,0",
 }
 
 
@@ -100,3 +109,21 @@ def test_the_check_sees_through_the_fault(rig):
         _, exposures = exposed_video(reader, folder / "spikes.dat", RecordingSettings(), 16)
     agreement = check_spikes(folder / "blurry.mkv", exposures)
     assert agreement.match > 0.99 and agreement.findings == []
+
+
+def test_faults_of_nothing_cost_no_bit(rig, tmp_path):
+    fault, folder = rig
+    if fault is not None:
+        return
+    found = {}
+    for name, said in (("absent", {}), ("of nothing", NOTHING)):
+        shutil.copy(folder / "spikes.dat", tmp_path / f"{name}.dat")
+        known = replace(read_sidecar(folder / "spikes.toml"), **said)
+        write_sidecar(tmp_path / f"{name}.toml", known)
+        for method in ("sdm", "joint"):
+            made = spikedeblur.deblur(
+                folder / "blurry.mkv", tmp_path / f"{name}.dat", method=method
+            )
+            found[name, method] = np.stack([np.asarray(each) for each in made])
+    for method in ("sdm", "joint"):
+        np.testing.assert_array_equal(found["absent", method], found["of nothing", method])

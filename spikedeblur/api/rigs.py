@@ -28,8 +28,8 @@ class RigKeywords(TypedDict, total=False):
 
     rate_hz: ticks per second. spike_size: (width, height) or WxH. flip: rows are stored bottom-up.
     offset_s: time of tick 0 on the video's clock. exposure: shutter time of a frame, seconds, 0.5x
-    or 180deg. homography: spike pixel -> video pixel, nine numbers. rig: what else is known, below
-    the sidecar.
+    or 180deg. homography: spike pixel -> video pixel, nine numbers. transfer: the video's curve by
+    name, or pairs of code and light. rig: what else is known, below the sidecar.
     """
 
     rate_hz: RateLike | None
@@ -38,6 +38,7 @@ class RigKeywords(TypedDict, total=False):
     offset_s: TimeLike | None
     exposure: Exposure | TimeLike | None
     homography: Sequence[float] | NDArray[Any] | str | None
+    transfer: str | Sequence[Sequence[float]] | None
     rig: RigLike | None
 
 
@@ -50,6 +51,7 @@ def recording_settings(spikes: object, keywords: RigKeywords) -> RecordingSettin
         offset_s=keywords.get("offset_s"),
         exposure=keywords.get("exposure"),
         homography=keywords.get("homography"),
+        transfer=keywords.get("transfer"),
     )
     own = None
     if isinstance(spikes, SpikeStream):
