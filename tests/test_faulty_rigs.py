@@ -127,3 +127,16 @@ def test_faults_of_nothing_cost_no_bit(rig, tmp_path):
             found[name, method] = np.stack([np.asarray(each) for each in made])
     for method in ("sdm", "joint"):
         np.testing.assert_array_equal(found["absent", method], found["of nothing", method])
+
+
+def test_a_voxel_file_knows_of_lens_and_shutter(rig, tmp_path):
+    fault, folder = rig
+    if fault in ("linear", "pq"):  # which is the video's, and said to deblur
+        return
+    blurry, grids = folder / "blurry.mkv", tmp_path / "s.tif"
+    spikedeblur.voxelize(folder / "spikes.dat", frames=blurry, output=grids)
+    one, other = (
+        np.stack([np.asarray(each) for each in spikedeblur.deblur(blurry, spikes, method="sdm")])
+        for spikes in (folder / "spikes.dat", grids)
+    )
+    assert np.abs(one.astype(int) - other).max() <= 1

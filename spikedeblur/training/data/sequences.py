@@ -25,6 +25,7 @@ from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.timeline import exposure_interval
 from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.simulation.photos import read_photo
+from spikedeblur.vocabulary import AUTO_TRANSFER, SRGB
 
 # The beginning of a sequence by which it is recognised.
 TELLING_BYTES = 1 << 20
@@ -142,10 +143,11 @@ class VideoSequence:
                 "add width, height and rate_hz"
             )
         laid = settings.homography, settings.scale, settings.video_lens, settings.spike_lens
-        if settings.readout_s or any(each is not None for each in laid):
+        curved = settings.transfer not in (None, AUTO_TRANSFER, SRGB)
+        if settings.readout_s or curved or any(each is not None for each in laid):
             raise InputError(
-                f"training wants spikes over the whole frame, exposed at once ({self.spikes} has a "
-                "homography, a scale, a lens or a readout) - leave this sequence out"
+                f"training wants spikes over whole frames in sRGB, exposed at once ({self.spikes} "
+                "has a homography, a scale, a lens, a readout or another curve) - leave it out"
             )
         return settings
 
