@@ -21,6 +21,9 @@ from spikedeblur.restoration.tiling import Tile
 
 FADE = 4.0
 """Spike pixels from where the sensor's sight ends to where its spikes count fully."""
+MEASURED = 1.03
+"""By how much a measured scale may fall short of a whole number of pixels and be meant so: spikes
+brought to a plane twice as fine for the sake of a hundredth would be blurred by it."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,15 @@ class SpikePlanes:
         spike_size = self.counts.shape[-1], self.counts.shape[-2]
         video_size = frame_size[1], frame_size[0]
         to_video = spike_to_video(spike_size, video_size, self.homography, self.lenses)
-        step = plane_step(frame_size, pixels_per_spike(to_video, spike_size), tile)
+        askew = self.homography is not None or self.lenses is not None
+        apart = pixels_per_spike(to_video, spike_size) * (MEASURED if askew else 1)
+        step = plane_step(frame_size, apart, tile)
         to_spike = tile_to_spike(to_video, tile.y, tile.x, step)
         shape = tile.height // step, tile.width // step
         whole = tile_to_spike(to_video, 0, 0, step)
         shrink = shrink_factors(whole, (frame_size[0] // step, frame_size[1] // step))
         # Bilinear sampling between the pixels of a plane that lies askew is a blur of its own.
-        mode = "bilinear" if self.homography is None and self.lenses is None else "bicubic"
+        mode = "bicubic" if askew else "bilinear"
         counts = torch.as_tensor(self.counts, device=device)
         plane = resample(counts, to_spike, shape, shrink, mode)
         sides = open_sides(to_video, spike_size, video_size)

@@ -103,6 +103,17 @@ def test_the_spike_plane_is_as_coarse_as_loses_nothing(frame, sensor, step):
     assert plane_step(frame, apart, Tile(0, 0, *frame)) == step
 
 
+def test_a_scale_that_was_measured_a_little_short_is_meant_whole():
+    """Else all spikes were sampled twice as finely, and blurred by it."""
+    counts = np.random.default_rng(0).random((1, 2, 24, 32), np.float32)
+    for scale, size in ((2.0, (24, 32)), (1.9995, (24, 32)), (1.8, (48, 64))):
+        shift = (scale - 1) / 2
+        planes = SpikePlanes(counts, (scale, 0, shift, 0, scale, shift, 0, 0, 1))
+        assert planes.on_frame((48, 64)).shape[2:] == size
+    nearly = SpikePlanes(counts, (1.9995, 0, 0.5, 0, 1.9995, 0.5, 0, 0, 1)).on_frame((48, 64))
+    np.testing.assert_allclose(nearly, counts, atol=0.01)
+
+
 def test_plain_halving_hands_the_spikes_over_untouched():
     planes = spikes(16, 24)
     on_tile = planes.on_tile(Tile(0, 0, 32, 48), (32, 48), CPU)
