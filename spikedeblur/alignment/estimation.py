@@ -129,7 +129,7 @@ class Aligner:
             drifting = self.refiner(fields, counts, state, FINE_SIGMAS[-1], known).step(state)
             if self._drifts_apart(drifting):
                 LOGGER.info("the clocks drift apart: looking at each part of the video by itself")
-                self.drift = True
+                self.drift, self.kept = True, {K1, K2, READOUT}
                 return self.run()
         return self._judged(refiner, state, step)
 
