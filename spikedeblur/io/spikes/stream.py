@@ -242,7 +242,7 @@ def write_dat(
     with atomic_path(Path(path), overwrite=overwrite) as temporary, temporary.open("wb") as file:
         for block in planes:
             rows = block[:, ::-1] if flip else block
-            flat = rows.reshape(len(block), -1).astype(np.bool_, copy=False)
+            flat = rows.reshape(len(block), math.prod(rows.shape[1:])).astype(np.bool_, copy=False)
             file.write(np.packbits(flat, axis=1, bitorder=bit_order).tobytes())
             ticks += len(block)
     return ticks
