@@ -113,15 +113,8 @@ def open_recording(path: Path, options: RecordingSettings) -> Recording:
     if source.origin("width") != "inferred" or is_array_file(path):
         return Recording(source.open(), True, _known(source))
     likely = likely_plane(path)
-    inferred = "{}x{}".format(*(source.settings.pixels or ()))
-    if likely is None or likely.camera.size == source.settings.pixels:
-        told = {} if likely is None else _likely_facts(likely)
-        return Recording(source.open(), True, {**_known(source), **told})
-    problem = (
-        f"of the known cameras {inferred} alone fits the size of {path}, but its bits speak for "
-        f"{likely.camera} - give {likely.size_option}, or --spike-size {inferred}"
-    )
-    return _guessed(path, options, sidecar, problem)
+    told = {} if likely is None else _likely_facts(likely)
+    return Recording(source.open(), True, {**_known(source), **told})
 
 
 def _likely_facts(likely: LikelyPlane) -> dict[str, Any]:
