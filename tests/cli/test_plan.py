@@ -186,6 +186,39 @@ def test_what_runs_first_is_no_measurement(recording, tmp_path, monkeypatch):
     assert plan.trial.compute_s == pytest.approx(0.2) and next(passes) == 0.6
 
 
+def test_a_machine_that_others_share_ends_no_trial_early(recording, tmp_path, monkeypatch):
+    """Ten seconds of the clock for one of work: the first, cold pass is no measurement there, too.
+
+    Two sizes are tried, by which memory is reckoned.
+    """
+    clock = SharedClock()
+    monkeypatch.setattr(trial_module, "time", clock)
+    monkeypatch.setattr(trial_module, "SIDE", 16)
+    monkeypatch.setattr(trial_module, "PART_MULTIPLE", 8)
+    deblurrer, sizes = Deblurrer(method="sdm"), []
+    frames = deblurrer.frames
+
+    def slow(part, spikes=None):
+        clock.worked += 1.5 if not sizes else 1.2
+        sizes.append(part[0].rgb.shape[:2])
+        return frames(part, spikes)
+
+    monkeypatch.setattr(deblurrer, "frames", slow)
+    plan = plan_run(deblurrer, recording.blurry, recording.spikes, tmp_path / "o.mkv")
+    assert sizes == [(16, 16), (16, 16), (32, 32)]
+    assert plan.trial.tried_pixels == 32 * 32
+
+
+class SharedClock:
+    worked = 1000.0
+
+    def perf_counter(self) -> float:
+        return 10 * self.worked
+
+    def process_time(self) -> float:
+        return self.worked
+
+
 def test_what_the_network_is_told_to_say(recording, tmp_path, tiny_weights):
     told: list[tuple[int, int]] = []
     Deblurrer(tiny_weights, tile=32, overlap=8).run(
