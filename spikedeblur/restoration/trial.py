@@ -147,7 +147,7 @@ def _tried(
         aside = expose_s if seen else 0.0
         clock, cpu = (max(each / len(part) - aside, 1e-4) for each in (took, busy))
         costs[pixels] = clock, cpu
-        # On a machine that others share the clock runs on: what was done counts, not how long it took.
+        # On a machine that others share the clock runs on: what counts is what was done.
         work = min(took, busy)
         enough = work > brief_s and (deblurrer.tiled is not None or len(peaks) > 1)
         if work > LONG_TRIAL_S or (warm and (whole or side >= most or enough)):

@@ -20,6 +20,7 @@ _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _MXF_PARTITION = bytes.fromhex("060e2b34020501010d010201")
 _Y4M, _Y4M_FRAME = b"YUV4MPEG2 ", b"FRAME\n"
+_Y4M_KIND = re.compile(rb"(\d{3}|mono)(?:jpeg|mpeg2|paldv|(alpha))?p?(\d*)")
 # How many columns and rows of luma share a sample of chroma.
 _Y4M_CHROMA = {b"420": (2, 2), b"422": (2, 1), b"411": (4, 1), b"444": (1, 1)}
 _HEAD_BYTES = 1 << 16
@@ -140,7 +141,7 @@ def _end_of_y4m(file: BinaryIO, head: bytes, size: int) -> int:
 def _y4m_picture(line: bytes) -> int:
     """The bytes of one picture by the first line of YUV4MPEG2; 0 if it does not say."""
     words = {word[:1]: word[1:] for word in line.split()[1:]}
-    kind = re.fullmatch(rb"(\d{3}|mono)(?:jpeg|mpeg2|paldv|(alpha))?p?(\d*)", words.get(b"C", b"420"))
+    kind = _Y4M_KIND.fullmatch(words.get(b"C", b"420"))
     try:
         width, height = int(words[b"W"]), int(words[b"H"])
     except (KeyError, ValueError):

@@ -110,9 +110,7 @@ def settled_format(
     )
 
 
-def _confirmed(
-    reading: RecordingFormat, duration_s: Fraction | None, interval_s: Fraction
-) -> bool:
+def _confirmed(reading: RecordingFormat, duration_s: Fraction | None, interval_s: Fraction) -> bool:
     """Return whether the video speaks for a reading, too."""
     return duration_s is not None and reading.lasts(duration_s, interval_s)
 
