@@ -25,7 +25,7 @@ from spikedeblur.io.ffmpeg.containers import (
 )
 from spikedeblur.io.ffmpeg.continuity import Continuity
 from spikedeblur.io.ffmpeg.metadata import lasting_metadata
-from spikedeblur.io.ffmpeg.packets import extent, is_filler, is_redundant, move
+from spikedeblur.io.ffmpeg.packets import extent, is_filler, is_redundant, move, with_decode_times
 from spikedeblur.io.ffmpeg.subtitles import SubtitleRewriter, text_form
 from spikedeblur.io.video_info import VideoInfo
 
@@ -123,7 +123,7 @@ class StreamCopier:
                 self._source.close()
                 self._source = open_input(self._info.path)  # type: ignore[arg-type]
         wanted = [self._source.streams[index] for index in self._targets]
-        self._packets = self._source.demux(*wanted)
+        self._packets = with_decode_times(self._source.demux(*wanted))
 
     def copy_until(self, time: Fraction | None) -> None:
         """Write packets that begin before `time` (seconds in the output); `None` for all."""
