@@ -9,7 +9,6 @@ import av
 from av.packet import Packet
 from av.stream import Stream
 
-
 _MOST_AHEAD = 256  # packets that are looked at before one is passed on
 
 
