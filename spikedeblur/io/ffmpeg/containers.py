@@ -233,11 +233,8 @@ def can_hold(stream: Stream, container: str) -> bool:
     codec = stream.codec_context.codec.canonical_name
     if named is not None and codec not in named:
         return False
-    if (
-        container == "avi"
-        and codec in _LENGTH_FIRST
-        and stream.codec_context.extradata[:1] == b"\1"
-    ):
+    header = stream.codec_context.extradata or b""
+    if container == "avi" and codec in _LENGTH_FIRST and header[:1] == b"\1":
         return False  # the muxer finds no start codes in the packets, and gives up at the first
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
