@@ -171,6 +171,13 @@ def test_the_time_of_a_run_is_reckoned_from_a_trial(monkeypatch):
     assert replace(trial, compute_cpu_s=3.8).seconds(10, 2) == pytest.approx(21.5)
 
 
+def test_frames_that_wait_are_held_as_decoded_and_as_rgb():
+    """Of a method that takes nothing itself: nine frames of two pictures, 3 bytes a pixel each."""
+    plan = plan_of(100, None, Trial(2.0, 2.0, 0.1, 0.4, 1e6, 300.0, 0.0, 640 * 480, 3.0))
+    lossless = replace(plan, info=replace(plan.info, lossless=True))
+    assert lossless.peak_mb == pytest.approx(300 + 9 * 2 * 3 * 640 * 480 / 1e6)
+
+
 def test_what_runs_first_is_no_measurement(recording, tmp_path, monkeypatch):
     """The first pass takes 1 s, each later one 0.6 s, for 3 frames of 48x32, tried whole."""
     monkeypatch.setattr(trial_module, "time", clock := Clock())
