@@ -46,6 +46,8 @@ class FrameClock:
         reordered = bool(stream.codec_context.has_b_frames)
         raw = stream.time_base is None or name in _RAW
         self.counting = raw or (name == "avi" and reordered)
+        # Of H.264 in AVI the times of display are a guess, and a frame late where none is moved.
+        self._shown_as_decoded = name == "avi" and not reordered
         self.time_base = 1 / self._rate if self.counting else Fraction(stream.time_base or 1)
         self._counts_packets = self.counting and stream.time_base == self.time_base
         self._decode_times: deque[int] = deque()
@@ -72,7 +74,8 @@ class FrameClock:
         if self.counting:
             self._previous = self._counted()
             return self._previous
-        pts = self._increasing(frame.pts if frame.pts is not None else frame.dts)
+        stamp = frame.dts if self._shown_as_decoded else frame.pts
+        pts = self._increasing(frame.pts if stamp is None else stamp)
         if self._previous is not None:
             self._previous_step = pts - self._previous
         self._previous = pts

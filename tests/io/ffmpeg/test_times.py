@@ -74,6 +74,21 @@ def test_frames_that_an_avi_leaves_out_are_missed(tmp_path: Path) -> None:
     assert "frames are counted" in " ".join(reader.warnings)
 
 
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_an_avi_whose_frames_are_not_reordered_begins_with_its_first_one(
+    codec: str, tmp_path: Path
+) -> None:
+    """FFmpeg guesses that H.264 is shown a frame late, and so would its exposures be."""
+    times = tuple(40 * number for number in [*range(8), *range(20, 30)])
+    clip = Clip(suffix=".mkv", codec="ffv1", times=times, time_base=Fraction(1, 1000))
+    options = {"bf": "0"} if codec == "libx264" else {}
+    target = tmp_path / "out.avi"
+    pass_through(make_clip(tmp_path, clip), target, codec=codec, encoder_options=options)
+    with open_video(target) as reader:
+        assert reader.info.begin == 0
+        assert [1000 * frame.time for frame in reader] == list(times)
+
+
 def test_a_part_begins_at_the_beginning_of_an_avi(tmp_path: Path) -> None:
     """Whose muxer would fill the time before it."""
     source = make_clip(tmp_path, Clip(suffix=".mkv", codec="ffv1"))
