@@ -10,7 +10,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import spikedeblur
 from spikedeblur.alignment.estimation import Aligner
 from spikedeblur.alignment.findings import Alignment, Errors, Known
 from spikedeblur.alignment.footage import read_footage
@@ -20,7 +19,6 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.spikes.sidecar import read_sidecar
 from spikedeblur.io.spikes.source import resolve_spike_source
 from spikedeblur.io.spikes.stream import SpikeStream, write_dat
-from spikedeblur.io.video import open_video
 from spikedeblur.quantities import Exposure
 from tests.alignment.rigs import Rig, mean_distance, random_rig, record
 
@@ -118,24 +116,6 @@ def test_a_rig_is_found(small, capsys):
     assert overlay.shape == (120, 160, 3)
     seams = np.abs(overlay[..., 0] - overlay[..., 1])
     assert np.median(seams) < 8 and np.array_equal(overlay[..., 1], overlay[..., 2])
-
-
-@pytest.mark.slow
-def test_arrays_in_memory_give_what_files_give(small, tmp_path):
-    with open_video(small / "blurry.mkv") as video:
-        frames = [frame.rgb for frame in video]
-    stored = RecordingSettings(size=SMALL.spike_size, rate_hz=SMALL.rate_hz)
-    with SpikeStream.read_as(small / "spikes.dat", stored) as stream:
-        spikes = stream[:]
-    found = spikedeblur.align(
-        np.stack(frames), spikes, fps=SMALL.fps, rate_hz=SMALL.rate_hz, output=tmp_path / "s.toml"
-    )
-    offset, exposure, distance = errors(SMALL, read_sidecar(tmp_path / "s.toml"))
-    assert abs(offset) < 0.02 and abs(exposure) < 0.02 and distance < 0.5
-    sharp = spikedeblur.deblur(
-        np.stack(frames), spikes, fps=SMALL.fps, method="sdm", rig=found.sidecar()
-    )
-    assert sharp.shape == (SMALL.frames, *SMALL.size[::-1], 3)
 
 
 def test_how_the_file_is_stored_is_said_again(tmp_path):

@@ -82,6 +82,20 @@ def test_a_dry_run_fails_as_the_run_does(recording, tmp_path, capsys, what, stat
     assert said[0] == said[1]
 
 
+def test_a_dry_run_says_what_is_seen_of_a_file_that_broke_off(recording, tmp_path, capsys):
+    whole = recording.blurry.read_bytes()
+    broken = tmp_path / "broken.mkv"
+    broken.write_bytes(whole[: len(whole) * 7 // 10])
+    call = ["deblur", str(broken), "--spikes", str(recording.spikes), "--method", "sdm"]
+    said = []
+    for options in ([], ["--dry-run"], ["--strict"], ["--dry-run", "--strict"]):
+        status = main([*call, "-o", str(tmp_path / "o.mkv"), "-y", *options])
+        assert status == (1 if "--strict" in options else 0 if options else 3)
+        lines = [line for line in capsys.readouterr().err.splitlines() if "bytes before" in line]
+        said += lines[:1]
+    assert len(said) == 4 and said[0] == said[1] and said[2] == said[3]
+
+
 def written(path: Path, times: list[int], base: Fraction) -> Path:
     info = replace(VideoInfo.synthetic(WIDTH, HEIGHT, 50), time_base=base)
     with create_video(path, info, EncoderSettings("libx264rgb")) as writer:
