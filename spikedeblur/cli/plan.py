@@ -73,7 +73,7 @@ def dry_run(
 def start_line(plan: RunPlan) -> str:
     """What is about to be done, in a line."""
     info, tiling = plan.info, plan.tiling
-    frames = f"{plan.frames} frames" if plan.frames else "frames"
+    frames = counted(plan.frames, "frame") if plan.frames else "frames"
     if plan.slowmo > 1:
         frames += f" (times {plan.slowmo})"
     how = plan.method

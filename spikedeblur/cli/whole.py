@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-LEAST_SHARE = 0.005  # of less, most of the time went into starting: seconds would become hours
+TOLD_SHARE = 0.005  # of less, most of the time went into starting: seconds would become hours
 
 
 class WholeBatch:
@@ -44,7 +44,7 @@ class WholeBatch:
         """Seconds to go, if enough is done to go by."""
         share = self.share
         elapsed = time.monotonic() - self._began
-        return elapsed * (1 - share) / share if share >= LEAST_SHARE else None
+        return elapsed * (1 - share) / share if share >= TOLD_SHARE else None
 
 
 def _bytes(path: Path) -> float:
