@@ -57,6 +57,8 @@ def restored_frames(
     for _, sharp in deblurrer.pairs(restorer, exposed, timing):
         yield sharp
     deblurrer.tally.check_coverage()
+    if source is None:  # whoever asked for frames alone has the tally
+        return
     foretold = agreement and agreement.coverage and agreement.coverage.uncovered
     for message in deblurrer.tally.warnings(foretold or 0):
         LOGGER.warning("%s", message)

@@ -77,6 +77,14 @@ def test_check_and_frames_speak_likewise(recording):
     assert "spike_options.offset_s" in str(caught.value) and "--" not in str(caught.value)
 
 
+def test_frames_alone_leave_it_to_the_tally_what_was_not_covered(recording, caplog):
+    """A dry run restores a few of them, too, of which there is nothing to say."""
+    deblurrer, late = Deblurrer(**SDM), RecordingSettings(offset_s=0.005)
+    with open_video(recording.blurry) as video:
+        sharp = list(deblurrer.frames(video, recording.spikes, spike_options=late))
+    assert len(sharp) == 7 and deblurrer.tally.partial >= 1 and not caplog.records
+
+
 def test_help_is_that_of_what_it_does():
     assert "spike_options" in (Deblurrer.run.__doc__ or "") and Deblurrer.__doc__
     shown = inspect.signature(Deblurrer.run).parameters
