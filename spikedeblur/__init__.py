@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spikedeblur.agreement.verdict import Agreement
     from spikedeblur.alignment.findings import Alignment
+    from spikedeblur.api.deblurrer import Deblurrer
     from spikedeblur.api.deblurring import deblur
     from spikedeblur.api.frames import SharpFrames
     from spikedeblur.api.measuring import BenchmarkFigures, benchmark, preview, score
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from spikedeblur.output.shards import Shard
     from spikedeblur.quantities import Exposure, Region
     from spikedeblur.report.preview import Preview
-    from spikedeblur.restoration.pipeline import Deblurrer
 
 __all__ = [
     "Agreement",
@@ -71,7 +71,7 @@ _HOMES = {
     "Agreement": "spikedeblur.agreement.verdict",
     "Alignment": "spikedeblur.alignment.findings",
     "BenchmarkFigures": "spikedeblur.api.measuring",
-    "Deblurrer": "spikedeblur.restoration.pipeline",
+    "Deblurrer": "spikedeblur.api.deblurrer",
     "Exposure": "spikedeblur.quantities",
     "FileFacts": "spikedeblur.api.recordings",
     "FrameCounts": "spikedeblur.output.frame_counts",

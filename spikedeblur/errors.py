@@ -55,4 +55,5 @@ def shown(value: object, width: int = 60) -> str:
         text = brief.repr(value)
     except ValueError:  # an integer of more digits than Python prints
         text = f"{type(value).__name__} of many digits"
+    text = " ".join(text.split())  # arrays print in lines
     return text if len(text) <= width else f"{text[: width - 3]}..."

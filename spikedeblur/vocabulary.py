@@ -36,3 +36,4 @@ COMPARISONS = ("side", "split")
 
 # Training data.
 TRAINING_LAYOUTS = ("simulate", "folders", "spk-gopro", "spk-x4k", "s-sdm")
+MOST_THREADS = 1024  # each costs memory, and threads beyond the cores only wait for one another

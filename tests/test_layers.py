@@ -184,6 +184,7 @@ def test_the_command_line_imports_nothing_heavy_before_it_must(module):
 # Public names that may stand in several modules, each for one idea.
 SHARED = {
     "command",  # what the root group of the command line loads from a command's module
+    "Deblurrer",  # as Python calls it (api), and what it does (restoration)
     *("sdm", "tfp", "tfi", "joint"),  # a method: of one frame (classical), of a video (methods)
 }
 

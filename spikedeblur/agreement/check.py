@@ -9,7 +9,7 @@ import numpy as np
 
 from spikedeblur.agreement.comparison import FrameComparison, compare_far, compare_near
 from spikedeblur.agreement.coverage import reckoned
-from spikedeblur.agreement.drift import drifting, stopping
+from spikedeblur.agreement.drift import drifting, jumping, silent, stopping
 from spikedeblur.agreement.finding import Finding
 from spikedeblur.agreement.glimpses import Look, glimpses
 from spikedeblur.agreement.grid import Plane, SampleGrid
@@ -53,6 +53,7 @@ def judged(looks: Sequence[Look], exposures: Exposures, grid: SampleGrid) -> Agr
     views = list(glimpses(looks, exposures, grid, 1.0 if _has_time(exposures) else 0.0))
     if (dead := dead_recording(views)) is not None:
         return Agreement(0.0, frames=len(views), misfits=(dead,))
+    everywhere, views = views, [view for view in views if view.knots.fired.any()]
     views, odd, trusted = trusted_views(views, grid)
     found = compare_near(views, grid)
     if found.untold:
@@ -60,8 +61,11 @@ def judged(looks: Sequence[Look], exposures: Exposures, grid: SampleGrid) -> Agr
     finding = drifting(found, views[0].exposure_s)
     if finding is None:
         if found.better or not found.fits:
-            found = _farther(looks, exposures, grid, found, trusted)
-        finding = stopping(found) or misfit(found, grid, exposures)
+            found, finding = _farther(
+                [view.look for view in views], exposures, grid, found, trusted
+            )
+        finding = finding or stopping(found) or misfit(found, grid, exposures)
+    finding = finding or silent(everywhere, found)
     if finding is not None:
         misfits.append(finding)
     if found.fits and odd is not None:
@@ -81,19 +85,19 @@ def _farther(
     grid: SampleGrid,
     found: FrameComparison,
     trusted: Plane | None,
-) -> FrameComparison:
-    """The same with other times and turns tried."""
+) -> tuple[FrameComparison, Finding | None]:
+    """The same with other times and turns tried; and that the time jumps, if it does."""
     places = np.linspace(0, len(looks) - 1, min(FAR_FRAMES, len(looks))).round().astype(int)
     few = [looks[place] for place in places]
     exposure_s, interval_s = _times(few[0], exposures)
     reach_s = max(FAR_INTERVALS * interval_s, FAR_S) if _has_time(exposures) else 0.0
     views = list(glimpses(few, exposures, grid, reach_s / exposure_s, trusted))
     if not views:
-        return found
+        return found, None
     step_s = min(exposure_s, interval_s) / 2
     count = int(reach_s / step_s)
     lags = [number * step_s for number in range(-count, count + 1)]
-    return compare_far(views, grid, lags, found)
+    return compare_far(views, grid, lags, found), jumping(views, grid, lags, found.wanted)
 
 
 def _times(look: Look, exposures: Exposures) -> tuple[float, float]:

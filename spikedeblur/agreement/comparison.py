@@ -122,6 +122,8 @@ def compare_near(views: Sequence[Glimpse], grid: SampleGrid) -> FrameComparison:
     exposure = views[0].exposure_s
     table = np.stack([terms(views, grid, Place(float(lag) * exposure)) for lag in NEAR])
     values = np.nan_to_num([correlation(row) for row in table], nan=-1.0)
+    if values.max() == -1:
+        return FrameComparison(math.nan, 0.0, untold="the spikes cover too little of the frames")
     at, middle = int(values.argmax()), len(NEAR) // 2
     late = Peak(float(values[at]), Place(float(NEAR[at]) * exposure))
     found = FrameComparison(

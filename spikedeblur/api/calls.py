@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import wraps
@@ -22,34 +23,71 @@ from typing import (
     is_typeddict,
 )
 
-from spikedeblur.errors import CallError, SpikedeblurError, shown
+from spikedeblur.errors import LOGGER, CallError, SpikedeblurError, shown
 
-__all__ = ["in_python_terms", "python_call"]
+__all__ = ["OF_SETTINGS", "in_python_terms", "method_call", "python_call"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 # What the command line calls otherwise than Python does.
-_KEYWORDS = {
+KEYWORDS = {
     "spike-size": "spike_size",
     "spike-rate": "rate_hz",
     "spike-key": "rig={'key': ...}",
+    "spike-layout": "rig={'layout': ...}",
+    "bit-order": "rig={'bit_order': ...}",
+    "lenient": "rig={'lenient': True}",
+    "flip": "flip=True",
+    "no-flip": "flip=False",
     "offset": "offset_s",
     "frame-rate": "fps",
     "window-stride": "stride",
     "encoder-option": "encoder_options",
+    "drift": "drift=True",
 }
+_OF_RECORDINGS = {
+    "spike-size": "size",
+    "spike-rate": "rate_hz",
+    "spike-key": "key",
+    "spike-layout": "layout",
+    "bit-order": "bit_order",
+    "lenient": "lenient",
+    "flip": "flip",
+    "offset": "offset_s",
+    "exposure": "exposure",
+}
+OF_SETTINGS = {
+    **KEYWORDS,
+    **{option: f"spike_options.{name}" for option, name in _OF_RECORDINGS.items()},
+    "no-flip": "spike_options.flip=False",
+    "fps": "rate",
+    "frame-rate": "rate",
+}
+"""The same where a recording is described by `RecordingSettings`, as for a `Deblurrer`."""
 # An option, unless it is one of a command that is to be typed.
 _OPTION = re.compile(r"(spikedeblur \w+ (?:[\w./]+ )?)?(?<![\w-])--([a-z]+(?:-[a-z]+)*)")
-_SHORT = {" -y ": " overwrite=True ", " -o ": " output ", "another -o": "another output"}
+_SHORT = {
+    " -y ": " overwrite=True ",
+    " -o ": " output ",
+    "another -o": "another output",
+    " and -e": " and encoder_options",
+    "--spikes S.dat": "spikes",
+}
 
 
-def python_call(function: Callable[P, R]) -> Callable[P, R]:
+def method_call(function: Callable[P, R]) -> Callable[P, R]:
+    """The same as `python_call` for a method that takes `spike_options`."""
+    return python_call(function, OF_SETTINGS)
+
+
+def python_call(function: Callable[P, R], keywords: Mapping[str, str] = KEYWORDS) -> Callable[P, R]:
     """A function that raises `CallError` for keywords and types that it does not take.
 
     A parameter `**settings: Unpack[SomeTypedDict]` is shown as the keywords that it stands for.
+    keywords: by the options that its errors name.
     """
     hints, signature = _keywords(function)
-    name = function.__name__
+    name = function.__qualname__.removesuffix(".__init__")
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -63,14 +101,14 @@ def python_call(function: Callable[P, R]) -> Callable[P, R]:
         except TypeError as error:
             raise CallError(f"{name}(): {error} - it is {name}{_shape(signature)}") from None
         for parameter, value in given.items():
-            if signature.parameters[parameter].kind is inspect.Parameter.VAR_POSITIONAL:
-                continue
-            if not _fits(value, hints.get(parameter, Any)):
-                raise CallError(
-                    f"{name}(): {parameter} cannot be {type(value).__name__} "
-                    f"({shown(value)} seen) - give {_named(hints[parameter])}"
-                )
-        with in_python_terms():
+            several = signature.parameters[parameter].kind is inspect.Parameter.VAR_POSITIONAL
+            for each in value if several else (value,):
+                if not _fits(each, hints.get(parameter, Any)):
+                    raise CallError(
+                        f"{name}(): {parameter} cannot be {type(each).__name__} "
+                        f"({shown(each)} seen) - give {_named(hints[parameter])}"
+                    )
+        with in_python_terms(keywords):
             return function(*args, **kwargs)
 
     call.__signature__ = signature  # type: ignore[attr-defined]  # what help and editors read
@@ -78,25 +116,41 @@ def python_call(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @contextmanager
-def in_python_terms() -> Iterator[None]:
-    """Errors raised within name keywords where they would name options."""
+def in_python_terms(keywords: Mapping[str, str] = KEYWORDS) -> Iterator[None]:
+    """Errors and warnings of what is done within name keywords where they would name options."""
+    said = _Translated(keywords)
+    LOGGER.addFilter(said)
     try:
         yield
     except SpikedeblurError as error:
-        error.args = (_translated(str(error)), *error.args[1:])
+        error.args = (said.translated(str(error)), *error.args[1:])
         raise
+    finally:
+        LOGGER.removeFilter(said)
 
 
-def _translated(text: str) -> str:
-    def keyword(match: re.Match[str]) -> str:
-        if match[1]:
-            return match[0]
-        return _KEYWORDS.get(match[2], match[2].replace("-", "_"))
+class _Translated(logging.Filter):
+    """Lets every message pass, with keywords in place of options."""
 
-    text = _OPTION.sub(keyword, text)
-    for option, said in _SHORT.items():
-        text = text.replace(option, said)
-    return text
+    def __init__(self, keywords: Mapping[str, str]) -> None:
+        super().__init__()
+        self._keywords = keywords
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self.translated(record.getMessage()), None
+        return True
+
+    def translated(self, text: str) -> str:
+        """Options of commands that are to be typed stay."""
+
+        def keyword(match: re.Match[str]) -> str:
+            if match[1]:
+                return match[0]
+            return self._keywords.get(match[2], match[2].replace("-", "_"))
+
+        for option, said in _SHORT.items():
+            text = text.replace(option, said)
+        return _OPTION.sub(keyword, text)
 
 
 def _keywords(function: Callable[..., Any]) -> tuple[dict[str, Any], inspect.Signature]:
@@ -150,6 +204,8 @@ def _shape(signature: inspect.Signature) -> str:
     needed = [
         name
         for name, each in signature.parameters.items()
-        if each.default is inspect.Parameter.empty and each.kind is not each.VAR_POSITIONAL
+        if each.default is inspect.Parameter.empty
+        and each.kind is not each.VAR_POSITIONAL
+        and name != "self"
     ]
     return f"({', '.join(needed)}, ...)"

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.api.calls import python_call
-from spikedeblur.api.frames import FrameCall, SharpFrames
+from spikedeblur.api.frames import SharpFrames
+from spikedeblur.api.keywords import FileKeywords, FrameCall, MethodKeywords
 from spikedeblur.api.rigs import RigKeywords, recording_settings
 from spikedeblur.api.sources import FramesLike, exact_rate, exact_seconds, video_source
 from spikedeblur.errors import CallError
@@ -20,7 +21,6 @@ from spikedeblur.io.video import VideoSelection
 from spikedeblur.models.contract import RestorationModel
 from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.options import OutputOptions
-from spikedeblur.output.shards import Shard
 from spikedeblur.quantities import RateLike, Region, TimeLike, parse_region
 from spikedeblur.restoration.exposing import Spikes
 from spikedeblur.restoration.pipeline import Deblurrer
@@ -31,50 +31,21 @@ __all__ = ["deblur"]
 HeldFrames = NDArray[Any] | list[NDArray[Any]] | tuple[NDArray[Any], ...]
 
 
-class DeblurKeywords(RigKeywords, total=False):
+class DeblurKeywords(RigKeywords, MethodKeywords, FileKeywords, total=False):
     """Keywords of `deblur`: those of `RigKeywords`, of `Deblurrer`, and of its `run`."""
 
     fps: RateLike | None
     weights: str | Path | RestorationModel | None
-    method: str
-    device: str
-    precision: str
-    compiled: bool
-    threads: int | None
-    window: int | None
-    stride: int | None
-    tile: int | None
-    overlap: int | None
-    slowmo: int
-    slowmo_timing: str
-    strength: float
     start: TimeLike | None
     end: TimeLike | None
     region: Region | str | None
     instants: Sequence[TimeLike] | NDArray[Any] | None
     colorspace: str | None
     progress: FrameCall | None
-    resume: bool
-    shard: Shard | None
-    overwrite: bool
-    compare: str | None
-    codec: str
-    crf: int | float | None
-    preset: str | None
-    pix_fmt: str
-    encoder_options: Mapping[str, str] | None
-    audio: bool
-    subtitles: bool
 
 
-OF_A_METHOD = (
-    *("method", "device", "precision", "compiled", "threads", "window", "stride", "tile"),
-    *("overlap", "slowmo", "slowmo_timing", "strength"),
-)
-OF_A_FILE = (
-    *("resume", "shard", "overwrite", "compare", "codec", "crf", "preset", "pix_fmt"),
-    *("encoder_options", "audio", "subtitles"),
-)
+OF_A_METHOD = MethodKeywords.__annotations__
+OF_A_FILE = FileKeywords.__annotations__
 
 
 @overload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Self
 
@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.api.calls import in_python_terms
+from spikedeblur.api.keywords import FrameCall
 from spikedeblur.io.pictures import in_depth
 from spikedeblur.io.video import Reader
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.restoration.pipeline import Deblurrer
 
-__all__ = ["FrameCall", "SharpFrames"]
-
-FrameCall = Callable[[int, int | None], None]
+__all__ = ["SharpFrames"]
 
 
 class SharpFrames(Iterator[NDArray[Any]]):

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from spikedeblur.api.calls import python_call
 from spikedeblur.errors import CallError
+from spikedeblur.machine.threads import use_threads
 from spikedeblur.notebook import row_table
 from spikedeblur.training.config import load_config
 from spikedeblur.training.events import Event, Record, StepDone
@@ -78,8 +78,7 @@ def train(
         for key, value in (settings or {}).items()
     ]
     resolved = load_config(config or (kept if resume and kept.exists() else "small"), overrides)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    use_threads(threads)
 
     def tell(event: Event) -> None:
         if isinstance(event, StepDone) and progress is not None:

@@ -126,6 +126,7 @@ def opened_stream(
         return spikes.with_settings(options)
     if isinstance(spikes, np.ndarray):
         start = RecordingSettings(offset_s=first[0])
-        return SpikeStream.of_array(spikes, merged(("option", options), ("default", start)))
+        settings = merged(("option", options), ("default", start))
+        return SpikeStream.of_array(spikes, settings, duration_s)
     source = resolve_spike_source(spikes, options, duration_s=duration_s, interval_s=first[1])
     return source.open(first[0])

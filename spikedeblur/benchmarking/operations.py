@@ -14,6 +14,8 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from spikedeblur.models.linear import ONEDNN
+
 CONV_SHAPE = (4, 64, 6, 64, 64)
 """(N, C, T, H, W) of the convolution that stands for the machine: enough for oneDNN's full rate,
 and more than one clip, which torch would give to its slower kernel."""
@@ -32,10 +34,19 @@ def attention_flop(
     return 2 * batch * heads * queries * key[2] * (width + value[3])
 
 
+def linear_flop(x: Sequence[int], weight: Sequence[int], *_: object, **__: object) -> int:
+    """Operations of a linear layer over shapes (..., n) and (m, n)."""
+    return 2 * prod(x) * weight[0]
+
+
 def operation_counter() -> FlopCounterMode:
-    """torch's counter, which (2.13) knows the fused attention of GPUs, not that of the CPU."""
-    fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    return FlopCounterMode(display=False, custom_mapping={fused: attention_flop})
+    """torch's counter, which (2.13) knows the fused operators of GPUs, not those of the CPU."""
+    mapping: dict[object, Callable[..., int]] = {
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention_flop
+    }
+    if ONEDNN:
+        mapping[torch.ops.mkldnn._linear_pointwise] = linear_flop
+    return FlopCounterMode(display=False, custom_mapping=mapping)
 
 
 def conv3d_flop() -> int:

@@ -7,8 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from spikedeblur.benchmarking.cases import Case, MadeUp, bundled_case, find_cases
 from spikedeblur.benchmarking.setups import Setup, parse_methods, vary
 from spikedeblur.benchmarking.speed import (
@@ -20,6 +18,7 @@ from spikedeblur.benchmarking.speed import (
 from spikedeblur.benchmarking.summary import machine
 from spikedeblur.errors import UsageError
 from spikedeblur.machine.device import choose_device
+from spikedeblur.machine.threads import use_threads
 from spikedeblur.models.checkpoint import load_model
 
 SIZES = ((640, 360),)  # of made-up frames, unless others are given
@@ -88,8 +87,7 @@ def measure_passes(
         compared, left_out = compared_precisions(precision, chosen)
         measured |= dict.fromkeys(compared)
         skipped |= left_out
-    if threads:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     network = fresh_network(config, chosen) if config else load_model(weights, chosen)
     window = frames or network.window
     name = config or weights or "shipped"

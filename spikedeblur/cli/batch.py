@@ -65,8 +65,6 @@ def plan_jobs(
             f"one output for several videos, or beside --output-dir ({output}) - "
             "give --output-dir DIR alone"
         )
-    if any(not video.name for video in videos):
-        raise UsageError("a video has no name ('' or a root folder given) - name a file")
     if PIPE in videos and (len(videos) > 1 or output_dir is not None):
         raise UsageError(
             "standard input (-) beside other videos or --output-dir - deblur it alone, with -o"
@@ -74,6 +72,8 @@ def plan_jobs(
     from spikedeblur.io.image_names import named_sequence
 
     videos = [named_sequence(video) for video in videos]
+    if any(not video.name for video in videos):
+        raise UsageError("a video has no name ('', or a folder without images) - name a file")
     if output is not None:
         output = _images_inside(output, videos[0])
     jobs = [
@@ -115,7 +115,7 @@ def _refuse_overwritten_inputs(jobs: Sequence[VideoJob], compare: bool) -> None:
                 if name in inputs:
                     raise UsageError(
                         f"the output of {job.video} would replace {inputs[name]}, which is read - "
-                        "choose another --output-dir"
+                        "choose another output"
                     )
 
 

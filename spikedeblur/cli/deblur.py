@@ -237,7 +237,7 @@ def command(
     if min(job.jobs, len(jobs)) > 1 and not job.dry_run:
         display = progress_display(
             progress,
-            "videos",
+            "done",
             quiet=console.quiet,
             json_lines=as_json,
             unit="videos",

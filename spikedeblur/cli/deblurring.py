@@ -144,8 +144,8 @@ def deblur_item(console: Console, task: Task, index: int, job: VideoJob) -> Outc
     joined = shard.count == 1 or _is_finished(job.output)
     console.note(
         f"wrote {job.output if joined else f'shard {shard} of {job.output}'}: "
-        f"{tally.written} frames in {display.seconds:.1f} s, "
-        f"{display.fps:.2f} fps, {warnings} warning{'' if warnings == 1 else 's'}"
+        f"{counted(tally.written, 'frame')} in {display.seconds:.1f} s, "
+        f"{display.fps:.2f} fps, {counted(warnings, 'warning')}"
     )
     figures = {
         **_figures(tally.written, display.fps),

@@ -10,6 +10,7 @@ from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option
 from spikedeblur.cli.status import ExitStatus
+from spikedeblur.quantities import counted
 
 
 @click.command("join", cls=Command)
@@ -40,7 +41,7 @@ def command(
     tally, not_kept = join_output(Parts(output), video, overwrite=overwrite)
     for warning in (*dict.fromkeys(not_kept), *tally.warnings()):
         console.warn(warning)
-    console.note(f"wrote {output}: {tally.written} frames")
+    console.note(f"wrote {output}: {counted(tally.written, 'frame')}")
     if as_json:
         console.json(
             {

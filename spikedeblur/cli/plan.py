@@ -29,6 +29,8 @@ def dry_run(
     deblurrer, settings = task.deblurrer, task.spike_options
     from spikedeblur.restoration.plan import plan_run
 
+    with selection.open(job.video, strict=task.strict) as reader:
+        of_video = list(reader.warnings)
     began = time.perf_counter()
     placed = None
     if task.instants is not None:
@@ -49,8 +51,8 @@ def dry_run(
         instants=placed,
     )
     findings = [] if agreement is None else agreement.findings
-    for finding in findings:
-        console.warn(finding.text)
+    for text in [*of_video, *(each.text for each in findings)]:
+        console.warn(text)
     done = _segments_done(job.output)
     if not task.as_json:
         for name, value in _lines(plan, job, agreement):
@@ -62,7 +64,8 @@ def dry_run(
         **plan.figures(),
         "segments_done": done,
         "warnings": [
-            {"code": each.code, "message": each.text, **each.figures} for each in findings
+            *({"code": "video", "message": text} for text in of_video),
+            *({"code": each.code, "message": each.text, **each.figures} for each in findings),
         ],
     }
 
@@ -70,7 +73,7 @@ def dry_run(
 def start_line(plan: RunPlan) -> str:
     """What is about to be done, in a line."""
     info, tiling = plan.info, plan.tiling
-    frames = f"{plan.frames} frames" if plan.frames else "frames"
+    frames = counted(plan.frames, "frame") if plan.frames else "frames"
     if plan.slowmo > 1:
         frames += f" (times {plan.slowmo})"
     how = plan.method

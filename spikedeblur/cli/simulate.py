@@ -15,7 +15,7 @@ from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE, TRANSFER, Parsed, parse_pair
 from spikedeblur.errors import UsageError
 from spikedeblur.machine.threads import limit_threads
-from spikedeblur.quantities import Lens, parse_lens, parse_matrix
+from spikedeblur.quantities import Lens, counted, parse_lens, parse_matrix
 
 if TYPE_CHECKING:
     from spikedeblur.quantities import Exposure
@@ -247,7 +247,7 @@ def command(
             overwrite=overwrite,
             progress=lambda done: display.advance_to(done, frames),
         )
-    console.note(f"wrote {output}: {made.frames} frames, {made.ticks} ticks")
+    console.note(f"wrote {output}: {counted(made.frames, 'frame')}, {made.ticks} ticks")
     _sum_up(console, as_json, output, frames=made.frames, ticks=made.ticks)
 
 

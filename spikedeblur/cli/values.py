@@ -21,10 +21,9 @@ from spikedeblur.quantities import (
     parse_size,
     parse_transfer,
 )
-from spikedeblur.vocabulary import SMALLEST_TILE
+from spikedeblur.vocabulary import MOST_THREADS, SMALLEST_TILE
 
 MOST_TEXT = 1 << 24  # characters of a file of instants
-MOST_THREADS = 1024  # each costs memory, and threads beyond the cores only wait for one another
 
 
 class Parsed(click.ParamType):

@@ -25,6 +25,7 @@ from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ
 from spikedeblur.errors import SpikedeblurError, UsageError
 from spikedeblur.machine.threads import limit_threads
+from spikedeblur.quantities import counted
 from spikedeblur.vocabulary import BINS
 
 if TYPE_CHECKING:
@@ -246,7 +247,9 @@ def _voxelize(
         write_voxels(output, grids, shape, info, overwrite=overwrite)
         for _ in grids:  # a writer may stop at the last grid: the preview ends after it
             pass
-    console.note(f"wrote {output}: {shape[0]} frames of {bins} bins, {shape[3]}x{shape[2]} pixels")
+    console.note(
+        f"wrote {output}: {counted(shape[0], 'frame')} of {bins} bins, {shape[3]}x{shape[2]} pixels"
+    )
     return shape[0]
 
 

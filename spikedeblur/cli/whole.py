@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+TOLD_SHARE = 0.005  # of less, most of the time went into starting: seconds would become hours
+
 
 class WholeBatch:
     """The items of a batch, which take time by the sizes of their files.
@@ -39,10 +41,10 @@ class WholeBatch:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds to go, if anything is done yet."""
+        """Seconds to go, if enough is done to go by."""
         share = self.share
         elapsed = time.monotonic() - self._began
-        return elapsed * (1 - share) / share if share else None
+        return elapsed * (1 - share) / share if share >= TOLD_SHARE else None
 
 
 def _bytes(path: Path) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedeblur.errors import InputError
-from spikedeblur.inspection.recordings import is_recording, open_recording
+from spikedeblur.inspection.recordings import images_of, is_recording, open_recording
 from spikedeblur.inspection.weights import describe_weights, packaged_file
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.vocabulary import WEIGHTS_SUFFIXES
@@ -18,6 +18,7 @@ def inspect(path: Path, options: RecordingSettings | None = None) -> dict[str, A
     options: how to read spikes, beating their sidecar. Raises `InputError` for what is missing,
     damaged, or none of these.
     """
+    path = images_of(path)
     if "%" not in path.name and not path.exists():
         if (packaged := packaged_file(path)) is not None:
             return describe_weights(packaged)

@@ -13,6 +13,7 @@ import numpy as np
 from spikedeblur.errors import UsageError
 from spikedeblur.inspection.firing import firing_rates
 from spikedeblur.inspection.previews import preview_picture, write_preview
+from spikedeblur.io.image_names import named_sequence
 from spikedeblur.io.spikes.inference import possible_formats
 from spikedeblur.io.spikes.packed import are_parts, dat_files
 from spikedeblur.io.spikes.settings import RecordingSettings, merged
@@ -91,8 +92,16 @@ def is_recording(path: Path) -> bool:
     return path.suffix.lower() in {".dat", ".mat"} or path.is_dir() or array
 
 
+def images_of(path: Path) -> Path:
+    """The sequence that a folder without recordings, or a glob, stands for; else `path` itself."""
+    if path.is_dir() and any(each.suffix.lower() == ".dat" for each in path.iterdir()):
+        return path
+    return named_sequence(path)
+
+
 def recordings_of(path: Path) -> list[Path]:
-    """The recordings that a path stands for: those of a folder, unless they are parts of one."""
+    """What a path stands for: a folder's recordings, unless they are parts of one; its images."""
+    path = images_of(path)
     if not path.is_dir():
         return [path]
     files = dat_files(path)
@@ -113,15 +122,8 @@ def open_recording(path: Path, options: RecordingSettings) -> Recording:
     if source.origin("width") != "inferred" or is_array_file(path):
         return Recording(source.open(), True, _known(source))
     likely = likely_plane(path)
-    inferred = "{}x{}".format(*(source.settings.pixels or ()))
-    if likely is None or likely.camera.size == source.settings.pixels:
-        told = {} if likely is None else _likely_facts(likely)
-        return Recording(source.open(), True, {**_known(source), **told})
-    problem = (
-        f"of the known cameras {inferred} alone fits the size of {path}, but its bits speak for "
-        f"{likely.camera} - give {likely.size_option}, or --spike-size {inferred}"
-    )
-    return _guessed(path, options, sidecar, problem)
+    told = {} if likely is None else _likely_facts(likely)
+    return Recording(source.open(), True, {**_known(source), **told})
 
 
 def _likely_facts(likely: LikelyPlane) -> dict[str, Any]:

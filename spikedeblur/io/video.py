@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderSettings
-from spikedeblur.io.ffmpeg.reader import VideoReader
+from spikedeblur.io.ffmpeg.reader import VideoReader, check_span
 from spikedeblur.io.ffmpeg.writer import VideoWriter
 from spikedeblur.io.image_names import is_image_sequence, named_sequence
 from spikedeblur.io.image_notes import is_animated
@@ -37,6 +37,9 @@ class VideoSelection:
     rate: Fraction | None = None
     colorspace: str | None = None
     region: Region | None = None
+
+    def __post_init__(self) -> None:
+        check_span(self.start, self.end)
 
     def open(self, path: VideoSource | str, *, strict: bool = False) -> Reader:
         """Open a video for this. strict: damage is an error."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from spikedeblur.errors import UsageError
+from spikedeblur.vocabulary import MOST_THREADS
+
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -17,5 +20,16 @@ def limit_threads(threads: int | None) -> None:
         return
     for name in VARIABLES:
         os.environ[name] = str(threads)
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.set_num_threads(threads)
+    if "torch" in sys.modules:
+        use_threads(threads)
+
+
+def use_threads(threads: int | None) -> None:
+    """Let torch use so many threads; None: as it does. Raises `UsageError` for no such number."""
+    if threads is None:
+        return
+    if not 1 <= threads <= MOST_THREADS:
+        raise UsageError(f"no such number of threads ({threads} seen) - give 1 to {MOST_THREADS}")
+    import torch
+
+    torch.set_num_threads(threads)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikedeblur.models.config import ChunkConfig, TemporalAttentionConfig
+from spikedeblur.models.linear import Linear
 
 # Periods of the time code run from 2 pi frames to this many times as long: windows are short.
 LONGEST_PERIOD = 64.0
@@ -93,9 +94,9 @@ class TemporalAttention(nn.Module):
             raise ValueError(f"{channels} channels do not divide into {config.HEADS} heads")
         self.heads, self.dropout, self.timed = config.HEADS, config.DROPOUT, config.TIME_POSITION
         self.query_stride, self.key_stride = query_stride, key_stride
-        self.q = nn.Linear(channels, channels)
-        self.kv = nn.Linear(channels, 2 * channels)
-        self.proj = zero_(nn.Linear(channels, channels))
+        self.q = Linear(channels, channels)
+        self.kv = Linear(channels, 2 * channels)
+        self.proj = zero_(Linear(channels, channels))
 
     def forward(self, query_BTHWC: Tensor, keys_BTHWC: Tensor) -> Tensor:
         """(B, T, H, W, C) and keys (B, T', H, W, C) -> (B, T, H, W, C)."""
@@ -121,7 +122,7 @@ class FeedForward(nn.Sequential):
 
     def __init__(self, channels: int, ratio: float) -> None:
         hidden = int(channels * ratio)
-        super().__init__(nn.Linear(channels, hidden), nn.GELU(), zero_(nn.Linear(hidden, channels)))
+        super().__init__(Linear(channels, hidden), nn.GELU(), zero_(Linear(hidden, channels)))
 
 
 class SpikeTemporalSA(nn.Module):

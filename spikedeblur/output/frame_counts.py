@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from spikedeblur.errors import InputError
 from spikedeblur.notebook import fact_table
 from spikedeblur.output.restored import Restored
+from spikedeblur.quantities import counted
 
 
 @dataclass
@@ -74,7 +75,7 @@ class FrameCounts:
             )
         if self.damaged:
             yield (
-                f"{self.damaged} packets or frames of the video are damaged or missing"
+                f"the video is damaged in {counted(self.damaged, 'place')} (packets or frames)"
                 " - they were skipped or repaired"
             )
 

@@ -110,8 +110,8 @@ def _outside(instant: Fraction, shutters: Sequence[Shutter]) -> UsageError:
     listed = ", ".join(
         f"{float(opened):.6g} to {float(closed):.6g} s" for opened, closed in sorted(near)
     )
-    nearest = " the nearest" if len(shutters) > LISTED else ""
+    those = "the nearest exposures" if len(shutters) > LISTED else "exposures"
     return UsageError(
-        f"no shutter is open at {float(instant):.6g} s (exposures{nearest}: {listed}) - "
+        f"no shutter is open at {float(instant):.6g} s ({those}: {listed}) - "
         "give instants within an exposure"
     )

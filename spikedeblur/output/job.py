@@ -15,7 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from spikedeblur import __version__
-from spikedeblur.errors import shown
+from spikedeblur.errors import UsageError, shown
 from spikedeblur.io.fingerprint import fingerprint, fingerprint_of_all
 from spikedeblur.io.image_names import is_image_sequence, named_sequence, numbered_files
 from spikedeblur.io.spikes.packed import dat_files
@@ -131,6 +131,8 @@ def describe_job(
 
     spikes: a file, or anything with a `path`, or something known by its type only.
     """
+    if segment < 1:
+        raise UsageError(f"no frame is in a segment (--segment {segment}) - give 1 or more")
     path = spikes if isinstance(spikes, str | Path) else getattr(spikes, "path", None)
     path = None if path == IN_MEMORY else path
     sidecar = None if path is None else existing_sidecar(path)

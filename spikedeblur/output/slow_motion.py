@@ -17,6 +17,8 @@ from spikedeblur.errors import UsageError
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 from spikedeblur.vocabulary import KEEP, SLOWMO_TIMINGS, STRETCH
 
+MOST = 1000  # sharp frames for a blurry one
+
 
 @dataclass(frozen=True)
 class SlowMotion:
@@ -24,15 +26,17 @@ class SlowMotion:
 
     timing: keep, the video lasts as long at `factor` times the rate; or stretch, it keeps the rate
     and lasts `factor` times as long, its clock's zero staying where it is.
-    Raises `UsageError` for values that cannot be.
+    Raises `UsageError` for values that cannot be: spikes tell of some hundred instants at most.
     """
 
     factor: int = 1
     timing: str = KEEP
 
     def __post_init__(self) -> None:
-        if self.factor < 1:
-            raise UsageError(f"no such number of frames (--slowmo {self.factor}) - give 1 or more")
+        if not 1 <= self.factor <= MOST:
+            raise UsageError(
+                f"no such number of frames (--slowmo {self.factor}) - give 1 to {MOST}"
+            )
         if self.timing not in SLOWMO_TIMINGS:
             known = " or ".join(SLOWMO_TIMINGS)
             raise UsageError(f"unknown timing ({self.timing!r}) - give {known}")

@@ -38,7 +38,8 @@ def open_exposures(
     """
     if isinstance(spikes, np.ndarray):
         start = RecordingSettings(offset_s=first_pts_s)
-        stream = SpikeStream.of_array(spikes, merged(("option", options), ("default", start)))
+        settings = merged(("option", options), ("default", start))
+        stream = SpikeStream.of_array(spikes, settings, duration_s)
         return StreamExposures.of_stream(stream, bins=bins, video_size=video_size)
     if isinstance(spikes, SpikeStream):
         stream = spikes.with_settings(options)

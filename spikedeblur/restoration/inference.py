@@ -70,7 +70,7 @@ class TiledModel:
         tile: int | None = None,
         overlap: int | None = None,
     ) -> None:
-        side = 2 * (overlap or 0) + 2 * MULTIPLE if tile is None else tile
+        side = 2 * max(overlap or 0, 0) + 2 * MULTIPLE if tile is None else tile
         check_tile(side, default_overlap(side) if overlap is None else overlap)
         self.model = model
         self.device = device or torch.device("cpu")

@@ -12,8 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from spikedeblur.agreement.check import check_spikes
 from spikedeblur.agreement.verdict import Agreement
 from spikedeblur.agreement.watch import watched
@@ -23,6 +21,7 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.video import Reader, VideoSelection, VideoSource
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.ahead import ReadAhead, WriteBehind
+from spikedeblur.machine.threads import use_threads
 from spikedeblur.models.contract import RestorationModel
 from spikedeblur.output.destinations import Destination, WholeOutput
 from spikedeblur.output.frame_counts import FrameCounts
@@ -89,8 +88,7 @@ class Deblurrer:
             raise UsageError(f"no such strength ({strength} seen) - give 0 to 1")
         self.slow_motion = SlowMotion(slowmo, slowmo_timing)
         self.strength = strength
-        if threads is not None:
-            torch.set_num_threads(threads)
+        use_threads(threads)
         self.prepared = prepare_method(
             method,
             model,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ALL, AS_USUAL = VideoSelection(), OutputOptions()
 QUEUED = 6  # frames that wait between reading, restoring and writing
+PICTURES_OF_A_FRAME = 2  # as RGB, and as it was decoded
 FLOATS = 6  # float32 pictures of a frame that are alive while it is restored and merged
 ENCODER_FRAMES = 50  # that an encoder looks ahead, 1.5 bytes a pixel
 NEIGHBOURS_HELD = 1.3  # times the memory of a trial, whose few frames have few neighbours
@@ -127,7 +128,7 @@ class RunPlan:
         pixels = self.info.width * self.info.height
         held = QUEUED + (self.tiling.window if self.tiling else 3 * self.threads)
         sample = 2 if self.info.bit_depth > 8 else 1
-        frame = pixels * (3 * sample) + 4 * self._bin_pixels
+        frame = pixels * (PICTURES_OF_A_FRAME * 3 * sample) + 4 * self._bin_pixels
         buffers = held * frame + ENCODER_FRAMES * 1.5 * sample * pixels * (not self.info.lossless)
         if self.tiling is not None:
             side = self.tiling.tile

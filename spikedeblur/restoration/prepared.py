@@ -135,7 +135,10 @@ def prepare_method(
         )
     tiled = TiledModel(network, device=chosen, precision=numbers, tile=tile, overlap=overlap)
     restorer = NetRestorer(
-        tiled, window=window or network.window, stride=stride, target_times=target_times
+        tiled,
+        window=network.window if window is None else window,
+        stride=stride,
+        target_times=target_times,
     )
     settings = {
         "method": name,

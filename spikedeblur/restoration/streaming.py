@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spikedeblur.agreement.verdict import Agreement
 from spikedeblur.agreement.watch import watched
+from spikedeblur.errors import LOGGER
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.video import Reader, VideoSelection, VideoSource
 from spikedeblur.io.video_info import VideoFrame
@@ -56,3 +57,8 @@ def restored_frames(
     for _, sharp in deblurrer.pairs(restorer, exposed, timing):
         yield sharp
     deblurrer.tally.check_coverage()
+    if source is None:  # whoever asked for frames alone has the tally
+        return
+    foretold = agreement and agreement.coverage and agreement.coverage.uncovered
+    for message in deblurrer.tally.warnings(foretold or 0):
+        LOGGER.warning("%s", message)

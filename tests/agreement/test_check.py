@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from spikedeblur.agreement import Agreement, Finding
+from spikedeblur.agreement.comparison import FrameComparison, Single
+from spikedeblur.agreement.drift import drifting
 from spikedeblur.errors import InputError
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.restoration.pipeline import Deblurrer
@@ -158,6 +161,58 @@ def test_spikes_that_stop_half_way(scene, tmp_path):
     finding = only(check(scene.write(tmp_path, stopped)))
     assert finding.code == "spikes_drift"
     assert 0.12 <= finding.figures["from_s"] <= 0.16 and "from 0.1" in finding.text
+
+
+def test_spikes_that_are_missing_in_the_middle(scene, tmp_path):
+    def covered(spikes: np.ndarray) -> np.ndarray:
+        spikes = spikes.copy()
+        spikes[4 * TICKS : 8 * TICKS] = False
+        return spikes
+
+    finding = only(found := check(scene.write(tmp_path, covered)))
+    assert found.match > 0.97, "of the frames that have spikes"
+    assert finding.code == "spikes_drift" and "elsewhere" in finding.text
+    assert 0.08 <= finding.figures["from_s"] <= finding.figures["until_s"] < 0.16
+
+
+def test_dark_frames_need_no_spikes(scene, tmp_path):
+    dark, spikes = scene.frames.copy(), scene.spikes.copy()
+    dark[8:], spikes[8 * TICKS :] = 0, False
+    assert check(Wall(dark, spikes).write(tmp_path)).findings == []
+
+
+@pytest.mark.parametrize("lost", ["ticks", "frames"])
+def test_what_was_lost_within_a_recording_is_told_with_where_and_how_much(tmp_path, lost):
+    scene, interval = moving(frames=20), 1 / RATE
+    if lost == "ticks":
+        spikes = np.concatenate([scene.spikes[: 8 * TICKS], scene.spikes[10 * TICKS :]])
+        scene, late = Wall(scene.frames, spikes), 2 * interval
+    else:
+        frames = np.concatenate([scene.frames[:8], scene.frames[10:]])
+        scene, late = Wall(frames, scene.spikes), -2 * interval
+    finding = check(scene.write(tmp_path)).findings[-1]
+    assert finding.code == "spikes_drift" and "--offset" in finding.text
+    assert finding.figures["late_s"] == pytest.approx(late, abs=0.3 * interval)
+    assert finding.figures["late_before_s"] == 0
+    assert 0.12 <= finding.figures["from_s"] <= 0.26
+
+
+def test_frames_that_hardly_blur_do_not_pass_for_clocks_that_drift(tmp_path):
+    """Where in the exposure they lie says nothing, and changes from frame to frame."""
+    scene = moving(frames=12, speed=3.0)
+    lags = [0.78, 1.53, 0.27, -1.37, -1.88, -2.0]  # ms, as seen once
+    each = tuple(Single(0.03 * n, 0.99, lag / 1000) for n, lag in enumerate(lags))
+    found = FrameComparison(0.99, 0.9, each=each, moving=True)
+    assert drifting(found, 0.018) is None
+    line = tuple(Single(one.start_s, 0.99, 0.05 * one.start_s) for one in each)
+    assert drifting(replace(found, each=line), 0.018) is not None
+    assert check(scene.write(tmp_path)).findings == []
+
+
+def test_a_recording_of_less_than_a_frame_is_not_judged(scene, tmp_path):
+    short = Wall(scene.frames, scene.spikes[: TICKS // 2])
+    found = check(short.write(tmp_path))
+    assert found.match is None and "spikes" in found.untold
 
 
 def test_clocks_that_drift_apart(tmp_path):

@@ -150,6 +150,9 @@ def test_parts_instants_and_slow_motion(arrays):
         ({"crf": 18}, CallError, "crf is for a file"),
         ({"rig": {"offset": 3}}, CallError, "did you mean offset_s?"),
         ({"fps": "fast"}, UsageError, "not a rate above zero"),
+        ({"threads": 0}, UsageError, "give 1 to"),
+        ({"start": 0.1, "end": 0.05}, UsageError, r"end \(0.05 s\) is not after start"),
+        ({"slowmo": 99_999}, UsageError, r"slowmo 99999\) - give 1 to"),
         ({"fps": None}, UsageError, "give fps"),
         ({"rate_hz": None}, UsageError, "give rate_hz"),
         ({"offset_s": 9}, InputError, "check offset_s, rate_hz and spike_size"),
@@ -173,6 +176,15 @@ def test_what_cannot_be_frames_or_spikes_is_said(arrays):
         deblur()
     with pytest.raises(UsageError, match="needs spikes - give spikes"):
         deblur(blurry, fps=RATE, method="sdm")
+
+
+def test_warnings_speak_of_keywords(arrays, caplog):
+    blurry, _, spikes = arrays
+    deblur(blurry, spikes[: 3 * TICKS // 2], fps=RATE, **KNOWN)
+    said = [record.getMessage() for record in caplog.records]
+    assert any("check offset_s and rate_hz" in each for each in said), said
+    assert any("restored from that part" in each for each in said), said
+    assert not any("--" in each for each in said)
 
 
 def test_help_shows_every_keyword():

@@ -10,6 +10,8 @@ from spikedeblur import SpikeStream
 from spikedeblur.cli.main import COMMANDS, main
 from spikedeblur.errors import CallError, InputError, UsageError
 from tests.recordings import RATE, TICKS
+from tests.training.pictures import noise_photo, write_png
+from tests.training.tiny_run import SMALLEST
 
 
 def test_every_command_that_makes_or_measures_has_its_function():
@@ -83,6 +85,37 @@ def test_align_asks_for_what_it_knows_and_reads_arrays(arrays):
         spikedeblur.align(still, quiet, fps=RATE, rate_hz=RATE * TICKS)
 
 
+@pytest.mark.slow
+def test_train_gives_weights_that_deblur_takes(arrays, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(3):
+        write_png(photos / f"{number}.png", noise_photo(number, 96, 128))
+    settings = {
+        f"{section}.{key}" if not isinstance(value, dict) else f"{section}.{key}.{inner}": each
+        for section, values in SMALLEST.items()
+        for key, value in values.items()
+        for inner, each in (value if isinstance(value, dict) else {"": value}).items()
+    }
+    steps, records = [], []
+    run = spikedeblur.train(
+        "small",
+        photos=photos,
+        output=tmp_path / "run",
+        settings={**settings, "MODEL.REFINER": None, "TRAIN.STEPS": 2},
+        device="cpu",
+        progress=lambda done, all_of_them: steps.append((done, all_of_them)),
+        report=records.append,
+    )
+    assert steps == [(1, 2), (2, 2)] and records and run.records
+    assert run.best.is_file() and run.last.is_file() and "loss" in run._repr_html_()
+    blurry, _, spikes = arrays
+    sharp = spikedeblur.deblur(
+        blurry, spikes, rate_hz=RATE * TICKS, fps=RATE, weights=run.best, device="cpu"
+    )
+    assert sharp.shape == blurry.shape and sharp.dtype == blurry.dtype
+
+
 def test_train_speaks_of_its_keywords(tmp_path):
     with pytest.raises(CallError, match="one of photos and data"):
         spikedeblur.train(output=tmp_path / "run")
@@ -90,4 +123,11 @@ def test_train_speaks_of_its_keywords(tmp_path):
         spikedeblur.train(photo=tmp_path, output=tmp_path / "run")
     with pytest.raises(UsageError, match=r"did you mean TRAIN\.STEPS"):
         spikedeblur.train(photos=tmp_path, output=tmp_path / "run", settings={"TRAIN.STEP": 3})
+    with pytest.raises(CallError, match=r"photos cannot be ndarray .* give str or Path") as caught:
+        spikedeblur.train(photos=np.zeros((9, 64, 64, 3), np.uint8), output=tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError, match="threads"):
+        spikedeblur.train(photos=tmp_path, output=tmp_path / "run", threads=0)
+    with pytest.raises(CallError, match="cases cannot be ndarray"):
+        spikedeblur.benchmark(np.zeros((9, 64, 64, 3), np.uint8))
     assert not (tmp_path / "run").exists()

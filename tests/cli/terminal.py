@@ -21,8 +21,9 @@ class Terminal:
     ) -> None:
         self.process, self._file = pty.fork()
         if self.process == 0:
+            size = struct.pack("HHHH", 24, columns, 0, 0)
+            fcntl.ioctl(0, termios.TIOCSWINSZ, size)  # before the program asks for it
             os.execvpe(command[0], command, environment)
-        fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.shown = ""
 
     def type(self, text: str, until: str) -> None:

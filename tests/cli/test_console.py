@@ -183,3 +183,18 @@ def test_verbose_shows_details(console, capsys):
 def test_nothing_can_move_the_cursor():
     assert printable("a\x1b[2J\r\n\t\x85b\ud800") == r"a\x1b[2J\r\n\t\x85b\ud800"
     assert printable("Stra\u00dfe 5 \u6771\u4eac") == "Stra\u00dfe 5 \u6771\u4eac"
+
+
+def test_a_moment_of_work_says_nothing_of_a_long_batch(tmp_path, monkeypatch):
+    """Starting up, which is no work, would be counted a thousand times."""
+    now = [0.0]
+    monkeypatch.setattr(whole.time, "monotonic", lambda: now[0])
+    (tmp_path / "short").write_bytes(bytes(10))
+    (tmp_path / "long").write_bytes(bytes(9990))
+    batch = WholeBatch([tmp_path / "short", tmp_path / "long"])
+    now[0] = 3.0
+    batch.advance(0, 1.0)
+    assert batch.eta_s is None
+    now[0], share = 5.0, 0.1
+    batch.advance(1, share)
+    assert batch.eta_s == pytest.approx(45, rel=0.02)

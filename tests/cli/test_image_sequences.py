@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -55,10 +56,20 @@ def test_a_sequence_goes_to_a_folder_of_its_own(frames, given, options, made):
     assert (alpha == 43).all() and not np.array_equal(rgb, read_with_alpha(frames / names[3])[0])
 
 
-def test_from_within_the_folder(frames, monkeypatch):
+@pytest.mark.parametrize("given", ["%05d.png", ".", "./*.png"])
+def test_from_within_the_folder(frames, monkeypatch, given):
     monkeypatch.chdir(frames)
-    assert deblur("%05d.png") == 0
+    assert deblur(given) == 0
     assert len(list(frames.with_name("in_deblurred").iterdir())) == 7
+
+
+def test_info_tells_what_they_are(frames, capsys, monkeypatch):
+    for given in ("in", "in/*.png", "in/%05d.png"):
+        assert main(["info", given, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["kind"], found["frames_estimate"]) == ("video", 7), given
+    monkeypatch.chdir(frames)
+    assert main(["info", "."]) == 0 and "%05d.png: video" in capsys.readouterr().out
 
 
 def test_gaps_are_said(frames, capsys):

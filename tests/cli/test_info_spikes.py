@@ -64,7 +64,7 @@ def small(tmp_path):
 
 def test_the_bits_are_asked_where_one_known_camera_fits(small, tmp_path, capsys):
     path, spikes = small
-    for rate, words in ((None, "cannot tell spike size and rate"), (2000, "640x480 alone fits")):
+    for rate, words in ((None, "size and rate"), (2000, "that fit it: 640x480 at 2000 Hz")):
         found = told(capsys, path, *(() if rate is None else ("--spike-rate", rate)))
         assert (found["likely"], found["width"], found["height"]) == ("32x24", 32, 24)
         assert found["sizes_that_fit"] == ["640x480"] and found["rate_hz"] == rate
@@ -73,6 +73,21 @@ def test_the_bits_are_asked_where_one_known_camera_fits(small, tmp_path, capsys)
         assert found["dead_pixels"] == int((spikes.sum(0) == 0).sum())
     large = told(capsys, path, "--spike-size", "640x480")  # who knows better is believed
     assert (large["width"], large["ticks"]) == (640, 2) and "likely" not in large
+
+
+def test_no_command_takes_the_known_camera_against_the_bits(small, recording, tmp_path, capsys):
+    """640x480 would make two ticks of it, and an error that says nothing of the cause."""
+    grids = tmp_path / "v.tif"
+    called = ["voxelize", str(small[0]), "--spike-rate", "2000", "--fps", "10", "-o", str(grids)]
+    assert main(called) == 2
+    assert "640x480 at 2000 Hz (0.001 s); its bits speak for 32x24" in capsys.readouterr().err
+    assert main([*called, "--spike-size", "32x24"]) == 0
+    assert main([*called, "--spike-size", "640x480"]) == 1  # who knows better is believed
+    assert "the spikes end before the first frame" in capsys.readouterr().err
+    files = [str(recording.blurry), "--spikes", str(small[0]), "--spike-rate", "2000"]
+    for command in (["align"], ["deblur", "--method", "sdm", "-o", str(tmp_path / "o.mkv")]):
+        assert main([*command, *files]) == 2
+        assert "give --spike-size 32x24" in capsys.readouterr().err
 
 
 def test_bits_that_agree_with_the_known_camera_or_tell_nothing(tmp_path, capsys):

@@ -82,6 +82,20 @@ def test_a_dry_run_fails_as_the_run_does(recording, tmp_path, capsys, what, stat
     assert said[0] == said[1]
 
 
+def test_a_dry_run_says_what_is_seen_of_a_file_that_broke_off(recording, tmp_path, capsys):
+    whole = recording.blurry.read_bytes()
+    broken = tmp_path / "broken.mkv"
+    broken.write_bytes(whole[: len(whole) * 7 // 10])
+    call = ["deblur", str(broken), "--spikes", str(recording.spikes), "--method", "sdm"]
+    said = []
+    for options in ([], ["--dry-run"], ["--strict"], ["--dry-run", "--strict"]):
+        status = main([*call, "-o", str(tmp_path / "o.mkv"), "-y", *options])
+        assert status == (1 if "--strict" in options else 0 if options else 3)
+        lines = [line for line in capsys.readouterr().err.splitlines() if "bytes before" in line]
+        said += lines[:1]
+    assert len(said) == 4 and said[0] == said[1] and said[2] == said[3]
+
+
 def written(path: Path, times: list[int], base: Fraction) -> Path:
     info = replace(VideoInfo.synthetic(WIDTH, HEIGHT, 50), time_base=base)
     with create_video(path, info, EncoderSettings("libx264rgb")) as writer:
@@ -171,6 +185,13 @@ def test_the_time_of_a_run_is_reckoned_from_a_trial(monkeypatch):
     assert replace(trial, compute_cpu_s=3.8).seconds(10, 2) == pytest.approx(21.5)
 
 
+def test_frames_that_wait_are_held_as_decoded_and_as_rgb():
+    """Of a method that takes nothing itself: nine frames of two pictures, 3 bytes a pixel each."""
+    plan = plan_of(100, None, Trial(2.0, 2.0, 0.1, 0.4, 1e6, 300.0, 0.0, 640 * 480, 3.0))
+    lossless = replace(plan, info=replace(plan.info, lossless=True))
+    assert lossless.peak_mb == pytest.approx(300 + 9 * 2 * 3 * 640 * 480 / 1e6)
+
+
 def test_what_runs_first_is_no_measurement(recording, tmp_path, monkeypatch):
     """The first pass takes 1 s, each later one 0.6 s, for 3 frames of 48x32, tried whole."""
     monkeypatch.setattr(trial_module, "time", clock := Clock())
@@ -184,6 +205,39 @@ def test_what_runs_first_is_no_measurement(recording, tmp_path, monkeypatch):
     monkeypatch.setattr(deblurrer, "frames", slow)
     plan = plan_run(deblurrer, recording.blurry, recording.spikes, tmp_path / "o.mkv")
     assert plan.trial.compute_s == pytest.approx(0.2) and next(passes) == 0.6
+
+
+def test_a_machine_that_others_share_ends_no_trial_early(recording, tmp_path, monkeypatch):
+    """Ten seconds of the clock for one of work: the first, cold pass is no measurement there, too.
+
+    Two sizes are tried, by which memory is reckoned.
+    """
+    clock = SharedClock()
+    monkeypatch.setattr(trial_module, "time", clock)
+    monkeypatch.setattr(trial_module, "SIDE", 16)
+    monkeypatch.setattr(trial_module, "PART_MULTIPLE", 8)
+    deblurrer, sizes = Deblurrer(method="sdm"), []
+    frames = deblurrer.frames
+
+    def slow(part, spikes=None):
+        clock.worked += 1.5 if not sizes else 1.2
+        sizes.append(part[0].rgb.shape[:2])
+        return frames(part, spikes)
+
+    monkeypatch.setattr(deblurrer, "frames", slow)
+    plan = plan_run(deblurrer, recording.blurry, recording.spikes, tmp_path / "o.mkv")
+    assert sizes == [(16, 16), (16, 16), (32, 32)]
+    assert plan.trial.tried_pixels == 32 * 32
+
+
+class SharedClock:
+    worked = 1000.0
+
+    def perf_counter(self) -> float:
+        return 10 * self.worked
+
+    def process_time(self) -> float:
+        return self.worked
 
 
 def test_what_the_network_is_told_to_say(recording, tmp_path, tiny_weights):

@@ -63,7 +63,7 @@ def test_a_run_without_any_spikes_is_an_error(covered):
         (FrameCounts(read=9, partial=4), "4 of 9", False),
         (FrameCounts(read=9, uncovered=5), "5 of 9", True),
         (FrameCounts(read=9, not_finite=6), "6 tiles", True),
-        (FrameCounts(read=9, damaged=7), "7 packets", True),
+        (FrameCounts(read=9, damaged=7), "in 7 places", True),
     ],
 )
 def test_each_kind_of_loss_has_one_warning_with_its_number(counts, number, damaged):

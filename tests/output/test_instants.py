@@ -51,7 +51,7 @@ def test_an_instant_in_no_exposure_is_told_those_there_are(outside):
 
 
 def test_of_many_exposures_the_nearest_are_told():
-    with pytest.raises(UsageError, match=r"exposures the nearest: 0\.25 to 0\.27 s") as raised:
+    with pytest.raises(UsageError, match=r"the nearest exposures: 0\.25 to 0\.27 s") as raised:
         Instants.placed([Fraction("0.4"), Fraction("9")], SHUTTERS)
     assert str(raised.value).count(" to ") == 8 and len(str(raised.value)) < 300
 

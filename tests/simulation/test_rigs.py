@@ -44,6 +44,17 @@ def test_spikes_that_begin_late_are_those_of_later(photo, plain, tmp_path):
     np.testing.assert_array_equal(spikes(tmp_path), spikes(plain)[20:])
 
 
+@pytest.mark.parametrize("block", [1, 7, 50])
+def test_blocks_of_spikes_before_the_first_one_kept_are_left_out(
+    photo, plain, tmp_path, block, monkeypatch
+):
+    """A large sensor's blocks hold few ticks: some of them lie wholly before the first one."""
+    monkeypatch.setattr("spikedeblur.simulation.recording.BLOCK_PIXELS", 32 * 24 * block)
+    simulate(photo, tmp_path, **SMALL, offset_s="10.2ms")
+    assert len(spikes(tmp_path)) == len(spikes(plain)) - 20
+    assert 0.05 < spikes(tmp_path).mean() < 0.95
+
+
 def test_spikes_that_begin_early_have_seen_what_was_before_the_video(photo, tmp_path):
     simulate(photo, tmp_path, **SMALL, offset_s=-0.03)
     assert read_sidecar(tmp_path / "spikes.toml").offset_s == Fraction(-3, 100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from fractions import Fraction
 
 import av
@@ -29,7 +30,9 @@ class FrameClock:
     """Gives every frame of one stream its pts, strictly increasing, in units of `time_base`.
 
     Raw streams have no times, and AVI with reordered frames has wrong ones: there, frame `n` is
-    given pts `n` in units of 1 / rate, which `counting` says.
+    given pts `n` in units of 1 / rate, which `counting` says. Where AVI leaves frames out, the
+    packets say so by when they are decoded: frame `n` is shown at the n-th of these times, which
+    puts a gap at most as many frames late as they are moved.
     """
 
     def __init__(self, stream: av.VideoStream, container: InputContainer, *, cut: bool) -> None:
@@ -43,7 +46,11 @@ class FrameClock:
         reordered = bool(stream.codec_context.has_b_frames)
         raw = stream.time_base is None or name in _RAW
         self.counting = raw or (name == "avi" and reordered)
+        # Of H.264 in AVI the times of display are a guess, and a frame late where none is moved.
+        self._shown_as_decoded = name == "avi" and not reordered
         self.time_base = 1 / self._rate if self.counting else Fraction(stream.time_base or 1)
+        self._counts_packets = self.counting and stream.time_base == self.time_base
+        self._decode_times: deque[int] = deque()
         self._grid = None
         if not self.counting and stream.start_time is not None:
             self._grid = RateGrid.rounded(
@@ -65,14 +72,25 @@ class FrameClock:
     def pts(self, frame: av.VideoFrame) -> int:
         """The time of the next frame shown; a time that does not increase is moved, and counted."""
         if self.counting:
-            self._previous = 0 if self._previous is None else self._previous + 1
+            self._previous = self._counted()
             return self._previous
-        pts = self._increasing(frame.pts if frame.pts is not None else frame.dts)
+        stamp = frame.dts if self._shown_as_decoded else frame.pts
+        pts = self._increasing(frame.pts if stamp is None else stamp)
         if self._previous is not None:
             self._previous_step = pts - self._previous
         self._previous = pts
         self._continuity.note(pts, self._step())
         return pts
+
+    def decoding(self, packet: av.Packet) -> None:
+        """Note a packet, in the order of decoding, before the frame that it holds is shown."""
+        if self._counts_packets and packet.dts is not None and packet.size:
+            self._decode_times.append(packet.dts)
+
+    def _counted(self) -> int:
+        """The time of the next frame where frames are counted."""
+        least = 0 if self._previous is None else self._previous + 1
+        return max(self._decode_times.popleft(), least) if self._decode_times else least
 
     def _increasing(self, pts: int | None) -> int:
         """A time after the last one, by the frame's own as far as that can be."""

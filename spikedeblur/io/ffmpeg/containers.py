@@ -221,13 +221,21 @@ def pipe_container(path: Path) -> str:
     return container
 
 
+# Their packets are, in MP4 and Matroska, a length and what it counts, and no start codes.
+_LENGTH_FIRST = frozenset({"h264", "hevc", "vvc"})
+
+
 def can_hold(stream: Stream, container: str) -> bool:
     """Return whether a header with a copy of `stream` can be written; it is tried in memory."""
     if stream.codec_context is None:
         return False
     named = _TAKE_ANYTHING.get(container)
-    if named is not None and stream.codec_context.codec.canonical_name not in named:
+    codec = stream.codec_context.codec.canonical_name
+    if named is not None and codec not in named:
         return False
+    header = stream.codec_context.extradata or b""
+    if container == "avi" and codec in _LENGTH_FIRST and header[:1] == b"\1":
+        return False  # the muxer finds no start codes in the packets, and gives up at the first
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
             trial.add_stream_from_template(stream, opaque=True)

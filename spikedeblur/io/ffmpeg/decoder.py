@@ -139,6 +139,7 @@ class Decoder:
                 seen_key = seen_key or packet.is_keyframe
                 if not begun and packet.pts is not None and not packet.is_discard:
                     self._before.append(packet.pts)
+                self.clock.decoding(packet)
                 frames = packet.decode()
             except (EOFError, IndexError):
                 # PyAV ends with an IndexError, the decoder flushed, where damage made it see a

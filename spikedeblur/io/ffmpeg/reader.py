@@ -203,11 +203,16 @@ class VideoReader:
             self.warnings.append(f"{problem}: the file may be truncated")
 
 
-def _check_arguments(start: Fraction | None, end: Fraction | None, colorspace: str | None) -> None:
+def check_span(start: Fraction | None, end: Fraction | None) -> None:
+    """Raise `UsageError` unless a part of a video ends after it begins."""
     if start is not None and end is not None and end <= start:
         raise UsageError(
             f"--end ({float(end):g} s) is not after --start ({float(start):g} s) - give a later one"
         )
+
+
+def _check_arguments(start: Fraction | None, end: Fraction | None, colorspace: str | None) -> None:
+    check_span(start, end)
     if colorspace is not None and colorspace not in MATRIX_CODES:
         raise UsageError(
             f"unknown colour matrix ({colorspace}) - choose one of " + ", ".join(MATRIX_CODES)

@@ -25,7 +25,8 @@ from spikedeblur.io.ffmpeg.containers import (
 )
 from spikedeblur.io.ffmpeg.continuity import Continuity
 from spikedeblur.io.ffmpeg.metadata import lasting_metadata
-from spikedeblur.io.ffmpeg.packets import extent, is_filler, is_redundant, move
+from spikedeblur.io.ffmpeg.packets import extent, is_filler, is_redundant, move, with_decode_times
+from spikedeblur.io.ffmpeg.pauses import Pauses
 from spikedeblur.io.ffmpeg.subtitles import SubtitleRewriter, text_form
 from spikedeblur.io.video_info import VideoInfo
 
@@ -58,6 +59,7 @@ class StreamCopier:
         self._targets: dict[int, Stream] = {}
         self._rewriters: dict[int, SubtitleRewriter] = {}
         self._times: dict[int, Continuity] = {}
+        self._pauses: dict[int, Pauses] = {}
         self._pending: Packet | None = None
         self._source = open_input(info.path) if info.path is not None else None
         self._packets: Iterator[Packet] = iter(())
@@ -123,7 +125,7 @@ class StreamCopier:
                 self._source.close()
                 self._source = open_input(self._info.path)  # type: ignore[arg-type]
         wanted = [self._source.streams[index] for index in self._targets]
-        self._packets = self._source.demux(*wanted)
+        self._packets = with_decode_times(self._source.demux(*wanted))
 
     def copy_until(self, time: Fraction | None) -> None:
         """Write packets that begin before `time` (seconds in the output); `None` for all."""
@@ -151,6 +153,7 @@ class StreamCopier:
         if time is None:
             for rewriter in self._rewriters.values():
                 self._put(rewriter.flush(), rewriter.target)
+            self.warnings += filter(None, (each.warning for each in self._pauses.values()))
 
     def _note_begin(self, packet: Packet, begin: Fraction | None) -> None:
         """Say, of the first packet of sound, when its distance from the pictures is lost."""
@@ -176,6 +179,8 @@ class StreamCopier:
             except av.FFmpegError:
                 self._warn_once(f"damaged packets of the subtitle stream {index} are left out")
                 return
+        elif (pauses := self._pauses.get(index)) is not None:
+            packets = pauses.filled(packet)
         self._put(packets, self._targets[index])
 
     def _put(self, packets: Iterable[Packet], target: Stream) -> None:
@@ -267,6 +272,8 @@ class StreamCopier:
                 f"({marks.name}): use .mkv or .mp4"
             )
         self._targets[stream.index] = target
+        if (pauses := Pauses.of(stream, name)) is not None:
+            self._pauses[stream.index] = pauses
 
     def _lasting(self, metadata: dict[str, str]) -> dict[str, str]:
         info = self._info

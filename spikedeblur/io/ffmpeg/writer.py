@@ -165,7 +165,7 @@ class VideoWriter:
             self._output.container_options["default_mode"] = "passthrough"
         if self._info.notes.words:
             words = ", ".join(self._info.notes.words)
-            self._warnings.append(f"{words} of the images are not kept in a video: use .png")
+            self._warnings.append(f"not kept in a video: {words} of the images - use .png")
         if self._container == "yuv4mpegpipe":
             self._output.container_options["strict"] = "-1"  # its depths above 8 are an extension
         if self._container == "gif" and (loops := gif_loops(self._info)) is not None:

@@ -19,6 +19,10 @@ _PADDING = frozenset({b"free", b"skip", b"wide", b"styp", b"emsg", b"prft", b"mf
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _MXF_PARTITION = bytes.fromhex("060e2b34020501010d010201")
+_Y4M, _Y4M_FRAME = b"YUV4MPEG2 ", b"FRAME\n"
+_Y4M_KIND = re.compile(rb"(\d{3}|mono)(?:jpeg|mpeg2|paldv|(alpha))?p?(\d*)")
+# How many columns and rows of luma share a sample of chroma.
+_Y4M_CHROMA = {b"420": (2, 2), b"422": (2, 1), b"411": (4, 1), b"444": (1, 1)}
 _HEAD_BYTES = 1 << 16
 _MOST_BOXES = 1 << 20
 # RIFF and FLV writers count their own padding and trailer in different ways.
@@ -53,6 +57,8 @@ def _stated_end(file: BinaryIO, size: int) -> int:
         return int(struct.unpack_from("<Q", head, at + 40)[0])
     if (at := head.find(_MXF_PARTITION)) >= 0:
         return _footer_of_mxf(head, at)
+    if head.startswith(_Y4M):
+        return _end_of_y4m(file, head, size)
     return 0
 
 
@@ -116,3 +122,34 @@ def _footer_of_mxf(head: bytes, at: int) -> int:
         return 0
     footer = int.from_bytes(head[body + 24 : body + 32], "big")
     return footer + 16 if footer else 0
+
+
+def _end_of_y4m(file: BinaryIO, head: bytes, size: int) -> int:
+    """Walk the pictures of YUV4MPEG2, whose size its first line tells; 0 where it does not."""
+    line = head.partition(b"\n")[0]
+    picture = _y4m_picture(line)
+    at = len(line) + 1
+    while picture and at < size:
+        file.seek(at)
+        header = file.readline(_HEAD_BYTES)
+        if not header.startswith(_Y4M_FRAME[:5]):  # or it broke off within these five letters
+            return at + len(_Y4M_FRAME) + picture if _Y4M_FRAME.startswith(header) else 0
+        at += len(header) + picture
+    return at if picture else 0
+
+
+def _y4m_picture(line: bytes) -> int:
+    """The bytes of one picture by the first line of YUV4MPEG2; 0 if it does not say."""
+    words = {word[:1]: word[1:] for word in line.split()[1:]}
+    kind = _Y4M_KIND.fullmatch(words.get(b"C", b"420"))
+    try:
+        width, height = int(words[b"W"]), int(words[b"H"])
+    except (KeyError, ValueError):
+        return 0
+    if kind is None or (kind[1] != b"mono" and kind[1] not in _Y4M_CHROMA):
+        return 0
+    samples = width * height * (2 if kind[2] else 1)
+    if kind[1] in _Y4M_CHROMA:
+        across, down = _Y4M_CHROMA[kind[1]]
+        samples += 2 * -(-width // across) * -(-height // down)
+    return samples * (2 if int(kind[3] or 8) > 8 else 1)

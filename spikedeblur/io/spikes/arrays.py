@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spikedeblur.errors import InputError, UsageError, shown
 from spikedeblur.io.guards.limits import check_pixels
 from spikedeblur.io.npy import member_names, open_member, open_npy
+from spikedeblur.io.spikes.held import HeldPlanes
 from spikedeblur.io.spikes.packed import file_bytes
 
 __all__ = ["ARRAY_SUFFIXES", "ArrayFile", "check_axes"]
@@ -182,12 +183,16 @@ def _shape_in(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
 
 
 def check_axes(
-    path: Path, array: ArrayFile, sizes: Collection[tuple[int, int]], least_ticks: float = 0
+    path: Path,
+    array: ArrayFile | HeldPlanes,
+    sizes: Collection[tuple[int, int]],
+    least_ticks: float = 0,
 ) -> None:
     """Raise `InputError` where ticks are not the first axis of an array, as far as that shows.
 
-    sizes: (width, height) that its planes may have; where none of them fits, an array whose last
-    axis alone is as long as `least_ticks`, what the video takes, has its ticks there.
+    path: what it is called. sizes: (width, height) that its planes may have; where none of them
+    fits, an array whose last axis alone is as long as `least_ticks`, what the video takes, has its
+    ticks there.
     """
     shape = array.ticks, array.height, array.width
     if (shape[2], shape[1]) in sizes:
@@ -199,8 +204,9 @@ def check_axes(
     if not fits or shape[fits[0][0]] != max(shape):
         return
     meant = "x".join(str(shape[axis]) for axis in fits[0])
+    do = "save" if isinstance(array, ArrayFile) else "give"
     raise InputError(
         f"the axes of {path} are in another order ({shown(shape)} seen, ticks x height x width "
-        f"would be {meant}) - save spikes.transpose{fits[0]}, or give --spike-size "
+        f"would be {meant}) - {do} spikes.transpose{fits[0]}, or give --spike-size "
         f"{shape[2]}x{shape[1]} if they are right"
     )

@@ -85,7 +85,8 @@ def settled_format(
     """Complete what is known of a recording by the one format that fits.
 
     duration_s, interval_s: how long the video and one of its frames last, if there is a video.
-    Raises UsageError that lists the readings if not exactly one fits.
+    Raises UsageError that lists the readings if not exactly one fits, or if the bits speak for
+    another size than the one that only happens to fill the file.
     """
     fitting = readings = possible_formats(path, known, duration_s)
     size, rate_hz = known.pixels, known.rate_hz
@@ -95,15 +96,23 @@ def settled_format(
     # A plane at a rate that is known may well be recorded for longer than the video.
     if duration_s is not None and (rate_hz is None or len(readings) > 1):
         fitting = [reading for reading in readings if reading.lasts(duration_s, interval_s)]
-    if len(fitting) == 1 and fitting[0].rate_hz is not None:
-        return fitting[0]
+    settled = len(fitting) == 1 and fitting[0].rate_hz is not None
     unknown = ["size"] * (size is None and not is_array_file(path)) + ["rate"] * (rate_hz is None)
+    if settled and ("size" not in unknown or _confirmed(fitting[0], duration_s, interval_s)):
+        return fitting[0]
     likely = likely_plane(path) if "size" in unknown else None
+    if settled and (likely is None or likely.camera.size == fitting[0].camera.size):
+        return fitting[0]
     raise UsageError(
         f"cannot tell spike {' and '.join(unknown)} of {path} ({_bytes_of(path)} seen; "
         f"{_explain(readings, fitting, size, duration_s)}{_speaks_for(likely)}) - "
         f"give {_wanted(unknown, fitting or readings, likely)}, or a sidecar"
     )
+
+
+def _confirmed(reading: RecordingFormat, duration_s: Fraction | None, interval_s: Fraction) -> bool:
+    """Return whether the video speaks for a reading, too."""
+    return duration_s is not None and reading.lasts(duration_s, interval_s)
 
 
 def _speaks_for(likely: LikelyPlane | None) -> str:

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.atomic import atomic_path
+from spikedeblur.io.spikes.arrays import check_axes
+from spikedeblur.io.spikes.cameras import CAMERAS
 from spikedeblur.io.spikes.held import HeldPlanes
 from spikedeblur.io.spikes.packed import StoredPlanes
 from spikedeblur.io.spikes.planes import (
@@ -117,10 +119,13 @@ class SpikeStream:
         return cls.read_as(Path(path), known)
 
     @classmethod
-    def of_array(cls, spikes: NDArray[Any], settings: RecordingSettings) -> SpikeStream:
+    def of_array(
+        cls, spikes: NDArray[Any], settings: RecordingSettings, duration_s: Fraction | None = None
+    ) -> SpikeStream:
         """Take spikes in memory, (ticks, height, width) bool or 0 and 1, as a recording.
 
-        Raises UsageError for an array that holds none, and where the rate is not known.
+        duration_s: how long the video lasts, if there is one. Raises UsageError for an array that
+        holds none, and where the rate is not known; InputError where the axes are in another order.
         """
         planes = HeldPlanes(spikes)
         if settings.pixels not in (None, (planes.width, planes.height)):
@@ -129,6 +134,11 @@ class SpikeStream:
                 f"the spikes are planes of {planes.width}x{planes.height} ({given} given) - leave "
                 "the size out"
             )
+        sizes = (
+            [camera.size for camera in CAMERAS] if settings.pixels is None else [settings.pixels]
+        )
+        least = (duration_s or 0) * (settings.rate_hz or 0)
+        check_axes(IN_MEMORY, planes, sizes, float(least))
         return cls._of_planes(IN_MEMORY, planes, settings)
 
     @classmethod
@@ -243,7 +253,7 @@ def write_dat(
     with atomic_path(Path(path), overwrite=overwrite) as temporary, temporary.open("wb") as file:
         for block in planes:
             rows = block[:, ::-1] if flip else block
-            flat = rows.reshape(len(block), -1).astype(np.bool_, copy=False)
+            flat = rows.reshape(len(block), math.prod(rows.shape[1:])).astype(np.bool_, copy=False)
             file.write(np.packbits(flat, axis=1, bitorder=bit_order).tobytes())
             ticks += len(block)
     return ticks

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spikedeblur.models.linear import Linear
 from spikedeblur.models.vrt.windowing import Size3, WindowPlan
 
 TOKENS_AT_ONCE = 1 << 13
@@ -41,11 +42,11 @@ class WindowAttention(nn.Module):
         self.relative_position_bias_table = nn.Parameter(torch.empty(offsets, heads))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
         self.register_buffer("relative_position_index", relative_position_index(window))
-        self.qkv_self = nn.Linear(dim, 3 * dim)
-        self.proj = nn.Linear(2 * dim if mutual else dim, dim)
+        self.qkv_self = Linear(dim, 3 * dim)
+        self.proj = Linear(2 * dim if mutual else dim, dim)
         if mutual:
             self.register_buffer("position_bias", sine_position_code(height, width, dim))
-            self.qkv_mut = nn.Linear(dim, 3 * dim)
+            self.qkv_mut = Linear(dim, 3 * dim)
 
     def forward(self, x_SC: Tensor, plan: WindowPlan) -> Tensor:
         """Attend within each window of `plan`: (S, C) -> (S, C)."""

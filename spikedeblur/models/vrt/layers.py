@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spikedeblur.models.linear import Linear
 from spikedeblur.models.vrt.attention import tokens_at_once
 
 
@@ -14,9 +15,9 @@ class GEGLU(nn.Module):
 
     def __init__(self, channels: int, hidden: int, out_channels: int) -> None:
         super().__init__()
-        self.fc11 = nn.Linear(channels, hidden)
-        self.fc12 = nn.Linear(channels, hidden)
-        self.fc2 = nn.Linear(hidden, out_channels)
+        self.fc11 = Linear(channels, hidden)
+        self.fc12 = Linear(channels, hidden)
+        self.fc2 = Linear(hidden, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., channels) -> (..., out_channels), some tokens at a time."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from spikedeblur.models.clip_conv import ClipConv
+from spikedeblur.models.linear import Linear
 from spikedeblur.models.residual import Residual
 from spikedeblur.models.vrt.blocks import BLOCKS
 from spikedeblur.models.vrt.checks import check_options
@@ -103,12 +104,12 @@ class VRT(nn.Module):
         before, dim = dims[first - 1], dims[first]
         self.stage8 = nn.ModuleList(
             [
-                nn.Sequential(nn.Identity(), nn.LayerNorm(before), nn.Linear(before, dim)),
+                nn.Sequential(nn.Identity(), nn.LayerNorm(before), Linear(before, dim)),
                 *(BLOCKS[blocks[first]].refinement(run, options) for run in runs[first:]),
             ]
         )
         self.norm = nn.LayerNorm(dims[-1])
-        self.conv_after_body = nn.Linear(dims[-1], dims[0])
+        self.conv_after_body = Linear(dims[-1], dims[0])
         self.conv_last = ClipConv(dims[0], out_chans)
         if zero_init:
             self._zero_residual_branches()

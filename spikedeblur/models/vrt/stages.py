@@ -13,6 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from spikedeblur.models.linear import Linear
 from spikedeblur.models.residual import Residual
 from spikedeblur.models.vrt.alignment import DeformableAlignment, align_neighbours
 from spikedeblur.models.vrt.layers import GEGLU
@@ -67,7 +68,7 @@ def reshape_layers(kind: str, before: int, dim: int) -> nn.Sequential:
         return nn.Sequential(nn.Identity(), nn.LayerNorm(dim))
     step: nn.Module = SpaceToChannel() if kind == "down" else ChannelToSpace()
     merged = 4 * before if kind == "down" else before // 4
-    return nn.Sequential(step, nn.LayerNorm(merged), nn.Linear(merged, dim))
+    return nn.Sequential(step, nn.LayerNorm(merged), Linear(merged, dim))
 
 
 class Stage(Residual):

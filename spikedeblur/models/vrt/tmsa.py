@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from spikedeblur.models.linear import Linear
 from spikedeblur.models.residual import Block, Residual
 from spikedeblur.models.vrt.attention import WindowAttention
 from spikedeblur.models.vrt.layers import GEGLU, drop_path
@@ -138,11 +139,11 @@ class TMSAStage(Stage):
             window = (2, *options.window_size[1:])
             rates = run.rates[: self.mutual_depth]
             self.residual_group1 = _group(run, window, rates, options, mutual=True)
-            self.linear1 = nn.Linear(run.dim, run.dim)
+            self.linear1 = Linear(run.dim, run.dim)
         if self.self_depth:
             rates = run.rates[: self.self_depth]
             self.residual_group2 = _group(run, options.window_size, rates, options)
-            self.linear2 = nn.Linear(run.dim, run.dim)
+            self.linear2 = Linear(run.dim, run.dim)
 
     @property
     def needs_whole_window(self) -> bool:
@@ -177,7 +178,7 @@ class ResidualTMSA(Residual):
         depth, height, width = options.window_size
         window = (1 if run.per_frame else depth, height, width)
         self.residual_group = _group(run, window, run.rates, options)
-        self.linear = nn.Linear(run.dim, run.dim)
+        self.linear = Linear(run.dim, run.dim)
 
     def forward(self, x_NTHWC: Tensor) -> Tensor:
         """(N, T, H, W, C) -> the same shape."""

@@ -214,6 +214,39 @@ def test_a_second_video_is_said_to_be_copied(tmp_path: Path) -> None:
         assert len(container.streams.video) == 2
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov", ".ts", ".avi"])
+def test_a_second_video_with_reordered_frames_is_kept_whole_or_named(
+    suffix: str, tmp_path: Path
+) -> None:
+    """Matroska tells when frames are shown; when the first ones are decoded has to be reckoned."""
+    source, result = tmp_path / "two.mkv", tmp_path / f"out{suffix}"
+    with av.open(str(source), "w") as output:
+        streams = [output.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream, pyramid in zip(streams, ("none", "strict"), strict=True):
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.options = {"bf": "3", "b_strategy": "0", "x264-params": f"b-pyramid={pyramid}"}
+        for number in range(20):
+            for stream in streams:
+                luma = np.full((72, 64), 100 + 5 * number, np.uint8)
+                frame = av.VideoFrame.from_ndarray(luma, "yuv420p")
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                output.mux(stream.encode(frame))
+        for stream in streams:
+            output.mux(stream.encode(None))
+    with av.open(str(source)) as container:
+        assert next(container.demux(video=1)).dts is None
+    warnings, _ = pass_through(source, result)
+    assert not [each for each in warnings if "left out" in each]
+    with av.open(str(result)) as container:
+        if suffix == ".avi":
+            assert len(container.streams.video) == 1
+            assert [each for each in warnings if "stream 1 (h264) is not kept in avi" in each]
+            return
+        times = [frame.time for frame in container.decode(video=1)]
+    np.testing.assert_allclose(np.diff(times), 1 / 25, atol=1e-3)
+    assert len(times) == 20
+
+
 def test_stereo_is_kept_by_matroska_and_named_elsewhere(tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
     with av.open(str(source), "w") as output:

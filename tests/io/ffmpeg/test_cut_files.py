@@ -148,6 +148,33 @@ def test_frames_before_the_first_key_frame_are_counted(codec: str, tmp_path: Pat
     assert part.damaged == 0
 
 
+Y4M_FORMATS = ["yuv420p", "yuv422p", "yuv411p", "yuv444p", "gray", "yuv420p10le", "gray12le"]
+
+
+@pytest.mark.parametrize("pix_fmt", Y4M_FORMATS)
+@pytest.mark.parametrize("lacking", [0, 1, 1000])
+def test_a_picture_of_y4m_that_broke_off_is_counted(pix_fmt: str, lacking: int, tmp_path: Path):
+    """Its sizes are FFmpeg's own: those of pictures of odd length in every arrangement."""
+    path = tmp_path / "v.y4m"
+    with av.open(str(path), "w", container_options={"strict": "-1"}) as output:
+        stream = output.add_stream("wrapped_avframe", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 63, 47, pix_fmt
+        for number in range(4):
+            frame = av.VideoFrame(63, 47, pix_fmt)
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            output.mux(stream.encode(frame))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) - lacking])
+    assert missing_bytes(path) == lacking
+    with open_video(path) as reader:
+        assert len(list(reader)) == (3 if lacking else 4)
+    assert reader.damaged == (1 if lacking else 0)
+    if lacking:
+        last = content.rindex(b"FRAME")
+        path.write_bytes(content[: last + 3])
+        assert missing_bytes(path) == len(content) - last - 3
+
+
 @pytest.mark.parametrize("begin", [0, 3600])
 def test_length_is_counted_from_the_first_frame(begin: int, tmp_path: Path) -> None:
     path = tmp_path / "late.mkv"
@@ -173,6 +200,9 @@ def test_length_is_counted_from_the_first_frame(begin: int, tmp_path: Path) -> N
         b"RIFF\0\0\0\0AVI ",
         b"\0\0\0\x08free" * 50,
         b"\0\0\0\x01mdat\0\0\0\0\0\0\0\x01",
+        b"YUV4MPEG2 W64 H48 Cstrange\nFRAME\n" + b"\0" * 99,
+        b"YUV4MPEG2 Wx H48\nFRAME\n" + b"\0" * 99,
+        b"YUV4MPEG2 W64 H48\nSTRANGE\n" + b"\0" * 99,
         b"FLV\x01" + b"\x00\x08filesize\x00" + b"\x7f\xf8" + b"\0" * 6,
         bytes.fromhex("060e2b34020501010d010201"),
     ],

@@ -58,6 +58,37 @@ def test_rounded_times_of_30_frames_a_second_stay_apart_in_avi(tmp_path: Path) -
     assert steps(read_times(tmp_path / "out.avi")) == {Fraction(1, 30)}
 
 
+def test_frames_that_an_avi_leaves_out_are_missed(tmp_path: Path) -> None:
+    """As of a screen recorder that was too slow. Reordered frames have no times of their own.
+
+    The packets tell of the gap, at most as many frames late as those are moved.
+    """
+    shown = [*range(8), *range(20, 30)]
+    times = tuple(40 * number for number in shown)
+    clip = Clip(suffix=".mkv", codec="ffv1", times=times, time_base=Fraction(1, 1000))
+    target, options = tmp_path / "out.avi", {"bf": "3", "b_strategy": "0"}
+    pass_through(make_clip(tmp_path, clip), target, codec="libx264", encoder_options=options)
+    with open_video(target) as reader:
+        found = [frame.time * RATE for frame in reader]
+    assert found[:8] == shown[:8] and found[10:] == shown[10:]
+    assert "frames are counted" in " ".join(reader.warnings)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_an_avi_whose_frames_are_not_reordered_begins_with_its_first_one(
+    codec: str, tmp_path: Path
+) -> None:
+    """FFmpeg guesses that H.264 is shown a frame late, and so would its exposures be."""
+    times = tuple(40 * number for number in [*range(8), *range(20, 30)])
+    clip = Clip(suffix=".mkv", codec="ffv1", times=times, time_base=Fraction(1, 1000))
+    options = {"bf": "0"} if codec == "libx264" else {}
+    target = tmp_path / "out.avi"
+    pass_through(make_clip(tmp_path, clip), target, codec=codec, encoder_options=options)
+    with open_video(target) as reader:
+        assert reader.info.begin == 0
+        assert [1000 * frame.time for frame in reader] == list(times)
+
+
 def test_a_part_begins_at_the_beginning_of_an_avi(tmp_path: Path) -> None:
     """Whose muxer would fill the time before it."""
     source = make_clip(tmp_path, Clip(suffix=".mkv", codec="ffv1"))

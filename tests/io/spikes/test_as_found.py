@@ -102,6 +102,16 @@ def test_axes_are_told_by_known_cameras_and_by_the_length_of_the_video(tmp_path:
     assert resolve_spike_source(camera, meant, duration_s=Fraction(1, 4)).settings.height == 400
 
 
+def test_axes_of_an_array_in_memory_are_told_likewise() -> None:
+    rate = RecordingSettings(rate_hz=Fraction(1000))
+    with pytest.raises(InputError, match=r"give spikes\.transpose\(2, 0, 1\)"):
+        SpikeStream.of_array(np.zeros((250, 400, 500), np.uint8), rate)
+    turned = np.zeros((24, 32, 2000), np.uint8)
+    with pytest.raises(InputError, match=r"give spikes\.transpose\(2, 0, 1\)"):
+        SpikeStream.of_array(turned, rate, Fraction(2))
+    assert SpikeStream.of_array(turned, rate).shape == turned.shape
+
+
 def test_arrays_in_order_are_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "s.npy"
     np.save(path, SMALL)

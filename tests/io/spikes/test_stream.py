@@ -27,6 +27,14 @@ def open_dat(path, **options):
     return SpikeStream.open(path, **{"width": 12, "height": 3, "rate_hz": 20000, **options})
 
 
+def test_blocks_of_no_planes_are_nothing(dat):
+    """As of a recording whose first block is left out whole."""
+    path, planes = dat
+    none, again = planes[:0], path.with_name("again.dat")
+    assert write_dat(again, [none, planes[:20], none, planes[20:], none]) == 40
+    assert again.read_bytes() == path.read_bytes()
+
+
 def test_bits_are_pixels_from_the_lowest_row_up(tmp_path):
     path = tmp_path / "s.dat"
     path.write_bytes(bytes([0b00000001, 0b10000000]))  # rows of 8: bottom row first
