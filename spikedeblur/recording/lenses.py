@@ -154,8 +154,10 @@ def bent(lens: Lens, x: Coordinates, y: Coordinates) -> Shown:
     a, b = (x - 0.5 - lens.cx) / lens.fx, (y - 0.5 - lens.cy) / lens.fy
     shown = a * a + b * b < straight_part(lens)
     a, b = np.where(shown, a, 0), np.where(shown, b, 0)
-    u, v, *_ = _distorted(lens, a, b)
-    return u * lens.fx + lens.cx + 0.5, v * lens.fy + lens.cy + 0.5, shown
+    with np.errstate(all="ignore"):  # a lens may be said that no glass is
+        u, v, *_ = _distorted(lens, a, b)
+        u, v = u * lens.fx + lens.cx + 0.5, v * lens.fy + lens.cy + 0.5
+    return u, v, shown & (np.abs(u) < -UNSEEN) & (np.abs(v) < -UNSEEN)
 
 
 def straight(lens: Lens, x: Coordinates, y: Coordinates) -> Shown:

@@ -141,3 +141,14 @@ def test_the_seen_part_follows_a_bent_border():
     x, y, _ = straight(lens, *np.array([[0.0, 80, 160, 80], [45, 0, 45, 90]]))
     assert part[0] == int(x[0]) and part[1] == int(y[1])
     assert part[0] > 5 and part[1] > 0
+
+
+@pytest.mark.parametrize(
+    "lens", [Lens(1e-6, 1e6, 1e8, -1e8, 1e8, -1e8), Lens(1, 1, 0, 0, 9e8, 9e8)]
+)
+def test_lenses_that_no_glass_is_show_nothing_but_say_nothing_else(lens):
+    to_video = spike_to_video(SPIKES, VIDEO, None, Lenses(lens, lens))
+    x, y = grid()
+    for between in (to_video, backwards(to_video)):
+        u, v, depth = mapped(between, x, y)
+        assert np.isfinite(u).all() and np.isfinite(v).all() and np.isin(depth, [-1, 1]).all()
