@@ -22,6 +22,7 @@ from spikedeblur.cli.origins import CALL
 from spikedeblur.cli.progress import JsonProgress, Progress
 from spikedeblur.cli.results import BatchResults
 from spikedeblur.cli.status import ExitStatus
+from spikedeblur.machine.threads import usable_cores
 
 # The options that are about all videos together; the others are given to each process as typed.
 OF_ALL = ("list", "failures", "jobs", "output", "output-dir", "spikes")
@@ -40,11 +41,6 @@ def do_one(args: list[str]) -> int:
 
     LEFT_OUT.update(OF_ALL)
     return main(args)
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class AtOnce:
@@ -66,7 +62,7 @@ class AtOnce:
         self._count = count
         self._arguments = _as_typed(context)
         if context.params["threads"] is None:
-            self._arguments.append(f"--threads={max(1, cores() // count)}")
+            self._arguments.append(f"--threads={max(1, usable_cores() // count)}")
         self._environment = {
             name: value for name, value in os.environ.items() if name not in _variables(context)
         }

@@ -73,22 +73,33 @@ class CumulativeCounts:
         Charge that grows evenly stays within half a spike of the running count. Where a line does,
         change is nothing but the rounding of counts, which is largest near a spike a bin.
         """
-        running = running_count(self.counts)
-        time = torch.linspace(0, 1, self.bins + 1).to(running)[:, None, None]
-        apart, rate = torch.full_like(running[:, :1], torch.inf), running[:, -1:]
-        for rounding in (-ROUNDING, 0.0, ROUNDING):  # of the exposure's count
-            line = running[:, -1:] + rounding
-            least, most = (running - line * time).aminmax(dim=1, keepdim=True)
-            closer = most - least < apart
-            rate = torch.where(closer, line, rate)
-            apart = torch.where(closer, most - least, apart)
+        count = self.counts.sum(dim=1, keepdim=True)
+        roundings = (-ROUNDING, 0.0, ROUNDING)  # of the exposure's count
+        off = torch.zeros_like(count)  # running count less what the line through both ends says
+        least = [torch.zeros_like(count) for _ in roundings]
+        most = [torch.zeros_like(count) for _ in roundings]
+        for k in range(self.bins):  # several times faster than `aminmax` across planes
+            off = off + self.counts[:, k : k + 1] - count / self.bins
+            for rounding, low, high in zip(roundings, least, most, strict=True):
+                here = off - rounding * ((k + 1) / self.bins)
+                torch.minimum(low, here, out=low)
+                torch.maximum(high, here, out=high)
+        apart, rate = torch.full_like(count, torch.inf), count
+        for rounding, low, high in zip(roundings, least, most, strict=True):
+            closer = high - low < apart
+            rate = torch.where(closer, count + rounding, rate)
+            apart = torch.where(closer, high - low, apart)
         steady = ((STRAIGHT[1] - apart) / (STRAIGHT[1] - STRAIGHT[0])).clamp(0, 1)
         return torch.lerp(self.smoothed_light(), rate.clamp(min=0) / self.bins, steady)
 
 
 def running_count(counts_NKhw: Tensor) -> Tensor:
     """Spikes until each edge of the bins, from 0 to the exposure's count: (N, E, h, w)."""
-    return torch.cat([torch.zeros_like(counts_NKhw[:, :1]), counts_NKhw.cumsum(dim=1)], dim=1)
+    bins = counts_NKhw.shape[1]
+    running = counts_NKhw.new_zeros(len(counts_NKhw), bins + 1, *counts_NKhw.shape[2:])
+    for k in range(bins):  # several times faster than `cumsum` across planes
+        torch.add(running[:, k], counts_NKhw[:, k], out=running[:, k + 1])
+    return running
 
 
 def _through_spikes(counts_NKhw: Tensor) -> Tensor:

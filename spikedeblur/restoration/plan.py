@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.video import VideoSelection
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.machine.memory import resident_mb
+from spikedeblur.machine.threads import usable_cores
 from spikedeblur.output.instants import Instants
 from spikedeblur.output.options import OutputOptions
 from spikedeblur.recording.exposures import Exposures, StreamExposures
@@ -106,8 +106,7 @@ class RunPlan:
             each = trial.compute_s * window * self._overlapping + trial.write_s
             last = max(self.instants.times) + 1  # no frame beyond is read
             return last * trial.read_s + pictures * each + (self.checked_s or CHECK_S)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        seconds = self.trial.seconds(self.frames, cores)
+        seconds = self.trial.seconds(self.frames, usable_cores())
         if self.tiling is not None and self.tiling.windows is not None:
             # Windows overlap, and so do tiles; the trial was one tile of one window.
             times = self.tiling.windows * self.tiling.window / self.frames

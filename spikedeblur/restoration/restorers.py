@@ -11,6 +11,7 @@ import numpy as np
 
 from spikedeblur.errors import UsageError
 from spikedeblur.io.video_info import VideoFrame
+from spikedeblur.machine.memory import keep_freed
 from spikedeblur.machine.side_by_side import SideBySide
 from spikedeblur.output.restored import Restored
 from spikedeblur.recording.exposures import ExposedFrame
@@ -154,6 +155,7 @@ class ClassicalRestorer:
         self._method = METHODS[name]
         self._window = _window(method, fraction, self._method) if separator else None
         self._target_times = target_times
+        keep_freed()
 
     def in_shots(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
         """Each frame with the place 0: no frame needs another one."""

@@ -16,6 +16,7 @@ from spikedeblur.cli.main import main
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.io.image_files import write_image
 from spikedeblur.io.video import open_video
+from spikedeblur.machine.threads import usable_cores
 from tests.cli.running import GEOMETRY, start
 
 # Stands for the process of a video: repeats its arguments, in a moment, and fails for bad.mkv.
@@ -134,7 +135,7 @@ def test_each_process_has_what_was_typed(folder, at_once, monkeypatch, capsys):
     assert videos[0]["set"] == ["SPIKEDEBLUR_METHOD"]
     typed = ["--encoder-option=g=1", "--encoder-option=level=3", "--no-flip", "--offset=-0.5"]
     assert videos[2]["call"] == [
-        *("deblur", *typed, "--verbose", f"--threads={max(1, parallel.cores() // 2)}"),
+        *("deblur", *typed, "--verbose", f"--threads={max(1, usable_cores() // 2)}"),
         f"--spikes={folder}/b.dat",
         "--output=sharp/b_deblurred.mkv",
         *("--json", "--progress=json", "--", f"{folder}/b.mkv"),
