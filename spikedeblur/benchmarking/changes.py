@@ -54,12 +54,12 @@ def untold_times(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[st
     return [
         figure
         for figure, (_, runs) in TIMED.items()
-        if all(number_in(row, figure) for row in (first, second))
+        if all(figure_of(row, figure) for row in (first, second))
         and not all(_median_and_spread(row, figure, runs) for row in (first, second))
     ]
 
 
-def number_in(row: Mapping[str, Any], name: str) -> float | None:
+def figure_of(row: Mapping[str, Any], name: str) -> float | None:
     """A figure of a row from a file; None for what is no number, or not a finite one."""
     value = row.get(name)
     if not isinstance(value, int | float):
@@ -74,7 +74,7 @@ def _median_and_spread(
     row: Mapping[str, Any], figure: str, runs: str
 ) -> tuple[float, float] | None:
     """Median, and most minus least of the runs; None for one run or none."""
-    typical, least, most = (number_in(row, f"{figure}{end}") for end in ("", "_min", "_max"))
-    if not typical or least is None or most is None or (number_in(row, runs) or 0) < 2:
+    typical, least, most = (figure_of(row, f"{figure}{end}") for end in ("", "_min", "_max"))
+    if not typical or least is None or most is None or (figure_of(row, runs) or 0) < 2:
         return None
     return typical, most - least

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from spikedeblur.benchmarking.changes import number_in, timing_changes, untold_times
+from spikedeblur.benchmarking.changes import figure_of, timing_changes, untold_times
 from spikedeblur.errors import InputError
 from spikedeblur.io.guards.limits import check_regular
 
@@ -103,7 +103,7 @@ def _by_key(
 def _ratios(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in (*QUALITY_FIGURES, *COST_FIGURES):
-        before, after = number_in(first, name), number_in(second, name)
+        before, after = figure_of(first, name), figure_of(second, name)
         if before is None or after is None:
             continue
         if name.startswith("psnr"):

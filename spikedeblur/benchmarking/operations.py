@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from spikedeblur.machine.threads import use_threads
 from spikedeblur.models.linear import ONEDNN
 
 CONV_SHAPE = (4, 64, 6, 64, 64)
@@ -98,7 +99,7 @@ def convolution_rates(device: str, threads: int) -> Iterator[float]:
     In 10^9 operations a second. Its operands are held meanwhile, so that a method whose memory is
     measured wants this in another process.
     """
-    torch.set_num_threads(threads)
+    use_threads(threads)
     place = torch.device(device)
     convolve = Convolution(place, torch.float32, RATE_SHAPE)
     while True:

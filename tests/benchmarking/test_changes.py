@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spikedeblur.benchmarking.changes import Change, number_in, timing_changes, untold_times
+from spikedeblur.benchmarking.changes import Change, figure_of, timing_changes, untold_times
 
 
 def row(figure: str, median: float, least: float, most: float, runs: int = 3) -> dict[str, object]:
@@ -72,5 +72,5 @@ def test_one_run_has_no_noise_to_exceed():
 
 @pytest.mark.parametrize("value", ["1", None, float("nan"), float("inf"), 10**400, [1]])
 def test_what_is_no_figure_is_not_compared(value):
-    assert number_in({"a": value}, "a") is None
+    assert figure_of({"a": value}, "a") is None
     assert timing_changes(BEFORE, {**BEFORE, "seconds_per_frame": value}) == []
