@@ -31,6 +31,14 @@ def limit_kept() -> Iterator[None]:
     set_max_pixels(DEFAULT_MAX_PIXELS)
 
 
+@pytest.fixture
+def small_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the rate of the machine be that of a convolution which takes no time."""
+    shape = (1, 32, 2, 8, 8)
+    monkeypatch.setattr("spikedeblur.benchmarking.operations.CONV_SHAPE", shape)
+    monkeypatch.setattr("spikedeblur.benchmarking.operations.RATE_SHAPE", shape)
+
+
 @pytest.fixture(scope="session")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     """A recording of seven frames; read it, do not change it."""

@@ -67,7 +67,7 @@ WITH_CODE = [
 
 
 @pytest.fixture
-def desk(request, tmp_path, monkeypatch, tiny_weights) -> Path:
+def desk(request, tmp_path, monkeypatch, tiny_weights, small_convolution) -> Path:
     """The folder that the pages' commands run in; `spikedeblur` there is this source tree."""
     lay_out(tmp_path, streets=request.node.get_closest_marker("slow") is not None)
     shutil.copy(tiny_weights, tmp_path / "best.safetensors")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spikedeblur.api.calls import python_call
 from spikedeblur.api.rigs import RigKeywords, recording_settings
 from spikedeblur.api.sources import exact_rate, exact_seconds
-from spikedeblur.benchmarking.columns import QUALITY_COLUMNS, cell, telling
+from spikedeblur.benchmarking.columns import RESULT_COLUMNS, cell, telling
 from spikedeblur.benchmarking.planning import plan_setups, plan_workloads
 from spikedeblur.benchmarking.results import measure
 from spikedeblur.benchmarking.runs import Plan
@@ -35,11 +35,11 @@ class PreviewKeywords(RigKeywords, total=False):
 
 
 class BenchmarkFigures(dict[str, Any]):
-    """What `benchmark --json` prints: machine, settings, cases (a row each), means."""
+    """What `benchmark --json` prints: machine, settings, cases (a row each), means; growth."""
 
     def _repr_html_(self) -> str:
         rows = self["cases"]
-        columns = telling(QUALITY_COLUMNS, rows)
+        columns = telling(RESULT_COLUMNS, rows)
         cells = [[cell(row, column) for column in columns] for row in rows]
         return row_table("Benchmark", [column[0] for column in columns], cells)
 
@@ -63,9 +63,10 @@ def benchmark(
     """Measure quality, speed and memory of `methods`, such as "blurry,sdm,net".
 
     cases: folders as `simulate` writes them, or folders of those; without any, the bundled sample.
-    speed: time made-up frames of `sizes` (width, height) instead. repeats: runs, whose median
-    counts. warm_up: frames restored before. isolate: each method in its own process, for its memory
-    alone. progress: called with (runs done, all of them). Raises `SpikedeblurError`.
+    speed: time made-up frames of `sizes` (width, height) instead, and a made-up clip from file to
+    file. repeats: runs, whose median counts. warm_up: frames restored before. isolate: each method
+    in its own process, for its memory alone. progress: called with (runs done, all of them).
+    Raises `SpikedeblurError`.
     """
     setups, _ = plan_setups(
         methods,

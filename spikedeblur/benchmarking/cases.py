@@ -1,26 +1,20 @@
-"""Inputs of a benchmark: folders of recordings, perhaps with the truth, or made-up frames."""
+"""Inputs of a benchmark: what a method runs over, and folders of recordings, perhaps with truth."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
+from spikedeblur.benchmarking.made_up import MadeUpClip
 from spikedeblur.errors import InputError
 from spikedeblur.io.spikes.source import recording_in
 from spikedeblur.io.video import open_video
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.recording.voxel_exposures import VoxelExposures
 from spikedeblur.restoration.pipeline import Deblurrer
 from spikedeblur.sample import NAME, make_sample
-
-NOISE_SEED = 0  # of made-up frames
-MADE_UP_FRAMES = 8  # two passes of a window of five
 
 
 class Workload(Protocol):
@@ -42,6 +36,10 @@ class Workload(Protocol):
     def has_truth(self) -> bool:
         """Return whether the frames that come out are to be compared with anything."""
 
+    @property
+    def clip(self) -> MadeUpClip | None:
+        """Files to time from one to the other; None where frames are timed alone."""
+
     def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
         """The frames restored, or as they are; files are opened when the first one is asked for."""
 
@@ -62,6 +60,7 @@ class Case:
     blurry: Path
     spikes: Path
     sharp: Path | None
+    clip = None
 
     @classmethod
     def of_folder(cls, folder: Path) -> Case:
@@ -132,42 +131,3 @@ def bundled_case(folder: Path) -> Case:
 def _only(folder: Path, stem: str) -> Path | None:
     found = sorted(path for path in folder.glob(f"{stem}.*") if path.suffix != ".toml")
     return found[0] if found else None
-
-
-@dataclass(frozen=True)
-class MadeUp:
-    """Frames of noise with made-up voxel grids of half their size, the same every time.
-
-    A run over them is everything that `deblur` does but reading and writing: windows, tiles,
-    merging.
-    """
-
-    size: tuple[int, int]
-    count: int = MADE_UP_FRAMES
-    has_truth = False
-    group = ""
-
-    @property
-    def name(self) -> str:
-        """WxH."""
-        return f"{self.size[0]}x{self.size[1]}"
-
-    def truth(self) -> Iterator[VideoFrame]:
-        """None."""
-        return iter(())
-
-    def frames(self, deblurrer: Deblurrer | None) -> Iterator[VideoFrame]:
-        """Yield the frames as `deblurrer` restores them, or the blurry ones without one."""
-        width, height = self.size
-        rng = np.random.default_rng(NOISE_SEED)
-        rgb = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        interval = Fraction(1, 30)
-        made_up = (
-            VideoFrame(index, index, interval, 1, interval, rgb) for index in range(self.count)
-        )
-        if deblurrer is None:
-            yield from made_up
-            return
-        grid = rng.poisson(2.0, (deblurrer.bins, max(height // 2, 1), max(width // 2, 1)))
-        exposures = VoxelExposures([grid.astype(np.float32)] * self.count)
-        yield from deblurrer.frames(made_up, exposures)

@@ -27,6 +27,16 @@ QUALITY_COLUMNS: tuple[Column, ...] = (
     ("first s", "first_frame_seconds", ".2f"),
     ("peak MB", "peak_rss_mb", ".0f"),
 )
+END_TO_END_COLUMNS: tuple[Column, ...] = (
+    ("file s/frame", "end_to_end_seconds_per_frame", ".3f"),
+    ("file min", "end_to_end_seconds_per_frame_min", ".3f"),
+    ("file max", "end_to_end_seconds_per_frame_max", ".3f"),
+    ("file peak MB", "end_to_end_peak_rss_mb", ".0f"),
+    ("conv3d GFLOP/s", "conv3d_gflops", ".0f"),
+    ("GFLOP worth", "gflop_worth_per_frame", ".1f"),
+    ("file GFLOP worth", "end_to_end_gflop_worth_per_frame", ".1f"),
+)
+RESULT_COLUMNS = (*QUALITY_COLUMNS, *END_TO_END_COLUMNS)
 COST_COLUMNS: tuple[Column, ...] = (
     *QUALITY_COLUMNS[:6],
     *QUALITY_COLUMNS[12:15],
@@ -39,6 +49,22 @@ COST_COLUMNS: tuple[Column, ...] = (
     ("GPU MB", "peak_gpu_mb", ".0f"),
     ("frames", "frames", "d"),
     ("runs", "runs", "d"),
+    *END_TO_END_COLUMNS,
+)
+GROWTH_COLUMNS: tuple[Column, ...] = (
+    *QUALITY_COLUMNS[2:6],
+    ("sizes", "sizes", "d"),
+    ("exponent", "exponent", ".2f"),
+    ("file exponent", "end_to_end_exponent", ".2f"),
+)
+CHANGE_COLUMNS: tuple[Column, ...] = (
+    *QUALITY_COLUMNS[:6],
+    ("figure", "figure", ""),
+    ("before", "first", ".3f"),
+    ("after", "second", ".3f"),
+    ("ratio", "ratio", ".2fx"),
+    ("spread before", "first_spread", ".3f"),
+    ("spread after", "second_spread", ".3f"),
 )
 MEANS_COLUMNS: tuple[Column, ...] = (
     ("group", "group", ""),
@@ -71,6 +97,10 @@ RATIO_COLUMNS: tuple[Column, ...] = (
     ("s/frame", "seconds_per_frame", ".2fx"),
     ("first s", "first_frame_seconds", ".2fx"),
     ("peak MB", "peak_rss_mb", ".2fx"),
+    ("file s/frame", "end_to_end_seconds_per_frame", ".2fx"),
+    ("file peak MB", "end_to_end_peak_rss_mb", ".2fx"),
+    ("GFLOP worth", "gflop_worth_per_frame", ".2fx"),
+    ("file GFLOP worth", "end_to_end_gflop_worth_per_frame", ".2fx"),
 )
 SCORE_COLUMNS: tuple[Column, ...] = (
     ("result", "result", ""),

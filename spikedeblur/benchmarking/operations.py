@@ -7,18 +7,22 @@ convolutions, matrix products and attention count.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 
 import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from spikedeblur.machine.threads import use_threads
 from spikedeblur.models.linear import ONEDNN
 
 CONV_SHAPE = (4, 64, 6, 64, 64)
 """(N, C, T, H, W) of the convolution that stands for the machine: enough for oneDNN's full rate,
 and more than one clip, which torch would give to its slower kernel."""
+
+RATE_SHAPE = (1, 32, 5, 180, 320)
+"""That of the convolution whose rate goes with the time of a method: a layer over five frames."""
 
 MEMORY_FORMATS = (torch.channels_last_3d, torch.contiguous_format)
 
@@ -49,20 +53,29 @@ def operation_counter() -> FlopCounterMode:
     return FlopCounterMode(display=False, custom_mapping=mapping)
 
 
-def conv3d_flop() -> int:
-    """Operations of the 64-channel 3x3x3 convolution that stands for the machine."""
-    batch, channels, *volume = CONV_SHAPE
+def conv3d_flop(shape: Sequence[int] | None = None) -> int:
+    """Operations of a 3x3x3 convolution over (N, C, T, H, W) that keeps its channels.
+
+    None for the 64-channel one that stands for the machine.
+    """
+    batch, channels, *volume = shape or CONV_SHAPE
     return 2 * batch * prod(volume) * channels * channels * 27
 
 
 class Convolution:
-    """The convolution that stands for the machine, in the memory layout in which it is fastest."""
+    """The convolution that stands for the machine, in the memory layout in which it is fastest.
 
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+    shape: (N, C, T, H, W), None for `CONV_SHAPE`.
+    """
+
+    def __init__(
+        self, device: torch.device, dtype: torch.dtype, shape: tuple[int, ...] | None = None
+    ) -> None:
         self._device = device
-        channels = CONV_SHAPE[1]
-        shapes = (CONV_SHAPE, (channels, channels, 3, 3, 3))
-        self._operands = [torch.rand(shape, device=device, dtype=dtype) for shape in shapes]
+        shape = shape or CONV_SHAPE
+        channels = shape[1]
+        shapes = (shape, (channels, channels, 3, 3, 3))
+        self._operands = [torch.rand(each, device=device, dtype=dtype) for each in shapes]
         self._lay_out(min(MEMORY_FORMATS, key=self._seconds_in))
 
     def __call__(self) -> None:
@@ -78,6 +91,19 @@ class Convolution:
 
     def _lay_out(self, layout: torch.memory_format) -> None:
         self._operands = [operand.contiguous(memory_format=layout) for operand in self._operands]
+
+
+def convolution_rates(device: str, threads: int) -> Iterator[float]:
+    """Yield, whenever asked, the rate of one convolution over `RATE_SHAPE` in fp32.
+
+    In 10^9 operations a second. Its operands are held meanwhile, so that a method whose memory is
+    measured wants this in another process.
+    """
+    use_threads(threads)
+    place = torch.device(device)
+    convolve = Convolution(place, torch.float32, RATE_SHAPE)
+    while True:
+        yield conv3d_flop(RATE_SHAPE) / seconds_of(convolve, place) / 1e9
 
 
 def seconds_of(run: Callable[[], None], device: torch.device) -> float:

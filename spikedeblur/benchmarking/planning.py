@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from spikedeblur.benchmarking.cases import Case, MadeUp, bundled_case, find_cases
+from spikedeblur.benchmarking.cases import Case, bundled_case, find_cases
+from spikedeblur.benchmarking.made_up import MadeUp, write_clip
 from spikedeblur.benchmarking.setups import Setup, parse_methods, vary
 from spikedeblur.benchmarking.speed import (
     SkippedPass,
@@ -21,7 +22,8 @@ from spikedeblur.machine.device import choose_device
 from spikedeblur.machine.threads import use_threads
 from spikedeblur.models.checkpoint import load_model
 
-SIZES = ((640, 360),)  # of made-up frames, unless others are given
+PASS_SIZES = ((640, 360),)  # of frames for the network alone, unless others are given
+SPEED_SIZES = ((160, 96), (320, 192), (640, 360))  # of frames from which the growth is told
 
 
 def plan_setups(
@@ -57,9 +59,15 @@ def plan_setups(
 def plan_workloads(
     cases: Sequence[Path], sizes: Sequence[tuple[int, int]], scratch: Path, *, speed: bool
 ) -> list[MadeUp] | list[Case]:
-    """Return made-up frames of each size for speed; else the cases, or the sample in `scratch`."""
+    """Return made-up frames of each size for speed; else the cases, or the bundled sample.
+
+    What has to be recorded for that lies in the folder `scratch`.
+    """
     if speed:
-        return [MadeUp(size) for size in sorted(sizes or SIZES)]
+        return [
+            MadeUp(size, clip=write_clip(scratch / "{}x{}".format(*size), size))
+            for size in sorted(set(sizes or SPEED_SIZES))
+        ]
     return find_cases(cases) or [bundled_case(scratch / "sample")]
 
 
@@ -92,7 +100,7 @@ def measure_passes(
     window = frames or network.window
     name = config or weights or "shipped"
     rows: list[dict[str, Any]] = []
-    for size in sizes or SIZES:
+    for size in sizes or PASS_SIZES:
         passes = measure_pass(
             network, name, size, window, precisions=list(measured), repeats=repeats, warm_up=warm_up
         )

@@ -75,7 +75,7 @@ def measure(
     if setup.video is not None:
         run = finished_runs(setup, jobs)
     elif isolated:
-        run = in_own_process(timed_runs, setup, jobs, plan)
+        run = in_own_process(timed_runs, setup, jobs, plan, True)
     else:
         run = timed_runs(setup, jobs, plan)
     with closing(run) as items:  # type: ignore[type-var]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
+from math import prod
 from statistics import median
 from typing import Any
 
@@ -13,10 +15,13 @@ import numpy as np
 import torch
 
 from spikedeblur.benchmarking.cases import Workload
+from spikedeblur.benchmarking.isolation import in_own_process
+from spikedeblur.benchmarking.made_up import FPS, MadeUpClip
+from spikedeblur.benchmarking.operations import convolution_rates
+from spikedeblur.benchmarking.run_series import PeakMemory, RunSeries
 from spikedeblur.benchmarking.scoring import PictureSource
 from spikedeblur.benchmarking.setups import Setup
 from spikedeblur.io.video_info import VideoFrame
-from spikedeblur.machine.memory import give_back_freed, peak_rss_mb, reset_peak
 from spikedeblur.restoration.pipeline import Deblurrer
 
 RUNS = 3
@@ -37,7 +42,7 @@ class Plan:
     def wants_more(self, runs: int, seconds: float) -> bool:
         """Return whether to run again after so many runs that took so long altogether."""
         if self.repeats is not None:
-            return runs < self.repeats
+            return runs < max(self.repeats, 1)
         return runs < RUNS and seconds < ENOUGH_SECONDS
 
 
@@ -52,6 +57,12 @@ class RunCost:
     meanwhile; peak_growth_mb: by how much it grew. peak_gpu_mb: largest memory of tensors on a
     CUDA GPU. device, precision, tile: None for what uses none. Of a finished video, which others
     have made, only the frames are known.
+
+    Where there is a clip: end_to_end_*, of restoring it from file to file as `deblur` does, all
+    from opening to closing; codec: of both files. conv3d_gflops: rate of the 32-channel convolution
+    in fp32 (10^9 operations a second), median of what was measured before and after each run.
+    gflop_worth_per_frame: seconds a frame times that rate, as of `RunSeries`: what the machine
+    could have convolved meanwhile, much the same on a slower one. pixels: of a frame.
     """
 
     frames: int
@@ -70,38 +81,68 @@ class RunCost:
     device: str | None = None
     precision: str | None = None
     tile: int | None = None
+    pixels: int | None = None
+    end_to_end_runs: int | None = None
+    end_to_end_seconds_per_frame: float | None = None
+    end_to_end_seconds_per_frame_min: float | None = None
+    end_to_end_seconds_per_frame_max: float | None = None
+    end_to_end_peak_rss_mb: float | None = None
+    codec: str | None = None
+    conv3d_gflops: float | None = None
+    gflop_worth_per_frame: float | None = None
+    gflop_worth_per_frame_min: float | None = None
+    gflop_worth_per_frame_max: float | None = None
+    end_to_end_gflop_worth_per_frame: float | None = None
+    end_to_end_gflop_worth_per_frame_min: float | None = None
+    end_to_end_gflop_worth_per_frame_max: float | None = None
 
 
 def timed_runs(
-    setup: Setup, jobs: Sequence[Workload], plan: Plan
+    setup: Setup, jobs: Sequence[Workload], plan: Plan, isolated: bool = False
 ) -> Iterator[np.ndarray | RunCost]:
     """Yield, for each job: the frames of its first run, (H, W, 3), if it has a truth; its timing.
 
-    What the caller does between two frames is not counted.
+    What the caller does between two frames is not counted. isolated: this process is the method's
+    own, and the rate of convolution is measured in another, whose memory does not count.
     """
     began = time.perf_counter()
     deblurrer = setup.build()
     loading = time.perf_counter() - began
     warm: set[tuple[int, int]] = set()
+    device = _device(deblurrer)
+    rate_of = (str(device), torch.get_num_threads())
+    rates = in_own_process(convolution_rates, *rate_of) if isolated else convolution_rates(*rate_of)
     for job in jobs:
         warm_up = 0 if job.size in warm else plan.warm_up
         warm.add(job.size)
-        memory = _Memory(deblurrer)
+        memory = PeakMemory(device)
         warming = Stopwatch(islice(job.frames(deblurrer), warm_up))
         warming.run_out()
-        runs: list[Stopwatch] = []
-        while not runs or plan.wants_more(len(runs), sum(run.seconds for run in runs)):
+        firsts: list[float] = []
+        runs = RunSeries(rates if job.clip else None)
+        while plan.wants_more(len(runs), sum(runs.seconds)):
             run = Stopwatch(job.frames(deblurrer))
-            if job.has_truth and not runs:
+            if job.has_truth and not firsts:
                 yield from (frame.rgb for frame in run)
             run.run_out()
-            runs.append(run)
+            runs.add(run.seconds, run.frames)
+            firsts.append(run.first_seconds)
+        costs: dict[str, Any] = {**runs.figures(), **memory.peaks(), **_settings(deblurrer)}
+        if job.clip and deblurrer is not None:
+            if warm_up:
+                job.clip.restore(deblurrer, end=Fraction(1, FPS))  # loads what is used first here
+            files = RunSeries(rates)
+            costs |= _end_to_end(deblurrer, job.clip, plan, files)
+            costs["conv3d_gflops"] = median([*runs.rates, *files.rates])
         yield RunCost(
+            frames=run.frames,
+            runs=len(runs),
+            pixels=prod(job.size),
             load_seconds=loading,
             warm_up_seconds=warming.seconds if warm_up else None,
-            **_times(runs),
-            **memory.peaks(),
-            **_settings(deblurrer),
+            first_frame_seconds=median(firsts),
+            frames_per_second=1 / max(costs["seconds_per_frame"], 1e-9),
+            **costs,
         )
 
 
@@ -147,40 +188,26 @@ class Stopwatch:
             pass
 
 
-def _times(runs: Sequence[Stopwatch]) -> dict[str, Any]:
-    per_frame = [run.seconds / max(run.frames, 1) for run in runs]
-    typical = median(per_frame)
+def _end_to_end(
+    deblurrer: Deblurrer, clip: MadeUpClip, plan: Plan, runs: RunSeries
+) -> dict[str, Any]:
+    """Restore a clip from file to file, time and again; return the figures of it."""
+    memory = PeakMemory(_device(deblurrer))
+    while plan.wants_more(len(runs), sum(runs.seconds)):
+        began = time.perf_counter()
+        frames = clip.restore(deblurrer)
+        runs.add(time.perf_counter() - began, frames)
     return {
-        "frames": runs[0].frames,
-        "runs": len(runs),
-        "first_frame_seconds": median(run.first_seconds for run in runs),
-        "seconds_per_frame": typical,
-        "seconds_per_frame_min": min(per_frame),
-        "seconds_per_frame_max": max(per_frame),
-        "frames_per_second": 1 / max(typical, 1e-9),
+        "end_to_end_runs": len(runs),
+        "end_to_end_peak_rss_mb": memory.peaks()["peak_rss_mb"],
+        "codec": clip.codec,
+        **runs.figures("end_to_end_"),
     }
 
 
-class _Memory:
-    """Peaks since it was made."""
-
-    def __init__(self, deblurrer: Deblurrer | None) -> None:
-        tiled = deblurrer.tiled if deblurrer is not None else None
-        self._gpu = tiled.device if tiled is not None and tiled.device.type == "cuda" else None
-        give_back_freed()
-        reset_peak()
-        self._before = peak_rss_mb()
-        if self._gpu is not None:
-            torch.cuda.reset_peak_memory_stats(self._gpu)
-
-    def peaks(self) -> dict[str, Any]:
-        peak = peak_rss_mb()
-        gpu = None if self._gpu is None else torch.cuda.max_memory_allocated(self._gpu) / 1e6
-        return {
-            "peak_rss_mb": round(peak, 1),
-            "peak_growth_mb": round(peak - self._before, 1),
-            "peak_gpu_mb": gpu,
-        }
+def _device(deblurrer: Deblurrer | None) -> torch.device:
+    tiled = deblurrer.tiled if deblurrer is not None else None
+    return torch.device("cpu") if tiled is None else tiled.device
 
 
 def _settings(deblurrer: Deblurrer | None) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 import spikedeblur
-from spikedeblur.benchmarking import cases
+from spikedeblur.benchmarking.growth import growth
+from spikedeblur.benchmarking.made_up import NOISE_SEED
 from spikedeblur.benchmarking.results import MethodResult, means
 from spikedeblur.benchmarking.runs import Plan
 from spikedeblur.benchmarking.setups import Setup
@@ -26,14 +27,19 @@ from spikedeblur.vocabulary import NETWORK
 def summary(
     results: Sequence[MethodResult], setups: Sequence[Setup], plan: Plan, isolated: bool
 ) -> dict[str, Any]:
-    """The object of `benchmark --json`: machine, settings, cases (a row each), means."""
+    """The object of `benchmark --json`: machine, settings, cases (a row each), means.
+
+    Of made-up frames growth instead of means, which would be over sizes: a row for each setup.
+    """
     devices = [setup.device for setup in setups if setup.kind == NETWORK]
     device = choose_device(devices[0]) if devices else "cpu"
+    made_up = any(result.conv3d_gflops for result in results)
     return {
         "machine": machine(device),
         "settings": _settings(setups, plan, isolated),
         "cases": [result.as_json() for result in results],
-        "means": means(results),
+        "means": [] if made_up else means(results),
+        **({"growth": growth(results, len(setups))} if made_up else {}),
     }
 
 
@@ -49,7 +55,7 @@ def _settings(setups: Sequence[Setup], plan: Plan, isolated: bool) -> dict[str, 
         "warm_up": plan.warm_up,
         "repeats": plan.repeats,
         "isolated": isolated,
-        "seeds": {"sample": SAMPLE_SEED, "made_up": cases.NOISE_SEED},
+        "seeds": {"sample": SAMPLE_SEED, "made_up": NOISE_SEED},
     }
 
 

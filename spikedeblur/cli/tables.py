@@ -31,8 +31,13 @@ format_option = click.option(
 
 # What a narrow terminal has to do without, in turn.
 LEAST_TOLD = (
+    "end_to_end_seconds_per_frame_min",
+    "end_to_end_seconds_per_frame_max",
     "seconds_per_frame_min",
     "seconds_per_frame_max",
+    "end_to_end_peak_rss_mb",
+    "first_spread",
+    "second_spread",
     "ssim_y",
     "psnr_y",
     "first_frame_seconds",
@@ -40,19 +45,23 @@ LEAST_TOLD = (
 )
 
 
-def print_results(rows: Sequence[Row], means: Sequence[Row], form: str = AUTO) -> None:
-    """One table of the cases, and one of the means where there are any.
+def print_results(
+    rows: Sequence[Row], means: Sequence[Row], form: str = AUTO, growth: Sequence[Row] = ()
+) -> None:
+    """One table of the cases, one of the means and one of the growth where there are any.
 
     form: auto, md or csv, as of all tables here.
     """
-    from spikedeblur.benchmarking.columns import MEANS_COLUMNS, QUALITY_COLUMNS, of_groups, telling
+    from spikedeblur.benchmarking import columns
 
-    named = of_groups(means)
+    named = columns.of_groups(means)
+    tables = (
+        ("", rows, columns.RESULT_COLUMNS),
+        ("Means over cases", named, columns.MEANS_COLUMNS),
+        ("Time grows as pixels to the power of", growth, columns.GROWTH_COLUMNS),
+    )
     _print(
-        [
-            ("", rows, telling(QUALITY_COLUMNS, rows)),
-            *([("Means over cases", named, telling(MEANS_COLUMNS, named))] if means else []),
-        ],
+        [(title, each, columns.telling(wanted, each)) for title, each, wanted in tables if each],
         form,
     )
 
@@ -82,27 +91,26 @@ def print_passes(rows: Sequence[Row], form: str = AUTO) -> None:
 
 
 def print_comparison(comparison: Comparison, first: str, second: str, form: str = AUTO) -> None:
-    """The table of ratios, and what only one of the two has."""
-    from spikedeblur.benchmarking.columns import RATIO_COLUMNS, telling
+    """The table of ratios, one of the times that changed, and what only one of the two has."""
+    from spikedeblur.benchmarking.columns import CHANGE_COLUMNS, RATIO_COLUMNS, telling
     from spikedeblur.cli.console import printable
 
-    console = _print(
-        [
-            (
-                f"{second} over {first}; PSNR as the difference",
-                comparison.rows,
-                telling(RATIO_COLUMNS, comparison.rows),
-            )
-        ],
-        form,
-    )
+    rows, changes = comparison.rows, comparison.changes
+    tables: list[_Shown] = [
+        (f"{second} over {first}; PSNR as the difference", rows, telling(RATIO_COLUMNS, rows))
+    ]
+    if changes:
+        title = "Changed by more than the runs of both spread"
+        tables.append((title, changes, telling(CHANGE_COLUMNS, changes)))
+    console = _print(tables, form)
     if form != AUTO:
         return
-    for name, missing in ((first, comparison.only_in_first), (second, comparison.only_in_second)):
-        for what in missing:
-            console.print(
-                printable(f"only in {name}: {what}"), markup=False, highlight=False, soft_wrap=True
-            )
+    lines = [] if changes else ["no time changed by more than the runs of both spread"]
+    lines += [f"one run, so noise is unknown: {what}" for what in comparison.untold]
+    lines += [f"only in {first}: {what}" for what in comparison.only_in_first]
+    lines += [f"only in {second}: {what}" for what in comparison.only_in_second]
+    for line in lines:
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def print_files_compared(console: Console, first: Path, second: Path, form: str) -> None:

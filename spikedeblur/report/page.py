@@ -13,6 +13,7 @@ import numpy as np
 
 from spikedeblur.benchmarking.columns import (
     COST_COLUMNS,
+    GROWTH_COLUMNS,
     MEANS_COLUMNS,
     PASS_COLUMNS,
     QUALITY_COLUMNS,
@@ -144,9 +145,15 @@ def _tables(found: Mapping[str, Any], names: Names) -> str:
         tables += _section(
             "Quality", _table("quality", rows, telling(QUALITY_COLUMNS[:12], rows), names)
         )
-    return tables + _section(
+    tables += _section(
         "Speed and memory", _table("speed", rows, telling(COST_COLUMNS, rows), names)
     )
+    if growth := found.get("growth"):
+        tables += _section(
+            "Time grows as pixels to the power of",
+            _table("growth", growth, telling(GROWTH_COLUMNS, growth), names),
+        )
+    return tables
 
 
 def _table(name: str, rows: Sequence[Row], columns: Sequence[Column], names: Names) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from spikedeblur.benchmarking.comparison import compare, read_benchmark
 from spikedeblur.cli.main import main
+
+BASELINE = Path(__file__).parents[2] / "docs" / "baseline.json"
 
 ROW = {
     "group": "",
@@ -77,6 +81,53 @@ def test_another_machine_has_other_threads(tmp_path, capsys):
     assert main(["benchmark", "--compare", first, second, "--json"]) == 0
     [row] = json.loads(capsys.readouterr().out)["rows"]
     assert row["seconds_per_frame"] == pytest.approx(0.2) and "threads" not in row
+
+
+WORTH = {
+    "runs": 3,
+    "gflop_worth_per_frame": 40.0,
+    "gflop_worth_per_frame_min": 39.0,
+    "gflop_worth_per_frame_max": 41.0,
+}
+
+
+def test_what_changed_beyond_the_spread_of_the_runs(tmp_path, capsys):
+    """Twice the seconds at the same worth is another machine; half the worth is a change."""
+    first = write(tmp_path / "a.json", WORTH, {**WORTH, "case": "b"})
+    faster = {name: value / 2 for name, value in WORTH.items() if name != "runs"}
+    second = write(
+        tmp_path / "b.json", {**WORTH, **faster}, {**WORTH, "case": "b", "seconds_per_frame": 1.0}
+    )
+    assert main(["benchmark", "--compare", first, second, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    [change] = found["changes"]
+    assert (change["case"], change["figure"]) == ("a", "gflop_worth_per_frame")
+    assert (change["first"], change["second"], change["ratio"]) == (40.0, 20.0, 0.5)
+    assert (change["first_spread"], change["second_spread"]) == (2.0, 1.0)
+    assert [row["gflop_worth_per_frame"] for row in found["rows"]] == [0.5, 1.0]
+    assert main(["benchmark", "--compare", first, second]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index(next(line for line in lines if line.startswith("Changed by more")))
+    assert "gflop_worth_per_frame" in lines[place + 2] and "0.50x" in lines[place + 2]
+    assert main(["benchmark", "--compare", first, first]) == 0
+    assert "no time changed by more than" in capsys.readouterr().out
+
+
+def test_times_of_one_run_are_told_to_have_no_noise(files, capsys):
+    assert main(["benchmark", "--compare", *files]) == 0
+    assert "one run, so noise is unknown: a net fp32 2 128" in capsys.readouterr().out
+
+
+def test_the_baseline_says_all_that_a_comparison_needs():
+    baseline = read_benchmark(BASELINE)
+    found = compare(baseline, baseline)
+    assert {(row["case"], row["method"]) for row in found.rows} == {
+        (size, method) for size in ("160x96", "320x192", "640x360") for method in ("sdm", "net")
+    }
+    assert all(row["end_to_end_gflop_worth_per_frame"] == 1.0 for row in found.rows)
+    assert all(row["conv3d_gflops"] > 0 for row in baseline["cases"])
+    assert found.changes == [] == found.untold  # each has several runs
+    assert '"/' not in BASELINE.read_text(encoding="utf-8")  # nobody's folders
 
 
 @pytest.mark.parametrize(

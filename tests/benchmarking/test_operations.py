@@ -10,15 +10,14 @@ from torch import nn
 from torch.nn import functional
 
 from spikedeblur.benchmarking import operations
-from spikedeblur.benchmarking.operations import Convolution, conv3d_flop, operation_counter
+from spikedeblur.benchmarking.operations import (
+    Convolution,
+    conv3d_flop,
+    convolution_rates,
+    operation_counter,
+)
 
 CPU = torch.device("cpu")
-SHAPE = (2, 16, 2, 8, 8)
-
-
-@pytest.fixture
-def small_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "CONV_SHAPE", SHAPE)
 
 
 def counted(run: Callable[[], object]) -> int:
@@ -51,7 +50,7 @@ def test_attention_counts_its_two_products(bias: torch.Tensor | None) -> None:
 
 @pytest.mark.usefixtures("small_convolution")
 def test_the_convolution_of_the_machine_counts_what_it_does() -> None:
-    assert counted(Convolution(CPU, torch.float32)) == conv3d_flop() == 2 * 2 * 128 * 16 * 16 * 27
+    assert counted(Convolution(CPU, torch.float32)) == conv3d_flop() == 2 * 128 * 32 * 32 * 27
 
 
 @pytest.mark.usefixtures("small_convolution")
@@ -74,3 +73,26 @@ def test_the_machine_convolves_in_its_faster_layout(
     monkeypatch.setattr(operations, "seconds_of", seconds_of)
     Convolution(CPU, torch.float32)()
     assert seen[-1].is_contiguous(memory_format=faster)
+
+
+def test_the_rate_is_of_32_channels_over_five_frames_in_the_faster_layout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Operations over seconds; the layout is sought once, by three convolutions of each."""
+    volumes: list[torch.Tensor] = []
+
+    def spy(volume: torch.Tensor, kernel: torch.Tensor, padding: int) -> None:
+        assert kernel.shape == (32, 32, 3, 3, 3) and padding == 1
+        volumes.append(volume)
+
+    def seconds_of(run: Callable[[], None], _device: torch.device) -> float:
+        run()
+        return 0.5 if volumes[-1].is_contiguous(memory_format=torch.channels_last_3d) else 1.0
+
+    monkeypatch.setattr(functional, "conv3d", spy)
+    monkeypatch.setattr(operations, "seconds_of", seconds_of)
+    rates = convolution_rates("cpu", torch.get_num_threads())
+    gflop = 2 * 5 * 180 * 320 * 32 * 32 * 27 / 1e9
+    assert [next(rates), next(rates)] == [pytest.approx(gflop / 0.5)] * 2
+    assert {tuple(volume.shape) for volume in volumes} == {(1, 32, 5, 180, 320)}
+    assert len(volumes) == 2 * 3 + 2

@@ -12,7 +12,7 @@ from spikedeblur.cli.main import main
 
 class TestBenchmark:
     @pytest.fixture(autouse=True)
-    def in_this_process(self, monkeypatch):
+    def in_this_process(self, monkeypatch, small_convolution):
         """A process for each method would take a second or two."""
         monkeypatch.setenv("SPIKEDEBLUR_BENCHMARK_ISOLATE", "0")
 
@@ -49,7 +49,7 @@ class TestBenchmark:
                     "--size",
                     "32x32",
                     "--repeats",
-                    "2",
+                    "1",
                     "--warm-up",
                     "1",
                     "--methods",
@@ -61,24 +61,33 @@ class TestBenchmark:
             )
             == 0
         )
-        rows = json.loads(capsys.readouterr().out)["cases"]
+        found = json.loads(capsys.readouterr().out)
+        rows = found["cases"]
         assert [(row["case"], row["method"]) for row in rows] == [
             ("32x32", "sdm"),
             ("32x32", "net"),
             ("64x48", "sdm"),
             ("64x48", "net"),
         ]
-        assert all(row["seconds_per_frame"] > 0 and row["psnr"] is None for row in rows)
+        for figure in ("seconds_per_frame", "end_to_end_seconds_per_frame", "conv3d_gflops"):
+            assert all(row[figure] > 0 and row["psnr"] is None for row in rows)
+        assert [(row["method"], row["sizes"]) for row in found["growth"]] == [
+            ("sdm", 2),
+            ("net", 2),
+        ]
+        assert all(isinstance(row["end_to_end_exponent"], float) for row in found["growth"])
+        assert found["means"] == []
 
     def test_speed_says_what_it_leaves_out(self, capsys):
         quick = ["benchmark", "--speed", "--size", "32x32", "--repeats", "1", "--warm-up", "0"]
         assert main([*quick, "--methods", "blurry,tfi,sdm"]) == 0
-        assert "leaves out blurry, tfi" in capsys.readouterr().err
+        out, err = capsys.readouterr()
+        assert "leaves out blurry, tfi" in err
+        assert "conv3d GFLOP/s" in out and "file s/frame" in out and "power" not in out
         assert main([*quick, "--methods", "blurry"]) == 2
 
     @pytest.mark.parametrize("has_bf16", [True, False])
     def test_speed_of_the_network_alone(self, has_bf16, capsys, tmp_path, monkeypatch):
-        monkeypatch.setattr("spikedeblur.benchmarking.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
         monkeypatch.setattr("spikedeblur.benchmarking.speed.computes_bf16", lambda device: has_bf16)
         config = tmp_path / "tiny.yaml"
         config.write_text(
@@ -112,7 +121,6 @@ class TestBenchmark:
         assert out.splitlines()[-1].startswith("bf16 was not measured: this CPU") and err == ""
 
     def test_speed_of_given_weights_in_one_precision(self, capsys, tiny_weights, monkeypatch):
-        monkeypatch.setattr("spikedeblur.benchmarking.operations.CONV_SHAPE", (2, 16, 2, 8, 8))
         assert (
             main(
                 [

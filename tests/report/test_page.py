@@ -230,6 +230,7 @@ def test_names_cannot_break_the_page(made):
     assert any(nasty in words for words in page.texts)
 
 
+@pytest.mark.usefixtures("small_convolution")
 def test_speed_over_size(tmp_path, monkeypatch):
     monkeypatch.setenv("SPIKEDEBLUR_BENCHMARK_ISOLATE", "0")
     assert (
@@ -253,6 +254,7 @@ def test_speed_over_size(tmp_path, monkeypatch):
     )
     page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert len(page.all("polyline")) == 1 and len(page.all("circle")) == 2
+    assert len(page.all("table", id="growth")) == 1
     assert page.all("img") == []
 
 
