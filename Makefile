@@ -1,6 +1,7 @@
 # make demo   deblurs the bundled sample and prints PSNR before and after; writes demo/
 # make test   runs the default tests; make test-slow runs all of them
 # make fuzz   tries 20,000 spoilt inputs of every kind, for hours; EXAMPLES=5000 for fewer
+# make dist   builds wheel and sdist into dist/; .ci/smoke dist/*.whl tries one elsewhere
 # make man    regenerates the man pages, after any change of an option
 # make pictures   draws the pictures of README and docs/ anew, from the bundled sample
 PYTHON ?= python3
@@ -8,8 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 EXAMPLES ?= 20000
+DIST ?= dist
 
-.PHONY: demo test test-slow fuzz lint man pictures install clean
+.PHONY: demo test test-slow fuzz lint dist man completion pictures install clean
 
 $(VENV)/.installed: setup.cfg pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
@@ -45,8 +47,19 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+dist:
+	$(PYTHON) -m venv build/tools
+	build/tools/bin/python -m pip install --quiet --disable-pip-version-check build
+	rm -rf $(DIST)
+	build/tools/bin/pyproject-build --outdir $(DIST) .
+
 man: $(VENV)/.installed
 	$(BIN)/python -m spikedeblur.cli.manpage man
+
+completion: $(VENV)/.installed # what shells load; it asks the program, and changes with click alone
+	_SPIKEDEBLUR_COMPLETE=bash_source $(BIN)/spikedeblur > man/completion/spikedeblur
+	_SPIKEDEBLUR_COMPLETE=zsh_source $(BIN)/spikedeblur > man/completion/_spikedeblur
+	_SPIKEDEBLUR_COMPLETE=fish_source $(BIN)/spikedeblur > man/completion/spikedeblur.fish
 
 pictures: $(VENV)/.installed
 	$(BIN)/python docs/pictures/make.py

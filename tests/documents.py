@@ -85,6 +85,8 @@ def anchors(page: Path) -> set[str]:
 def program_calls(line: str) -> list[list[str]]:
     """The arguments of each `spikedeblur` in a line, also behind torchrun, srun or a pipe."""
     words = shlex.split(line.replace("$(", " ").replace("|", " | "), comments=True)
+    if "install" in words:  # the package of that name
+        return []
     calls: list[list[str]] = []
     inside = False
     for word in words:

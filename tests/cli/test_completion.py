@@ -1,4 +1,4 @@
-"""Completion as README sets it up, in shells that are installed: typed letters become words."""
+"""Completion as README sets it up and as it is installed: typed letters become words."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from tests.cli.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 SHELLS = {
-    "bash": (["bash", "--norc", "--noprofile"], ""),
-    "zsh": (["zsh", "-f"], "autoload -Uz compinit && compinit -u -D; "),
+    "bash": (["bash", "--norc", "--noprofile"], "", "spikedeblur"),
+    "zsh": (["zsh", "-f"], "autoload -Uz compinit && compinit -u -D; ", "_spikedeblur"),
 }
 
 
+@pytest.mark.parametrize("installed", [False, True])
 @pytest.mark.parametrize("shell", SHELLS)
-def test_letters_typed_become_words(shell, tmp_path):
+def test_letters_typed_become_words(shell, installed, tmp_path):
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     program = tmp_path / "spikedeblur"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m spikedeblur "$@"\n')
     program.chmod(0o755)
-    command, before = SHELLS[shell]
+    command, before, file = SHELLS[shell]
     terminal = Terminal(
         command,
         {
@@ -42,6 +43,8 @@ def test_letters_typed_become_words(shell, tmp_path):
     )
     try:
         setup = f'eval "$(_SPIKEDEBLUR_COMPLETE={shell}_source spikedeblur)"'
+        if installed:
+            setup = f". {shlex.quote(str(ROOT / 'man' / 'completion' / file))}"
         terminal.type(f"{before}{setup}; echo re''ady\n", until="ready")
         terminal.type("spikedeblur vox\t", until="voxelize ")
         terminal.type("--bin\t", until="--bins ")
