@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spikedeblur.alignment.findings import Alignment
     from spikedeblur.api.deblurrer import Deblurrer
     from spikedeblur.api.deblurring import deblur
+    from spikedeblur.api.exporting import export, graph_inputs
     from spikedeblur.api.frames import SharpFrames
     from spikedeblur.api.measuring import BenchmarkFigures, benchmark, preview, score
     from spikedeblur.api.recordings import FileFacts, align, info
@@ -56,6 +57,8 @@ __all__ = [
     "align",
     "benchmark",
     "deblur",
+    "export",
+    "graph_inputs",
     "info",
     "load_model",
     "open_video",
@@ -90,6 +93,8 @@ _HOMES = {
     "align": "spikedeblur.api.recordings",
     "benchmark": "spikedeblur.api.measuring",
     "deblur": "spikedeblur.api.deblurring",
+    "export": "spikedeblur.api.exporting",
+    "graph_inputs": "spikedeblur.api.exporting",
     "info": "spikedeblur.api.recordings",
     "load_model": "spikedeblur.models.checkpoint",
     "open_video": "spikedeblur.io.video",

@@ -33,6 +33,7 @@ COMMANDS = (
     "voxelize",
     "simulate",
     "train",
+    "export",
     "benchmark",
     "score",
     "config",

@@ -5,6 +5,7 @@ Shape suffixes: N batch, T frames, H, W feature map, C channels in.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -36,6 +37,8 @@ class ClipConv(nn.Conv3d):
         """Convolve (N, C, T, H, W)."""
         batch, channels, frames, height, _ = input.shape
         depth, step = self.kernel_size[0], self.stride[0]
+        if torch.compiler.is_exporting():  # to run elsewhere
+            return super().forward(input)
         if depth > 1 and (batch > 1 or channels * frames * height > NATIVE_UP_TO):
             return super().forward(input)
         x_NTCHW = input.transpose(1, 2)

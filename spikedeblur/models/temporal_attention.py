@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn import functional
 
+from spikedeblur.models.attend import attend
 from spikedeblur.models.config import ChunkConfig, TemporalAttentionConfig
 from spikedeblur.models.linear import Linear
 
@@ -59,7 +59,12 @@ def chunk_rectangles(
 
 
 def by_chunks(function: Callable[..., Tensor], config: ChunkConfig, *maps_BTHWC: Tensor) -> Tensor:
-    """Apply `function` to matching rectangles of the maps; equal to applying it to the whole."""
+    """Apply `function` to matching rectangles of the maps; equal to applying it to the whole.
+
+    An exported graph applies it to the whole: maps have no size there.
+    """
+    if torch.compiler.is_exporting():
+        return function(*maps_BTHWC)
     batch, _, height, width, _ = maps_BTHWC[0].shape
     rows = []
     for row in chunk_rectangles(height, width, batch, config):
@@ -108,7 +113,7 @@ class TemporalAttention(nn.Module):
         kv = self.kv(keys_BTHWC)
         k, v = rearrange(kv, "b t h w (z n c) -> z (b h w) n t c", z=2, n=self.heads)
         dropout = self.dropout if self.training else 0.0
-        out = functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        out = attend(q, k, v, dropout=dropout)
         out = rearrange(out, "(b h w) n t c -> b t h w (n c)", b=batch, h=height, w=width)
         return self.proj(out)
 

@@ -15,11 +15,12 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from spikedeblur.models.config import NetworkConfig
+from spikedeblur.models.joint_inputs import NetworkInputs
 from spikedeblur.models.refiner import FrameRefiner
 from spikedeblur.models.vrt_spike import SpikeBranch, VRTSpike, build_vrt
 from spikedeblur.prior.chunks import EVERY_FRAME
 from spikedeblur.prior.features import MAPS, PICTURES, REACH, PriorFeatures, prior_features
-from spikedeblur.prior.planes import pad_bottom_right, resize
+from spikedeblur.prior.planes import resize
 
 DOUBTFUL = (
     0.6,
@@ -75,24 +76,26 @@ class VRTJoint(VRTSpike):
             assert voxels is not None
             with torch.autocast(rgb.device.type, enabled=False):
                 features = prior_features(clip, voxels, target, kept)
-        padded = self._padded_size(height, width)
-        pictures = pad_bottom_right(features.pictures, *padded)
-        maps = pad_bottom_right(features.maps, *padded)
-        moment = target.repeat_interleave(frames)[:, None, None, None].expand(-1, 1, *padded)
-        rates = resize(features.rates, (-(-height // 2), -(-width // 2)))
-        rates = pad_bottom_right(rates, padded[0] // 2, padded[1] // 2)
+        moments = target.repeat_interleave(frames)
+        inputs = NetworkInputs.of(features, moments, self.padded_size(height, width))
+        sharp = self.restore(inputs.pictures, inputs.maps, inputs.rates, batch)
+        return sharp[..., :height, :width].unflatten(0, (batch, frames))
+
+    def restore(self, pictures: Tensor, maps: Tensor, rates: Tensor, batch: int = 1) -> Tensor:
+        """Restore the frames of `batch` clips from their `NetworkInputs`: (N, 3, H, W)."""
+        clips = (batch, len(pictures) // batch)
+        half = (pictures.shape[-2] // 2, pictures.shape[-1] // 2)
         assert self.spikes is not None
-        fuse = partial(self.spikes.fuse, self.spikes(rates.unflatten(0, (batch, frames))))
-        guide = resize(pictures[:, 0], (padded[0] // 2, padded[1] // 2))
+        fuse = partial(self.spikes.fuse, self.spikes(rates.unflatten(0, clips)))
+        guide = None
+        if self.vrt.pa_frames:
+            guide = resize(pictures[:, 0], half).unflatten(0, clips)
 
         def body(x_NChw: Tensor) -> Tensor:
-            clip = x_NChw.unflatten(0, (batch, frames))
-            out = self.vrt.features(clip, fuse, guide.unflatten(0, (batch, frames)))
+            out = self.vrt.features(x_NChw.unflatten(0, clips), fuse, guide)
             return rearrange(out, "b t h w c -> (b t) c h w")
 
-        sharp = self.refiner(pictures, torch.cat([maps, moment], dim=1), body)
+        sharp = self.refiner(pictures, maps, body)
         begins, ends = DOUBTFUL
-        doubtful = pad_bottom_right(features.doubt, *padded)
-        blurry = pad_bottom_right(rgb.flatten(0, 1), *padded)
-        sharp = torch.lerp(sharp, blurry, ((doubtful - begins) / (ends - begins)).clamp(0, 1))
-        return sharp[..., :height, :width].unflatten(0, (batch, frames))
+        doubtful = (maps[:, [MAPS.index("doubt")]] - begins) / (ends - begins)
+        return torch.lerp(sharp, pictures[:, 0], doubtful.clamp(0, 1))

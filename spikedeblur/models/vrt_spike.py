@@ -193,7 +193,7 @@ class VRTSpike(nn.Module):
         self._check(rgb, voxels)
         rgb, voxels = rgb[:, kept], None if voxels is None else voxels[:, kept]
         batch, _, _, height, width = rgb.shape
-        padded = self._padded_size(height, width)
+        padded = self.padded_size(height, width)
         target = torch.as_tensor(target_time, dtype=torch.float32, device=rgb.device).expand(batch)
         out = self._restore(pad_bottom_right(rgb, *padded), voxels, target, (height, width))
         return out[..., :height, :width]
@@ -264,7 +264,8 @@ class VRTSpike(nn.Module):
         differences = functional.pixel_unshuffle(compensated.luma_differences(), self.stem)
         return torch.cat([differences, resize(compensated.confidence, net_size)], dim=1)
 
-    def _padded_size(self, height: int, width: int) -> tuple[int, int]:
+    def padded_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the frames that the network works on."""
         multiple, least = self.size_multiple, self.vrt.min_size
         rows = max(least[0] * self.stem, -(-height // multiple) * multiple)
         columns = max(least[1] * self.stem, -(-width // multiple) * multiple)

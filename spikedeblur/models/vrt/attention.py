@@ -11,12 +11,22 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from spikedeblur.models.attend import attend
 from spikedeblur.models.linear import Linear
 from spikedeblur.models.vrt.windowing import Size3, WindowPlan
 
 TOKENS_AT_ONCE = 1 << 13
+
+
+def in_runs(x: Tensor, rows: int = 1) -> tuple[Tensor, ...]:
+    """Cut tokens, or windows of `rows` tokens each, into runs to take through a layer.
+
+    An exported graph takes all as one: it does not know how many there are.
+    """
+    if torch.compiler.is_exporting():
+        return (x,)
+    return x.split(max(1, tokens_at_once(x.device) // rows))
 
 
 def tokens_at_once(device: torch.device) -> int:
@@ -56,7 +66,7 @@ class WindowAttention(nn.Module):
             x_BnC = x_SC[group.start * plan.tokens : group.stop * plan.tokens]
             x_BnC = x_BnC.view(-1, plan.tokens, x_SC.shape[-1])
             bias = bias_hnn if group.mask is None else bias_hnn + group.mask
-            for run in x_BnC.split(max(1, tokens_at_once(x_SC.device) // plan.tokens)):
+            for run in in_runs(x_BnC, plan.tokens):
                 parts.append(self._run(run, bias, group.mask))
         return torch.cat(parts).view(x_SC.shape)
 
@@ -74,7 +84,7 @@ class WindowAttention(nn.Module):
         z = x_BnC.view(-1, 2, frame, x_BnC.shape[-1]) + self.position_bias
         q, k, v = self._heads(self.qkv_mut(z))
         # The mask of the first frame serves both: a wrap in time is not masked here.
-        mask = None if mask_nn is None else mask_nn[:frame, :frame]
+        mask = None if mask_nn is None else mask_nn[..., :frame, :frame]
         first = _attend(q[:, 1], k[:, 0], v[:, 0], mask)
         second = _attend(q[:, 0], k[:, 1], v[:, 1], mask)
         return torch.cat([first, second], dim=1)
@@ -100,7 +110,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """(B, h, n, d) each -> (B, n, C); `bias` (h, n, n) or (n, n) is added to the logits."""
     if bias is not None:
         bias = bias.to(q.dtype).expand(q.shape[0], q.shape[1], -1, -1)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).flatten(2)
+    return attend(q, k, v, bias).transpose(1, 2).flatten(2)
 
 
 def relative_position_index(window: Size3) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spikedeblur.models.linear import Linear
-from spikedeblur.models.vrt.attention import tokens_at_once
+from spikedeblur.models.vrt.attention import in_runs
 
 
 class GEGLU(nn.Module):
@@ -21,7 +21,7 @@ class GEGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., channels) -> (..., out_channels), some tokens at a time."""
-        runs = x.reshape(-1, x.shape[-1]).split(tokens_at_once(x.device))
+        runs = in_runs(x.reshape(-1, x.shape[-1]))
         parts = [self.fc2(F.gelu(self.fc11(run)) * self.fc12(run)) for run in runs]
         return torch.cat(parts).view(*x.shape[:-1], -1)
 

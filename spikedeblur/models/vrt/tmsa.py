@@ -16,6 +16,7 @@ from spikedeblur.models.residual import Block, Residual
 from spikedeblur.models.vrt.attention import WindowAttention
 from spikedeblur.models.vrt.layers import GEGLU, drop_path
 from spikedeblur.models.vrt.stages import Run, Stage, StageOptions
+from spikedeblur.models.vrt.traced import traced_plan
 from spikedeblur.models.vrt.windowing import Size3, WindowPlan, effective_window, window_plan
 
 
@@ -107,10 +108,13 @@ class TMSAGroup(nn.Module):
         """(N, T, H, W, C) -> the same shape; every other block has its windows shifted."""
         batch, frames, height, width, _ = x_NTHWC.shape
         size = (frames, height, width)
+        plan_of = window_plan
+        if torch.compiler.is_exporting():  # height and width have no value yet
+            plan_of, size = traced_plan, (frames, *self.window[1:])
         window = effective_window(size, self.window, keep_depth=self.mutual)
         for i, block in enumerate(self.blocks):
-            plan = window_plan((batch, *size), window, bool(i % 2), x_NTHWC.device)
-            x_NTHWC = block(x_NTHWC, plan)
+            shape = (batch, frames, height, width)
+            x_NTHWC = block(x_NTHWC, plan_of(shape, window, bool(i % 2), x_NTHWC.device))
         return x_NTHWC
 
 
