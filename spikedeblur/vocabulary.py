@@ -35,5 +35,6 @@ SLOWMO_TIMINGS = KEEP, STRETCH = ("keep", "stretch")
 COMPARISONS = ("side", "split")
 
 # Training data.
-TRAINING_LAYOUTS = ("simulate", "folders", "spk-gopro", "spk-x4k", "s-sdm")
+PUBLISHED_LAYOUTS = ("spk-gopro", "spk-x4k", "s-sdm")  # which a benchmark knows, too
+TRAINING_LAYOUTS = ("simulate", "folders", *PUBLISHED_LAYOUTS)
 MOST_THREADS = 1024  # each costs memory, and threads beyond the cores only wait for one another

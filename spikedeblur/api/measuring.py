@@ -14,8 +14,9 @@ from spikedeblur.api.calls import python_call
 from spikedeblur.api.rigs import RigKeywords, recording_settings
 from spikedeblur.api.sources import exact_rate, exact_seconds
 from spikedeblur.benchmarking.columns import RESULT_COLUMNS, cell, telling
+from spikedeblur.benchmarking.kept import KeptResults, measure_kept
 from spikedeblur.benchmarking.planning import plan_setups, plan_workloads
-from spikedeblur.benchmarking.results import measure
+from spikedeblur.benchmarking.published import check_methods
 from spikedeblur.benchmarking.runs import Plan
 from spikedeblur.benchmarking.scoring import VideoScore, score_integers
 from spikedeblur.benchmarking.setups import check_finished
@@ -58,15 +59,18 @@ def benchmark(
     repeats: int | None = None,
     warm_up: int = 5,
     isolate: bool = False,
+    keep: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> BenchmarkFigures:
     """Measure quality, speed and memory of `methods`, such as "blurry,sdm,net".
 
-    cases: folders as `simulate` writes them, or folders of those; without any, the bundled sample.
+    cases: folders as `simulate` writes them, folders of those, or published sets, of which the test
+    part is measured; without any, the bundled sample.
     speed: time made-up frames of `sizes` (width, height) instead, and a made-up clip from file to
     file. repeats: runs, whose median counts. warm_up: frames restored before. isolate: each method
-    in its own process, for its memory alone. progress: called with (runs done, all of them).
-    Raises `SpikedeblurError`.
+    in its own process, for its memory alone. keep: a file to write each result into at once; what
+    it holds is not measured again. progress: called with (runs done, all of them). Raises
+    `SpikedeblurError`.
     """
     setups, _ = plan_setups(
         methods,
@@ -80,11 +84,14 @@ def benchmark(
     plan = Plan(warm_up, repeats)
     with TemporaryDirectory(prefix="spikedeblur-") as scratch:
         folders = [Path(case) for case in cases]
-        jobs: Sequence[Any] = plan_workloads(folders, sizes, Path(scratch), speed=speed)
+        jobs = plan_workloads(folders, sizes, Path(scratch), speed=speed)
+        check_methods([setup.kind for setup in setups], jobs)
         check_finished(setups, jobs)
+        kept = None if keep is None else KeptResults(Path(keep))
         found = []
         for setup in setups:
-            for place, result in enumerate(measure(setup, jobs, plan, isolated=isolate)):
+            run = measure_kept(setup, jobs, plan, isolated=isolate, kept=kept)
+            for place, result in enumerate(run):
                 found.append((place, result))
                 if progress is not None:
                     progress(len(found), len(setups) * len(jobs))

@@ -29,6 +29,10 @@ class Workload(Protocol):
         """The group that it belongs to; empty where there is none."""
 
     @property
+    def protocol(self) -> str:
+        """The published set that it is a part of, whose means are those over frames; or empty."""
+
+    @property
     def size(self) -> tuple[int, int]:
         """(width, height) of a frame."""
 
@@ -61,6 +65,11 @@ class Case:
     spikes: Path
     sharp: Path | None
     clip = None
+
+    @property
+    def protocol(self) -> str:
+        """None: cases of one's own."""
+        return ""
 
     @classmethod
     def of_folder(cls, folder: Path) -> Case:

@@ -59,6 +59,7 @@ class MadeUp:
     clip: MadeUpClip | None = None
     has_truth = False
     group = ""
+    protocol = ""
 
     @property
     def name(self) -> str:

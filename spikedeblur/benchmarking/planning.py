@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from spikedeblur.benchmarking.cases import Case, bundled_case, find_cases
+from spikedeblur.benchmarking.cases import Workload, bundled_case, find_cases
 from spikedeblur.benchmarking.made_up import MadeUp, write_clip
+from spikedeblur.benchmarking.published import published_sequences
 from spikedeblur.benchmarking.setups import Setup, parse_methods, vary
 from spikedeblur.benchmarking.speed import (
     SkippedPass,
@@ -21,6 +22,7 @@ from spikedeblur.errors import UsageError
 from spikedeblur.machine.device import choose_device
 from spikedeblur.machine.threads import use_threads
 from spikedeblur.models.checkpoint import load_model
+from spikedeblur.vocabulary import NETWORK
 
 PASS_SIZES = ((640, 360),)  # of frames for the network alone, unless others are given
 SPEED_SIZES = ((160, 96), (320, 192), (640, 360))  # of frames from which the growth is told
@@ -58,17 +60,45 @@ def plan_setups(
 
 def plan_workloads(
     cases: Sequence[Path], sizes: Sequence[tuple[int, int]], scratch: Path, *, speed: bool
-) -> list[MadeUp] | list[Case]:
+) -> list[Workload]:
     """Return made-up frames of each size for speed; else the cases, or the bundled sample.
 
-    What has to be recorded for that lies in the folder `scratch`.
+    A folder of a published layout stands for its test part. What has to be recorded lies in the
+    folder `scratch`.
     """
+    jobs: list[Workload] = []
     if speed:
-        return [
-            MadeUp(size, clip=write_clip(scratch / "{}x{}".format(*size), size))
-            for size in sorted(set(sizes or SPEED_SIZES))
-        ]
-    return find_cases(cases) or [bundled_case(scratch / "sample")]
+        for size in sorted(set(sizes or SPEED_SIZES)):
+            jobs.append(MadeUp(size, clip=write_clip(scratch / "{}x{}".format(*size), size)))
+        return jobs
+    for folder in cases:
+        jobs += published_sequences(folder) or find_cases([folder])
+    return jobs or [bundled_case(scratch / "sample")]
+
+
+def check_alone(
+    speed: bool,
+    methods: str | None,
+    weights: str | None,
+    config: str | None,
+    threads: Sequence[int],
+    tiles: Sequence[int | None],
+) -> None:
+    """Raise `UsageError` for options that passes of the network alone have no use for."""
+    if not speed:
+        raise UsageError("--frames and --config are for timing the network - give --speed too")
+    if methods not in (None, NETWORK):
+        raise UsageError(
+            f"--frames and --config time the network alone (--methods {methods}) - "
+            "leave --methods out"
+        )
+    if weights is not None and config is not None:
+        raise UsageError("--config has random weights (--weights given) - give one of the two")
+    if len(threads) > 1 or tiles:
+        raise UsageError(
+            "--frames and --config time one pass over whole frames - leave --tile out "
+            "and give --threads once"
+        )
 
 
 def measure_passes(

@@ -45,10 +45,12 @@ class Result:
 class MethodResult(RunCost, Result):
     """One method on one case or on made-up frames, with everything that was measured of it.
 
-    group: the folder of the case. weights: file of the network's.
+    group: the folder of the case. protocol: the published set that it is a part of, or empty.
+    weights: file of the network's.
     """
 
     group: str
+    protocol: str = ""
     weights: str | None
     psnr_y: float | None = None
     ssim_y: float | None = None
@@ -89,6 +91,7 @@ def measure(
                     yield MethodResult(
                         case=job.name,
                         group=job.group,
+                        protocol=job.protocol,
                         method=setup.method,
                         weights=setup.weights,
                         psnr_of_frames=[frame["psnr"] for frame in score.frames],
@@ -117,7 +120,8 @@ def means(results: Iterable[Result]) -> list[dict[str, Any]]:
     """Means of each method over the cases of a group, and over all of them.
 
     A group of one case has no mean, and one that holds all cases no second one. Every case counts
-    the same. peak_rss_mb is the largest. `group` is None for all cases.
+    the same; those of published sets as many times as they have frames, as papers have it.
+    peak_rss_mb is the largest. `group` is None for all cases.
     """
     rows = [result.as_json() for result in results if isinstance(result, MethodResult)]
     groups = list(dict.fromkeys(row["group"] for row in rows))
@@ -132,7 +136,7 @@ def means(results: Iterable[Result]) -> list[dict[str, Any]]:
                         "group": group,
                         "cases": len(alike),
                         **dict(zip(GROUPED_BY, settings, strict=True)),
-                        **{name: _mean([row[name] for row in alike]) for name in MEAN_OF},
+                        **{name: _mean(name, alike) for name in MEAN_OF},
                         "peak_rss_mb": max(
                             (row["peak_rss_mb"] for row in alike if row["peak_rss_mb"]),
                             default=None,
@@ -142,6 +146,7 @@ def means(results: Iterable[Result]) -> list[dict[str, Any]]:
     return found
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
+def _mean(name: str, rows: Sequence[dict[str, Any]]) -> float | None:
+    known = [row for row in rows if row[name] is not None]
+    weights = [row["frames"] if row["protocol"] else 1 for row in known]
+    return fmean([row[name] for row in known], weights) if known else None

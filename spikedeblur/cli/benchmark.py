@@ -22,12 +22,12 @@ from spikedeblur.cli.options import (
 from spikedeblur.cli.progress import Progress, progress_display
 from spikedeblur.cli.tables import format_option, print_files_compared, print_passes, print_results
 from spikedeblur.cli.values import SIZE, THREADS, TILE
-from spikedeblur.errors import UsageError
 from spikedeblur.restoration.methods import METHODS
 from spikedeblur.vocabulary import BLURRY, NETWORK, PRECISIONS
 
 if TYPE_CHECKING:
     from spikedeblur.benchmarking.cases import Workload
+    from spikedeblur.benchmarking.kept import KeptResults
     from spikedeblur.benchmarking.results import MethodResult
     from spikedeblur.benchmarking.runs import Plan
     from spikedeblur.benchmarking.setups import Setup
@@ -117,6 +117,12 @@ if TYPE_CHECKING:
     help="Run each method in its own process, so that its memory is measured alone.",
 )
 @click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write each result into this file at once; what it holds is not measured again.",
+)
+@click.option(
     "--compare",
     nargs=2,
     type=click.Path(path_type=Path),
@@ -152,6 +158,7 @@ def command(
     tiles: tuple[int | None, ...],
     threads: tuple[int, ...],
     isolate: bool,
+    keep: Path | None,
     compare: tuple[Path, Path] | None,
     form: str,
     as_json: bool,
@@ -161,8 +168,8 @@ def command(
 ) -> None:
     """Measure quality, speed and memory of each method.
 
-    Cases are folders as simulate writes them, or folders of those; without any, the bundled sample
-    is measured.
+    Cases are folders as simulate writes them, or folders of those, or published sets, of which the
+    test part is measured; without any, the bundled sample is.
     """
     console: Console = context.obj
     form = "json" if as_json else form
@@ -173,10 +180,15 @@ def command(
         from spikedeblur.io.atomic import check_output
 
         check_output(html, overwrite)  # before minutes are spent on what could not be written
-    from spikedeblur.benchmarking.planning import measure_passes, plan_setups, plan_workloads
+    from spikedeblur.benchmarking.planning import (
+        check_alone,
+        measure_passes,
+        plan_setups,
+        plan_workloads,
+    )
 
     if frames or config:
-        _check_alone(speed, methods, weights, config, threads, tiles)
+        check_alone(speed, methods, weights, config, threads, tiles)
         found = measure_passes(
             weights,
             config,
@@ -190,6 +202,8 @@ def command(
         )
         _report(console, found, None, html, overwrite, form)
         return
+    from spikedeblur.benchmarking.kept import KeptResults
+    from spikedeblur.benchmarking.published import check_methods
     from spikedeblur.benchmarking.runs import Plan
     from spikedeblur.benchmarking.setups import check_finished
     from spikedeblur.benchmarking.summary import summary
@@ -208,16 +222,18 @@ def command(
             f"--speed leaves out {', '.join(left_out)}: made-up frames have nothing for it to do"
         )
     scratch = context.with_resource(TemporaryDirectory(prefix="spikedeblur-"))
-    jobs: Sequence[Any] = plan_workloads(cases, sizes, Path(scratch), speed=speed)
+    jobs = plan_workloads(cases, sizes, Path(scratch), speed=speed)
+    check_methods([setup.kind for setup in setups], jobs)
     check_finished(setups, jobs)
     plan = Plan(5 if warm_up is None else warm_up, repeats)
+    kept = None if keep is None else KeptResults(keep)
     gallery = None
     if html is not None:
         from spikedeblur.report.gallery import Gallery
 
         gallery = Gallery(jobs)
     with progress_display(progress, "measured", quiet=console.quiet, unit="runs") as display:
-        results = _measure_all(setups, jobs, plan, isolate, gallery, display)
+        results = _measure_all(setups, jobs, plan, isolate, kept, gallery, display)
     _report(console, summary(results, setups, plan, isolate), gallery, html, overwrite, form)
 
 
@@ -226,45 +242,23 @@ def _measure_all(
     jobs: Sequence[Workload],
     plan: Plan,
     isolate: bool,
+    kept: KeptResults | None,
     gallery: Gallery | None,
     display: Progress,
 ) -> list[MethodResult]:
     """A result for each job and setup, ordered by job."""
-    from spikedeblur.benchmarking.results import measure
+    from spikedeblur.benchmarking.kept import measure_kept
 
     watch = gallery.watch if gallery is not None else None
     found: list[tuple[int, MethodResult]] = []
     for setup in setups:
         display.note = setup.method
         display.advance_to(len(found), len(setups) * len(jobs))
-        for pair in enumerate(measure(setup, jobs, plan, isolated=isolate, watch=watch)):
+        run = measure_kept(setup, jobs, plan, isolated=isolate, kept=kept, watch=watch)
+        for pair in enumerate(run):
             found.append(pair)
             display.advance_to(len(found), len(setups) * len(jobs))
     return [result for _, result in sorted(found, key=lambda pair: pair[0])]
-
-
-def _check_alone(
-    speed: bool,
-    methods: str | None,
-    weights: str | None,
-    config: str | None,
-    threads: Sequence[int],
-    tiles: Sequence[int | None],
-) -> None:
-    if not speed:
-        raise UsageError("--frames and --config are for timing the network - give --speed too")
-    if methods not in (None, NETWORK):
-        raise UsageError(
-            f"--frames and --config time the network alone (--methods {methods}) - "
-            "leave --methods out"
-        )
-    if weights is not None and config is not None:
-        raise UsageError("--config has random weights (--weights given) - give one of the two")
-    if len(threads) > 1 or tiles:
-        raise UsageError(
-            "--frames and --config time one pass over whole frames - leave --tile out "
-            "and give --threads once"
-        )
 
 
 def _report(

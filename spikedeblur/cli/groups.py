@@ -22,7 +22,7 @@ GROUPS: dict[str, str] = {
     "format no-audio no-subtitles join:video",
     "Encoding": "codec crf preset pix-fmt encoder-option",
     "Machine": "device precision compile threads tile overlap jobs cluster",
-    "Long jobs": "resume shard segment failures dry-run",
+    "Long jobs": "resume keep shard segment failures dry-run",
     "Talk": "json progress verbose quiet log-file version",
 }
 TALK = "Talk"
