@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -216,6 +217,8 @@ def command(
     """
     if output_options.overwrite and no_clobber:
         raise UsageError("both --overwrite and --no-clobber are given - give one of them")
+    if job.cluster is not None and (job.jobs > 1 or job.shard is not None):
+        raise UsageError("--cluster divides the work by itself - leave --jobs and --shard out")
     console: Console = context.obj
     output, output_dir = meant_output(context, output, output_dir)
     shard = chosen_shard(console, job.shard)
@@ -234,20 +237,22 @@ def command(
         console, jobs, as_json=as_json, dry_run=job.dry_run, failures=job.failures
     )
     batch = WholeBatch([each.video for each in jobs])
+    whole_display = partial(
+        progress_display,
+        progress,
+        "done",
+        quiet=console.quiet,
+        json_lines=as_json,
+        unit="videos",
+        batch=batch,
+        index=None,
+    )
     if min(job.jobs, len(jobs)) > 1 and not job.dry_run:
-        display = progress_display(
-            progress,
-            "done",
-            quiet=console.quiet,
-            json_lines=as_json,
-            unit="videos",
-            batch=batch,
-            index=None,
-        )
-        return AtOnce(context, jobs, results, display, min(job.jobs, len(jobs))).run()
+        return AtOnce(context, jobs, results, whole_display(), min(job.jobs, len(jobs))).run()
     from spikedeblur.restoration.pipeline import Deblurrer
 
-    deblurrer = Deblurrer(
+    build = partial(
+        Deblurrer,
         weights,
         method=method,
         device=device,
@@ -262,6 +267,7 @@ def command(
         slowmo_timing=slowmo_timing,
         strength=strength,
     )
+    deblurrer = build()
     if not spikes and not deblurrer.uses_spikes:
         jobs = [replace(each, spikes=None) for each in jobs]
     task = Task(
@@ -278,6 +284,11 @@ def command(
         progress=progress,
         batch=batch,
     )
+
+    if job.cluster is not None and not job.dry_run:
+        from spikedeblur.cli.cluster import OnCluster
+
+        return OnCluster(console, task, jobs, results, whole_display(), build).run(job.cluster)
 
     def work(index: int, each: VideoJob) -> Outcome:
         with stdin_stored(each) as stored:

@@ -26,6 +26,7 @@ from spikedeblur.quantities import counted
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
     from spikedeblur.io.video import VideoSelection
+    from spikedeblur.output.frame_counts import FrameCounts
     from spikedeblur.output.options import OutputOptions
     from spikedeblur.output.shards import Shard
     from spikedeblur.quantities import Region
@@ -102,12 +103,8 @@ def deblur_item(console: Console, task: Task, index: int, job: VideoJob) -> Outc
     check_paths(job)
     options, shard = task.output_options, task.shard
     resume = task.job.resume or shard.count > 1
-    if (task.no_clobber and job.output.exists()) or (
-        resume and not options.overwrite and _is_finished(job.output, tidy=True)
-    ):
-        console.note(f"{job.output} exists: nothing to do")
-        task.batch.leave_out(index)
-        return Outcome(ExitStatus.OK, skipped=True, figures={**_figures(0, 0.0), "warnings": 0})
+    if (outcome := skipped(console, task, index, job, resume=resume)) is not None:
+        return outcome
     selection = task.part.of(job.video)
     if task.job.dry_run:
         return Outcome(ExitStatus.OK, plan=dry_run(console, task, job, selection))
@@ -147,8 +144,27 @@ def deblur_item(console: Console, task: Task, index: int, job: VideoJob) -> Outc
         f"{counted(tally.written, 'frame')} in {display.seconds:.1f} s, "
         f"{display.fps:.2f} fps, {counted(warnings, 'warning')}"
     )
+    return counted_outcome(tally, display.fps, joined=joined, warnings=warnings)
+
+
+def skipped(
+    console: Console, task: Task, index: int, job: VideoJob, *, resume: bool
+) -> Outcome | None:
+    """The outcome of a video with which there is nothing to do; None for any other."""
+    may_replace = task.output_options.overwrite
+    if not (task.no_clobber and job.output.exists()) and not (
+        resume and not may_replace and _is_finished(job.output, tidy=True)
+    ):
+        return None
+    console.note(f"{job.output} exists: nothing to do")
+    task.batch.leave_out(index)
+    return Outcome(ExitStatus.OK, skipped=True, figures={**_figures(0, 0.0), "warnings": 0})
+
+
+def counted_outcome(tally: FrameCounts, fps: float, *, joined: bool, warnings: int) -> Outcome:
+    """The outcome of a video, or a shard of one, by what became of its frames."""
     figures = {
-        **_figures(tally.written, display.fps),
+        **_figures(tally.written, fps),
         "joined": joined,
         "warnings": warnings,
         "partial": tally.partial,

@@ -17,8 +17,8 @@ from spikedeblur.vocabulary import SEGMENT_FRAMES
 class JobOptions:
     """How the work on videos is divided, gone on with, and listed; None is not given.
 
-    jobs: videos at once. shard: I/N, or auto. segment: frames. video_list, failures: files of
-    videos.
+    jobs: videos at once. cluster: auto, local or an address. shard: I/N, or auto. segment: frames.
+    video_list, failures: files of videos.
     """
 
     resume: bool
@@ -27,6 +27,7 @@ class JobOptions:
     video_list: Path | None
     failures: Path | None
     jobs: int
+    cluster: str | None
     dry_run: bool
 
 
@@ -73,6 +74,12 @@ OPTIONS = (
         metavar="N",
         help="Videos at once, each in a process of its own, which share the cores unless --threads "
         "says otherwise.",
+    ),
+    click.option(
+        "--cluster",
+        metavar="auto|local|ADDRESS",
+        help="Share the work among the machines of a Ray cluster, which see the same files: auto "
+        "is the one that this machine is part of, local one of this machine's cores.",
     ),
     click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
 )

@@ -1,0 +1,178 @@
+"""deblur --cluster: a Ray cluster makes what one process makes, also when a worker is killed.
+
+Those with a cluster need ray, of the extra `cluster`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from spikedeblur.cli.main import main
+from spikedeblur.output.parts import Parts
+from spikedeblur.restoration.cluster import MOST_SEGMENTS, tasks_for
+from tests.documents import ROOT
+from tests.integration.killing import Job, assert_same_video, make_job
+
+METHOD = ["--method", "joint", "--codec", "ffv1", "--segment", "4"]
+WORKER = "ray::do_task"
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory) -> list[Job]:
+    """Two videos that one process has deblurred."""
+    folder = tmp_path_factory.mktemp("cluster")
+    made = [make_job(folder / name, ".mkv", frames) for name, frames in (("a", 48), ("b", 20))]
+    for job in made:
+        assert main(["-q", "deblur", *call(job), "-o", str(job.output)]) == 0
+    return made
+
+
+def call(*jobs: Job) -> list[str]:
+    spikes = [f"--spikes={job.spikes}" for job in jobs]
+    return [*(str(job.video) for job in jobs), *spikes, *METHOD]
+
+
+@contextmanager
+def on_two_workers(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The command in a process that has two cores."""
+    two = set(sorted(os.sched_getaffinity(0))[:2])
+    if len(two) < 2:
+        pytest.skip("one core makes no cluster of two workers")
+    with subprocess.Popen(
+        [sys.executable, "-m", "spikedeblur", "deblur", *arguments, "--cluster", "local"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, two),
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def workers(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that descend from one and are at work on a task."""
+    parents: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (entry / "stat").read_text()
+            names[int(entry.name)] = (entry / "cmdline").read_text()
+        except OSError:
+            continue
+        parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+
+    def descends(pid: int) -> bool:
+        while pid in parents and pid != process.pid:
+            pid = parents[pid]
+        return pid == process.pid
+
+    return [pid for pid, name in names.items() if name.startswith(WORKER) and descends(pid)]
+
+
+def wait_for(something: Callable[[], object]) -> None:
+    until = time.monotonic() + 240
+    while not something():
+        assert time.monotonic() < until, "it does not come"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_worker_is_killed_and_nothing_is_lost(jobs, tmp_path):
+    pytest.importorskip("ray")
+    outputs = [tmp_path / f"clip_deblurred{number}.mkv" for number in range(2)]
+    rows = tmp_path / "list.txt"
+    rows.write_text(
+        "".join(
+            f"{job.video}\t{job.spikes}\t{output}\n"
+            for job, output in zip(jobs, outputs, strict=True)
+        )
+    )
+    with on_two_workers("--list", str(rows), *METHOD, "--json") as process:
+        parts = Parts(outputs[0])
+        wait_for(lambda: len(parts.numbers()) >= 2 and workers(process))
+        killed = workers(process)[0]
+        os.kill(killed, signal.SIGKILL)
+        said, talk = process.communicate(timeout=400)
+    assert process.returncode == 0, talk
+    events = [json.loads(line) for line in said.splitlines()]
+    done = {each["input"]: each for each in events if each["event"] == "video"}
+    assert [done[str(job.video)]["frames"] for job in jobs] == [48, 20]
+    assert any(each["event"] == "progress" for each in events)
+    for job, output in zip(jobs, outputs, strict=True):
+        assert_same_video(job.output, output)
+        assert not Parts(output).folder.exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_and_resume_goes_on(jobs, tmp_path):
+    pytest.importorskip("ray")
+    (job, _), output = jobs, tmp_path / "out.mkv"
+    parts, arguments = Parts(output), [*call(job), "-o", str(output), "--progress", "none"]
+    with on_two_workers(*arguments) as process:
+        wait_for(lambda: len(parts.numbers()) >= 2)
+        process.send_signal(signal.SIGINT)
+        _, talk = process.communicate(timeout=200)
+    assert process.returncode == 130 and "--resume" in talk, talk
+    kept = {number: (parts.folder / f"{number:06}.json").stat() for number in parts.numbers()}
+    assert 2 <= len(kept) < 12 and not output.exists()
+    with on_two_workers(*arguments) as process:
+        _, talk = process.communicate(timeout=200)
+    assert process.returncode == 1 and "give --resume to go on, or -y" in talk
+    for number, state in kept.items():  # nothing was done again
+        assert (parts.folder / f"{number:06}.json").stat().st_mtime_ns == state.st_mtime_ns
+    with on_two_workers(*arguments, "--resume") as process:
+        _, talk = process.communicate(timeout=400)
+    assert process.returncode == 0, talk
+    assert_same_video(job.output, output)
+
+
+@pytest.mark.slow
+def test_a_video_that_fails_does_not_stop_the_other(jobs, tmp_path):
+    pytest.importorskip("ray")
+    (tmp_path / "bad.mkv").write_bytes(b"no video")
+    (tmp_path / "clip.mkv").symlink_to(jobs[1].video)
+    spikes = [f"--spikes={jobs[1].spikes}"] * 2
+    videos = [str(tmp_path / name) for name in ("bad.mkv", "clip.mkv")]
+    with on_two_workers(*videos, *spikes, *METHOD, "--output-dir", str(tmp_path)) as process:
+        _, talk = process.communicate(timeout=400)
+    assert process.returncode == 1 and "1 of 2 videos failed" in talk
+    assert_same_video(jobs[1].output, tmp_path / "clip_deblurred.mkv")
+
+
+def test_tasks_are_many_enough_and_hold_few_segments():
+    assert tasks_for(None, 64, 8) == 8
+    for frames in (1, 63, 64, 65, 1000, 10**6):
+        for slots in (1, 2, 100):
+            segments, tasks = -(-frames // 64), tasks_for(frames, 64, slots)
+            assert 1 <= tasks <= segments and tasks * MOST_SEGMENTS >= segments
+            assert tasks >= min(segments, slots)
+
+
+def test_what_a_cluster_cannot_do_is_said_in_a_line(tmp_path, capsys, monkeypatch, recording):
+    files = [str(recording.blurry), "--spikes", str(recording.spikes), "--method", "sdm"]
+    for more, said in (
+        (["-o", "-"], "a pipe or --instants given beside --cluster"),
+        (["-o", str(tmp_path / "a.mkv"), "--jobs", "2"], "leave --jobs and --shard out"),
+        (["-o", str(tmp_path / "a.mkv"), "--shard", "1/2"], "leave --jobs and --shard out"),
+    ):
+        assert main(["deblur", *files, *more, "--cluster", "local"]) == 2
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said in error
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["deblur", *files, "-o", str(tmp_path / "a.mkv"), "--cluster", "auto"]) == 2
+    assert "pip install 'spikedeblur[cluster]'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
