@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from numbers import Rational, Real
 
@@ -81,6 +81,31 @@ class Region:
                 f"the region is not within the frame ({self} of {width}x{height} seen) - "
                 "give WIDTHxHEIGHT+LEFT+TOP in its pixels"
             )
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to cut it out of an array (H, W, ...)."""
+        rows = slice(self.top, self.top + self.height)
+        return rows, slice(self.left, self.left + self.width)
+
+    def widened(self, margin: int, grid: tuple[int, int], size: tuple[int, int]) -> Region:
+        """A region with at least `margin` pixels more on each side, to the next lines of a grid.
+
+        grid: its steps across and down. It ends where the picture, of `size` (width, height), does.
+        """
+
+        def side(start: int, length: int, step: int, end: int) -> tuple[int, int]:
+            begin = max(start - margin, 0) // step * step
+            stop = math.ceil((start + length + margin) / step) * step
+            return begin, min(stop, end) - begin
+
+        left, width = side(self.left, self.width, grid[0], size[0])
+        top, height = side(self.top, self.height, grid[1], size[1])
+        return Region(width, height, left, top)
+
+    def within(self, outer: Region) -> Region:
+        """The same, counted from the corner of `outer`."""
+        return replace(self, left=self.left - outer.left, top=self.top - outer.top)
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}+{self.left}+{self.top}"

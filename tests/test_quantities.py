@@ -128,3 +128,15 @@ def test_numbers_keep_the_value_that_was_written():
     assert exact(Fraction(1, 3)) == Fraction(1, 3)
     with pytest.raises(UsageError, match="finite"):
         exact(float("nan"))
+
+
+def test_what_lies_around_a_region():
+    """On the lines of a grid, and within the picture."""
+    region, size = Region(21, 17, 93, 87), (240, 190)
+    assert region.widened(32, (16, 48), size) == Region(112, 96, 48, 48)
+    assert region.widened(0, (1, 1), size) == region
+    assert region.widened(500, (7, 7), size) == Region(240, 190)
+    assert Region(9, 9, 231, 181).widened(10, (16, 16), size) == Region(32, 30, 208, 160)
+    assert region.within(Region(112, 96, 48, 48)) == Region(21, 17, 45, 39)
+    rows, columns = region.slices
+    assert (rows, columns) == (slice(87, 104), slice(93, 114))

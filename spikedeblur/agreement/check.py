@@ -38,7 +38,8 @@ def check_spikes(
     coverage = reckoned(info, first, exposures)
     if coverage is not None:
         coverage.check()
-    corner = (0, 0) if info.region is None else (info.region.left, info.region.top)
+    read = info.surroundings
+    corner = (0, 0) if read is None else (read.left, read.top)
     size = info.width, info.height
     rig = exposures.homography, corner, exposures.lenses, exposures.transfer
     grid = SampleGrid(exposures.size, size, *rig)

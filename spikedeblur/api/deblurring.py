@@ -132,6 +132,7 @@ def deblur(
             on_frame=progress,
             options=OutputOptions.of(written),
         )
+    selection = deblurrer.prepared.fitted(source, spikes, selection, options)
     reader = selection.open(source)
     expected = reader.info.frame_count_estimate
     expected = len(moments) if moments is not None else expected and expected * _factor(settings)

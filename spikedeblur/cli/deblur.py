@@ -129,7 +129,7 @@ if TYPE_CHECKING:
 @click.option(
     "--region",
     type=REGION,
-    help="Restore and write this part of the frame alone: its size, and its left upper corner in "
+    help="Write this part of the frame alone: its size, and its left upper corner in "
     "the picture as it is stored, before rotation. The spikes follow.",
 )
 @click.option(

@@ -209,7 +209,7 @@ def _tell_start(
 
     if task.instants is not None:
         with selection.open(job.video) as reader:
-            info = reader.info
+            info = reader.info.written
         console.note(
             f"{counted(len(set(task.instants)), 'instant')} of {info.width}x{info.height} by "
             f"{task.deblurrer.method}: pictures alone, in one go"

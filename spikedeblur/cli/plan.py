@@ -72,7 +72,7 @@ def dry_run(
 
 def start_line(plan: RunPlan) -> str:
     """What is about to be done, in a line."""
-    info, tiling = plan.info, plan.tiling
+    tiling = plan.tiling
     frames = counted(plan.frames, "frame") if plan.frames else "frames"
     if plan.slowmo > 1:
         frames += f" (times {plan.slowmo})"
@@ -81,7 +81,8 @@ def start_line(plan: RunPlan) -> str:
         tiles = "one tile" if tiling.tiles == 1 else f"{tiling.tiles} tiles of {tiling.tile} pixels"
         how += f" on {tiling.device}, {tiling.precision}, windows of {tiling.window} in {tiles}"
     cost = _cost(plan)
-    told = f"{frames} of {info.width}x{info.height} by {how}, {counted(plan.threads, 'thread')}"
+    size = f"{plan.source.width}x{plan.source.height}"
+    told = f"{frames} of {size} by {how}, {counted(plan.threads, 'thread')}"
     return f"{told}: {cost}" if cost else told
 
 
@@ -120,7 +121,7 @@ def check_job_output(task: Task, job: VideoJob, selection: VideoSelection) -> No
         return
     in_parts = task.job.resume or task.shard.count > 1
     with selection.open(job.video) as reader:
-        source = task.deblurrer.slow_motion.info(reader.info)
+        source = task.deblurrer.slow_motion.info(reader.info.written)
     if task.instants is not None:
         source = pictures_alone(source, len(set(task.instants)))
     if job.output.parent.is_dir():
@@ -145,7 +146,7 @@ def _lines(plan: RunPlan, job: VideoJob, agreement: Agreement | None) -> Iterato
     frames = f"about {plan.frames}" if plan.frames else "unknown number of"
     yield (
         "video",
-        f"{job.video}: {info.width}x{info.height} {info.pix_fmt}, {frames} frames, "
+        f"{job.video}: {plan.source.width}x{plan.source.height} {info.pix_fmt}, {frames} frames, "
         f"{float(info.average_rate):g} fps, {counted(len(info.streams), 'stream')}",
     )
     if exposures is None:

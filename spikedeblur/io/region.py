@@ -1,4 +1,4 @@
-"""A part of each picture of a video, read as if there were no more."""
+"""A part of each picture of a video, read with what a restoration needs around it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from spikedeblur.errors import UsageError
 from spikedeblur.io.colour_tags import matrix_of
 from spikedeblur.io.ffmpeg.reader import VideoReader
@@ -18,10 +16,17 @@ from spikedeblur.io.pictures import Pictures
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Region
 
+REGION_MARGIN = 32
+"""Pixels that are read around a region: what lies farther changes nothing one can see in it."""
+REGION_STEP = 16
+"""Its sides are moved to multiples of it, as those of the network's tiles are."""
+
 
 class RegionReader:
-    """The frames of `reader`, each cut to `region`; everything else of the video is as it is there.
+    """The frames of `reader`, each cut to the surroundings of `region`.
 
+    `info.kept` is the region in these pictures; everything else of the video is as it is there.
+    grid: steps across and down, in pixels, that the sides of the surroundings are multiples of.
     colorspace: the matrix of the video's colours where its tag is not believed.
     Raises `UsageError`, and closes `reader`, if the region is not within its frames.
     """
@@ -30,25 +35,29 @@ class RegionReader:
         self,
         reader: VideoReader | ImageSequenceReader | Pictures,
         region: Region,
+        grid: tuple[int, int] = (REGION_STEP, REGION_STEP),
         colorspace: str | None = None,
     ) -> None:
         self._reader = reader
-        self._region = region
         whole = reader.info
+        size = whole.width, whole.height
         try:
-            region.check_within(whole.width, whole.height)
+            region.check_within(*size)
         except UsageError:
             reader.close()
             raise
+        around = region.widened(REGION_MARGIN, grid, size)
+        self._cut = None if around == Region(*size) else around
         self.info = replace(
             whole,
-            width=region.width,
-            height=region.height,
-            # Without a tag players go by the height, which is another one now.
+            width=around.width,
+            height=around.height,
+            # Without a tag players go by the height, which is another one in what is written.
             matrix=matrix_of(whole.colour, region.height, colorspace),
             geometry=None,  # its crop and display size are those of the whole
             region=region,
-            uncut_size=(whole.width, whole.height),
+            surroundings=self._cut,
+            uncut_size=size,
         )
 
     @property
@@ -79,13 +88,8 @@ class RegionReader:
         self._reader.__exit__(kind, error, trace)
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        region = self._region
-        rows = slice(region.top, region.top + region.height)
-        columns = slice(region.left, region.left + region.width)
         for frame in self._reader:
-            alpha = None if frame.alpha is None else frame.alpha[rows, columns]
-            rgb = np.ascontiguousarray(frame.rgb[rows, columns])
-            yield replace(frame, rgb=rgb, alpha=alpha)
+            yield frame.cut(self._cut)
 
     def close(self) -> None:
         """Let go of the file."""

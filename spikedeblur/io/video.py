@@ -13,7 +13,7 @@ from spikedeblur.io.image_names import is_image_sequence, named_sequence
 from spikedeblur.io.image_notes import is_animated
 from spikedeblur.io.images import ImageSequenceReader, ImageSequenceWriter
 from spikedeblur.io.pictures import Pictures
-from spikedeblur.io.region import RegionReader
+from spikedeblur.io.region import REGION_STEP, RegionReader
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.quantities import Region
 
@@ -29,7 +29,8 @@ class VideoSelection:
 
     start, end: seconds on the video's clock. rate: frames per second of images. colorspace: the
     matrix the colours were made with (bt601, bt709, ...), in place of the tag. region: the part of
-    each picture, as it is stored, before any rotation.
+    each picture that is wanted, as it is stored, before any rotation; more is read around
+    it, up to lines of a grid (`RegionReader`).
     """
 
     start: Fraction | None = None
@@ -37,6 +38,7 @@ class VideoSelection:
     rate: Fraction | None = None
     colorspace: str | None = None
     region: Region | None = None
+    grid: tuple[int, int] = (REGION_STEP, REGION_STEP)
 
     def __post_init__(self) -> None:
         check_span(self.start, self.end)
@@ -51,7 +53,7 @@ class VideoSelection:
             colorspace=self.colorspace,
             strict=strict,
         )
-        return reader if self.region is None else RegionReader(reader, self.region, self.colorspace)
+        return self._cut(reader)
 
     def open_at(self, path: VideoSource | str, start: Fraction) -> Reader:
         """Open a video to look at it in passing: at the key frame at or before `start` seconds.
@@ -65,7 +67,12 @@ class VideoSelection:
             reader = ImageSequenceReader(path, rate=self.rate, start=start, end=None)
         else:
             reader = VideoReader(path, start=start, colorspace=self.colorspace, from_key=True)
-        return reader if self.region is None else RegionReader(reader, self.region, self.colorspace)
+        return self._cut(reader)
+
+    def _cut(self, reader: VideoReader | ImageSequenceReader | Pictures) -> Reader:
+        if self.region is None:
+            return reader
+        return RegionReader(reader, self.region, self.grid, self.colorspace)
 
 
 def open_video(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -58,6 +58,13 @@ class VideoFrame:
     alpha: np.ndarray | None = None
     notes: ImageNotes = NO_NOTES
 
+    def cut(self, region: Region | None) -> VideoFrame:
+        """Cut a part out of the picture; None leaves all of it."""
+        if region is None:
+            return self
+        alpha = None if self.alpha is None else self.alpha[region.slices]
+        return replace(self, rgb=np.ascontiguousarray(self.rgb[region.slices]), alpha=alpha)
+
     @property
     def time(self) -> Fraction:
         """Seconds on the video's clock at which the frame is shown."""
@@ -96,8 +103,8 @@ class VideoInfo:
     no file whose other streams could be copied; those, and chapters, come `slower` times as late in
     what is written as in the file. `display_matrix` is FFmpeg's nine integers, `disposition` its
     flags of the video stream (default, forced, ...). `geometry` is what Matroska says of the frame
-    beside it: pixel aspect, crop, projection. `region` is the part of each picture that is read,
-    None for all of it, and `whole_size` the size of all of it. Of images,
+    beside it: pixel aspect, crop, projection. `region` is the part of each picture that is wanted,
+    `surroundings` what is read for it, None for all; `whole_size` is the size of all. Of images,
     `first_number` is that of the first one read, `notes` what it says beside its pixels.
     """
 
@@ -133,7 +140,22 @@ class VideoInfo:
     metadata: dict[str, str] = field(default_factory=dict)
     stream_metadata: dict[str, str] = field(default_factory=dict)
     region: Region | None = None
+    surroundings: Region | None = None
     uncut_size: tuple[int, int] | None = None
+
+    @property
+    def kept(self) -> Region | None:
+        """The part that is wanted of the pictures as they are read; None for all of them."""
+        if self.region is None or self.surroundings is None:
+            return self.region
+        return self.region.within(self.surroundings)
+
+    @property
+    def written(self) -> VideoInfo:
+        """The same of pictures of which nothing but the part that is wanted is left."""
+        if (kept := self.kept) is None:
+            return self
+        return replace(self, width=kept.width, height=kept.height, region=None, surroundings=None)
 
     @property
     def whole_size(self) -> tuple[int, int]:

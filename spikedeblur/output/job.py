@@ -55,8 +55,8 @@ class StoredSelection(BaseModel):
     @classmethod
     def of(cls, selection: VideoSelection) -> StoredSelection:
         """The same as text."""
-        texts = {name: str(value) for name, value in vars(selection).items() if value is not None}
-        return cls(**texts)
+        said = {name: getattr(selection, name) for name in cls.model_fields}
+        return cls(**{name: str(value) for name, value in said.items() if value is not None})
 
     @property
     def selection(self) -> VideoSelection:

@@ -84,7 +84,7 @@ def join_output(
         )
     options = replace(job.output, overwrite=overwrite or job.output.overwrite or parts.joining)
     with job.reading.selection.open(video) as reader:
-        source = SlowMotion(job.slowmo, job.slowmo_timing).info(reader.info)
+        source = SlowMotion(job.slowmo, job.slowmo_timing).info(reader.info.written)
         check_output_settings(parts.output, source, options)
         return join(parts, segments, source, options)
 

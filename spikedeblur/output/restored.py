@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.quantities import Region
 from spikedeblur.recording.exposures import ExposedFrame
 from spikedeblur.recording.light import mixed_light
 
@@ -37,6 +38,16 @@ class Restored:
     exposed: ExposedFrame
     pictures: Sequence[np.ndarray] | None
     not_finite: int = 0
+
+    def cut(self, region: Region | None) -> Restored:
+        """Cut a part out of the frame and all its pictures; None leaves all of them."""
+        if region is None:
+            return self
+        exposed = replace(self.exposed, frame=self.exposed.frame.cut(region))
+        if self.pictures is None:
+            return replace(self, exposed=exposed)
+        pictures = [picture[region.slices] for picture in self.pictures]
+        return replace(self, exposed=exposed, pictures=pictures)
 
     def sharp_frames(self, timing: Timing, strength: float = 1.0) -> Iterator[VideoFrame]:
         """The frames to write for the one that was read, in its depth and by its curve.

@@ -247,12 +247,13 @@ class StreamExposures:
     def cropped(
         self,
         part: tuple[int, int, int, int],
-        homography: tuple[float, ...],
+        homography: tuple[float, ...] | None,
         lenses: Lenses | None = None,
     ) -> Self:
         """The same for a part of the spike plane, left, top, width and height in its pixels.
 
-        homography: pixel of the part -> video pixel. lenses: of the part and the video.
+        homography: pixel of the part -> video pixel, None for plain scaling. lenses: of the part
+        and the video.
         """
         cropped = copy(self)
         cropped.stream = self.stream.part(*part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -49,9 +50,9 @@ LETTER_ROWS = 360  # rows of a picture for each pixel that a dot of a letter is 
 class MethodPreview:
     """The frame as one method restores it.
 
-    picture: (H, W, 3) uint8 or uint16. seconds_per_frame: of what is shown. seconds_estimate: all
-    frames of the video, whole, without reading and writing them. None for what restores nothing,
-    for a video of unknown length, and for all of it where what is shown is too small to tell.
+    picture: (H, W, 3) uint8 or uint16. seconds_per_frame: as shown, with what is restored around
+    it. seconds_estimate: all frames of the video, whole, without reading and writing them. None for
+    what restores nothing, for a video of unknown length, and for all of it where that is too small.
     """
 
     method: str
@@ -145,7 +146,7 @@ def preview_video(
     exposures = source.exposures([each for _, each in made if each is not None])
     moment = source.blurriest(exposures) if at is None else exact(at)
     [blurry] = source.around(moment, 0, 0).frames
-    shown = [MethodPreview(BLURRY, blurry.rgb)]
+    shown = [MethodPreview(BLURRY, blurry.cut(source.info.kept).rgb)]
     for done, (setup, deblurrer) in enumerate(made):
         if progress is not None:
             progress(done, len(made))
@@ -191,7 +192,9 @@ class _Video:
         user = next((each for each in deblurrers if each.uses_spikes), None)
         if user is None:
             return None
-        with self._selection.open(self._path) as reader:
+        fitted = user.prepared.fitted(self._path, self._spikes, self._selection, self._options)
+        with fitted.open(self._path) as reader:
+            self._selection, self.info = fitted, reader.info
             _, exposures = user.open_spikes(reader, self._spikes, self._options)
         warned_agreement(self._path, exposures, self._selection)
         return exposures
@@ -208,8 +211,7 @@ class _Video:
         restorer, window = deblurrer.restorer, 2 * NEIGHBOURS + 1
         if isinstance(restorer, NetRestorer):
             window = restorer.window
-        before = window // 2
-        clip = self.around(blurry.time, before, window - 1 - before, deblurrer)
+        clip = self.around(blurry.time, window // 2, (window - 1) // 2, deblurrer)
         sharp, seconds = _timed(deblurrer, clip)
         if seconds < BRIEF_S:  # what runs first is slower
             sharp, seconds = _timed(deblurrer, clip)
@@ -217,15 +219,13 @@ class _Video:
             LOGGER.warning("%s: %s", method, warning)
         # A window of the network brings its video forward by a stride.
         stride = restorer.stride if isinstance(restorer, NetRestorer) else len(clip.frames)
-        frames = self.info.frame_count_estimate
-        width, height = self.info.whole_size
-        share = width * height / (self.info.width * self.info.height)
-        if frames is None or (share > 1 and self.info.width * self.info.height < LEAST_PIXELS):
-            return MethodPreview(method, sharp[clip.place].rgb, seconds / stride)
+        picture = sharp[clip.place].cut(self.info.kept).rgb
+        frames, pixels = self.info.frame_count_estimate, self.info.width * self.info.height
+        share = math.prod(self.info.whole_size) / pixels
+        if frames is None or (share > 1 and pixels < LEAST_PIXELS):
+            return MethodPreview(method, picture, seconds / stride)
         rounds = max(1 + (frames - window) / stride, 1) if stride < window else frames / stride
-        return MethodPreview(
-            method, sharp[clip.place].rgb, seconds * rounds / frames, seconds * rounds * share
-        )
+        return MethodPreview(method, picture, seconds * rounds / frames, seconds * rounds * share)
 
     def finished(self, setup: Setup, blurry: VideoFrame) -> np.ndarray:
         """The same frame of a video that is finished. Raises `InputError` for one of other size."""
@@ -240,7 +240,7 @@ class _Video:
                 "the video that was made of all of the frame"
             )
         [frame] = other.around(blurry.time + blurry.interval / 2, 0, 0).frames
-        return frame.rgb
+        return frame.cut(other.info.kept).rgb
 
     def around(
         self, moment: Fraction, before: int, after: int, deblurrer: Deblurrer | None = None

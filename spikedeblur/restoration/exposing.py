@@ -67,8 +67,11 @@ def exposed_video(
         _check_exposure(exposures, first, reader.info.average_rate)
     if isinstance(exposures, StreamExposures | VoxelExposures):
         exposures.transfer = _transfer(exposures, options, reader)
-    if reader.info.region is not None:
-        exposures = region_exposures(exposures, reader.info.region, reader.info.whole_size)
+    info = reader.info
+    if info.region is not None:  # an error where no spike pixel looks at what is wanted
+        region_exposures(exposures, info.region, info.whole_size)
+    if info.surroundings is not None:
+        exposures = region_exposures(exposures, info.surroundings, info.whole_size)
     return chain([first], frames), exposures
 
 

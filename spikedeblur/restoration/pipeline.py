@@ -1,8 +1,7 @@
 """Deblurrer: the straight corridor from a blurry video and its spikes to a sharp video.
 
 Everything is a generator: alive are one window of frames and one tile of the network, however long
-the video is. In `Deblurrer.run` what comes before the window and what comes after the blend go on
-in two threads beside it.
+the video is. In `Deblurrer.run` two threads beside it read ahead of the window and write behind it.
 """
 
 from __future__ import annotations
@@ -54,11 +53,10 @@ class Deblurrer:
     the shipped weights.
     method: net, or one of `restoration.methods`, which need no weights (`model` is left alone).
     device: auto, cpu, cuda, cuda:N, mps. precision: auto, fp32, bf16, fp16 (CUDA only).
-    compiled: the network's blocks go through torch.compile first.
-    threads: of the CPU, for the whole process; None leaves torch's choice.
-    window: frames the network sees at once, None for what it was trained with. stride: frames from
-    one window to the next, None for the window. tile: side in pixels, None to choose by free
-    memory. overlap: pixels shared by neighbouring tiles, None to choose.
+    compiled: the network's blocks go through torch.compile first. threads: of the CPU, for the
+    whole process; None leaves torch's choice. window: frames the network sees at once, None for
+    what it was trained with. stride: frames from one window to the next, None for the window. tile:
+    side in pixels, None to choose by free memory. overlap: of neighbouring tiles, None to choose.
     slowmo, slowmo_timing: sharp frames per blurry frame, spread over its exposure, and whether the
     video then keeps its length or is stretched (`SlowMotion`).
     strength: 1 for the sharp frames, 0 for the blurry ones, between them light of both.
@@ -147,13 +145,13 @@ class Deblurrer:
         """Deblur a video into a file; all streams except the pictures are copied.
 
         video: a file, images, or `Pictures`. spikes: a .dat (its sidecar is found), a voxel file
-        (.tif, .npy, .npz), an open stream, an array, or None for weights that use none.
-        spike_options: what beats the sidecar. start, end: the part
-        to read, seconds on the video's clock. rate: frames per second of images, which have
-        none. strict: damage of the video is an error. colorspace: the matrix the video's
+        (.tif, .npy, .npz), an open stream, an array, or None for weights that use none. start, end:
+        the part to read, seconds on the video's clock. rate: frames per second of images, which
+        have none. strict: damage of the video is an error. colorspace: the matrix the video's
         colours were made with (bt601, bt709, ...), in place of its tag. region: the part of each
-        frame to restore and write, as `Region` or WxH+X+Y. instants: restore these seconds of the
-        video's clock alone, each within an exposure; pictures without sound.
+        frame to write, as `Region` or WxH+X+Y; what is around it is restored, too. instants:
+        restore these seconds of the video's clock alone, each within an exposure; pictures without
+        sound. spike_options: what beats the sidecar.
         resume: go on where a run of the same job ended, of which `Parts` are left. shard: which
         part of the work to do; the output appears when the last shard is done. segment: frames
         read for one segment, what is lost at most when the run is killed.
@@ -166,6 +164,7 @@ class Deblurrer:
         video = Path(video) if isinstance(video, str) else video
         part = parse_region(region) if isinstance(region, str) else region
         selection = VideoSelection(start, end, rate, colorspace, part)
+        selection = self.prepared.fitted(video, spikes, selection, spike_options)
         strength = {"strength": self.strength} if self.strength < 1 else {}
         timing: Timing = self.slow_motion
         restorer, shard = self.restorer, shard or Shard()
@@ -181,7 +180,7 @@ class Deblurrer:
         with selection.open(video, strict=strict) as reader:
             frames, exposures = self.open_spikes(reader, spikes, spike_options)
             warned = _warn(reader.warnings)
-            source = timing.info(reader.info)
+            source, kept = timing.info(reader.info.written), reader.info.kept
             frame_count = source.frame_count_estimate
             if segments is not None or isinstance(video, Pictures):
                 check_whole(Path(output), resume or shard.count > 1)
@@ -202,7 +201,7 @@ class Deblurrer:
                         output=options,
                         segment=segment,
                         model=None if self.tiled is None else self.tiled.model,
-                        tile=self.prepared.tile_for(source.height, source.width),
+                        tile=self.prepared.tile_for(reader.info.height, reader.info.width),
                     ),
                     shard=shard,
                     resume=resume,
@@ -215,7 +214,7 @@ class Deblurrer:
                 seen = exposed_frames(restorer, frames, exposures, needed)
                 seen = watched(seen, exposures, agreement)
                 with ReadAhead(seen) as exposed, WriteBehind(destination.write) as behind:
-                    for restored, sharp in self.pairs(restorer, exposed, timing):
+                    for restored, sharp in self.pairs(restorer, exposed, timing, kept):
                         if destination.is_enough(restored):
                             break
                         behind.put(restored, sharp)
@@ -261,7 +260,7 @@ class Deblurrer:
         selection: the part of the video, all of it by default. None for weights that use no spikes.
         Raises what opening both does, and `InputError` where spikes cover no frame at all.
         """
-        chosen = selection or VideoSelection()
+        chosen = self.prepared.fitted(video, spikes, selection or VideoSelection(), spike_options)
         with chosen.open(video) as reader:
             exposures = self.open_spikes(reader, spikes, spike_options)[1]
         video = Path(video) if isinstance(video, str) else video
@@ -279,10 +278,14 @@ class Deblurrer:
         self.prepared.begin(tile, on_tile)
 
     def pairs(
-        self, restorer: Restorer, exposed: Iterable[ExposedFrame], timing: Timing
+        self,
+        restorer: Restorer,
+        exposed: Iterable[ExposedFrame],
+        timing: Timing,
+        kept: Region | None = None,
     ) -> Iterator[tuple[Restored, VideoFrame]]:
-        """Yield each frame that is wanted with its sharp frames."""
-        for restored in restorer.restore(exposed):
+        """Yield each frame that is wanted with its sharp frames; kept: the part of them, or all."""
+        for restored in (each.cut(kept) for each in restorer.restore(exposed)):
             if not restored.exposed.wanted:
                 continue
             self.tally.count(restored)

@@ -184,8 +184,8 @@ class RunPlan:
             }
         return {
             "frames": self.frames,
-            "width_px": self.info.width,
-            "height_px": self.info.height,
+            "width_px": self.source.width,
+            "height_px": self.source.height,
             "fps": float(self.info.average_rate),
             **spikes,
             **({"covered_frames": self.frames} if self.agreement is None else {}),
@@ -221,15 +221,12 @@ def plan_run(
     agreement: what `Deblurrer.check` has found, in `checked_s` seconds. on_trial: restore a small
     part of a window for it. instants: those that are restored alone. Raises what opening both does.
     """
-
-    def opened() -> tuple[VideoInfo, Exposures | None]:
-        with selection.open(video) as reader:
-            known = spikes if deblurrer.uses_spikes else None  # that they are not is told elsewhere
-            return reader.info, deblurrer.open_spikes(reader, known, spike_options)[1]
-
-    info, exposures = opened()
+    selection = deblurrer.prepared.fitted(video, spikes, selection, spike_options)
+    with selection.open(video) as reader:
+        known = spikes if deblurrer.uses_spikes else None  # that they are not is told elsewhere
+        info, exposures = reader.info, deblurrer.open_spikes(reader, known, spike_options)[1]
     timing = deblurrer.slow_motion if instants is None else instants
-    source, base = timing.info(info), resident_mb()
+    source, base = timing.info(info.written), resident_mb()
     tiling = tiling_of(deblurrer, info)
     trial = None
     if on_trial:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from spikedeblur.errors import LOGGER, UsageError
+from spikedeblur.io.pictures import Pictures
 from spikedeblur.io.spikes.settings import RecordingSettings
-from spikedeblur.io.video import Reader
+from spikedeblur.io.video import Reader, VideoSelection, VideoSource
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.device import choose_device, choose_precision
 from spikedeblur.models.contract import RestorationModel
 from spikedeblur.recording.exposures import Exposures
+from spikedeblur.recording.regions import region_grid
 from spikedeblur.restoration.exposing import Spikes, exposed_video
 from spikedeblur.restoration.inference import TiledModel
 from spikedeblur.restoration.joint import JointRestorer
@@ -85,6 +87,23 @@ class PreparedMethod:
         if spikes is None:
             raise UsageError(f"the method {self.name} needs spikes - give --spikes S.dat")
         return exposed_video(reader, spikes, options, self.bins)
+
+    def fitted(
+        self,
+        video: str | VideoSource,
+        spikes: Spikes | None,
+        selection: VideoSelection,
+        options: RecordingSettings | None = None,
+    ) -> VideoSelection:
+        """Return `selection` such that what is read around its region suits the spikes."""
+        if selection.region is None or spikes is None or not self.uses_spikes:
+            return selection
+        if isinstance(video, Pictures) and not video.repeatable:  # so all of it is read
+            return replace(selection, grid=video.info.whole_size)
+        with replace(selection, region=None).open(video) as reader:
+            exposures = self.open_spikes(reader, spikes, options or RecordingSettings())[1]
+        assert exposures is not None
+        return replace(selection, grid=region_grid(exposures, reader.info.whole_size))
 
     def tile_for(self, height: int, width: int) -> int | None:
         """Return the side of its tiles for frames of that size; None without a network."""

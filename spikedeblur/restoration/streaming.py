@@ -54,7 +54,7 @@ def restored_frames(
         agreement = warned_agreement(source, exposures, chosen)
     needed = Selection(segments, restorer.context)
     exposed = watched(exposed_frames(restorer, frames, exposures, needed), exposures, agreement)
-    for _, sharp in deblurrer.pairs(restorer, exposed, timing):
+    for _, sharp in deblurrer.pairs(restorer, exposed, timing, reader.info.kept):
         yield sharp
     deblurrer.tally.check_coverage()
     if source is None:  # whoever asked for frames alone has the tally

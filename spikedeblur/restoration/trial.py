@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from spikedeblur.errors import SpikedeblurError
@@ -88,7 +87,9 @@ def try_part(
                 exposures.counts(frame)
         expose_s = (time.perf_counter() - decoded) / len(frames)
         compute, growth, pixels = _tried(deblurrer, frames, exposures, info, expose_s)
-        write_s, output_bytes = _written(frames, source, output, options)
+        write_s, output_bytes = _written(
+            [frame.cut(info.kept) for frame in frames], source, output, options
+        )
     except (SpikedeblurError, OSError):
         return None
     factor = deblurrer.slow_motion.factor
@@ -133,7 +134,7 @@ def _tried(
     costs: dict[int, tuple[float, float]] = {}
     while True:
         region = _middle(info.width, info.height, side)
-        part = [replace(frame, rgb=_cut(frame.rgb, region)) for frame in frames]
+        part = [frame.cut(region) for frame in frames]
         seen = exposures
         whole = (region.width, region.height) == (info.width, info.height)
         if exposures is not None and not whole:
@@ -192,11 +193,6 @@ def _middle(width: int, height: int, side: int) -> Region:
         for whole, part in zip((width, height), size, strict=True)
     )
     return Region(size[0], size[1], left, top)
-
-
-def _cut(rgb: np.ndarray, region: Region) -> np.ndarray:
-    rows = slice(region.top, region.top + region.height)
-    return np.ascontiguousarray(rgb[rows, region.left : region.left + region.width])
 
 
 def _written(

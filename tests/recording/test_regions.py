@@ -13,7 +13,7 @@ from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Region
 from spikedeblur.recording.exposures import StreamExposures
 from spikedeblur.recording.geometry import spike_to_video
-from spikedeblur.recording.regions import MARGIN, region_exposures
+from spikedeblur.recording.regions import MARGIN, region_exposures, region_grid
 from spikedeblur.recording.voxel_exposures import VoxelExposures
 
 SPIKES, VIDEO = (60, 40), (180, 120)
@@ -94,3 +94,22 @@ def test_voxel_grids_follow_too():
     np.testing.assert_array_equal(cut.counts(FRAME)[0], grids[0])
     corner = spike_to_video(SPIKES, (45, 31), cut.homography) @ [11, 18, 1]
     np.testing.assert_allclose(corner, [0, 0, 1], atol=1e-12)
+
+
+def test_regions_on_the_grid_cut_no_spike_pixel(stream):
+    """180x120 by 60x40 spikes: 3 frame pixels to a spike pixel, so steps of 48."""
+    whole = StreamExposures(stream)
+    assert region_grid(whole, VIDEO) == (48, 48)
+    assert region_grid(StreamExposures(stream, homography=ASKEW), VIDEO) == (16, 16)
+    assert region_grid(whole, (61, 100)) == (
+        976,
+        80,
+    )  # 61 pixels lie on no common line but the sides
+    cut = region_exposures(whole, Region(84, 72, 96, 48), VIDEO)
+    assert cut.homography is None and cut.size == (28, 24)
+    np.testing.assert_array_equal(cut.counts(FRAME)[0], whole.counts(FRAME)[0][:, 16:, 32:])
+
+
+def test_grids_of_counts_are_not_cut():
+    grids = VoxelExposures([np.zeros((4, 40, 60), np.float32)])
+    assert region_grid(grids, VIDEO) == VIDEO

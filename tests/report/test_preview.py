@@ -172,7 +172,8 @@ def test_spikes_of_another_scene_are_warned_of(recording, tmp_path, capsys):
     assert "warning: the spikes" in capsys.readouterr().err
 
 
-def test_a_small_part_does_not_tell_how_long_all_takes(recording, tmp_path, capsys):
+def test_a_small_part_does_not_tell_how_long_all_takes(recording, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("spikedeblur.io.region.REGION_MARGIN", 0)  # else all of it is restored
     called = ["--methods", "sdm", "--at", "0.05", "--region", "32x24+0+0"]
     assert shown(recording, tmp_path / "a.png", *called) == 0
     [line] = capsys.readouterr().out.splitlines()
