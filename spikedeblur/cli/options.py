@@ -196,7 +196,7 @@ OUTPUT_OPTIONS = (
     ),
     click.option(
         "--crf",
-        type=click.FloatRange(min=0),
+        type=click.FloatRange(0, 63),
         metavar="N",
         help="Quality on the encoder's own scale; lower is better.  [default: visually "
         "lossless: 16 for libx264 and libx265 (10 and 8 where pixels have 10 bits), 20 for "

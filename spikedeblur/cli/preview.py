@@ -101,7 +101,7 @@ def command(
 
     Printed is how long each would take for all of the video on this machine.
     """
-    from spikedeblur.io.atomic import check_output
+    from spikedeblur.io.atomic import check_folder, check_output, make_folder
     from spikedeblur.io.image_names import IMAGE_SUFFIXES
     from spikedeblur.io.video import open_video
     from spikedeblur.report.preview import preview_video
@@ -109,7 +109,10 @@ def command(
     output = output or video.parent / f"{video.stem.replace('%', '')}_preview.png"
     if output.suffix.lower() not in IMAGE_SUFFIXES or "%" in output.name:
         raise UsageError(f"not a picture ({output}) - name a .png or a .tif")
-    check_output(output, overwrite)
+    if output.parent.is_dir():
+        check_output(output, overwrite)
+    else:
+        check_folder(output.parent)
     moment = None
     if at is not None:
         moment = at.seconds
@@ -130,6 +133,7 @@ def command(
             threads=threads,
             progress=display.advance_to,
         )
+    make_folder(output.parent)
     found.write(output, overwrite)
     console.note(f"wrote {output}: the frame at {float(found.time_s):.3f} s")
     if as_json:

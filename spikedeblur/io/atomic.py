@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from spikedeblur.errors import OutputError
 
@@ -88,11 +89,18 @@ def make_folder(folder: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise `OutputError` where `make_folder` would, and create nothing."""
+    """Raise `OutputError` where `make_folder` would, and leave nothing."""
     above = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         why = "may not be written to" if above.is_dir() else "is no folder"
         raise OutputError(f"cannot create the folder {folder} ({above} {why}) - choose another")
+    try:  # rights do not tell: /proc takes no folder from anybody
+        with TemporaryDirectory(dir=above):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot create the folder {folder} ({above}: {error.strerror}) - choose another"
+        ) from None
 
 
 def remove_leftovers(folder: Path, stem: str = "") -> None:

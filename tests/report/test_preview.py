@@ -214,3 +214,8 @@ def test_from_python(recording):
     assert found.picture().shape[1] == 2 * WIDTH + GAP
     with pytest.raises(UsageError, match="no frame is shown at -1 s"):
         preview(recording.blurry, recording.spikes, methods="sdm", at=-1)
+
+
+def test_the_folder_is_made(recording, tmp_path):
+    output = tmp_path / "new" / "deep" / "p.png"
+    assert shown(recording, output, "--methods", "sdm", "--at", "0.05") == 0 and output.is_file()
