@@ -147,11 +147,12 @@ def preview_video(
     moment = source.blurriest(exposures) if at is None else exact(at)
     [blurry] = source.around(moment, 0, 0).frames
     shown = [MethodPreview(BLURRY, blurry.cut(source.info.kept).rgb)]
+    finished = {str(each.video): source.finished(each, blurry) for each in setups if each.video}
     for done, (setup, deblurrer) in enumerate(made):
         if progress is not None:
             progress(done, len(made))
         if deblurrer is None:
-            shown.append(MethodPreview(setup.method, source.finished(setup, blurry)))
+            shown.append(MethodPreview(setup.method, finished[str(setup.video)]))
         else:
             shown.append(source.restored(setup.method, deblurrer, blurry))
     return Preview(blurry.time, source.info.frame_count_estimate, shown)
@@ -272,8 +273,7 @@ class _Video:
         )
 
     def _lasts(self) -> str:
-        duration = self.info.duration
-        return "" if duration is None else f" and lasts {float(duration):.6g} s"
+        return f" and lasts {float(self.info.duration):.6g} s" if self.info.duration else ""
 
 
 def _timed(deblurrer: Deblurrer, clip: Excerpt) -> tuple[list[VideoFrame], float]:

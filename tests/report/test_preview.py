@@ -219,3 +219,10 @@ def test_from_python(recording):
 def test_the_folder_is_made(recording, tmp_path):
     output = tmp_path / "new" / "deep" / "p.png"
     assert shown(recording, output, "--methods", "sdm", "--at", "0.05") == 0 and output.is_file()
+
+
+def test_a_finished_video_that_is_missing_is_told_at_once(recording, tmp_path, monkeypatch, capsys):
+    called = []
+    monkeypatch.setattr("spikedeblur.report.preview._timed", lambda *_: called.append(1))
+    assert shown(recording, tmp_path / "p.png", "--methods", f"sdm,{tmp_path / 'nowhere.mkv'}") == 1
+    assert "there is no file" in capsys.readouterr().err and called == []
