@@ -11,6 +11,9 @@ from spikedeblur.cli.completion import weights_names
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import overwrite_option
 from spikedeblur.cli.status import ExitStatus
+from spikedeblur.errors import UsageError
+
+SUFFIX = ".onnx"
 
 
 @click.command("export", cls=Command)
@@ -50,6 +53,8 @@ def command(
     from spikedeblur.models.checkpoint import load_model
     from spikedeblur.models.onnx_export import export_onnx
 
+    if output.suffix.lower() != SUFFIX:
+        raise UsageError(f"{output.name} is no name of a graph - end it with {SUFFIX}")
     check_output(output, overwrite)
     model = load_model(weights)
     with atomic_path(output, overwrite) as path:

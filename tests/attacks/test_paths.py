@@ -52,6 +52,7 @@ READ = {
     "benchmark": ("", "benchmark PATH --methods blurry"),
     "benchmark --compare": (".json", "benchmark --compare PATH PATH"),
     "benchmark --weights": (".pth", "benchmark FOLDER --methods net --weights PATH"),
+    "export": (".safetensors", "export PATH -o OUT.onnx"),
 }
 WRITTEN = {
     "deblur -o": (".mkv", f"deblur BLURRY --spikes SPIKES {SDM} -y -o PATH"),

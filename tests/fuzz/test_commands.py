@@ -114,6 +114,7 @@ ENDING = {
     "preview": ["--methods", "sdm", "-o", "p.png"],
     "score": ["--truth", "nowhere"],
     "config": [],
+    "export": ["-o", "net.txt"],  # no graph: one takes most of a minute
 }
 
 

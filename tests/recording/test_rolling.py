@@ -105,7 +105,7 @@ def test_a_region_rolls_as_the_whole_does(spikes):
     rolling = exposures(spikes, readout_s=0.05)
     region = region_exposures(rolling, Region(20, 2, 0, 8), (20, 12))
     part, whole = region.counts(frame())[0], rolling.counts(frame())[0]
-    np.testing.assert_array_equal(part, whole[:, : part.shape[1]] if part.shape[1] == 6 else whole)
+    np.testing.assert_array_equal(part, whole[:, 4:5])  # rows 8 and 9 of 12 are row 4 of 6
     assert region.grid(interval(70, 160), 3).shape == (3, *part.shape[1:])
 
 
