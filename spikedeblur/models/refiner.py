@@ -65,12 +65,17 @@ class FrameRefiner(nn.Module):
         Few frames at a time, so that what one convolution writes the next one finds in the cache.
         """
         pieces = list(chunks(len(pictures_NP3HW), pictures_NP3HW.shape[-2:]))
-        entered = [self._enter(pictures_NP3HW[piece], maps_NMHW[piece]) for piece in pieces]
-        y = torch.cat([coarse for _, coarse in entered])
+        fine, coarse = [], []
+        for piece in pieces:
+            x, half = self._enter(pictures_NP3HW[piece], maps_NMHW[piece])
+            fine.append(x)
+            coarse.append(half)
+        y = torch.cat(coarse)
+        del coarse, half  # held once from here on
         out = body(y)
         left = [
-            self._leave(fine, y[piece], out[piece], pictures_NP3HW[piece])
-            for piece, (fine, _) in zip(pieces, entered, strict=True)
+            self._leave(x, y[piece], out[piece], pictures_NP3HW[piece])
+            for piece, x in zip(pieces, fine, strict=True)
         ]
         return torch.cat(left)
 

@@ -117,13 +117,14 @@ def mirrored_index(size: int, padded: int, device: torch.device | None = None) -
 
 def pad_bottom_right(planes: Tensor, height: int, width: int) -> Tensor:
     """Extend the last two axes to (height, width) by mirroring; never by zeros."""
-    if planes.shape[-2:] == (height, width):
-        return planes
     rows, columns = planes.shape[-2:]
-    below = planes[..., mirrored_index(rows, height, planes.device)[rows:], :]
-    planes = torch.cat([planes, below], dim=-2)
-    beside = planes[..., mirrored_index(columns, width, planes.device)[columns:]]
-    return torch.cat([planes, beside], dim=-1)
+    if rows < height:
+        below = planes[..., mirrored_index(rows, height, planes.device)[rows:], :]
+        planes = torch.cat([planes, below], dim=-2)
+    if columns < width:
+        beside = planes[..., mirrored_index(columns, width, planes.device)[columns:]]
+        planes = torch.cat([planes, beside], dim=-1)
+    return planes
 
 
 def resize(planes_Nchw: Tensor, size: Sequence[int], up: str = "bilinear") -> Tensor:
