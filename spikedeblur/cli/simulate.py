@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,10 +12,11 @@ from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.options import json_option, overwrite_option, progress_option, threads_option
 from spikedeblur.cli.progress import progress_display
-from spikedeblur.cli.values import EXPOSURE, HERTZ, SECONDS, SIZE, TRANSFER, Parsed, parse_pair
+from spikedeblur.cli.rig_options import rig_options
+from spikedeblur.cli.values import EXPOSURE, HERTZ, SIZE
 from spikedeblur.errors import UsageError
 from spikedeblur.machine.threads import limit_threads
-from spikedeblur.quantities import Lens, counted, parse_lens, parse_matrix
+from spikedeblur.quantities import counted
 
 if TYPE_CHECKING:
     from spikedeblur.quantities import Exposure
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 SAMPLE = "sample"
 FRAMES_WORTH_A_TRIAL = 20  # frames, for which a few are made on trial first
 OF_ANY_SOURCE = {"source", "output", "overwrite", "progress", "threads", "as_json"}
-
-
-def parse_camera_lens(text: str) -> tuple[str, Lens]:
-    """`video=fx,fy,cx,cy,k1,...` -> (camera, lens). Raises UsageError."""
-    camera, lens = parse_pair(text)
-    if camera not in ("video", "spikes"):
-        raise UsageError(f"no such camera ({camera!r} seen) - give video=..., spikes=... or both")
-    return camera, parse_lens(lens)
 
 
 @click.command("simulate", cls=Command)
@@ -74,47 +67,7 @@ def parse_camera_lens(text: str) -> tuple[str, Lens]:
 @click.option(
     "--spike-rate", type=HERTZ, default="20000", show_default=True, help="Ticks per second."
 )
-@click.option(
-    "--offset",
-    type=SECONDS,
-    default="0",
-    show_default=True,
-    help="Seconds on the blurry video's clock at which the spikes begin; may be negative.",
-)
-@click.option(
-    "--homography",
-    type=Parsed("A,B,...,I", parse_matrix),
-    help="Spike pixel -> video pixel, nine numbers, as in a sidecar.  [default: plain scaling]",
-)
-@click.option(
-    "--drift",
-    "drift_ppm",
-    type=float,
-    default=0.0,
-    show_default=True,
-    metavar="PPM",
-    help="Millionths by which the spike camera's clock is fast; the sidecar says so.",
-)
-@click.option(
-    "--lens",
-    "lenses",
-    type=Parsed("video|spikes=FX,FY,CX,CY,K1,...", parse_camera_lens),
-    multiple=True,
-    help="A camera's lens as OpenCV has it: fx, fy, cx, cy in pixels, then k1, k2, p1, p2, k3.",
-)
-@click.option(
-    "--readout",
-    type=SECONDS,
-    default="0",
-    show_default=True,
-    help="Seconds from the exposure of the video's first row to that of its last, as a rolling "
-    "shutter has; below zero, the last row comes first.",
-)
-@click.option(
-    "--transfer",
-    type=TRANSFER,
-    help="The video's curve: linear, srgb, bt709, gamma:G, pq, hlg.  [default: srgb]",
-)
+@rig_options
 @click.option(
     "--threshold",
     type=click.FloatRange(min=0, min_open=True),
@@ -176,12 +129,7 @@ def command(
     gamma_space: bool,
     seed: int,
     source_fps: Fraction | None,
-    offset: Fraction,
-    homography: tuple[float, ...] | None,
-    drift_ppm: float,
-    lenses: tuple[tuple[str, Lens], ...],
-    readout: Fraction,
-    transfer: str | None,
+    rig_settings: dict[str, Any],
 ) -> None:
     """Make a recording by both cameras out of sharp footage.
 
@@ -200,7 +148,6 @@ def command(
     if validation is not None:
         _make_validation_set(context, source, output, validation)
         return
-    from spikedeblur.io.spikes.settings import parse_homography
     from spikedeblur.simulation.rig import RigSettings
     from spikedeblur.simulation.simulation import planned, simulate_rig
 
@@ -210,20 +157,10 @@ def command(
             "or the exposure as a part of the frame interval, such as 0.5x"
         )
     part = exposure.value if exposure.relative or fps is None else exposure.value * fps
-    if homography is not None and parse_homography(homography) is None:
-        raise UsageError(
-            f"the homography cannot be inverted ({homography} seen) - give that of a plane"
-        )
     rig = RigSettings(
         *(frames, size, fps, spike_rate, spike_size, part, threshold, blur_px, gamma_space, seed),
         source_fps=source_fps,
-        offset_s=offset,
-        homography=homography,
-        drift_ppm=drift_ppm,
-        video_lens=dict(lenses).get("video"),
-        spike_lens=dict(lenses).get("spikes"),
-        readout_s=readout,
-        transfer=transfer,
+        **rig_settings,
     )
     if dry_run or planned(source, rig)[0] >= FRAMES_WORTH_A_TRIAL:
         from spikedeblur.simulation.cost import plan_simulation
