@@ -21,7 +21,7 @@ def parse_camera_lens(text: str) -> tuple[str, Lens]:
     return camera, parse_lens(lens)
 
 
-OPTIONS = (
+RIG_OPTIONS = (
     click.option(
         "--offset",
         type=SECONDS,
@@ -95,6 +95,6 @@ def rig_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*args, rig_settings=settings, **options)
 
     described: Callable[..., Any] = gathered
-    for option in reversed(OPTIONS):
+    for option in reversed(RIG_OPTIONS):
         described = option(described)
     return described
