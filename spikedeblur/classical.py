@@ -103,7 +103,7 @@ def spike_rate(
             _mean_rate(counts) + _windowed_change(counts, target, window), 0
         )
         return positive
-    from spikedeblur.prior.prior import blended_rate
+    from spikedeblur.prior.sdm import blended_rate
 
     charge, windows, time = _as_network(counts, target)
     count = charge.counts.sum(dim=1, keepdim=True)
@@ -123,8 +123,8 @@ def _blended_ratio(
 
     from spikedeblur.prior import photometry, planes
     from spikedeblur.prior.evidence import LogStatistics
-    from spikedeblur.prior.prior import sdm_ratio
     from spikedeblur.prior.recentring import MotionField
+    from spikedeblur.prior.sdm import sdm_ratio
 
     charge, windows, time = _as_network(counts, target)
     count_ratio: Tensor | float = 1.0

@@ -188,12 +188,6 @@ SHARED = {
     *("sdm", "tfp", "tfi", "joint"),  # a method: of one frame (classical), of a video (methods)
 }
 
-# Constants of the prior that want a name each, and what the classical methods share with it.
-LEFT = {
-    *("AGREEMENT", "DARKEST", "DOUBTFUL", "FEWEST_SPIKES", "POOLING", "PRIOR_SPIKES"),
-    *("REACH", "SMOOTHING", "STEPS"),
-}
-
 
 def public_names(module: Path) -> Iterator[str]:
     """Names of the functions, classes and constants that a module defines."""
@@ -212,7 +206,7 @@ def test_a_name_has_one_meaning():
             if not name.startswith("_"):
                 places.setdefault(name, set()).add(str(module.relative_to(PACKAGE)))
     twice = {name: found for name, found in places.items() if len(found) > 1}
-    assert twice.keys() - SHARED - LEFT == set(), twice
+    assert twice.keys() - SHARED == set(), twice
 
 
 def test_files_are_short():

@@ -17,7 +17,7 @@ from spikedeblur.io.spikes.settings import RecordingSettings, merged
 from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.source import resolve_spike_source
 
-STEPS = 4  # of one alignment without drift
+ALIGNMENT_STEPS = 4  # of one alignment without drift
 # A recording is of another rig whose homography is farther from the shared one than that.
 FARTHEST_PX, STRANGE = 1.0, 4.0  # video pixels, and times its error
 
@@ -76,16 +76,16 @@ def align_rig(
     """
     known = known or Known()
     rounds = 2 if known.homography is None and len(recordings) > 1 else 1
-    total = STEPS * rounds * len(recordings)
+    total = ALIGNMENT_STEPS * rounds * len(recordings)
 
     def aligned(known: Known, done: int) -> list[Alignment | SpikedeblurError]:
         found: list[Alignment | SpikedeblurError] = []
         for video, spikes in recordings:
-            before = done + STEPS * len(found)
+            before = done + ALIGNMENT_STEPS * len(found)
 
             def told(steps: int, _: int, before: int = before) -> None:
                 if progress is not None:
-                    progress(before + min(steps, STEPS), total)
+                    progress(before + min(steps, ALIGNMENT_STEPS), total)
 
             try:
                 plan = None if done else on_plan  # once for each

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 COLUMNS, LINES = 72, 40
 RAMP = " .:-=+*#%@"
-DARKEST, GREYS = 232, 24  # of the 256 colours that terminals have agreed on
+FIRST_GREY, GREYS = 232, 24  # of the 256 colours that terminals have agreed on
 
 
 def picture_lines(picture: np.ndarray, *, colour: bool) -> Iterator[str]:
@@ -31,7 +31,7 @@ def picture_lines(picture: np.ndarray, *, colour: bool) -> Iterator[str]:
         for row in grey:
             yield "".join(RAMP[min(int(value * len(RAMP)), len(RAMP) - 1)] for value in row)
         return
-    shades = DARKEST + (grey * (GREYS - 1) + 0.5).astype(int)
+    shades = FIRST_GREY + (grey * (GREYS - 1) + 0.5).astype(int)
     for upper, lower in zip(shades[::2], shades[1::2], strict=True):
         blocks = (
             f"\x1b[38;5;{above};48;5;{below}m\u2580"

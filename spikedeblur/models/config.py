@@ -67,9 +67,11 @@ class PriorConfig(Section):
     SMOOTHINGS: Annotated[
         tuple[Annotated[float, Field(ge=0, le=64)], ...], Field(max_length=64)
     ] = (0.0, 0.7, 1.5)  # sigma, spike pixels
-    TELL_ENCODING: bool = False  # whether light was added linearly or encoded, found from the clip
-    TELL_DOUBT: bool = False  # where the spikes are not of the frame's scene; it stays blurry there
-    TELL_MOTION: bool = False  # what following the spikes' motion did, for the head to judge anew
+    INPUT_LINEARITY: bool = (
+        False  # whether light was added linearly or encoded, found from the clip
+    )
+    INPUT_MISMATCH: bool = False  # where spikes do not match the frame; it stays blurry there
+    INPUT_MOTION: bool = False  # what following the motion did, for the head to judge anew
 
 
 class RefinerConfig(Section):

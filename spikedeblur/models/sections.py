@@ -31,7 +31,11 @@ def one_of(choices: Collection[str]) -> AfterValidator:
 
 # Old spellings of keys and sections, each with today's: `"TRAIN.RATE": "TRAIN.LR"`. Files and
 # overrides that have the old ones are read as before.
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {
+    "MODEL.PRIOR.TELL_ENCODING": "MODEL.PRIOR.INPUT_LINEARITY",
+    "MODEL.PRIOR.TELL_DOUBT": "MODEL.PRIOR.INPUT_MISMATCH",
+    "MODEL.PRIOR.TELL_MOTION": "MODEL.PRIOR.INPUT_MOTION",
+}
 
 
 class Section(BaseModel):

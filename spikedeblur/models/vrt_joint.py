@@ -22,10 +22,8 @@ from spikedeblur.prior.chunks import EVERY_FRAME
 from spikedeblur.prior.features import MAPS, PICTURES, REACH, PriorFeatures, prior_features
 from spikedeblur.prior.planes import resize
 
-DOUBTFUL = (
-    0.6,
-    0.9,
-)  # where the sharp frame begins to give way to the blurry one; where it is gone
+# Mismatch from where on the sharp frame gives way to the blurry one, and where it is gone.
+BLURRY_FROM_TO = (0.6, 0.9)
 
 
 class VRTJoint(VRTSpike):
@@ -96,6 +94,6 @@ class VRTJoint(VRTSpike):
             return rearrange(out, "b t h w c -> (b t) c h w")
 
         sharp = self.refiner(pictures, maps, body)
-        begins, ends = DOUBTFUL
-        doubtful = (maps[:, [MAPS.index("doubt")]] - begins) / (ends - begins)
-        return torch.lerp(sharp, pictures[:, 0], doubtful.clamp(0, 1))
+        begins, ends = BLURRY_FROM_TO
+        mismatches = (maps[:, [MAPS.index("mismatch")]] - begins) / (ends - begins)
+        return torch.lerp(sharp, pictures[:, 0], mismatches.clamp(0, 1))

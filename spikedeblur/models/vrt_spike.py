@@ -27,12 +27,12 @@ from spikedeblur.models.spike_encoder import SpikeEncoder3D
 from spikedeblur.models.temporal_attention import SpikeTemporalSA
 from spikedeblur.models.vrt import VRT
 from spikedeblur.models.vrt.network import STAGE_SCALES
+from spikedeblur.prior.candidate_features import CandidateFeatures, candidate_features
 from spikedeblur.prior.chunks import EVERY_FRAME, map_chunks
 from spikedeblur.prior.photometry import GAMMA, grey
 from spikedeblur.prior.planes import pad_bottom_right, resize
-from spikedeblur.prior.prior import SDMCandidates, log_count
-from spikedeblur.prior.reading import Reading, read
 from spikedeblur.prior.recentring import CompensatedFrames
+from spikedeblur.prior.sdm import SDMCandidates, log_count
 
 COARSEST = 8  # divisor of VRT's fourth scale
 
@@ -42,8 +42,8 @@ def build_prior(config: PriorConfig) -> SDMCandidates:
     return SDMCandidates(
         config.WINDOWS,
         config.SMOOTHINGS,
-        tell_encoding=config.TELL_ENCODING,
-        tell_doubt=config.TELL_DOUBT,
+        with_linearity=config.INPUT_LINEARITY,
+        with_mismatch=config.INPUT_MISMATCH,
     )
 
 
@@ -119,18 +119,18 @@ class VRTSpike(nn.Module):
         model, self.stem = config.MODEL, config.MODEL.STEM
         self.spikes = SpikeBranch(model, config.bins) if model.USE_SPIKE else None
         self.prior = build_prior(model.PRIOR) if model.PRIOR else None
-        self.tells_motion = model.PRIOR is not None and model.PRIOR.TELL_MOTION
+        self.takes_motion = model.PRIOR is not None and model.PRIOR.INPUT_MOTION
         channels = 3 * self.stem**2 + (1 if model.TARGET_TIME else 0)
         if self.prior is None:
             self.head = None
         else:
             channels += self.prior.candidates * self.stem**2 + 1 + self.prior.extra_channels
-            channels += 2 * self.stem**2 + 1 if self.tells_motion else 0
+            channels += 2 * self.stem**2 + 1 if self.takes_motion else 0
             self.head = CandidateHead(
                 model.VRT.EMBED_DIMS[0],
                 self.prior.candidates,
                 self.stem,
-                rejudges=self.tells_motion,
+                refines_confidence=self.takes_motion,
             )
         self.vrt = build_vrt(model.VRT, channels, 3 * self.stem**2)
         if self.head is not None:
@@ -203,12 +203,12 @@ class VRTSpike(nn.Module):
     ) -> Tensor:
         """The network on sizes it divides: rgb (B, T, 3, H, W), of which `size` is not padding."""
         batch, frames = rgb.shape[:2]
-        reading, fuse = Reading(rgb.flatten(0, 1)), None
+        features, fuse = CandidateFeatures(rgb.flatten(0, 1)), None
         target_N = repeat(target_B, "b -> (b t)", t=frames)
         padded, number = (rgb.shape[-2], rgb.shape[-1]), batch * frames
         net_size = (padded[0] // self.stem, padded[1] // self.stem)
         if voxels is not None and self.spikes is not None:
-            reading, rates = read(
+            features, rates = candidate_features(
                 rgb,
                 voxels,
                 target_N,
@@ -217,43 +217,43 @@ class VRTSpike(nn.Module):
                 coarsest=self.size_multiple,
                 prior=self.prior,
             )
-            changes = grey(resize(reading.frames, net_size)) * rates
+            changes = grey(resize(features.frames, net_size)) * rates
             fuse = partial(self.spikes.fuse, self.spikes(changes.unflatten(0, (batch, frames))))
             del rates, changes
 
         def inputs(piece: slice) -> tuple[Tensor]:
-            return (self._inputs(reading.of(piece), target_N[piece]),)
+            return (self._inputs(features.of(piece), target_N[piece]),)
 
-        guide = resize(reading.frames, net_size).unflatten(0, (batch, frames))
+        guide = resize(features.frames, net_size).unflatten(0, (batch, frames))
         features_BThwC = self.vrt.features(
             map_chunks(inputs, number, padded)[0].unflatten(0, (batch, frames)), fuse, guide
         )
-        if self.head is None or reading.candidates is None:
+        if self.head is None or features.candidates is None:
             residual = self.vrt.conv_last(features_BThwC.permute(0, 4, 1, 2, 3)).transpose(1, 2)
             return functional.pixel_shuffle(residual, self.stem) + rgb
         features_NChw = rearrange(features_BThwC, "b t h w c -> (b t) c h w")
         head = self.head
 
         def sharp(piece: slice) -> tuple[Tensor]:
-            return (head(features_NChw[piece], reading.of(piece)),)
+            return (head(features_NChw[piece], features.of(piece)),)
 
         return map_chunks(sharp, number, padded)[0].unflatten(0, (batch, frames))
 
-    def _inputs(self, reading: Reading, target_N: Tensor) -> Tensor:
+    def _inputs(self, features: CandidateFeatures, target_N: Tensor) -> Tensor:
         """Build VRT's input of each frame: (N, C, H/f, W/f)."""
-        frames, candidates = reading.frames, reading.candidates
+        frames, candidates = features.frames, features.candidates
         inputs = [functional.pixel_unshuffle(frames, self.stem)]
         net_size = inputs[0].shape[-2:]
         if self.any_target_time:
             inputs.append(target_N.to(frames)[:, None, None, None].expand(-1, 1, *net_size))
-        if reading.counts is not None and candidates is not None:
+        if features.counts is not None and candidates is not None:
             candidates = candidates.on_plane(frames.shape[-2:])
             change = grey(frames) * ((candidates.log_ratios / GAMMA).exp() - 1)
             inputs.append(functional.pixel_unshuffle(change, self.stem))
-            inputs.append(resize(log_count(reading.counts), net_size))
+            inputs.append(resize(log_count(features.counts), net_size))
             inputs += candidates.extra_channels(net_size)
-        if self.tells_motion:
-            inputs.append(self._motion(reading.compensated, like=inputs[0]))
+        if self.takes_motion:
+            inputs.append(self._motion(features.compensated, like=inputs[0]))
         return torch.cat(inputs, dim=1)
 
     def _motion(self, compensated: CompensatedFrames | None, like: Tensor) -> Tensor:

@@ -18,14 +18,17 @@ from torch.nn import functional
 from spikedeblur.prior.photometry import COUNT_VARIANCE, NEIGHBOURHOOD, gaussian_blur
 from spikedeblur.prior.planes import resize
 
-DARKEST, BRIGHTEST = 0.01, 0.8  # linear light between which a frame's encoding can be trusted
-FEWEST_SPIKES = 2.0
+MIN_LUMINANCE, MAX_LUMINANCE = (
+    0.01,
+    0.8,
+)  # linear light between which a frame's encoding can be trusted
+MIN_SPIKES = 2.0
 # Slopes of log count over log luminance: of encoded values, of light, and the middle of the two.
 ENCODED_SLOPE, LINEAR_SLOPE, MIDDLE_SLOPE = 1 / 2.2, 1.0, 0.72
 FLAT_VARIANCE = 0.05  # of log luminance: tells little of the slope
 FIXED_PATTERN = 0.08  # relative spread of the gain of a sensor's pixels
 AVERAGED = 0.1  # what smoothing leaves of the variance of noise
-DOUBTFUL = (0.4, 0.7)  # from where on spikes are believed less; where they are not any more
+BELIEVED_FROM_TO = (0.4, 0.7)  # from where on spikes are believed less; where they are not any more
 CLIP_TRUST = 0.01  # variance of log light below which a place is judged by the whole clip
 
 
@@ -44,10 +47,14 @@ class LogStatistics:
     @classmethod
     def of(cls, linear_BThw: Tensor, count_BThw: Tensor) -> LogStatistics:
         """Linear luminance of the frames (`luminance`), and the spikes of their exposures."""
-        clear = (count_BThw > FEWEST_SPIKES) & (linear_BThw > DARKEST) & (linear_BThw < BRIGHTEST)
+        clear = (
+            (count_BThw > MIN_SPIKES)
+            & (linear_BThw > MIN_LUMINANCE)
+            & (linear_BThw < MAX_LUMINANCE)
+        )
         return cls(
-            linear_BThw.clamp(min=DARKEST).log(),
-            count_BThw.clamp(min=FEWEST_SPIKES).log(),
+            linear_BThw.clamp(min=MIN_LUMINANCE).log(),
+            count_BThw.clamp(min=MIN_SPIKES).log(),
             clear.to(linear_BThw),
         )
 
@@ -67,7 +74,7 @@ class LogStatistics:
         return clear * (values - ((clear * values).sum(dim=1) / number_B)[:, None])
 
 
-def linearity(seen: LogStatistics) -> Tensor:
+def linearity(stats: LogStatistics) -> Tensor:
     """Whether spikes count linear light (1) or sRGB-encoded values (-1); 0: cannot tell. (B,).
 
     A camera adds up light; the published sets averaged encoded frames and fired spikes on them.
@@ -75,11 +82,11 @@ def linearity(seen: LogStatistics) -> Tensor:
     with a slope of 1 in the one case and of about 1 / 2.2 in the other, whatever the gain. Where
     luminance hardly varies the slope means little.
     """
-    slope, variance = seen.slope()
+    slope, variance = stats.slope()
     return torch.tanh(6 * (slope - MIDDLE_SLOPE)) * variance / (variance + FLAT_VARIANCE)
 
 
-def doubt(seen: LogStatistics) -> Tensor:
+def mismatch(stats: LogStatistics) -> Tensor:
     """How little of what either camera saw the other saw too: 0 all of it, 1 none. (N, 1, h, w).
 
     Structure is what stands out from the neighbourhood in the logarithm. Of the same scene, the
@@ -87,24 +94,24 @@ def doubt(seen: LogStatistics) -> Tensor:
     the difference holds the energy of both. What counting and a fixed pattern explain is taken
     off. A place without structure is judged by the rest of its clip.
     """
-    slope = seen.exponent()[:, None, None, None]
-    pair = torch.stack([slope * seen.luminance, seen.count], dim=2).flatten(0, 1)
-    noise = FIXED_PATTERN**2 + COUNT_VARIANCE * (-2 * seen.count).exp()
-    clear, noise = (_halved(part.flatten(0, 1)[:, None]) for part in (seen.valid, noise))
+    slope = stats.exponent()[:, None, None, None]
+    pair = torch.stack([slope * stats.luminance, stats.count], dim=2).flatten(0, 1)
+    noise = FIXED_PATTERN**2 + COUNT_VARIANCE * (-2 * stats.count).exp()
+    clear, noise = (_halved(part.flatten(0, 1)[:, None]) for part in (stats.valid, noise))
     structure = _structure(_halved(pair), clear)
     difference = (structure[:, :1] - structure[:, 1:]).square() - clear * AVERAGED * noise
     energies = torch.cat([difference, structure.square().sum(dim=1, keepdim=True)], dim=1)
     local = gaussian_blur(energies, NEIGHBOURHOOD)
-    whole = energies.unflatten(0, seen.count.shape[:2]).mean(dim=(1, 3, 4))
-    whole = _share(whole).repeat_interleave(seen.count.shape[1])[:, None, None, None]
-    doubtful = _share(local + CLIP_TRUST * torch.cat([whole, torch.ones_like(whole)], dim=1))
-    return resize(doubtful, seen.count.shape[-2:])
+    whole = energies.unflatten(0, stats.count.shape[:2]).mean(dim=(1, 3, 4))
+    whole = _share(whole).repeat_interleave(stats.count.shape[1])[:, None, None, None]
+    mismatches = _share(local + CLIP_TRUST * torch.cat([whole, torch.ones_like(whole)], dim=1))
+    return resize(mismatches, stats.count.shape[-2:])
 
 
-def believed(doubt_N1hw: Tensor) -> Tensor:
-    """How much of what the spikes say is to be taken, by how doubtful they are: in [0, 1]."""
-    begins, ends = DOUBTFUL
-    return ((ends - doubt_N1hw) / (ends - begins)).clamp(0, 1)
+def believed(mismatch_N1hw: Tensor) -> Tensor:
+    """Return how far spikes are believed, by how badly they match the frame: in [0, 1]."""
+    begins, ends = BELIEVED_FROM_TO
+    return ((ends - mismatch_N1hw) / (ends - begins)).clamp(0, 1)
 
 
 def _halved(planes_Nchw: Tensor) -> Tensor:

@@ -14,19 +14,19 @@ import torch
 from torch import Tensor
 
 from spikedeblur.prior.chunks import EVERY_FRAME, chunks, map_at_once
-from spikedeblur.prior.evidence import LogStatistics, doubt, linearity
+from spikedeblur.prior.evidence import LogStatistics, linearity, mismatch
 from spikedeblur.prior.intervals import CumulativeCounts
 from spikedeblur.prior.joint import JointPicture, joint_picture
 from spikedeblur.prior.path import MotionPath
 from spikedeblur.prior.photometry import grey, luminance
 from spikedeblur.prior.planes import resize, shifted
-from spikedeblur.prior.prior import log_count, relative_rates, sdm_ratio
 from spikedeblur.prior.recentring import MotionField
 from spikedeblur.prior.registration import estimate_shift
+from spikedeblur.prior.sdm import log_count, relative_rates, sdm_ratio
 from spikedeblur.prior.shot import ShotFrames, decoded, encoded, neighbours_of
 
 PICTURES = ("blurry", "sdm", "own", "joint")
-MAPS = ("confidence", "frame_left", "bins_left", "length", "doubt", "count", "linearity")
+MAPS = ("confidence", "frame_left", "bins_left", "length", "mismatch", "count", "linearity")
 WINDOWS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the exposure, that SDM blends
 LEAST_LINEARITY = -0.05  # below it, encoded values were added up
 REACH = 1  # frames to either side that serve as neighbours
@@ -43,9 +43,9 @@ class PriorFeatures:
     rates: Tensor
 
     @property
-    def doubt(self) -> Tensor:
+    def mismatch(self) -> Tensor:
         """How little the spikes have to do with the frame: (N, 1, H, W) in [0, 1]."""
-        place = MAPS.index("doubt")
+        place = MAPS.index("mismatch")
         return self.maps[:, place : place + 1]
 
 
@@ -70,15 +70,15 @@ def clip_features(
     rgb_T3HW: Tensor, voxels_TKhw: Tensor, target: float, kept: slice = EVERY_FRAME
 ) -> PriorFeatures:
     """Read one clip, whose frames are each other's neighbours, and tell of those that are kept."""
-    shot, charge, seen = read_clip(rgb_T3HW, voxels_TKhw)
-    doubtful = doubt(seen)
+    shot, charge, stats = read_clip(rgb_T3HW, voxels_TKhw)
+    mismatches = mismatch(stats)
 
     def told(piece: slice) -> tuple[Tensor, ...]:
         here, counted = shot.at(piece), charge.at(piece)
-        start = start_picture(here, counted, target, seen)
+        start = start_picture(here, counted, target, stats)
         around = neighbours_of(shot, range(piece.start, piece.stop), REACH)
         joint = joint_picture(here, around, start, 2 * target)
-        return frame_features(here, counted, start, joint, doubtful[piece])
+        return frame_features(here, counted, start, joint, mismatches[piece])
 
     first, stop, _ = kept.indices(len(rgb_T3HW))
     own = chunks(stop - first, rgb_T3HW.shape[-2:])
@@ -92,8 +92,8 @@ def read_clip(
     """Read the spikes of a clip where they lie on its frames, and how light was added up."""
     plane = (voxels_TKhw.shape[-2], voxels_TKhw.shape[-1])
     lit = torch.cat([luminance(frame[None], plane)[0] for frame in rgb_T3HW])
-    seen = LogStatistics.of(lit[None], voxels_TKhw.sum(dim=1)[None])
-    linear, shift = adds_light(seen), estimate_shift(seen)
+    stats = LogStatistics.of(lit[None], voxels_TKhw.sum(dim=1)[None])
+    linear, shift = adds_light(stats), estimate_shift(stats)
 
     def read(piece: slice) -> tuple[Tensor, ...]:
         charge = CumulativeCounts.of(voxels_TKhw[piece])
@@ -103,23 +103,23 @@ def read_clip(
         count = charge.counts.sum(dim=1, keepdim=True)
         shot = ShotFrames.of(rgb_T3HW[piece], charge.smoothed_light(), count, linear)
         path = shot.path
-        told = (shot.light, count, path.coefficients, path.mismatch, shot.middle)
+        told = (shot.light, count, path.coefficients, path.chi_square, shot.middle)
         return charge.counts, charge.interpolated, *told
 
     pieces = list(chunks(len(rgb_T3HW), rgb_T3HW.shape[-2:]))
     *charged, light, count, coefficients, wrong, middle = map_at_once(read, pieces, lit.device)
     path = MotionPath(coefficients, wrong)
     shot = ShotFrames(rgb_T3HW, light, count, linear, path, middle)
-    return shot, CumulativeCounts(*charged), seen
+    return shot, CumulativeCounts(*charged), stats
 
 
-def adds_light(seen: LogStatistics) -> bool:
+def adds_light(stats: LogStatistics) -> bool:
     """Tell whether the frames of one clip add up light; else they add up encoded values."""
-    return bool(linearity(seen) > LEAST_LINEARITY)
+    return bool(linearity(stats) > LEAST_LINEARITY)
 
 
 def start_picture(
-    exposure: ShotFrames, charge: CumulativeCounts, target: float, seen: LogStatistics
+    exposure: ShotFrames, charge: CumulativeCounts, target: float, stats: LogStatistics
 ) -> Tensor:
     """Restore frames by SDM, in the light that was added up: (N, 3, H, W)."""
     rgb = exposure.rgb
@@ -129,7 +129,7 @@ def start_picture(
     if target:
         compensated = MotionField.of(
             exposure.light, time, exposure.path.back_from(2 * target)
-        ).of_frames(rgb, seen.exponent().expand(len(rgb)))
+        ).of_frames(rgb, stats.exponent().expand(len(rgb)))
         frames = compensated.frames()
         count_ratio = compensated.count_ratio(frames, rgb)
     windows = torch.tensor([part * charge.bins for part in WINDOWS], device=rgb.device)
@@ -143,7 +143,7 @@ def frame_features(
     charge: CumulativeCounts,
     start: Tensor,
     joint: JointPicture,
-    doubtful: Tensor,
+    mismatches: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Lay out what is known of frames: pictures, maps, rates."""
     size, linear = exposure.rgb.shape[-2:], exposure.linear
@@ -154,7 +154,7 @@ def frame_features(
         joint.frame_left.clamp(-3, 3),
         joint.bins_left.clamp(max=3),
         (joint.length + 1).log() / 3,
-        resize(doubtful, size),
+        resize(mismatches, size),
         resize(log_count(charge.counts), size),
         torch.full_like(joint.confidence, 1.0 if linear else -1.0),
     ]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from spikedeblur.prior.evidence import LogStatistics, believed, doubt
+from spikedeblur.prior.evidence import LogStatistics, believed, mismatch
 from spikedeblur.prior.features import adds_light, read_clip, start_picture
 from spikedeblur.prior.intervals import CumulativeCounts
 from spikedeblur.prior.joint import JointPicture, joint_picture
@@ -95,9 +95,9 @@ def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float
     moves = ((joint.length - STILL) / (MOVING - STILL)).clamp(0, 1)
     sharp = encoded(torch.lerp(start, joint.joint, confidence * moves), linear)
     # What certainly stands still was not blurred, whatever few spikes seem to say.
-    doubtful = doubt(seen)
-    belief = believed(resize(doubtful[:1], size)) * (1 - confidence * (1 - moves))
-    belief = belief * believed(doubtful.mean())  # what fits here and there fits by chance
+    mismatches = mismatch(seen)
+    belief = believed(resize(mismatches[:1], size)) * (1 - confidence * (1 - moves))
+    belief = belief * believed(mismatches.mean())  # what fits here and there fits by chance
     belief = belief * in_time(lateness(seen, torch.cat([each.exposure.light for each in clip])))
     if frame.in_sight is not None:
         belief = belief * (resize(frame.in_sight, size) == 1)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spikedeblur.prior.measuring import neighbour_measurement, own_measurement
 from spikedeblur.prior.parts import model_of
-from spikedeblur.prior.photometry import grey
+from spikedeblur.prior.photometry import RATIO_FLOOR, grey
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.shot import Neighbour, ShotFrames, colours
 from spikedeblur.prior.solve import Estimate, Model, joint_solve
@@ -23,8 +23,7 @@ from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 HOLD = 0.07  # light that the start is expected to be off by
 OWN_ROUNDS, ALL_ROUNDS = 2, 3  # of conjugate gradients: by the frame itself, then with neighbours
 COLOUR_HOLD, COLOUR_ROUNDS = 0.05, 2  # as above, for red and blue
-UNBELIEVED = 6.0  # mismatch at which half of the change is taken
-DARKEST = 0.003  # light added where luminances are divided
+UNBELIEVED = 6.0  # chi_square at which half of the change is taken
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def joint_picture(
     joint = coloured(brightened(start_N3HW, solved.picture), every.colours)
     frame_left, bins_left = own.unexplained(grey(joint)).split(1, dim=1)
     size = here.rgb.shape[-2:]
-    wrong = resize(path.mismatch, size)
+    wrong = resize(path.chi_square, size)
     ends = path.displacement(path.coefficients.new_tensor([-1.0, 1.0]))
     length = ends.diff(dim=1)[:, 0].square().sum(dim=1, keepdim=True).sqrt()
     confidence = 1 / (1 + (wrong / UNBELIEVED).square())
@@ -76,7 +75,9 @@ def joint_picture(
 
 def brightened(light_N3HW: Tensor, luminance_N1HW: Tensor) -> Tensor:
     """Give light another luminance, in its own colours."""
-    return light_N3HW * (luminance_N1HW.clamp(min=0) + DARKEST) / (grey(light_N3HW) + DARKEST)
+    return (
+        light_N3HW * (luminance_N1HW.clamp(min=0) + RATIO_FLOOR) / (grey(light_N3HW) + RATIO_FLOOR)
+    )
 
 
 def coloured(light_N3HW: Tensor, frames: Model) -> Tensor:

@@ -23,6 +23,7 @@ from spikedeblur.prior.shot import Neighbour, ShotFrames
 from spikedeblur.prior.solve import Measurement
 from spikedeblur.prior.trajectory import Trajectory, bin_times, stays_inside
 from spikedeblur.prior.warps import inverse, warp
+from spikedeblur.vocabulary import PRIOR_SPIKES
 
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
 FEWEST_BINS, MOST_BINS = 4, 16  # of an exposure; more tell nothing
@@ -30,14 +31,13 @@ BIN_LENGTH = 0.6  # spike pixels that may move within a bin
 FEWEST_INSTANTS, MOST_INSTANTS = 3, 7  # at which a frame is added up
 MOST_NEIGHBOUR_INSTANTS = 5
 INSTANT_LENGTH = 2.5  # frame pixels from one instant to the next
-PRIOR_SPIKES = 0.3
 SPIKE_ERROR = 0.1  # of a bin's light, in spikes
 LIGHT_ERROR = 0.008  # of a bin's light, absolute: noise, and what the lattice does not hold
 FRAME_ERROR = (0.012, 0.004)  # of linear light at 0.2, as the root of light; and absolute
 ENCODED_ERROR = 0.014  # of a frame's encoded values
 CLIPPED = 0.98  # of white: a pixel that says only how bright it is at least
-PATH_ERROR = 0.02  # relative variance of light for every unit of mismatch above 1
-FEWEST_SPIKES = 2.0  # in an exposure, below which nothing is known of the path
+PATH_ERROR = 0.02  # relative variance of light for every unit of chi_square above 1
+MIN_PATH_SPIKES = 2.0  # in an exposure, below which nothing is known of the path
 
 
 def measurement(
@@ -53,7 +53,7 @@ def measurement(
     number = bins_NKhw.shape[1]
     back, in_view = shown.back()
     gain = resize(luminance, plane) / (count + PRIOR_SPIKES)
-    known = (count / FEWEST_SPIKES).clamp(max=1)
+    known = (count / MIN_PATH_SPIKES).clamp(max=1)
     bins = bins_NKhw * (gain * number)
     error = (SPIKE_ERROR * number * gain + LIGHT_ERROR).square()
     error = error + spread * bins.mean(1, True).square()
@@ -77,10 +77,10 @@ def frame_error(shot: ShotFrames) -> Tensor:
 def own_measurement(here: ShotFrames, path: MotionPath) -> Measurement:
     """What a frame and its bins measured of the picture at the path's reference."""
     bins = merged_bins(here.light, enough_bins(path))
-    doubtful = PATH_ERROR * (path.mismatch - 1).clamp(min=0)
+    path_error = PATH_ERROR * (path.chi_square - 1).clamp(min=0)
     late = (bin_times(bins.shape[1], bins) - path.reference).square()[:, None, None]
     instants = enough_instants(path, here.scale)
-    return measurement(here, bins, instants, path.trajectory, doubtful * late)
+    return measurement(here, bins, instants, path.trajectory, path_error * late)
 
 
 def neighbour_measurement(here: ShotFrames, path: MotionPath, neighbour: Neighbour) -> Measurement:

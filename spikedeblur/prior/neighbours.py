@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from spikedeblur.prior.path import (
     COARSEST_SIDE,
-    SMOOTHING,
+    PATH_SMOOTHING_PX,
     MotionPath,
     along,
     damped_solve,
@@ -27,10 +27,10 @@ from spikedeblur.prior.path import (
 from spikedeblur.prior.photometry import gaussian_blur
 from spikedeblur.prior.warps import inside, pixel_centres, warp
 
-STEPS = (3, 5, 8, 10)  # of least squares, from the finest level to the coarsest
+LEVEL_STEPS = (3, 5, 8, 10)  # of least squares, from the finest level to the coarsest
 RIGID_LEVELS = 2  # of the finest ones turn and tilt; coarser ones shift only
 VARIANCE = 2e-3  # of the mean of bins, relative and absolute, that noise explains
-DARKEST = 0.1  # of the mean light: added before the logarithm
+LOG_FLOOR = 0.1  # of the mean light: added before the logarithm
 
 
 def mean_light(light_NKhw: Tensor, path: MotionPath) -> Tensor:
@@ -53,7 +53,7 @@ def plane_motion_between(here_N1hw: Tensor, there_N1hw: Tensor, starts: Sequence
     motion that leaves least on the coarser levels is followed to the finest one.
     """
     levels = [torch.cat([log_light(here_N1hw), log_light(there_N1hw)], dim=1)]
-    while len(levels) < len(STEPS) and min(levels[-1].shape[-2:]) >= COARSEST_SIDE:
+    while len(levels) < len(LEVEL_STEPS) and min(levels[-1].shape[-2:]) >= COARSEST_SIDE:
         levels.append(functional.avg_pool2d(levels[-1], 2))
     number, size = len(here_N1hw), here_N1hw.shape[-2:]
     parameters = here_N1hw.new_zeros(len(starts), number, 8)
@@ -62,7 +62,7 @@ def plane_motion_between(here_N1hw: Tensor, there_N1hw: Tensor, starts: Sequence
     for level in reversed(range(len(levels))):
         if level == 0:
             tries = [best_of(tries, levels[min(1, len(levels) - 1)], size[0])]
-        planes = gaussian_blur(levels[level], SMOOTHING)
+        planes = gaussian_blur(levels[level], PATH_SMOOTHING_PX)
         tries = [fitted_plane(planes, size[0], each, level) for each in tries]
     return torch.einsum("nm,mchw->nchw", tries[0], plane_basis(size, here_N1hw))
 
@@ -80,7 +80,7 @@ def best_of(tries: Sequence[Tensor], planes_N2hw: Tensor, rows: int) -> Tensor:
 
 def log_light(light_N1hw: Tensor) -> Tensor:
     """Return the logarithm of light, calmed where it is dark."""
-    return (light_N1hw + DARKEST * light_N1hw.mean(dim=(1, 2, 3), keepdim=True) + 1e-6).log()
+    return (light_N1hw + LOG_FLOOR * light_N1hw.mean(dim=(1, 2, 3), keepdim=True) + 1e-6).log()
 
 
 def typical_miss(here_N1hw: Tensor, there_N1hw: Tensor, way_N2hw: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ def fitted_plane(planes_N2hw: Tensor, rows: int, start_N8: Tensor, level: int) -
     size = here.shape[-2:]
     basis, centres = plane_basis(size, here) * (size[0] / rows), pixel_centres(size, here)
     free = slice(None) if level < RIGID_LEVELS else slice(0, 4, 3)
-    for _ in range(STEPS[level]):
+    for _ in range(LEVEL_STEPS[level]):
         way = torch.einsum("nm,mchw->nchw", parameters, basis)
         moved = warp(there, way, "bicubic")
         wrong = moved - here

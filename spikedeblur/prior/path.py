@@ -27,14 +27,16 @@ from spikedeblur.prior.warps import enlarged, gridded, inverse, pixel_centres, w
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
 ORDER = 3  # powers of time
 PATH_BINS = 8  # that the path is fitted to
-SMOOTHING = 0.8  # spike pixels, before slopes are taken
-POOLING = 2.5  # spike pixels that move together where each neighbourhood has a path of its own
+PATH_SMOOTHING_PX = 0.8  # spike pixels, before slopes are taken
+PATH_POOLING_PX = (
+    2.5  # spike pixels that move together where each neighbourhood has a path of its own
+)
 COARSEST_SIDE = 16  # spike pixels, of the coarsest level of a pyramid
 CAMERA_STEPS = (1, 3, 6, 10)
 PIXEL_STEPS = (1, 3, 6)
-DARKEST = 0.1  # of the mean light: added before the logarithm
+PATH_LOG_FLOOR = 0.1  # of the mean light: added before the logarithm
 RELATIVE_VARIANCE, LEAST_VARIANCE = 0.002, 0.002  # of a bin's light that noise explains
-AGREEMENT = 1.5  # spike pixels over which agreement is judged
+CHI_SQUARE_SIGMA_PX = 1.5  # spike pixels over which agreement is judged
 SHARPNESS = 6.0  # of the choice between paths
 
 
@@ -47,13 +49,13 @@ def powers(times_K: Tensor) -> Tensor:
 class MotionPath:
     """Displacements of N exposures from a reference instant.
 
-    `coefficients` (N, J, 2, h, w) in spike pixels; `mismatch` (N, 1, h, w), variance of light along
-    the path over what noise explains: about 1 or less where the path is right; `reference` in
-    [-1, 1].
+    `coefficients` (N, J, 2, h, w) in spike pixels; `chi_square` (N, 1, h, w), variance of light
+    along the path over what noise explains: about 1 or less where the path is right; `reference`
+    in [-1, 1].
     """
 
     coefficients: Tensor
-    mismatch: Tensor
+    chi_square: Tensor
     reference: float = 0.0
 
     @property
@@ -71,7 +73,7 @@ class MotionPath:
             return self
         to_here = self.back_from(reference)
         carried = warp(self.coefficients.flatten(1, 2), to_here).view_as(self.coefficients)
-        return MotionPath(carried, warp(self.mismatch, to_here), reference)
+        return MotionPath(carried, warp(self.chi_square, to_here), reference)
 
     def back_from(self, instant: float) -> Tensor:
         """Return the way from where points stand at an instant to the reference: (N, 2, h, w)."""
@@ -80,7 +82,7 @@ class MotionPath:
 
     def at(self, frames: Sequence[int] | slice) -> MotionPath:
         """Take some of the exposures."""
-        return MotionPath(self.coefficients[frames], self.mismatch[frames], self.reference)
+        return MotionPath(self.coefficients[frames], self.chi_square[frames], self.reference)
 
 
 def trajectory(coefficients_NJ2hw: Tensor, reference: float = 0.0) -> Trajectory:
@@ -102,13 +104,13 @@ def estimate_path(light_NKhw: Tensor) -> MotionPath:
     light = merged_bins(light_NKhw, PATH_BINS)
     logs = log_pyramid(light)
     camera = camera_path(logs)
-    wrong = mismatch(light, camera)
+    wrong = chi_square(light, camera)
     second = camera_path(logs, (wrong / (wrong + 2)).square())
     paths = [camera, second, pixel_path(logs)]
-    wrongs = [wrong, *(mismatch(light, path) for path in paths[1:])]
+    wrongs = [wrong, *(chi_square(light, path) for path in paths[1:])]
     share = share_of_best(torch.cat(wrongs, dim=1))
     coefficients = torch.einsum("nphw,npjchw->njchw", share, torch.stack(paths, dim=1))
-    return MotionPath(coefficients, mismatch(light, coefficients))
+    return MotionPath(coefficients, chi_square(light, coefficients))
 
 
 def merged_bins(light_NKhw: Tensor, wanted: int) -> Tensor:
@@ -118,18 +120,18 @@ def merged_bins(light_NKhw: Tensor, wanted: int) -> Tensor:
     return light_NKhw.unflatten(1, (kept, -1)).sum(dim=2)
 
 
-def share_of_best(mismatch_NPhw: Tensor) -> Tensor:
+def share_of_best(chi_square_NPhw: Tensor) -> Tensor:
     """Weigh P paths per neighbourhood by how well the bins agree along them: (N, P, h, w)."""
-    wrong = gaussian_blur(mismatch_NPhw, AGREEMENT)
+    wrong = gaussian_blur(chi_square_NPhw, CHI_SQUARE_SIGMA_PX)
     best = wrong.min(dim=1, keepdim=True).values
     return torch.softmax(-SHARPNESS * wrong / (best + 0.3), dim=1)
 
 
-def mismatch(light_NKhw: Tensor, coefficients_NJ2hw: Tensor) -> Tensor:
+def chi_square(light_NKhw: Tensor, coefficients_NJ2hw: Tensor) -> Tensor:
     """Return the variance along the path over what noise explains: (N, 1, h, w)."""
     moved = along(gaussian_blur(light_NKhw, 0.7), trajectory(coefficients_NJ2hw))
     template = moved.mean(dim=1, keepdim=True)
-    left = gaussian_blur((moved - template).square().mean(dim=1, keepdim=True), AGREEMENT)
+    left = gaussian_blur((moved - template).square().mean(dim=1, keepdim=True), CHI_SQUARE_SIGMA_PX)
     merged_bins = light_NKhw.shape[1] / 32  # the variances are those of 32 bins
     expected = RELATIVE_VARIANCE * template.square() + LEAST_VARIANCE / merged_bins**2
     return left / expected
@@ -137,10 +139,10 @@ def mismatch(light_NKhw: Tensor, coefficients_NJ2hw: Tensor) -> Tensor:
 
 def log_pyramid(light_NKhw: Tensor) -> list[Tensor]:
     """Return the logarithm of light at halved sizes, smoothed; the finest level first."""
-    floor = DARKEST * light_NKhw.mean(dim=(1, 2, 3), keepdim=True) + 1e-6
+    floor = PATH_LOG_FLOOR * light_NKhw.mean(dim=(1, 2, 3), keepdim=True) + 1e-6
     planes, levels = (light_NKhw + floor).log(), []
     while True:
-        levels.append(gaussian_blur(planes, SMOOTHING))
+        levels.append(gaussian_blur(planes, PATH_SMOOTHING_PX))
         if len(levels) == len(CAMERA_STEPS) or min(planes.shape[-2:]) < COARSEST_SIDE:
             return levels
         planes = functional.avg_pool2d(planes, 2)
@@ -180,7 +182,7 @@ def camera_path(pyramid: Sequence[Tensor], weight_N1hw: Tensor | None = None) ->
             moved = along(planes, trajectory(coefficients))
             template = moved.mean(dim=1, keepdim=True)
             wrong = moved - template
-            weight = robust_weight(wrong.square().mean(dim=1, keepdim=True), AGREEMENT)
+            weight = robust_weight(wrong.square().mean(dim=1, keepdim=True), CHI_SQUARE_SIGMA_PX)
             weight = weight if told is None else weight * told
             slopes = slope_along(template, basis)
             weighted = slopes * weight.flatten(2)
@@ -238,7 +240,7 @@ def pooled_step(across_N1hw: Tensor, down_N1hw: Tensor, wrong_NJhw: Tensor) -> T
     count = wrong_NJhw.shape[1]
     products = [across_N1hw**2, across_N1hw * down_N1hw, down_N1hw**2]
     products += [across_N1hw * wrong_NJhw, down_N1hw * wrong_NJhw]
-    pooled = gaussian_blur(torch.cat(products, dim=1), POOLING)
+    pooled = gaussian_blur(torch.cat(products, dim=1), PATH_POOLING_PX)
     xx, xy, yy, bx, by = pooled.split([1, 1, 1, count, count], dim=1)
     floor = 1e-4 + 1e-3 * (xx + yy).mean(dim=(1, 2, 3), keepdim=True)
     xx, yy = xx + floor, yy + floor

@@ -16,6 +16,7 @@ GAMMA = 2.4
 # An integrate-and-fire count between two instants is off by the difference of two remainders,
 # each uniform in [0, 1).
 COUNT_VARIANCE = 1 / 6
+RATIO_FLOOR = 0.003  # linear, of 1: added where luminances are divided
 NEIGHBOURHOOD = 2.5  # spike pixels over which noise and change are told apart
 
 

@@ -18,20 +18,19 @@ import torch
 from torch import Tensor
 
 from spikedeblur.prior.intervals import rates
-from spikedeblur.prior.photometry import gaussian_blur, grey, luminance
+from spikedeblur.prior.photometry import RATIO_FLOOR, gaussian_blur, grey, luminance
 from spikedeblur.prior.planes import central_difference, resize, shifted
 
-SMOOTHING = 1.0  # spike pixels; slopes are taken of what is left
-POOLING = 2.0  # spike pixels that are taken to move together
-DARKEST = 0.1  # of the mean light: added before the logarithm
-FLATTEST = 1e-4  # squared slope of log light a bin, below which nothing is taken to move
-SHORTEST = 3.0  # bins; the motion is that of so many, or of the way from target to middle
-FASTEST = 2.0  # spike pixels a bin
+MOTION_SMOOTHING_PX = 1.0  # spike pixels; slopes are taken of what is left
+MOTION_POOLING_PX = 2.0  # spike pixels that are taken to move together
+MOTION_LOG_FLOOR = 0.1  # of the mean light: added before the logarithm
+MIN_SQUARED_SLOPE = 1e-4  # squared slope of log light a bin, below which nothing is taken to move
+MIN_SPREAD_BINS = 3.0  # bins; the motion is that of so many, or of the way from target to middle
+MAX_SPEED_PX_PER_BIN = 2.0  # spike pixels a bin
 COMPARED = 0.25  # of the exposure: light around the two instants
-AGREEMENT = 0.8  # spike pixels over which it is compared
+CONFIDENCE_SIGMA_PX = 0.8  # spike pixels over which it is compared
 NOISE = 0.05  # of light, in spikes squared, below which nothing is told
 LEAST_TRUST = 0.01  # and the most is 1 less that, where trust is reconsidered
-DARKEST_LIGHT = 0.003  # linear, of 1: added where luminances are divided
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class MotionField:
         there, mean = rates(light_NKhw, window, target_time_N).split(1, dim=1)
         middle = rates(light_NKhw, window, torch.zeros_like(target_time_N))[:, :1]
         misses = torch.cat([there - shifted(middle, way), there - mean, there - middle], dim=1)
-        warped, *original = gaussian_blur(misses.square(), AGREEMENT).split(1, dim=1)
+        warped, *original = gaussian_blur(misses.square(), CONFIDENCE_SIGMA_PX).split(1, dim=1)
         left = torch.maximum(*original)
         return cls(way, ((left - warped - NOISE) / (left + NOISE)).clamp(0, 1))
 
@@ -115,7 +114,7 @@ class CompensatedFrames:
         tell.
         """
         plane = self.confidence.shape[-2:]
-        now, before = (luminance(rgb, plane) + DARKEST_LIGHT for rgb in (now_N3HW, before_N3HW))
+        now, before = (luminance(rgb, plane) + RATIO_FLOOR for rgb in (now_N3HW, before_N3HW))
         return (now / before) ** self.exponent[:, None, None, None]
 
     def luma_differences(self) -> Tensor:
@@ -123,14 +122,14 @@ class CompensatedFrames:
         frames = grey(self.frames())
         return torch.cat([grey(self.original) - frames, grey(self.warped) - frames], dim=1)
 
-    def with_confidence(self, more_trust_N1HW: Tensor) -> tuple[Tensor, Tensor]:
+    def with_confidence(self, confidence_logit_N1HW: Tensor) -> tuple[Tensor, Tensor]:
         """The frames under another trust, and what becomes of a ratio that was to multiply them.
 
-        `more_trust_N1HW` is added to the trust's logit. Returns (N, 3, H, W) and a factor
+        `confidence_logit_N1HW` is added to the trust's logit. Returns (N, 3, H, W) and a factor
         (N, 1, H, W) for ratios sharp / blurry of `frames()`.
         """
         size = self.original.shape[-2:]
-        trust = (resize(self.confidence, size).logit(LEAST_TRUST) + more_trust_N1HW).sigmoid()
+        trust = (resize(self.confidence, size).logit(LEAST_TRUST) + confidence_logit_N1HW).sigmoid()
         now = between(self.original, self.warped, trust)
         return now, resize(self.count_ratio(self.frames(), now), size)
 
@@ -149,13 +148,15 @@ def motion(light_NKhw: Tensor, time_N: Tensor, reach_N: Tensor) -> Tensor:
     """
     bins = light_NKhw.shape[1]
     mean = light_NKhw.mean(dim=(1, 2, 3), keepdim=True)
-    light = (gaussian_blur(light_NKhw, SMOOTHING) + DARKEST * mean.clamp(min=1e-6)).log()
+    light = (
+        gaussian_blur(light_NKhw, MOTION_SMOOTHING_PX) + MOTION_LOG_FLOOR * mean.clamp(min=1e-6)
+    ).log()
     right, down, later = (
         central_difference(light, -1),
         central_difference(light, -2),
         central_difference(light, 1),
     )
-    centre, spread = (time_N + 0.5) * bins - 0.5, (reach_N * bins).clamp(min=SHORTEST)
+    centre, spread = (time_N + 0.5) * bins - 0.5, (reach_N * bins).clamp(min=MIN_SPREAD_BINS)
     away = (torch.arange(bins).to(centre) - centre[:, None]) / spread[:, None]
     weight = torch.exp(-0.5 * away.square())[:, :, None, None]
 
@@ -172,8 +173,8 @@ def motion(light_NKhw: Tensor, time_N: Tensor, reach_N: Tensor) -> Tensor:
         ],
         dim=1,
     )
-    xx, xy, yy, xt, yt = gaussian_blur(products, POOLING).split(1, dim=1)
-    flattest = FLATTEST * weight.sum(dim=1, keepdim=True)
+    xx, xy, yy, xt, yt = gaussian_blur(products, MOTION_POOLING_PX).split(1, dim=1)
+    flattest = MIN_SQUARED_SLOPE * weight.sum(dim=1, keepdim=True)
     xx, yy = xx + flattest, yy + flattest
     across = torch.cat([xy * yt - yy * xt, xy * xt - xx * yt], dim=1)
-    return (across / (xx * yy - xy.square())).clamp(-FASTEST, FASTEST)
+    return (across / (xx * yy - xy.square())).clamp(-MAX_SPEED_PX_PER_BIN, MAX_SPEED_PX_PER_BIN)

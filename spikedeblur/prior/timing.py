@@ -16,8 +16,11 @@ from spikedeblur.prior.evidence import LogStatistics
 from spikedeblur.prior.photometry import gaussian_blur
 
 ENDS = 1 / 8  # of the exposure, whose light is taken for that of its begin and of its end
-SMOOTHING, NEIGHBOURHOOD = 0.8, 4.0  # spike pixels; structure is what lies between them
-FEWEST_SPIKES = 0.5
+FINEST_STRUCTURE_PX, COARSEST_STRUCTURE_PX = (
+    0.8,
+    4.0,
+)  # spike pixels; structure is what lies between them
+MIN_TIMED_SPIKES = 0.5
 LEAST_EXPLAINED = 0.05  # of what frame and counts differ by: less is chance
 # Parts of the exposure. On 24 clips, spikes of the right time were late by up to 0.02, spikes of
 # 4 ms before or after by 0.11 to 0.31 of 16.7 ms.
@@ -32,7 +35,7 @@ def lateness(seen: LogStatistics, light_TKhw: Tensor) -> float:
     bins = light_TKhw.shape[1]
     ends = max(1, round(bins * ENDS))
     later = light_TKhw[:, -ends:].mean(dim=1) - light_TKhw[:, :ends].mean(dim=1)
-    later = structure(later * bins / light_TKhw.sum(dim=1).clamp(min=FEWEST_SPIKES))
+    later = structure(later * bins / light_TKhw.sum(dim=1).clamp(min=MIN_TIMED_SPIKES))
     exponent = seen.exponent()[:, None, None, None]
     missed = structure((exponent * seen.luminance - seen.count)[0])
     clear = seen.valid[0]
@@ -49,5 +52,5 @@ def in_time(late: float) -> float:
 
 def structure(planes_Thw: Tensor) -> Tensor:
     """Return planes less their neighbourhood, calmed."""
-    calm = gaussian_blur(planes_Thw[:, None], SMOOTHING)
-    return torch.squeeze(calm - gaussian_blur(calm, NEIGHBOURHOOD), 1)
+    calm = gaussian_blur(planes_Thw[:, None], FINEST_STRUCTURE_PX)
+    return torch.squeeze(calm - gaussian_blur(calm, COARSEST_STRUCTURE_PX), 1)

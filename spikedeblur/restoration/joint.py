@@ -11,13 +11,12 @@ from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.machine.memory import keep_freed
 from spikedeblur.machine.side_by_side import SideBySide
 from spikedeblur.output.restored import Restored
+from spikedeblur.prior.features import REACH
 from spikedeblur.prior.frames import ReadFrame, joint_frame
 from spikedeblur.recording.exposures import ExposedFrame
 from spikedeblur.restoration.cuts import in_shots
 from spikedeblur.restoration.tiling import OnTile, untold
 from spikedeblur.restoration.view import View
-
-REACH = 1  # frames to either side
 
 
 @dataclass(frozen=True)

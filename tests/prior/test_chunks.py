@@ -56,7 +56,7 @@ def model():
         "small",
         [
             "MODEL.REFINER=null",
-            "MODEL.PRIOR={TELL_ENCODING: true, TELL_DOUBT: true, TELL_MOTION: true}",
+            "MODEL.PRIOR={INPUT_LINEARITY: true, INPUT_MISMATCH: true, INPUT_MOTION: true}",
             f"MODEL.CHANNELS_PER_SCALE={WIDTHS[:4]}",
             f"MODEL.VRT.EMBED_DIMS={WIDTHS}",
             "MODEL.VRT.WINDOW_SIZE=[6,4,4]",

@@ -1,9 +1,9 @@
-"""Linearity and doubt on scenes of which the answer is known, at any gain of the sensor."""
+"""Linearity and mismatch on scenes of which the answer is known, at any gain of the sensor."""
 
 import pytest
 import torch
 
-from spikedeblur.prior.evidence import LogStatistics, doubt, linearity
+from spikedeblur.prior.evidence import LogStatistics, linearity, mismatch
 from spikedeblur.prior.photometry import gaussian_blur, luminance, to_srgb
 
 
@@ -49,7 +49,7 @@ def test_of_a_flat_frame_nothing_is_known() -> None:
     rgb, counts = torch.full((1, 3, 3, 16, 16), 0.5), torch.rand(1, 3, 4, 8, 8) + 5
     for seen in (sightings(rgb, counts), sightings(rgb, torch.zeros_like(counts))):
         assert abs(float(linearity(seen))) < 0.05
-        assert torch.isfinite(doubt(seen)).all()
+        assert torch.isfinite(mismatch(seen)).all()
 
 
 @pytest.mark.parametrize("mean", [8.0, 80.0])
@@ -57,8 +57,8 @@ def test_of_a_flat_frame_nothing_is_known() -> None:
 def test_spikes_of_the_scene_are_believed_and_others_are_not(mean: float, exponent: float) -> None:
     linear, other = scene(0), scene(1)
     rgb = filmed(linear)
-    own = doubt(sightings(rgb, fired(linear, mean, exponent)))
-    foreign = doubt(sightings(rgb, fired(other, mean, exponent)))
+    own = mismatch(sightings(rgb, fired(linear, mean, exponent)))
+    foreign = mismatch(sightings(rgb, fired(other, mean, exponent)))
     assert own.shape == (3, 1, 48, 64)
     assert own.quantile(0.99) < 0.3
     assert foreign.quantile(0.05) > 0.6
@@ -70,7 +70,7 @@ def test_doubt_is_local() -> None:
     linear, other = scene(0), scene(1)
     counts = fired(linear, 50.0).clone()
     counts[..., 32:] = fired(other, 50.0)[..., 32:]
-    told = doubt(sightings(filmed(linear), counts))
+    told = mismatch(sightings(filmed(linear), counts))
     assert told[..., :20].quantile(0.9) < 0.5
     assert told[..., 44:].quantile(0.1) > 0.5
 
@@ -81,5 +81,5 @@ def test_half_a_spike_pixel_off_is_believed() -> None:
         torch.nn.functional.avg_pool2d(part.flatten(0, 1), 2)[None]
         for part in (linear, linear.roll(1, -1))
     ]
-    told = doubt(sightings(filmed(pooled[0]), fired(pooled[1], 50.0)))
+    told = mismatch(sightings(filmed(pooled[0]), fired(pooled[1], 50.0)))
     assert told.quantile(0.95) < 0.5

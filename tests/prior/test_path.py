@@ -8,9 +8,9 @@ import torch
 from spikedeblur.prior.intervals import CumulativeCounts
 from spikedeblur.prior.path import (
     MotionPath,
+    chi_square,
     estimate_path,
     merged_bins,
-    mismatch,
     share_of_best,
     trajectory,
 )
@@ -55,7 +55,7 @@ def test_nothing_moves_at_the_reference():
 def test_what_stands_still_has_no_path():
     path = path_of(Moving(0))
     assert path.displacement(TIMES).norm(dim=2).median() < 0.1
-    assert path.mismatch.median() < 1
+    assert path.chi_square.median() < 1
 
 
 def test_bins_disagree_along_a_wrong_path():
@@ -63,7 +63,7 @@ def test_bins_disagree_along_a_wrong_path():
     _, counts, _ = moving.seen(range(1, 2))
     light = merged_bins(CumulativeCounts.of(counts).smoothed_light(), 16)
     right = estimate_path(light).coefficients
-    assert mismatch(light, 0 * right).median() > 3 * mismatch(light, right).median()
+    assert chi_square(light, 0 * right).median() > 3 * chi_square(light, right).median()
 
 
 def test_the_best_path_of_a_neighbourhood_gets_nearly_all_of_the_weight():

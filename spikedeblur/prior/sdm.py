@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from spikedeblur.prior.evidence import LogStatistics, doubt, linearity
+from spikedeblur.prior.evidence import LogStatistics, linearity, mismatch
 from spikedeblur.prior.intervals import CumulativeCounts, rates
 from spikedeblur.prior.photometry import NEIGHBOURHOOD, gaussian_blur
 from spikedeblur.prior.planes import resize
@@ -29,7 +29,7 @@ from spikedeblur.vocabulary import PRIOR_SPIKES
 MAX_LOG_RATIO = 2.5
 # Of a window's steadied light, in spikes squared: jitter and the width of bins leave so much.
 STEADIED_VARIANCE = 1 / 200
-MISTRUST = 1.8  # a change must exceed so many times the variance of noise to count as one
+NOISE_FACTOR = 1.8  # a change must exceed so many times the variance of noise to count as one
 
 
 def relative_rates(light_NKhw: Tensor) -> Tensor:
@@ -57,14 +57,14 @@ def blended_change(changes_NMhw: Tensor, counts_N1hw: Tensor, lengths: Tensor) -
     variances = torch.where(lengths < 1, variances, torch.zeros_like(variances))
     # Few spikes make noise that comes in lumps: its local energy strays further from its mean.
     lumps = 1 / (gaussian_blur(counts_N1hw, NEIGHBOURHOOD) + PRIOR_SPIKES)
-    mistrust = MISTRUST * (1 + lumps)
+    noise_factor = NOISE_FACTOR * (1 + lumps)
     weights = []
     for j in range(len(lengths)):
         squared_bias = torch.zeros_like(counts_N1hw)
         if j:
             difference = (changes_NMhw[:, j : j + 1] - changes_NMhw[:, :j]).square()
             noise = (variances[j] + variances[:j])[:, None, None]
-            excess = gaussian_blur(difference, NEIGHBOURHOOD) - mistrust * noise
+            excess = gaussian_blur(difference, NEIGHBOURHOOD) - noise_factor * noise
             squared_bias = excess.amax(dim=1, keepdim=True).clamp(min=0)
         weights.append(1 / (squared_bias + variances[j] + 0.001))
     weight = torch.cat(weights, dim=1)
@@ -106,20 +106,20 @@ def sdm_ratio(
 class Candidates:
     """What the prior tells of N frames, on the spike plane.
 
-    `log_ratios` (N, M, h, w) of the candidates, sharp over blurry; `linearity` (N,) and `doubt`
+    `log_ratios` (N, M, h, w) of the candidates, sharp over blurry; `linearity` (N,) and `mismatch`
     (N, 1, h, w) as in `evidence`, None where the configuration leaves them out.
     """
 
     log_ratios: Tensor
     linearity: Tensor | None = None
-    doubt: Tensor | None = None
+    mismatch: Tensor | None = None
 
     def of(self, frames: slice) -> Candidates:
         """What is told of some of the frames."""
         return Candidates(
             self.log_ratios[frames],
             None if self.linearity is None else self.linearity[frames],
-            None if self.doubt is None else self.doubt[frames],
+            None if self.mismatch is None else self.mismatch[frames],
         )
 
     def on_plane(self, size: Sequence[int]) -> Candidates:
@@ -127,7 +127,9 @@ class Candidates:
         blend = resize(self.log_ratios[:, :1], size, up="bicubic")
         ratios = torch.cat([blend, resize(self.log_ratios[:, 1:], size)], dim=1)
         return replace(
-            self, log_ratios=ratios, doubt=None if self.doubt is None else resize(self.doubt, size)
+            self,
+            log_ratios=ratios,
+            mismatch=None if self.mismatch is None else resize(self.mismatch, size),
         )
 
     def extra_channels(self, size: Sequence[int]) -> list[Tensor]:
@@ -135,16 +137,16 @@ class Candidates:
         channels = []
         if self.linearity is not None:
             channels.append(self.linearity[:, None, None, None].expand(-1, 1, *size))
-        if self.doubt is not None:
-            channels.append(resize(self.doubt, size))
+        if self.mismatch is not None:
+            channels.append(resize(self.mismatch, size))
         return channels
 
 
 class SDMCandidates(nn.Module):
     """Candidate ratios sharp / blurry: the blend first, then windows x smoothings. No parameters.
 
-    windows: lengths in bins, ascending; smoothings: sigmas in spike pixels. tell_encoding: whether
-    light was added linearly or encoded is found from the clip; tell_doubt: so is where the spikes
+    windows: lengths in bins, ascending; smoothings: sigmas in spike pixels. with_linearity: find
+    from the clip whether light was added linearly or encoded; with_mismatch: and where the spikes
     are not of the frame's scene.
     """
 
@@ -155,12 +157,12 @@ class SDMCandidates(nn.Module):
         windows: Sequence[float],
         smoothings: Sequence[float],
         *,
-        tell_encoding: bool = False,
-        tell_doubt: bool = False,
+        with_linearity: bool = False,
+        with_mismatch: bool = False,
     ) -> None:
         super().__init__()
         self.smoothings = smoothings
-        self.tell_encoding, self.tell_doubt = tell_encoding, tell_doubt
+        self.with_linearity, self.with_mismatch = with_linearity, with_mismatch
         lengths = torch.tensor(windows, dtype=torch.float32)
         self.register_buffer("windows", lengths, persistent=False)
         self.candidates = 1 + len(windows) * len(smoothings)
@@ -168,15 +170,15 @@ class SDMCandidates(nn.Module):
     @property
     def extra_channels(self) -> int:
         """Number of planes that `Candidates` holds beside the ratios."""
-        return int(self.tell_encoding) + int(self.tell_doubt)
+        return int(self.with_linearity) + int(self.with_mismatch)
 
-    def build(self, seen: LogStatistics, log_ratios: Tensor) -> Candidates:
+    def build(self, stats: LogStatistics, log_ratios: Tensor) -> Candidates:
         """What both cameras saw, and `self`'s candidates -> what is known beforehand."""
-        frames = seen.count.shape[1]
+        frames = stats.count.shape[1]
         return Candidates(
             log_ratios,
-            linearity(seen).repeat_interleave(frames) if self.tell_encoding else None,
-            doubt(seen) if self.tell_doubt else None,
+            linearity(stats).repeat_interleave(frames) if self.with_linearity else None,
+            mismatch(stats) if self.with_mismatch else None,
         )
 
     def forward(

@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spikedeblur.prior.candidate_features import candidate_features
 from spikedeblur.prior.photometry import to_srgb
-from spikedeblur.prior.prior import SDMCandidates
-from spikedeblur.prior.reading import read
+from spikedeblur.prior.sdm import SDMCandidates
 from tests.prior.waves import BINS, SIZE, inner, light
 
 SCALE = 5.0  # light that is white
@@ -22,7 +22,7 @@ def exposed(velocity, away: float):
 
 
 def seen(clip, target: float):
-    reading, rates = read(
+    features, rates = candidate_features(
         *clip,
         torch.tensor([target]),
         size=SIZE,
@@ -30,7 +30,7 @@ def seen(clip, target: float):
         coarsest=1,
         prior=SDMCandidates((2, 4, 8, 16), (0, 0.7, 1.5)),
     )
-    return inner(reading.frames), inner(rates)
+    return inner(features.frames), inner(rates)
 
 
 @given(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from spikedeblur.prior.intervals import CumulativeCounts, rates, window_weights
 from spikedeblur.prior.photometry import NEIGHBOURHOOD
-from spikedeblur.prior.prior import (
-    MISTRUST,
+from spikedeblur.prior.sdm import (
+    NOISE_FACTOR,
     PRIOR_SPIKES,
     STEADIED_VARIANCE,
     SDMCandidates,
@@ -72,7 +72,7 @@ def test_blend_weighs_windows_by_their_expected_error():
         for n in (lengths * 32).astype(int)
     ]
     variances = np.where(lengths < 1, STEADIED_VARIANCE / lengths**2, 0)
-    mistrust = MISTRUST * (1 + 1 / (blur(counts.sum(axis=0), NEIGHBOURHOOD) + PRIOR_SPIKES))
+    mistrust = NOISE_FACTOR * (1 + 1 / (blur(counts.sum(axis=0), NEIGHBOURHOOD) + PRIOR_SPIKES))
     total, weighted = 0, 0
     for j, change in enumerate(changes):
         excess = [
