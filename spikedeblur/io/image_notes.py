@@ -27,7 +27,7 @@ _COPIED = {
     b"zTXt": "text",
     b"iTXt": "text",
 }
-_MOST_BYTES = 1 << 22  # of a file's head, and of what is unpacked of it
+MOST_NOTE_BYTES = 1 << 22  # of a file's head, and of what is unpacked of it
 _GRAY, _ALPHA = frozenset({0, 4}), frozenset({4, 6})
 _ICC, _ACROSS, _DOWN, _UNIT = 34675, 282, 283, 296
 _PER_INCH, _PER_CM = 2, 3
@@ -91,9 +91,16 @@ def with_chunks(png: bytes, chunks: bytes) -> bytes:
     return _MAGIC + header[1] + chunks + others
 
 
+def with_profile(notes: ImageNotes, profile: bytes) -> ImageNotes:
+    """The notes with an ICC profile."""
+    packed = b"profile\0\0" + zlib.compress(profile)
+    notes = _with_tag(notes, _ICC, "B", profile)
+    return _with_made_chunk(notes, b"iCCP", packed, "ICC profile")
+
+
 def _of_png(path: Path) -> ImageNotes:
     with path.open("rb") as file:
-        head = file.read(_MOST_BYTES)
+        head = file.read(MOST_NOTE_BYTES)
     if not head.startswith(_MAGIC):
         return ImageNotes()
     notes, kind_of_colour = ImageNotes(), 2
@@ -135,10 +142,7 @@ def _of_tiff(path: Path) -> ImageNotes:
     with open_tiff(path) as file:
         tags = file.pages.first.tags
         if _ICC in tags:
-            profile = bytes(tags[_ICC].value)
-            packed = b"profile\0\0" + zlib.compress(profile)
-            notes = _with_tag(notes, _ICC, "B", profile)
-            notes = _with_made_chunk(notes, b"iCCP", packed, "ICC profile")
+            notes = with_profile(notes, bytes(tags[_ICC].value))
         unit = int(tags[_UNIT].value) if _UNIT in tags else _PER_INCH
         if unit in _METRE and _ACROSS in tags and _DOWN in tags:
             across, down = tags[_ACROSS].value, tags[_DOWN].value
@@ -182,7 +186,7 @@ def _finished(notes: ImageNotes, transparent: bool) -> ImageNotes:
 def _unpacked(packed: bytes) -> bytes:
     """Inflate a profile, unless it would be larger than any; `ValueError` then."""
     inflater = zlib.decompressobj()
-    content = inflater.decompress(packed, _MOST_BYTES)
+    content = inflater.decompress(packed, MOST_NOTE_BYTES)
     if not inflater.eof:
         raise ValueError("not a profile")
     return content

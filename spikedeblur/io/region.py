@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from spikedeblur.errors import UsageError
+from spikedeblur.io.animated_webp import AnimatedWebPReader
 from spikedeblur.io.colour_tags import matrix_of
 from spikedeblur.io.ffmpeg.reader import VideoReader
 from spikedeblur.io.images import ImageSequenceReader
@@ -16,6 +17,8 @@ from spikedeblur.io.pictures import Pictures
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Region
 
+WholeReader = VideoReader | ImageSequenceReader | Pictures | AnimatedWebPReader
+"""What reads whole pictures."""
 REGION_MARGIN = 32
 """Pixels that are read around a region: what lies farther changes nothing one can see in it."""
 REGION_STEP = 16
@@ -33,7 +36,7 @@ class RegionReader:
 
     def __init__(
         self,
-        reader: VideoReader | ImageSequenceReader | Pictures,
+        reader: WholeReader,
         region: Region,
         grid: tuple[int, int] = (REGION_STEP, REGION_STEP),
         colorspace: str | None = None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from spikedeblur.io.animated_webp import AnimatedWebPReader
 from spikedeblur.io.ffmpeg.encoders import AS_INPUT, EncoderSettings
 from spikedeblur.io.ffmpeg.reader import VideoReader, check_span
 from spikedeblur.io.ffmpeg.writer import VideoWriter
@@ -13,11 +14,12 @@ from spikedeblur.io.image_names import is_image_sequence, named_sequence
 from spikedeblur.io.image_notes import is_animated
 from spikedeblur.io.images import ImageSequenceReader, ImageSequenceWriter
 from spikedeblur.io.pictures import Pictures
-from spikedeblur.io.region import REGION_STEP, RegionReader
+from spikedeblur.io.region import REGION_STEP, RegionReader, WholeReader
 from spikedeblur.io.video_info import VideoInfo
+from spikedeblur.io.webp_parts import is_animated_webp
 from spikedeblur.quantities import Region
 
-Reader = VideoReader | ImageSequenceReader | Pictures | RegionReader
+Reader = WholeReader | RegionReader
 VideoSource = Path | Pictures
 """What can be opened as a video: a file, images, or pictures in memory."""
 Writer = VideoWriter | ImageSequenceWriter
@@ -60,16 +62,18 @@ class VideoSelection:
 
         Of images, at `start` itself.
         """
-        reader: VideoReader | ImageSequenceReader | Pictures
+        reader: WholeReader
         if isinstance(path, Pictures):
             reader = path.opened(start)
         elif is_image_sequence(path := named_sequence(Path(path))):
             reader = ImageSequenceReader(path, rate=self.rate, start=start, end=None)
+        elif is_animated_webp(path):
+            reader = AnimatedWebPReader(path, start=start)
         else:
             reader = VideoReader(path, start=start, colorspace=self.colorspace, from_key=True)
         return self._cut(reader)
 
-    def _cut(self, reader: VideoReader | ImageSequenceReader | Pictures) -> Reader:
+    def _cut(self, reader: WholeReader) -> Reader:
         if self.region is None:
             return reader
         return RegionReader(reader, self.region, self.grid, self.colorspace)
@@ -85,7 +89,7 @@ def open_video(
     colorspace: str | None = None,
     threads: int = 1,
     rate: Fraction | None = None,
-) -> VideoReader | ImageSequenceReader | Pictures:
+) -> WholeReader:
     """Open a video file, or an image sequence (`frames/%05d.png`) shown at `rate` per second.
 
     A sequence may be named by its folder or a glob, too.
@@ -96,6 +100,8 @@ def open_video(
     path = named_sequence(Path(path))
     if is_image_sequence(path) and not is_animated(path):
         return ImageSequenceReader(path, rate=rate, start=start, end=end, max_pixels=max_pixels)
+    if is_animated_webp(path):
+        return AnimatedWebPReader(path, start=start, end=end, strict=strict, max_pixels=max_pixels)
     return VideoReader.open(
         path,
         start=start,

@@ -105,7 +105,8 @@ class VideoInfo:
     flags of the video stream (default, forced, ...). `geometry` is what Matroska says of the frame
     beside it: pixel aspect, crop, projection. `region` is the part of each picture that is wanted,
     `surroundings` what is read for it, None for all; `whole_size` is the size of all. Of images,
-    `first_number` is that of the first one read, `notes` what it says beside its pixels.
+    `first_number` is that of the first one read, `notes` what it says beside its pixels. `loops` is
+    how often an animated WebP is played, 0 for ever; None where that is not known.
     """
 
     width: int
@@ -136,6 +137,7 @@ class VideoInfo:
     geometry: FrameGeometry | None = None
     first_number: int | None = None
     notes: ImageNotes = field(default_factory=ImageNotes)
+    loops: int | None = None
     streams: tuple[StreamSummary, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     stream_metadata: dict[str, str] = field(default_factory=dict)

@@ -116,10 +116,6 @@ class Decoder:
 
     def _refuse_unknown_size(self) -> None:
         """Say why there may be no frames, where that is a reason."""
-        if self._size_unknown() and self.container.format.name == "webp_pipe":
-            raise InputError(
-                f"an animated WebP is not read ({self.path}) - convert it, to PNG or a video"
-            )
         if self._size_unknown():
             raise InputError(
                 f"the frames have more than {self._max_pixels} pixels, or cannot be "

@@ -253,7 +253,11 @@ class VideoWriter:
 
 
 def gif_loops(info: VideoInfo) -> int | None:
-    """Return a GIF's loops as FFmpeg's muxer takes them: 0 for ever, -1 once; None for others."""
+    """Return an animation's loops as FFmpeg's muxer takes them: 0 for ever, -1 once, else how often
+    it is played again; None for what is no animation.
+    """
+    if info.loops is not None:
+        return info.loops - 1 if info.loops > 1 else -info.loops
     if info.container != "gif" or info.path is None:
         return None
     with info.path.open("rb") as file:

@@ -54,15 +54,6 @@ def test_a_picture_as_webp(tmp_path: Path) -> None:
         assert len(list(reader)) == 1
 
 
-def test_an_animated_webp_is_refused_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "x.webp"
-    extended = b"VP8X\x0a\0\0\0\x02\0\0\0\x3f\0\0\x2f\0\0"
-    body = b"WEBP" + extended + b"ANIM\x06\0\0\0\0\0\0\0\0\0" + b"ANMF\x10\0\0\0" + bytes(16)
-    path.write_bytes(b"RIFF" + len(body).to_bytes(4, "little") + body)
-    with pytest.raises(InputError, match="animated WebP"):
-        open_video(path)
-
-
 @pytest.mark.parametrize(
     "content",
     ["#EXTM3U\n#EXTINF:1,\nx.ts\n", "ffconcat version 1.0\nfile x.mp4\n", "<?xml?><MPD></MPD>"],
