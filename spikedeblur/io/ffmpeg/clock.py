@@ -31,8 +31,9 @@ class FrameClock:
 
     Raw streams have no times, and AVI with reordered frames has wrong ones: there, frame `n` is
     given pts `n` in units of 1 / rate, which `counting` says. Where AVI leaves frames out, the
-    packets say so by when they are decoded: frame `n` is shown at the n-th of these times, which
-    puts a gap at most as many frames late as they are moved.
+    packets say so by when they are decoded. Encoders that move frames by at most `m` places decode
+    packet `n + m` when frame `n` was to be shown without that, so the time of frame `n` is that
+    packet's, less what lies between the packets 0 and `m`.
     """
 
     def __init__(self, stream: av.VideoStream, container: InputContainer, *, cut: bool) -> None:
@@ -51,6 +52,8 @@ class FrameClock:
         self.time_base = 1 / self._rate if self.counting else Fraction(stream.time_base or 1)
         self._counts_packets = self.counting and stream.time_base == self.time_base
         self._decode_times: deque[int] = deque()
+        self._moved_by = stream.codec_context.reorder_depth if self._counts_packets else 0
+        self._late: int | None = None  # by which the packets are decoded too late
         self._grid = None
         if not self.counting and stream.start_time is not None:
             self._grid = RateGrid.rounded(
@@ -86,11 +89,17 @@ class FrameClock:
         """Note a packet, in the order of decoding, before the frame that it holds is shown."""
         if self._counts_packets and packet.dts is not None and packet.size:
             self._decode_times.append(packet.dts)
+            if self._late is None and len(self._decode_times) > self._moved_by:
+                self._late = packet.dts - self._decode_times[0]
+                for _ in range(self._moved_by):
+                    self._decode_times.popleft()
 
     def _counted(self) -> int:
         """The time of the next frame where frames are counted."""
         least = 0 if self._previous is None else self._previous + 1
-        return max(self._decode_times.popleft(), least) if self._decode_times else least
+        if not self._decode_times or self._late is None:
+            return least
+        return max(self._decode_times.popleft() - self._late, least)
 
     def _increasing(self, pts: int | None) -> int:
         """A time after the last one, by the frame's own as far as that can be."""

@@ -136,6 +136,10 @@ class Decoder:
                 if not begun and packet.pts is not None and not packet.is_discard:
                     self._before.append(packet.pts)
                 self.clock.decoding(packet)
+                # Theora repeats the last picture by a packet without bytes: it lasts longer. The
+                # packet without a time is the end.
+                if not packet.size and packet.dts is not None:
+                    continue
                 frames = packet.decode()
             except (EOFError, IndexError):
                 # PyAV ends with an IndexError, the decoder flushed, where damage made it see a

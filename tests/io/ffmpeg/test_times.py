@@ -58,20 +58,46 @@ def test_rounded_times_of_30_frames_a_second_stay_apart_in_avi(tmp_path: Path) -
     assert steps(read_times(tmp_path / "out.avi")) == {Fraction(1, 30)}
 
 
-def test_frames_that_an_avi_leaves_out_are_missed(tmp_path: Path) -> None:
-    """As of a screen recorder that was too slow. Reordered frames have no times of their own.
-
-    The packets tell of the gap, at most as many frames late as those are moved.
-    """
-    shown = [*range(8), *range(20, 30)]
+@pytest.mark.parametrize("shown", [[*range(8), *range(20, 30)], [0, *range(5, 20)]], ids=str)
+@pytest.mark.parametrize(
+    "codec,options",
+    [("libx264", {"bf": "3", "b_strategy": "0"}), ("libx264", {"bf": "1"}), ("mpeg4", {"bf": "2"})],
+)
+def test_frames_that_an_avi_leaves_out_are_missed(
+    codec: str, options: dict[str, str], shown: list[int], tmp_path: Path
+) -> None:
+    """As of a screen recorder that was too slow. Reordered frames have no times of their own."""
     times = tuple(40 * number for number in shown)
     clip = Clip(suffix=".mkv", codec="ffv1", times=times, time_base=Fraction(1, 1000))
-    target, options = tmp_path / "out.avi", {"bf": "3", "b_strategy": "0"}
-    pass_through(make_clip(tmp_path, clip), target, codec="libx264", encoder_options=options)
+    target = tmp_path / "out.avi"
+    pass_through(make_clip(tmp_path, clip), target, codec=codec, encoder_options=options)
     with open_video(target) as reader:
         found = [frame.time * RATE for frame in reader]
-    assert found[:8] == shown[:8] and found[10:] == shown[10:]
+    assert found == shown
     assert "frames are counted" in " ".join(reader.warnings)
+
+
+def test_a_picture_that_is_repeated_by_an_empty_packet_lasts_longer(tmp_path: Path) -> None:
+    """As Theora does, of which PyAV has no encoder: neither damage nor the end."""
+    path = tmp_path / "x.nut"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=RATE, options={"g": "1"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(12):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            for plane in frame.planes:
+                plane.update(bytes([60 + 10 * number]) * plane.buffer_size)
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            for packet in stream.encode(frame):
+                written = packet if number % 4 == 0 else av.Packet(0)
+                written.stream, written.time_base = stream, packet.time_base
+                written.pts, written.dts = packet.pts, packet.dts
+                output.mux(written)
+    with open_video(path) as reader:
+        frames = list(reader)
+    assert [frame.time * RATE for frame in frames] == [0, 4, 8]
+    assert [frame.interval * RATE for frame in frames[:2]] == [4, 4]
+    assert (reader.damaged, reader.warnings) == (0, [])
 
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
