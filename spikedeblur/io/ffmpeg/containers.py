@@ -15,6 +15,7 @@ from av.stream import DataStream, Stream
 
 from spikedeblur.errors import InputError, SpikedeblurError, UsageError
 from spikedeblur.io.atomic import cannot_write
+from spikedeblur.io.ffmpeg.refusals import refusal
 from spikedeblur.io.guards.limits import decoder_options
 from spikedeblur.io.pipes import destination
 
@@ -77,18 +78,6 @@ CONSTANT_RATE = frozenset({"avi", "mxf", "yuv4mpegpipe", "rawvideo", "h264", "he
 BEGIN_TOGETHER = frozenset({"avi", "mxf"})
 
 
-_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"v=0")
-
-
-def _refusal(path: Path) -> str:
-    """Return why a file is in none of the formats that are read, by its beginning."""
-    with suppress(OSError), path.open("rb") as file:
-        head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
-        if head.startswith(_PLAYLISTS):
-            return "it is a list of other files, which are not followed: name the video itself"
-    return "the file may be truncated, damaged, or no video"
-
-
 def error_text(error: BaseException) -> str:
     """Return the message of FFmpeg or the system, without the file's name, on one line."""
     text = getattr(error, "strerror", None) or str(error)
@@ -136,7 +125,7 @@ def open_input(path: Path, max_pixels: int | None = None) -> InputContainer:
         )
     except av.FFmpegError as error:
         raise InputError(
-            f"cannot read {path} as a video ({error_text(error)}) - {_refusal(path)}"
+            f"cannot read {path} as a video ({error_text(error)}) - {refusal(path)}"
         ) from error
     except OSError as error:
         raise InputError(

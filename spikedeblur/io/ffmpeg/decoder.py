@@ -55,7 +55,8 @@ class Decoder:
 
         `frames` goes on behind it. Raises `InputError` when nothing can be decoded.
         """
-        if start is not None and not self.clock.counting:
+        # Of Ogg files that were joined, a seek can end in any one of them.
+        if start is not None and not self.clock.counting and self.container.format.name != "ogg":
             for margin in _SEEK_MARGINS_S:
                 frame = self._try_seek(start, start - margin)
                 if frame is not None:
@@ -140,6 +141,8 @@ class Decoder:
                 # packet without a time is the end.
                 if not packet.size and packet.dts is not None:
                     continue
+                if packet.has_sidedata("encryption_info"):
+                    raise InputError(f"the video is encrypted ({self.path}) - decrypt it first")
                 frames = packet.decode()
             except (EOFError, IndexError):
                 # PyAV ends with an IndexError, the decoder flushed, where damage made it see a
@@ -187,6 +190,9 @@ def _main_video(container: InputContainer, path: Path) -> av.VideoStream:
         if chosen.codec_context is None:
             raise InputError(f"there is no decoder for the video in {path} - convert it first")
         return chosen
-    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    kinds = {"a cover" if stream.type == "video" else stream.type for stream in container.streams}
     container.close()
-    raise InputError(f"no video stream in {path} (it holds: {kinds}) - give a video file")
+    raise InputError(
+        f"no video stream in {path} (it holds: {', '.join(sorted(kinds)) or 'nothing'}) - give a "
+        "video file"
+    )

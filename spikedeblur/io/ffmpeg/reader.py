@@ -16,6 +16,7 @@ from spikedeblur.io.colour import ColourConverter
 from spikedeblur.io.colour_tags import MATRIX_CODES, PixelLayout
 from spikedeblur.io.ffmpeg.decoder import Decoder
 from spikedeblur.io.ffmpeg.describe import assumptions, describe
+from spikedeblur.io.guards.cut_files import movies_behind
 from spikedeblur.io.video_info import Decoded, VideoFrame
 
 
@@ -186,6 +187,14 @@ class VideoReader:
             if self._end is None:
                 decoder.count_damage(problem)
             self.warnings.append(f"{problem}: it may be truncated")
+
+        if self.info.container.startswith("mov") and (behind := movies_behind(self.path)):
+            problem = f"the file holds {behind + 1} movies, one behind the other"
+            if self._end is None:
+                decoder.count_damage(problem)
+            self.warnings.append(
+                f"{problem}: only the first is read; split it, or join them by a tool for video"
+            )
 
     def _extent(self) -> str:
         if self.info.duration is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,21 +64,40 @@ def _stated_end(file: BinaryIO, size: int) -> int:
 
 
 def _end_of_boxes(file: BinaryIO, size: int) -> int:
-    """Walk the boxes of MP4 or MOV; one of size 0 reaches to the end."""
-    at = end = 0
+    """Where the last box of MP4 or MOV ends that is no padding."""
+    return max((end for kind, _, end in _boxes(file, size) if kind in _BOXES), default=0)
+
+
+def top_boxes(path: Path) -> list[tuple[bytes, int, int]]:
+    """(kind, begin, end) of the top-level boxes of an MP4 or MOV; none of other files."""
+    with path.open("rb") as file:
+        return list(_boxes(file, path.stat().st_size))
+
+
+def movies_behind(path: Path) -> int:
+    """How many movies of their own stand in an MP4 or MOV behind the first, which nobody plays.
+
+    Files that were joined byte by byte are such. Fragments belong to one movie, whatever index is
+    repeated among them.
+    """
+    kinds = [kind for kind, _, _ in top_boxes(path)]
+    return 0 if b"moof" in kinds else max(kinds.count(b"moov") - 1, 0)
+
+
+def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
+    """Walk the top-level boxes of MP4 or MOV; one of size 0 reaches to the end."""
+    at = 0
     for _ in range(_MOST_BOXES):
         if at + 8 > size:
-            break
+            return
         file.seek(at)
         length, kind = struct.unpack(">I4s", file.read(8))
         if length == 1:
             length = int.from_bytes(file.read(8), "big")
         if kind not in _BOXES | _PADDING or length < 8:
-            break
+            return
+        yield kind, at, at + length
         at += length
-        if kind in _BOXES:
-            end = at
-    return end
 
 
 def _end_of_segment(head: bytes) -> int:
