@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import reprlib
+from collections.abc import Sequence
 
 LOGGER = logging.getLogger("spikedeblur")
 
@@ -42,6 +43,13 @@ class OutputError(SpikedeblurError):
 
 class WeightsError(InputError):
     """A weights file is damaged, is another model's, or holds values that are not finite."""
+
+
+def warn_of(messages: Sequence[str]) -> int:
+    """Log messages as warnings; returns how many."""
+    for message in messages:
+        LOGGER.warning("%s", message)
+    return len(messages)
 
 
 def shown(value: object, width: int = 60) -> str:

@@ -28,6 +28,7 @@ class MethodKeywords(TypedDict, total=False):
     slowmo: int
     slowmo_timing: str
     strength: float
+    headroom: float
 
 
 class FileKeywords(TypedDict, total=False):

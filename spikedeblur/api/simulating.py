@@ -48,6 +48,7 @@ def simulate(
     spike_lens: Lens | str | None = None,
     readout_s: TimeLike = 0,
     transfer: str | None = None,
+    overexposure: float = 0.0,
     threshold: float = 1.0,
     blur_px: float | None = None,
     gamma_space: bool = False,
@@ -60,7 +61,8 @@ def simulate(
     source: a sharp video, a photograph, or a folder of photographs. Sizes are (width, height) or
     WxH. source_fps: frames per second of the scene that the video shows, where it was slowed down.
     exposure: 0.5x of the frame interval, or seconds. offset_s, homography, drift_ppm,
-    video_lens, spike_lens, readout_s, transfer: the rig, as in a sidecar. progress: called with the
+    video_lens, spike_lens, readout_s, transfer: the rig, as in a sidecar. overexposure: stops by
+    which the video is too bright. progress: called with the
     frames done. The others are those of the command. Raises `SpikedeblurError`.
     """
     rate, open_for = exact_rate(fps), _exposure(exposure)
@@ -87,6 +89,7 @@ def simulate(
         spike_lens=parse_lens(spike_lens) if isinstance(spike_lens, str) else spike_lens,
         readout_s=exact_seconds(readout_s),
         transfer=None if transfer is None else parse_transfer(transfer),
+        overexposure=overexposure,
     )
     told = progress or (lambda done: None)
     return simulate_rig(source, output, settings, overwrite=overwrite, progress=told)

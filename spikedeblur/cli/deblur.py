@@ -25,11 +25,13 @@ from spikedeblur.cli.job_options import JobOptions, job_options
 from spikedeblur.cli.lists import check_list, read_list
 from spikedeblur.cli.options import (
     compute_options,
+    headroom_option,
     json_option,
     output_options,
     overwrite_option,
     progress_option,
     spike_options,
+    strength_option,
     transfer_option,
     weights_option,
 )
@@ -132,14 +134,8 @@ if TYPE_CHECKING:
     help="Write this part of the frame alone: its size, and its left upper corner in "
     "the picture as it is stored, before rotation. The spikes follow.",
 )
-@click.option(
-    "--strength",
-    type=click.FloatRange(0, 1),
-    default=1.0,
-    show_default=True,
-    metavar="X",
-    help="How much of the sharp frame is shown: 0 is the input; between, light of both is mixed.",
-)
+@strength_option
+@headroom_option
 @click.option(
     "--instants",
     type=INSTANT_LIST,
@@ -200,6 +196,7 @@ def command(
     end: TimePoint | None,
     region: Region | None,
     strength: float,
+    headroom: float,
     instants: list[Fraction] | None,
     slowmo: int,
     slowmo_timing: str,
@@ -266,6 +263,7 @@ def command(
         slowmo=slowmo,
         slowmo_timing=slowmo_timing,
         strength=strength,
+        headroom=headroom,
     )
     deblurrer = build()
     if not spikes and not deblurrer.uses_spikes:

@@ -11,9 +11,11 @@ GROUPS: dict[str, str] = {
     "Video in": "list fps start end colorspace transfer strict video truth",
     "Spikes": "spikes spike-size spike-rate flip spike-layout bit-order spike-key lenient "
     "threshold",
-    "How the cameras lie": "rig exposure offset homography fix drift lens readout parallax",
+    "How the cameras lie": "rig exposure offset homography fix drift lens readout parallax "
+    "overexpose",
     "What to learn from": "photos data layout val pool init set seed",
     "What to make": "method weights window window-stride slowmo slowmo-timing region strength "
+    "headroom "
     "instants at methods bins frames size source-fps blur gamma-space validation "
     "simulate:fps simulate:seed",
     "What to measure": "speed config repeats warm-up isolate worst "

@@ -63,6 +63,16 @@ RIG_OPTIONS = (
         type=TRANSFER,
         help="The video's curve: linear, srgb, bt709, gamma:G, pq, hlg.  [default: srgb]",
     ),
+    click.option(
+        "--overexpose",
+        "overexposure",
+        type=click.FloatRange(-8, 8),
+        default=0.0,
+        show_default=True,
+        metavar="STOPS",
+        help="Stops by which the video is too bright, so that its lights are clipped; the spikes "
+        "are not.",
+    ),
 )
 # The settings of a rig that they are.
 RIG_FIELDS = {
@@ -71,6 +81,7 @@ RIG_FIELDS = {
     "drift_ppm": "drift_ppm",
     "readout": "readout_s",
     "transfer": "transfer",
+    "overexposure": "overexposure",
 }
 
 

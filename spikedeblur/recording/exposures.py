@@ -216,6 +216,10 @@ class StreamExposures:
             return rolling_counts(self.stream, bins, interval, self.late)[0]
         return voxelize_ticks(self.stream, bins, interval.start, interval.stop)
 
+    def most_spikes(self, frame: VideoFrame) -> float:
+        """Return how often a pixel can fire in the frame's exposure."""
+        return float(self.interval(*frame.span).length)
+
     def planes(self, frame: VideoFrame, target_time: float) -> tuple[np.ndarray, int]:
         """The ticks that the frame's exposure touches, and which of them `target_time` falls on."""
         interval = self.interval(*frame.span)

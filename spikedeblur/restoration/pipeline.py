@@ -14,7 +14,7 @@ from typing import Any
 from spikedeblur.agreement.check import check_spikes
 from spikedeblur.agreement.verdict import Agreement
 from spikedeblur.agreement.watch import watched
-from spikedeblur.errors import LOGGER, UsageError
+from spikedeblur.errors import UsageError, warn_of
 from spikedeblur.io.pictures import Pictures
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.video import Reader, VideoSelection, VideoSource
@@ -34,6 +34,7 @@ from spikedeblur.output.slow_motion import SlowMotion
 from spikedeblur.quantities import Region, parse_region
 from spikedeblur.recording.exposures import ExposedFrame, Exposures
 from spikedeblur.restoration.exposing import Spikes, exposed_frames, warned_agreement
+from spikedeblur.restoration.headroom import check_headroom, deeper, with_headroom
 from spikedeblur.restoration.instants import InstantsRestorer, placed_instants
 from spikedeblur.restoration.prepared import prepare_method
 from spikedeblur.restoration.restorers import Restorer
@@ -59,7 +60,8 @@ class Deblurrer:
     side in pixels, None to choose by free memory. overlap: of neighbouring tiles, None to choose.
     slowmo, slowmo_timing: sharp frames per blurry frame, spread over its exposure, and whether the
     video then keeps its length or is stretched (`SlowMotion`).
-    strength: 1 for the sharp frames, 0 for the blurry ones, between them light of both.
+    strength: 1 for the sharp frames, 0 for the blurry ones, between them light of both. headroom:
+    stops by which frames are made darker, so that light fits that was clipped (`with_headroom`).
 
     `tally` counts what became of the frames of the last run.
     Raises `UsageError` for values that cannot be, `WeightsError` for weights that cannot be used.
@@ -81,11 +83,12 @@ class Deblurrer:
         slowmo: int = 1,
         slowmo_timing: str = KEEP,
         strength: float = 1.0,
+        headroom: float = 0.0,
     ) -> None:
         if not 0 <= strength <= 1:
             raise UsageError(f"no such strength ({strength} seen) - give 0 to 1")
         self.slow_motion = SlowMotion(slowmo, slowmo_timing)
-        self.strength = strength
+        self.strength, self.headroom = strength, check_headroom(headroom)
         use_threads(threads)
         self.prepared = prepare_method(
             method,
@@ -165,7 +168,8 @@ class Deblurrer:
         part = parse_region(region) if isinstance(region, str) else region
         selection = VideoSelection(start, end, rate, colorspace, part)
         selection = self.prepared.fitted(video, spikes, selection, spike_options)
-        strength = {"strength": self.strength} if self.strength < 1 else {}
+        light: dict[str, float] = {"strength": self.strength} if self.strength < 1 else {}
+        light |= {"headroom": self.headroom} if self.headroom else {}
         timing: Timing = self.slow_motion
         restorer, shard = self.restorer, shard or Shard()
         segments: Iterator[range] | None = None
@@ -179,8 +183,9 @@ class Deblurrer:
             timing, restorer, segments = placed, single, single.segments
         with selection.open(video, strict=strict) as reader:
             frames, exposures = self.open_spikes(reader, spikes, spike_options)
-            warned = _warn(reader.warnings)
-            source, kept = timing.info(reader.info.written), reader.info.kept
+            warned = warn_of(reader.warnings)
+            source = deeper(timing.info(reader.info.written), self.headroom)
+            kept = reader.info.kept
             frame_count = source.frame_count_estimate
             if segments is not None or isinstance(video, Pictures):
                 check_whole(Path(output), resume or shard.count > 1)
@@ -197,7 +202,7 @@ class Deblurrer:
                         spike_options,
                         selection=selection,
                         slow_motion=self.slow_motion,
-                        method={**self.prepared.settings, **strength},
+                        method={**self.prepared.settings, **light},
                         output=options,
                         segment=segment,
                         model=None if self.tiled is None else self.tiled.model,
@@ -207,7 +212,7 @@ class Deblurrer:
                     resume=resume,
                 )
             with opened as destination:
-                noted = _warn(destination.warnings)
+                noted = warn_of(destination.warnings)
                 self.begin(destination.tile, on_tile)
                 agreement = warned_agreement(video, exposures, selection)
                 needed = Selection(segments or destination.segments, restorer.context)
@@ -222,9 +227,9 @@ class Deblurrer:
                             on_frame(destination.done + self.tally.written, destination.expected)
                 self.tally.damaged = reader.damaged
                 self.tally = destination.finish(self.tally, needed.frames)
-        _warn([*reader.warnings[warned:], *destination.warnings[noted:]])
+        warn_of([*reader.warnings[warned:], *destination.warnings[noted:]])
         foretold = agreement and agreement.coverage and agreement.coverage.uncovered
-        _warn(list(self.tally.warnings(foretold or 0)))
+        warn_of(list(self.tally.warnings(foretold or 0)))
         return self.tally
 
     def place_instants(
@@ -285,6 +290,7 @@ class Deblurrer:
         kept: Region | None = None,
     ) -> Iterator[tuple[Restored, VideoFrame]]:
         """Yield each frame that is wanted with its sharp frames; kept: the part of them, or all."""
+        exposed = with_headroom(exposed, self.headroom)
         for restored in (each.cut(kept) for each in restorer.restore(exposed)):
             if not restored.exposed.wanted:
                 continue
@@ -292,9 +298,3 @@ class Deblurrer:
             for sharp in restored.sharp_frames(timing, self.strength):
                 self.tally.written += 1
                 yield restored, sharp
-
-
-def _warn(messages: Sequence[str]) -> int:
-    for message in messages:
-        LOGGER.warning("%s", message)
-    return len(messages)

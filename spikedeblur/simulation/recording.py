@@ -46,7 +46,8 @@ class CameraSettings:
     clock, is above the rate that the sidecar tells beside it. `video_lens`, `spike_lens`: what the
     scene is seen through; the video shows it as it is rendered, the spikes otherwise. `readout`: of
     a rolling shutter, in frame intervals, as `readout_s` of a sidecar counts. `transfer`: the
-    video's curve by its name, None for sRGB.
+    video's curve by its name, None for sRGB. `overexposure`: by how many stops the video, and the
+    truth beside it, are brighter than the scene, whose white is then clipped; spikes are not.
     Raises `UsageError` for values that cannot be.
     """
 
@@ -64,6 +65,7 @@ class CameraSettings:
     spike_lens: Lens | None = None
     readout: Fraction = Fraction(0)
     transfer: str | None = None
+    overexposure: float = 0.0
 
     def __post_init__(self) -> None:
         numbers: dict[str, Fraction | float] = {
@@ -88,6 +90,11 @@ class CameraSettings:
             raise UsageError(
                 f"the video's curve cannot be {self.transfer} here - give its name, and "
                 "no --gamma-space, which adds up sRGB"
+            )
+        if self.overexposure and self.gamma_space:
+            raise UsageError(
+                f"encoded light is not overexposed by stops ({self.overexposure:g} seen) - leave "
+                "--overexpose or --gamma-space out"
             )
         if self.exposure > 1:
             raise UsageError(
@@ -185,8 +192,9 @@ class Recorder:
         earlier: IntervalLight | None = None
         for frame in frames:
             mean, instant, light = self.expose(frame)
-            blurry = self.camera.develop(mean[None], self.recording.gamma_space, self._noise)
-            sharp = as_srgb(instant[None], self.recording.gamma_space, self.recording.curve)
+            gain = 2**self.recording.overexposure
+            blurry = self.camera.develop(gain * mean[None], self.recording.gamma_space, self._noise)
+            sharp = as_srgb(gain * instant[None], self.recording.gamma_space, self.recording.curve)
             yield FramePair(
                 as_bytes(blurry), as_bytes(sharp), self.fire(frame, light.after(earlier))
             )

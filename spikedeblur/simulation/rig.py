@@ -41,6 +41,7 @@ class RigSettings:
     spike_lens: Lens | None = None
     readout_s: Fraction = Fraction(0)
     transfer: str | None = None
+    overexposure: float = 0.0
 
     def recording(self, size: tuple[int, int], fps: Fraction) -> CameraSettings:
         """Return the cameras' settings, the missing ones taken from `size` and `fps`."""
@@ -62,6 +63,7 @@ class RigSettings:
             self.spike_lens,
             self.readout_s * (self.fps or fps),
             self.transfer,
+            self.overexposure,
         )
 
     def lead(self, recording: CameraSettings) -> Lead:

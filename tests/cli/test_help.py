@@ -67,7 +67,7 @@ def test_every_command_and_option_says_what_it_is(command):
             "--threads --compile "
             "--window --window-stride --tile --overlap --codec --crf --preset --pix-fmt -e "
             "--encoder-option --no-audio --no-subtitles --start --end --slowmo "
-            "--slowmo-timing --compare --region --strength --instants "
+            "--slowmo-timing --compare --region --strength --headroom --instants "
             "--resume --shard --dry-run --json --progress",
         ),
         (
