@@ -24,6 +24,7 @@ PRIOR_SPIKES = 0.3  # that every pixel is taken to have had at its mean rate: ca
 
 # Spike recordings.
 BIT_ORDERS = ("little", "big")
+SYMBOL_BITS = (1, 2, 4, 8)  # of a pixel at a tick
 PREVIEW_METHODS = ("tfp", "tfi")
 
 # Video. Matrices with their codes of ITU-T H.273, table 4.

@@ -14,6 +14,7 @@ from spikedeblur.agreement.grid import NOISE_GAIN, Plane, SampleGrid, detail
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.exposures import Exposures, StreamExposures
 from spikedeblur.recording.rolling import moved_in_time
+from spikedeblur.recording.voxel import summed_planes, ticks_as_bytes
 
 KNOTS = 8  # in an exposure
 COMPARED_VALUES = 1 << 28  # of spikes that are read for one comparison, about, at most
@@ -164,11 +165,11 @@ def _from_stream(
         if run.start < 0 or run.stop > stream.ticks:
             rates.append(None)
             continue
-        total = _summed(stream[run.start : run.stop])
+        total = summed_planes(ticks_as_bytes(stream, run.start, run.stop), stream.most_a_tick)
         rates.append(grid.reduced(total) / np.float32(len(run)))
         if around <= part < around + KNOTS:
             fired += total
-            ticks += len(run)
+            ticks += len(run) * stream.most_a_tick  # what may fire
     if not ticks:
         return None
     empty = np.full_like(next(each for each in rates if each is not None), np.nan)
@@ -183,14 +184,6 @@ def _run(low: float, high: float, most: int) -> range:
     length = min(max(round(high - low), 1), most)
     start = round((low + high - length) / 2)
     return range(start, start + length)
-
-
-def _summed(spikes: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(N, H, W) bool -> (H, W) numbers of spikes."""
-    total = np.zeros(spikes.shape[1:], np.float32)
-    for at in range(0, len(spikes), 255):  # 255 spikes fill a byte
-        total += np.add.reduce(spikes[at : at + 255].view(np.uint8), axis=0, dtype=np.uint8)
-    return total
 
 
 def _from_counts(frame: VideoFrame, exposures: Exposures, grid: SampleGrid) -> Knots | None:

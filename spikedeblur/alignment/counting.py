@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from spikedeblur.io.spikes.stream import SpikeStream
-from spikedeblur.recording.voxel import CHUNK_PIXELS
+from spikedeblur.recording.voxel import CHUNK_PIXELS, summed_planes, ticks_as_bytes
 
 
 @dataclass(frozen=True)
@@ -101,17 +101,10 @@ def cumulate(
     for knot in range(0, knots, at_once):
         count = min(at_once, knots - knot)
         begin = start + knot * step
-        spikes = stream[begin : begin + count * step].view(np.uint8)
-        summed = _sum_ticks(spikes.reshape(count, step, *spikes.shape[1:]))
+        spikes = ticks_as_bytes(stream, begin, begin + count * step)
+        steps = spikes.reshape(count, step, *spikes.shape[1:])
+        summed = summed_planes(steps, stream.most_a_tick, axis=1)
         cut = summed[:, : height * block, : width * block]
         small = cut.reshape(count, height, block, width, block).mean(axis=(2, 4))
         planes[knot + 1 : knot + count + 1] = torch.from_numpy(small)
     return CumulatedCounts(planes.cumsum_(dim=0), start, step, block)
-
-
-def _sum_ticks(spikes: np.ndarray) -> np.ndarray:
-    """(K, n, H, W) uint8 of 0 and 1 -> (K, H, W) float32 sums over n."""
-    total = np.zeros((spikes.shape[0], *spikes.shape[2:]), np.float32)
-    for at in range(0, spikes.shape[1], 255):  # 255 spikes fill a byte
-        total += np.add.reduce(spikes[:, at : at + 255], axis=1, dtype=np.uint8)
-    return total

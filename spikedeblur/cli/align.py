@@ -10,13 +10,13 @@ import click
 from spikedeblur.cli.align_plan import RigRecording, check_outputs, paired_recordings, tell_plan
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console, printable
+from spikedeblur.cli.light_options import transfer_option
 from spikedeblur.cli.options import (
     json_option,
     overwrite_option,
     progress_option,
     spike_options,
     threads_option,
-    transfer_option,
 )
 from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.status import ExitStatus

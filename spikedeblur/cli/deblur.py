@@ -22,17 +22,15 @@ from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.deblurring import Task, VideoPart, deblur_item
 from spikedeblur.cli.job_options import JobOptions, job_options
+from spikedeblur.cli.light_options import headroom_option, strength_option, transfer_option
 from spikedeblur.cli.lists import check_list, read_list
 from spikedeblur.cli.options import (
     compute_options,
-    headroom_option,
     json_option,
     output_options,
     overwrite_option,
     progress_option,
     spike_options,
-    strength_option,
-    transfer_option,
     weights_option,
 )
 from spikedeblur.cli.parallel import AtOnce

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from spikedeblur.cli.completion import codecs, weights_names
 from spikedeblur.cli.progress import PROGRESS_KINDS
-from spikedeblur.cli.values import EXPOSURE, HERTZ, LAYOUT, PAIR, SECONDS, SIZE, THREADS, TRANSFER
+from spikedeblur.cli.values import BITS, EXPOSURE, HERTZ, LAYOUT, PAIR, SECONDS, SIZE, THREADS
 from spikedeblur.vocabulary import BIT_ORDERS, COMPARISONS, DEVICES, PRECISIONS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -65,6 +65,11 @@ SPIKE_OPTIONS = (
         "one of three axes]",
     ),
     click.option(
+        "--bits",
+        type=BITS,
+        help="Bits of a pixel at a tick: with 2, 4 or 8 it counts spikes.  [default: 1]",
+    ),
+    click.option(
         "--lenient",
         is_flag=True,
         default=None,
@@ -84,6 +89,7 @@ OPTION_FIELDS = {
     "bit_order": "bit_order",
     "spike_key": "key",
     "lenient": "lenient",
+    "bits": "bits",
     "transfer": "transfer",
 }
 
@@ -123,29 +129,6 @@ def spike_options(command: Function) -> Function:
     return _with_options(gathered, SPIKE_OPTIONS)
 
 
-transfer_option = click.option(
-    "--transfer",
-    type=TRANSFER,
-    help="What the video's numbers stand for: linear, srgb, bt709, gamma:G, pq, hlg, or auto, "
-    "which asks its tags and takes those of BT.709, and none, for sRGB.  [default: auto]",
-)
-strength_option = click.option(
-    "--strength",
-    type=click.FloatRange(0, 1),
-    default=1.0,
-    show_default=True,
-    metavar="X",
-    help="How much of the sharp frame is shown: 0 is the input; between, light of both is mixed.",
-)
-headroom_option = click.option(
-    "--headroom",
-    type=click.FloatRange(0, 8),
-    default=0.0,
-    show_default=True,
-    metavar="STOPS",
-    help="Make the picture darker by so many stops, in 10 bits or more, so that light fits that "
-    "was clipped in the video and not in the spikes.",
-)
 device_option = click.option(
     "--device",
     default="auto",

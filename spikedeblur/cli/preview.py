@@ -12,6 +12,7 @@ from spikedeblur.cli.batch import spikes_beside
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.completion import method_lists
 from spikedeblur.cli.console import Console, printable
+from spikedeblur.cli.light_options import transfer_option
 from spikedeblur.cli.options import (
     device_option,
     json_option,
@@ -19,7 +20,6 @@ from spikedeblur.cli.options import (
     progress_option,
     spike_options,
     threads_option,
-    transfer_option,
     weights_option,
 )
 from spikedeblur.cli.progress import progress_display

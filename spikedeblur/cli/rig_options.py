@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from spikedeblur.cli.values import SECONDS, TRANSFER, Parsed, parse_pair
+from spikedeblur.cli.values import BITS, SECONDS, TRANSFER, Parsed, parse_pair
 from spikedeblur.errors import UsageError
 from spikedeblur.quantities import Lens, parse_lens, parse_matrix
 
@@ -73,6 +73,14 @@ RIG_OPTIONS = (
         help="Stops by which the video is too bright, so that its lights are clipped; the spikes "
         "are not.",
     ),
+    click.option(
+        "--bits",
+        type=BITS,
+        default=1,
+        show_default=True,
+        help="Bits of a spike pixel at a tick, which counts up to 2^bits - 1 spikes of a lower "
+        "--threshold.",
+    ),
 )
 # The settings of a rig that they are.
 RIG_FIELDS = {
@@ -82,6 +90,7 @@ RIG_FIELDS = {
     "readout": "readout_s",
     "transfer": "transfer",
     "overexposure": "overexposure",
+    "bits": "bits",
 }
 
 

@@ -21,7 +21,7 @@ from spikedeblur.quantities import (
     parse_size,
     parse_transfer,
 )
-from spikedeblur.vocabulary import MOST_THREADS, SMALLEST_TILE
+from spikedeblur.vocabulary import MOST_THREADS, SMALLEST_TILE, SYMBOL_BITS
 
 MOST_TEXT = 1 << 24  # characters of a file of instants
 
@@ -123,7 +123,17 @@ def parse_instants(text: str) -> list[Fraction]:
         ) from None
 
 
+def parse_bits(text: str) -> int:
+    """Bits of a spike pixel. Raises `UsageError` for others than 1, 2, 4 and 8."""
+    if text not in map(str, SYMBOL_BITS):
+        raise UsageError(
+            f"no spike pixel has so many bits ({shown(text)} seen) - give 1, 2, 4 or 8"
+        )
+    return int(text)
+
+
 SIZE = Parsed("WxH", parse_size)
+BITS = Parsed("N", parse_bits)
 HERTZ = Parsed("HZ", parse_rate)
 EXPOSURE = Parsed("S", parse_exposure)
 SECONDS = Parsed("S", parse_seconds)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedeblur.recording.voxel import TickPlanes
+from spikedeblur.recording.voxel import TickPlanes, most_a_tick
 
 __all__ = ["FiringRates", "firing_rates", "sampled_blocks"]
 
@@ -20,7 +20,7 @@ BLOCK_TICKS = 128
 class FiringRates:
     """Firing rates of a recording's pixels, as parts of the `ticks` that were looked at.
 
-    share: (H, W) float64, spikes per tick of every pixel.
+    share: (H, W) float64, spikes of every pixel in parts of those that it can count.
     """
 
     share: NDArray[np.float64]
@@ -59,9 +59,9 @@ def firing_rates(spikes: TickPlanes) -> FiringRates:
     counts = np.zeros((height, width), np.int64)
     ticks = 0
     for start, stop in sampled_blocks(spikes.shape):
-        counts += np.count_nonzero(spikes[start:stop], axis=0)
+        counts += spikes[start:stop].sum(axis=0, dtype=np.int64)
         ticks += stop - start
-    return FiringRates(counts / max(ticks, 1), ticks)
+    return FiringRates(counts / max(ticks * most_a_tick(spikes), 1), ticks)
 
 
 def sampled_blocks(

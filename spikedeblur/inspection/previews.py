@@ -19,6 +19,7 @@ from spikedeblur.io.image_names import is_image_sequence
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
+from spikedeblur.recording.exposures import check_single_spikes
 from spikedeblur.recording.light import linear_to_srgb
 from spikedeblur.recording.voxel import voxelize_ticks
 from spikedeblur.vocabulary import PREVIEW_METHODS
@@ -44,6 +45,7 @@ def preview_picture(stream: SpikeStream, tick: int, method: str = "tfp") -> Pict
     start = min(max(tick - length // 2, 0), stream.ticks - length)
     if method == "tfp":
         return _stretched(voxelize_ticks(stream, 1, start, start + length)[0])
+    check_single_spikes(stream)
     return _stretched(spike_light(stream[start : start + length], min(tick - start, length - 1)))
 
 

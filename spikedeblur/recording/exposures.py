@@ -218,10 +218,11 @@ class StreamExposures:
 
     def most_spikes(self, frame: VideoFrame) -> float:
         """Return how often a pixel can fire in the frame's exposure."""
-        return float(self.interval(*frame.span).length)
+        return float(self.interval(*frame.span).length) * self.stream.most_a_tick
 
     def planes(self, frame: VideoFrame, target_time: float) -> tuple[np.ndarray, int]:
         """The ticks that the frame's exposure touches, and which of them `target_time` falls on."""
+        check_single_spikes(self.stream)
         interval = self.interval(*frame.span)
         start = max(math.floor(interval.start), 0)
         stop = min(max(math.ceil(interval.stop), 0), self.stream.ticks)
@@ -267,6 +268,15 @@ class StreamExposures:
             left, top, width, height = part
             cropped.late = self.late[top : top + height, left : left + width]
         return cropped
+
+
+def check_single_spikes(stream: SpikeStream) -> None:
+    """Raise `UsageError` for a stream that does not tell spikes one by one."""
+    if stream.most_a_tick > 1:
+        raise UsageError(
+            f"tfi needs spikes one by one (a pixel of {stream.path} counts up to "
+            f"{stream.most_a_tick} a tick) - give tfp, or another method"
+        )
 
 
 def expose(

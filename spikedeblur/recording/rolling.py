@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spikedeblur.recording.lenses import Map, mapped
 from spikedeblur.recording.timeline import Interval, coverage
-from spikedeblur.recording.voxel import CHUNK_PIXELS, TickPlanes
+from spikedeblur.recording.voxel import CHUNK_PIXELS, TickPlanes, ticks_as_bytes
 
 __all__ = ["fill_unseen", "lateness_map", "moved_in_time", "rolled_planes", "rolling_counts"]
 
@@ -138,8 +138,7 @@ def _chunks(
     high = min(math.ceil(interval.stop + Fraction(float(late.max()))), ticks)
     step = max(CHUNK_PIXELS // max(height * width, 1), 1)
     for begin in range(low, high, step):
-        planes = np.asarray(spikes[begin : min(begin + step, high)])
-        yield begin, planes.astype(np.bool_, copy=False).view(np.uint8)
+        yield begin, ticks_as_bytes(spikes, begin, min(begin + step, high))
 
 
 def _until(planes: NDArray[np.uint8], edges: Late) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spikedeblur.errors import UsageError
 from spikedeblur.vocabulary import BINS
 
-__all__ = ["TickPlanes", "voxelize_ticks"]
+__all__ = ["TickPlanes", "most_a_tick", "summed_planes", "ticks_as_bytes", "voxelize_ticks"]
 
 CHUNK_PIXELS = 1 << 25
 
@@ -25,7 +25,7 @@ class TickPlanes(Protocol):
     @property
     def shape(self) -> tuple[int, ...]: ...
 
-    def __getitem__(self, window: slice, /) -> NDArray[np.bool_]: ...
+    def __getitem__(self, window: slice, /) -> NDArray[Any]: ...
 
 
 def voxelize_ticks(
@@ -55,14 +55,41 @@ def voxelize_ticks(
     step = max(CHUNK_PIXELS // max(height * width, 1), 1)
     for begin in range(low, high, step):
         end = min(begin + step, high)
-        # Bytes, for NumPy adds bytes 16 to 64 at a time and would widen bools one by one.
-        planes = np.asarray(spikes[begin:end]).astype(np.bool_, copy=False).view(np.uint8)
-        _add_planes(grid, planes, begin, edges)
+        _add_planes(grid, ticks_as_bytes(spikes, begin, end), begin, edges, most_a_tick(spikes))
     return grid
 
 
+def most_a_tick(spikes: TickPlanes) -> int:
+    """Spikes that a pixel can count in a tick."""
+    most: int = getattr(spikes, "most_a_tick", 1)
+    return most
+
+
+def ticks_as_bytes(spikes: TickPlanes, begin: int, end: int) -> NDArray[np.uint8]:
+    """Ticks [begin, end) as bytes, of which NumPy adds 16 to 64 at a time: bools it would widen."""
+    planes = np.asarray(spikes[begin:end])
+    return planes.astype(np.bool_ if most_a_tick(spikes) == 1 else np.uint8, copy=False).view(
+        np.uint8
+    )
+
+
+def summed_planes(planes: NDArray[np.uint8], most: int, axis: int = 0) -> NDArray[np.float32]:
+    """Sum bytes of which none is above `most` along an axis, as many at once as fill a byte."""
+    taken = [slice(None)] * planes.ndim
+    total = np.zeros(planes.shape[:axis] + planes.shape[axis + 1 :], np.float32)
+    step = 255 // most
+    for at in range(0, planes.shape[axis], step):
+        taken[axis] = slice(at, at + step)
+        total += np.add.reduce(planes[tuple(taken)], axis=axis, dtype=np.uint8)
+    return total
+
+
 def _add_planes(
-    grid: NDArray[np.float32], planes: NDArray[np.uint8], begin: int, edges: Sequence[Fraction]
+    grid: NDArray[np.float32],
+    planes: NDArray[np.uint8],
+    begin: int,
+    edges: Sequence[Fraction],
+    most: int,
 ) -> None:
     """Add the ticks [begin, begin + len(planes)) to every bin of the grid they overlap."""
     end = begin + len(planes)
@@ -78,6 +105,4 @@ def _add_planes(
             counts += planes[whole_from - 1 - begin] * np.float32(whole_from - low)
         if whole_to < high:
             counts += planes[whole_to - begin] * np.float32(high - whole_to)
-        for at in range(whole_from - begin, whole_to - begin, 255):  # 255 spikes fill a byte
-            run = planes[at : min(at + 255, whole_to - begin)]
-            counts += np.add.reduce(run, axis=0, dtype=np.uint8)
+        counts += summed_planes(planes[whole_from - begin : whole_to - begin], most)

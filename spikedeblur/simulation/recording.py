@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 
@@ -29,7 +29,7 @@ from spikedeblur.simulation.camera import (
     row_shares,
 )
 from spikedeblur.simulation.spiking import SpikeSensor, even_edges, random_sensor, stepped_spikes
-from spikedeblur.vocabulary import AUTO_TRANSFER, SRGB
+from spikedeblur.vocabulary import AUTO_TRANSFER, SRGB, SYMBOL_BITS
 
 # Spikes come in blocks of about so many pixels.
 BLOCK_PIXELS = 1 << 22
@@ -48,6 +48,7 @@ class CameraSettings:
     a rolling shutter, in frame intervals, as `readout_s` of a sidecar counts. `transfer`: the
     video's curve by its name, None for sRGB. `overexposure`: by how many stops the video, and the
     truth beside it, are brighter than the scene, whose white is then clipped; spikes are not.
+    `bits`: of a spike pixel at a tick, which counts up to 2^bits - 1 spikes.
     Raises `UsageError` for values that cannot be.
     """
 
@@ -66,6 +67,7 @@ class CameraSettings:
     readout: Fraction = Fraction(0)
     transfer: str | None = None
     overexposure: float = 0.0
+    bits: int = 1
 
     def __post_init__(self) -> None:
         numbers: dict[str, Fraction | float] = {
@@ -96,6 +98,8 @@ class CameraSettings:
                 f"encoded light is not overexposed by stops ({self.overexposure:g} seen) - leave "
                 "--overexpose or --gamma-space out"
             )
+        if self.bits not in SYMBOL_BITS:
+            raise UsageError(f"no spike pixel has {self.bits} bits - give 1, 2, 4 or 8")
         if self.exposure > 1:
             raise UsageError(
                 f"the exposure is longer than the frame interval "
@@ -135,7 +139,7 @@ class CameraSettings:
     def spike_sensor(self) -> SpikeSensor:
         """A sensor like the real ones: pixels 5 % apart, dark current, a few broken ones."""
         rng = np.random.default_rng([self.seed, 1])
-        return random_sensor(
+        sensor = random_sensor(
             rng,
             self.spike_size[::-1],
             1 / self.threshold,
@@ -144,6 +148,7 @@ class CameraSettings:
             jitter=0.05,
             stuck=2e-4,
         )
+        return replace(sensor, most=(1 << self.bits) - 1)
 
 
 @dataclass(frozen=True)
@@ -275,4 +280,5 @@ def sidecar(recording: CameraSettings, offset_s: Fraction = Fraction(0)) -> Reco
         spike_lens=recording.spike_lens,
         transfer=recording.transfer,
         readout_s=recording.readout / recording.fps or None,
+        bits=recording.bits if recording.bits > 1 else None,
     )

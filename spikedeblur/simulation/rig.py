@@ -42,6 +42,7 @@ class RigSettings:
     readout_s: Fraction = Fraction(0)
     transfer: str | None = None
     overexposure: float = 0.0
+    bits: int = 1
 
     def recording(self, size: tuple[int, int], fps: Fraction) -> CameraSettings:
         """Return the cameras' settings, the missing ones taken from `size` and `fps`."""
@@ -64,6 +65,7 @@ class RigSettings:
             self.readout_s * (self.fps or fps),
             self.transfer,
             self.overexposure,
+            self.bits,
         )
 
     def lead(self, recording: CameraSettings) -> Lead:

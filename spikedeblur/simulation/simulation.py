@@ -53,7 +53,7 @@ def _announce(frames: int, cameras: CameraSettings) -> None:
     """Say what is about to be recorded, and how much room its spikes take."""
     (width, height), (columns, rows) = cameras.size, cameras.spike_size
     ticks = frames / cameras.fps * cameras.rate_hz
-    megabytes = float(ticks) * -(-columns * rows // 8) / 1e6
+    megabytes = float(ticks) * -(-columns * rows * cameras.bits // 8) / 1e6
     LOGGER.info(
         "%d frames of %dx%d at %g a second, spikes of %dx%d at %g Hz: %.3g MB of spikes",
         *(frames, width, height, float(cameras.fps), columns, rows, float(cameras.rate_hz)),
@@ -222,7 +222,7 @@ def write_recording(
                     "the video is too short for a single blurry frame - give a higher --fps"
                 )
 
-        ticks = write_dat(folder / SPIKES, spikes(), overwrite=overwrite)
+        ticks = write_dat(folder / SPIKES, spikes(), bits=recording.bits, overwrite=overwrite)
     write_sidecar(folder / SIDECAR, sidecar(recording, lead.offset_s), overwrite=overwrite)
     return Simulated(blurry.frames, ticks)
 

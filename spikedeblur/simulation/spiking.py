@@ -18,18 +18,20 @@ class SpikeSensor:
 
     `gain` is spikes per tick for light of 1, with the fixed pattern in it; `dark` spikes per tick
     without light; `stuck` is 0 for a dead pixel, 1 for one that always fires, NaN for the others.
-    `jitter` is the spread of a spike's threshold, as a share of it.
+    `jitter` is the spread of a spike's threshold, as a share of it; `most`: spikes that a pixel
+    can count in a tick.
     """
 
     gain: torch.Tensor
     dark: torch.Tensor
     stuck: torch.Tensor
     jitter: float = 0.0
+    most: int = 1
 
     def rates(self, light: torch.Tensor) -> torch.Tensor:
-        """Light (M, Hs, Ws) -> spikes per tick, at most one: a brighter pixel is saturated."""
-        rates = (light * self.gain + self.dark).clamp_(0, 1)
-        return torch.where(self.stuck.isnan(), rates, self.stuck)
+        """Light (M, Hs, Ws) -> spikes per tick, at most `most`: a brighter pixel is saturated."""
+        rates = (light * self.gain + self.dark).clamp_(0, self.most)
+        return torch.where(self.stuck.isnan(), rates, self.stuck * self.most)
 
     def disturbed(
         self, charge: torch.Tensor, ticks: torch.Tensor, random: torch.Generator
@@ -37,14 +39,15 @@ class SpikeSensor:
         """The charge (E, Hs, Ws) gathered by `ticks` (E,), as thresholds that jitter count it.
 
         The errors of successive spikes add up. No pixel gains or loses more than it may in the
-        ticks between two entries, so that still at most one spike falls in a tick.
+        ticks between two entries, so that still at most `most` spikes fall in a tick.
         """
         if not self.jitter:
             return charge
         steps = charge.diff(dim=0)
         noise = torch.randn(steps.shape, generator=random)
         noisy = steps + self.jitter * steps.clamp(min=0).sqrt() * noise
-        noisy = torch.minimum(noisy.clamp_(min=0), ticks.diff().float()[:, None, None])
+        at_most = self.most * ticks.diff().float()[:, None, None]
+        noisy = torch.minimum(noisy.clamp_(min=0), at_most)
         noisy = torch.where(self.stuck.isnan(), noisy, steps)
         return torch.cat([charge[:1], charge[:1] + noisy.cumsum(dim=0)])
 
@@ -108,14 +111,18 @@ def stepped_spikes(
     phase: torch.Tensor,
     random: torch.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The spikes (n, H, W) bool of n `ticks`, and the charge (H, W) that is left after them.
+    """The spikes (n, H, W) of n `ticks`, and the charge (H, W) that is left after them.
+
+    bool, or uint8 counts where the sensor counts to more than one.
 
     `light` (M, H, W) holds between `edges` (M + 1,) in ticks.
     """
     numbers = torch.arange(ticks.start, ticks.stop + 1)
     charge = charge_until(sensor.rates(light), edges, numbers)
     charge = sensor.disturbed(charge, numbers, random) + phase
-    return charge.floor().diff(dim=0) > 0, charge[-1].frac()
+    fired = charge.floor().diff(dim=0)
+    spikes = fired > 0 if sensor.most == 1 else fired.clamp(0, sensor.most).byte()
+    return spikes, charge[-1].frac()
 
 
 def random_sensor(

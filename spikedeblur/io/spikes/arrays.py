@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from spikedeblur.errors import InputError, UsageError, shown
 from spikedeblur.io.guards.limits import check_pixels
 from spikedeblur.io.npy import member_names, open_member, open_npy
-from spikedeblur.io.spikes.held import HeldPlanes
+from spikedeblur.io.spikes.held import HeldPlanes, counted_spikes, told_strange
 from spikedeblur.io.spikes.packed import file_bytes
 
 __all__ = ["ARRAY_SUFFIXES", "ArrayFile", "check_axes"]
@@ -40,15 +40,16 @@ class ArrayFile:
     """An array file, read block by block; rows stand the right way up, as in any picture.
 
     key: name of the array in an .npz or .h5; None for the only one, or the only one of three axes.
+    most: spikes that a pixel can count in a tick.
     """
 
     flip = False
 
-    def __init__(self, path: Path, key: str | None = None) -> None:
+    def __init__(self, path: Path, key: str | None = None, most: int = 1) -> None:
         """Open it. Raises InputError for what is missing, damaged or no spikes; UsageError for a
         key that does not fit, and where h5py is needed but not installed.
         """
-        self.path = path
+        self.path, self._most = path, most
         self._closing = ExitStack()
         finalize(self, self._closing.close)
         self._rows: Callable[[int, int], NDArray[Any]]
@@ -63,8 +64,9 @@ class ArrayFile:
             raise self._damaged(error) from None
         self.ticks, self.height, self.width = array.shape
 
-    def read(self, start: int, stop: int) -> NDArray[np.bool_]:
-        spikes = np.empty((stop - start, self.height, self.width), np.bool_)
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        fired = np.dtype(np.uint8 if self._most > 1 else np.bool_)
+        spikes = np.empty((stop - start, self.height, self.width), fired)
         step = max(BLOCK_VALUES // (self.height * self.width), 1)
         for first in range(start, stop, step):
             last = min(first + step, stop)
@@ -72,14 +74,14 @@ class ArrayFile:
                 block = self._rows(first, last)
             except Exception as error:
                 raise self._damaged(error) from None
-            fired = block.astype(np.bool_)
-            if block.dtype != np.bool_ and (strange := block != fired).any():
+            counts, strange = counted_spikes(block, self._most)
+            if strange.any():
                 raise InputError(
-                    f"{self.path} holds more than 0 and 1 ({block[strange][0]} seen at tick"
-                    f" {first + int(strange.any((1, 2)).argmax())}) - give spikes; packed bits"
-                    " belong into a .dat"
+                    f"{self.path} holds {told_strange(self._most)} ({block[strange][0]} seen at "
+                    f"tick {first + int(strange.any((1, 2)).argmax())}) - give spikes, or --bits "
+                    "of a pixel; packed bits belong into a .dat"
                 )
-            spikes[first - start : last - start] = fired
+            spikes[first - start : last - start] = counts
         return spikes
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict, field, fields
 from fractions import Fraction
 from numbers import Real
 from typing import Any
@@ -18,6 +18,26 @@ Crop = tuple[int, int, int, int]
 """Part of a plane: left, top, width, height, in pixels of the upright picture."""
 LIMIT = 10**9
 LARGEST_DRIFT = 10**5  # millionths
+
+
+def recording_setting(
+    check: Callable[[object], object],
+    wanted: str,
+    *,
+    unit: str = "",
+    comment: str = "",
+    key: str = "",
+    parse: Callable[[str], object] | None = None,
+) -> Any:
+    """A field of `RecordingSettings`.
+
+    check: gives a value in the field's type, None for one that cannot be. wanted: what it takes,
+    for an error. unit, comment: for readers of a sidecar. key: its name there, if another. parse:
+    reads it as it is typed, which a sidecar does not.
+    """
+    about = {"check": check, "wanted": wanted, "unit": unit, "comment": comment, "key": key}
+    about["parse"] = parse
+    return field(default=None, metadata=about)
 
 
 def pixels_in(value: object) -> int | None:
@@ -53,9 +73,9 @@ def flag_in(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def one_among(names: Any) -> Callable[[object], str | None]:
-    """A check that lets one of `names` pass."""
-    return lambda value: value if isinstance(value, str) and value in names else None
+def one_among(choices: Any) -> Callable[[object], object]:
+    """A check that lets one of `choices` pass, texts or whole numbers."""
+    return lambda value: value if type(value) in (str, int) and value in choices else None
 
 
 def name_in(value: object) -> str | None:

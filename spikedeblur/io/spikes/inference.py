@@ -70,7 +70,7 @@ def possible_formats(
         )
     if known.layout is not None:
         cameras = tuple(camera for camera in cameras if camera.layout.name == known.layout)
-    packed = _Packed(path, known.bit_order or "little")
+    packed = _Packed(path, known.bit_order or "little", known.bits or 1)
     readings = _at_rates(cameras, known.rate_hz, packed.ticks)
     if size is not None and known.lenient and not readings:
         cut = [camera for camera in cameras if known.layout or camera.layout == PLAIN]
@@ -100,7 +100,8 @@ def settled_format(
     unknown = ["size"] * (size is None and not is_array_file(path)) + ["rate"] * (rate_hz is None)
     if settled and ("size" not in unknown or _confirmed(fitting[0], duration_s, interval_s)):
         return fitting[0]
-    likely = likely_plane(path) if "size" in unknown else None
+    one_bit = known.most_a_tick == 1
+    likely = likely_plane(path) if "size" in unknown and one_bit else None
     if settled and (likely is None or likely.camera.size == fitting[0].camera.size):
         return fitting[0]
     raise UsageError(
@@ -135,10 +136,10 @@ def _wanted(
 class _Packed:
     """Packed planes of which only the number of bytes is known, in one file or several."""
 
-    def __init__(self, path: Path, bit_order: str) -> None:
+    def __init__(self, path: Path, bit_order: str, bits: int) -> None:
         files = dat_files(path) if path.is_dir() else [path]
         self._sizes = {each: file_bytes(each) for each in files}
-        self._bit_order = bit_order
+        self._bit_order, self._bits = bit_order, bits
 
     def whole_ticks(self, camera: Camera) -> int:
         """Ticks of a camera where each file may end within a plane."""
@@ -147,6 +148,8 @@ class _Packed:
     def ticks(self, camera: Camera) -> int:
         """Ticks of a camera that fills each file with whole planes; 0 if it does not."""
         total, layout = 0, camera.layout
+        if self._bits > 1:
+            layout = replace(layout, bits=self._bits)
         for path, size in self._sizes.items():
             start = layout.first_plane(path, self._bit_order)
             ticks = None if start is None else layout.ticks(size - start, *camera.size)

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 from weakref import finalize
 
 import numpy as np
@@ -31,8 +31,11 @@ class StoredPlanes(Protocol):
     ticks: int
     flip: bool
 
-    def read(self, start: int, stop: int) -> NDArray[np.bool_]:
-        """Ticks [start, stop), both in [0, ticks] -> (n, height, width), rows as stored."""
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Ticks [start, stop), both in [0, ticks] -> (n, height, width), rows as stored.
+
+        bool, or uint8 where a pixel counts more than one spike a tick.
+        """
 
     def close(self) -> None:
         """Let go of what is open."""
@@ -53,7 +56,7 @@ class PackedFile:
         self._file = _open(path)
         finalize(self, self._file.close)
 
-    def read(self, start: int, stop: int) -> NDArray[np.bool_]:
+    def read(self, start: int, stop: int) -> NDArray[Any]:
         # Mapped anew for each window: pages of one long mapping would pile up in resident memory.
         packed = np.memmap(
             self._file,
@@ -89,7 +92,7 @@ class PackedFolder:
         self.rest = sum(rest for *_, rest in extents)
         self.ticks = self._starts[-1]
 
-    def read(self, start: int, stop: int) -> NDArray[np.bool_]:
+    def read(self, start: int, stop: int) -> NDArray[Any]:
         parts = []
         number = bisect_right(self._starts, start) - 1
         while start < stop:

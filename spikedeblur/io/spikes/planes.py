@@ -43,7 +43,7 @@ def stored_upside_down(path: Path | str, layout: str | None) -> bool:
 
 
 def _open_array(path: Path, settings: RecordingSettings) -> ArrayFile:
-    planes = ArrayFile(path, settings.key)
+    planes = ArrayFile(path, settings.key, settings.most_a_tick)
     held = planes.width, planes.height
     try:
         check_size(*held)
@@ -65,6 +65,12 @@ def _open_packed(path: Path, settings: RecordingSettings) -> StoredPlanes:
     check_size(*settings.pixels)
     kind = PackedFolder if path.is_dir() else PackedFile
     layout = layout_named(settings.layout)
+    if (bits := settings.bits or 1) > 1:
+        if layout.header:
+            raise UsageError(
+                f"an {layout.name} has one bit a pixel ({bits} given) - leave --bits out"
+            )
+        layout = replace(layout, bits=bits)
     if settings.lenient:
         layout = replace(layout, cut=True)
     planes = kind(path, *settings.pixels, layout, settings.bit_order or "little")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +27,7 @@ from spikedeblur.io.spikes.checks import (
     scale_in,
     transfer_in,
 )
+from spikedeblur.io.spikes.checks import recording_setting as _setting
 from spikedeblur.quantities import (
     Exposure,
     Lens,
@@ -39,7 +40,7 @@ from spikedeblur.quantities import (
     parse_seconds,
     parse_size,
 )
-from spikedeblur.vocabulary import BIT_ORDERS, TRANSFERS
+from spikedeblur.vocabulary import BIT_ORDERS, SYMBOL_BITS, TRANSFERS
 
 __all__ = [
     "KEYS",
@@ -66,32 +67,13 @@ Origin = Literal[
 LENS = "fx, fy, cx, cy in pixels, of which fx and fy above zero, and k1, k2, p1, p2, k3"
 
 
-def _setting(
-    check: Callable[[object], object],
-    wanted: str,
-    *,
-    unit: str = "",
-    comment: str = "",
-    key: str = "",
-    parse: Callable[[str], object] | None = None,
-) -> Any:
-    """A field of `RecordingSettings`.
-
-    check: gives a value in the field's type, None for one that cannot be. wanted: what it takes,
-    for an error. unit, comment: for readers of a sidecar. key: its name there, if another. parse:
-    reads it as it is typed, which a sidecar does not.
-    """
-    about = {"check": check, "wanted": wanted, "unit": unit, "comment": comment, "key": key}
-    about["parse"] = parse
-    return field(default=None, metadata=about)
-
-
 @dataclass(frozen=True)
 class RecordingSettings:
     """Settings of how a recording is read; None where a setting is not given.
 
     Each field is a key of the sidecar. width, height: the sensor (both or neither). lenient: read a
-    file that ends within a plane up to its last whole one. drift_ppm: by how many millionths the
+    file that ends within a plane up to its last whole one. bits: of a pixel at a tick, which counts
+    up to 2^bits - 1 spikes. drift_ppm: by how many millionths the
     spike camera ticks faster than rate_hz says, on the video's clock. exposure: shutter time of a
     video frame. exposure_start_s: how long after a frame's time stamp its shutter opens; by default
     such that the exposure is centred in the frame interval. crop: left, top, width, height of the
@@ -131,6 +113,9 @@ class RecordingSettings:
     )
     key: str | None = _setting(name_in, "the name of an array", comment="name of the array")
     lenient: bool | None = _setting(flag_in, "true or false", comment="the last plane may be cut")
+    bits: int | None = _setting(
+        one_among(SYMBOL_BITS), "1, 2, 4 or 8", comment="of a pixel at a tick, which then counts"
+    )
     offset_s: Fraction | None = _setting(
         number_in,
         "seconds",
@@ -209,6 +194,7 @@ class RecordingSettings:
             layout: str | None = None,
             key: str | None = None,
             lenient: bool | None = None,
+            bits: int | None = None,
             offset_s: TimeLike | None = None,
             drift_ppm: float | Fraction | None = None,
             exposure: Exposure | TimeLike | None = None,
@@ -260,6 +246,11 @@ class RecordingSettings:
         if self.rate_hz is None or not self.drift_ppm:
             return self.rate_hz
         return self.rate_hz * (1 + self.drift_ppm / 10**6)
+
+    @property
+    def most_a_tick(self) -> int:
+        """Spikes that a pixel can count in a tick."""
+        return (1 << (self.bits or 1)) - 1
 
     @property
     def given(self) -> dict[str, Any]:

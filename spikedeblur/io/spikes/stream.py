@@ -23,6 +23,7 @@ from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.spikes.arrays import check_axes
 from spikedeblur.io.spikes.cameras import CAMERAS
 from spikedeblur.io.spikes.held import HeldPlanes
+from spikedeblur.io.spikes.layouts import symbol_shifts
 from spikedeblur.io.spikes.packed import StoredPlanes
 from spikedeblur.io.spikes.planes import (
     check_crop,
@@ -92,6 +93,7 @@ class SpikeStream:
         layout: str | None = None,
         key: str | None = None,
         crop: Crop | None = None,
+        bits: int | None = None,
     ) -> SpikeStream:
         """Open a recording: a .dat, a folder of them, or an array in .npy, .npz or .h5.
 
@@ -100,7 +102,7 @@ class SpikeStream:
         rate_hz: ticks per second. flip: rows are stored bottom-up (and come out top-down); by
         default what is usual in the format. bit_order, layout: of packed planes, little and plain
         by default, layout a name of `SPIKE_LAYOUTS`. offset_s: of tick 0, by default 0. key: name
-        of the array, None for the only one. crop: the part to read.
+        of the array, None for the only one. crop: the part to read. bits: of a pixel at a tick.
         Raises UsageError for settings that cannot be, InputError for a file that is missing, empty,
         damaged, or does not hold whole planes of that size.
         """
@@ -114,6 +116,7 @@ class SpikeStream:
             layout=layout,
             key=key,
             crop=crop,
+            bits=bits,
         )
         known = merged(("option", settings), ("sidecar", find_sidecar(path)))
         return cls.read_as(Path(path), known)
@@ -127,7 +130,7 @@ class SpikeStream:
         duration_s: how long the video lasts, if there is one. Raises UsageError for an array that
         holds none, and where the rate is not known; InputError where the axes are in another order.
         """
-        planes = HeldPlanes(spikes)
+        planes = HeldPlanes(spikes, settings.most_a_tick)
         if settings.pixels not in (None, (planes.width, planes.height)):
             given = f"{settings.width}x{settings.height}"
             raise UsageError(
@@ -180,19 +183,29 @@ class SpikeStream:
     def __len__(self) -> int:
         return self.ticks
 
-    def __getitem__(self, window: slice) -> NDArray[np.bool_]:
-        """Ticks [a:b], with NumPy's meaning of missing and negative bounds -> (n, H, W) bool."""
+    @property
+    def most_a_tick(self) -> int:
+        """Spikes that a pixel can count in a tick: 1, or more where it has several bits."""
+        return self.settings.most_a_tick
+
+    def __getitem__(self, window: slice) -> NDArray[Any]:
+        """Ticks [a:b], with NumPy's meaning of missing and negative bounds -> (n, H, W) bool.
+
+        Counts, uint8, where a pixel has several bits.
+        """
         if not isinstance(window, slice) or window.step not in (None, 1):
             raise TypeError(f"a spike stream is read by [start:stop], not by {window!r}")
         start, stop, _ = window.indices(self.ticks)
         count = max(stop - start, 0)
         if count == 0:
-            return np.zeros((0, self.height, self.width), dtype=np.bool_)
+            return np.zeros(
+                (0, self.height, self.width), np.uint8 if self.most_a_tick > 1 else bool
+            )
         planes = self._planes.read(start, stop)
         upright = planes[:, ::-1] if self.flip else planes
         return upright[:, self._crop[0], self._crop[1]]
 
-    def between(self, start_s: Fraction | float, stop_s: Fraction | float) -> NDArray[np.bool_]:
+    def between(self, start_s: Fraction | float, stop_s: Fraction | float) -> NDArray[Any]:
         """Every tick that touches [start_s, stop_s), seconds from tick 0 -> (n, H, W) bool."""
         start = max(math.floor(exact(start_s) * self.rate_hz), 0)
         stop = max(math.ceil(exact(stop_s) * self.rate_hz), 0)
@@ -238,13 +251,16 @@ class SpikeStream:
 
 def write_dat(
     path: str | Path,
-    planes: Iterable[NDArray[np.bool_]],
+    planes: Iterable[NDArray[Any]],
     *,
     flip: bool = True,
     bit_order: BitOrder = "little",
+    bits: int = 1,
     overwrite: bool = False,
 ) -> int:
     """Write blocks of (n, H, W) bool planes, rows top-down, as they come; returns their ticks.
+
+    bits: of a pixel, 1, 2, 4 or 8; with more than one the planes hold counts that these can hold.
 
     flip stores the rows bottom-up. The file appears under its name only once it is whole.
     Raises OutputError if it exists (unless overwrite) or cannot be written.
@@ -253,10 +269,21 @@ def write_dat(
     with atomic_path(Path(path), overwrite=overwrite) as temporary, temporary.open("wb") as file:
         for block in planes:
             rows = block[:, ::-1] if flip else block
-            flat = rows.reshape(len(block), math.prod(rows.shape[1:])).astype(np.bool_, copy=False)
-            file.write(np.packbits(flat, axis=1, bitorder=bit_order).tobytes())
+            flat = rows.reshape(len(block), math.prod(rows.shape[1:]))
+            file.write(_packed(flat, bits, bit_order).tobytes())
             ticks += len(block)
     return ticks
+
+
+def _packed(flat: NDArray[Any], bits: int, bit_order: BitOrder) -> NDArray[np.uint8]:
+    """Planes (n, pixels) -> (n, bytes)."""
+    if bits == 1:
+        return np.packbits(flat.astype(np.bool_, copy=False), axis=1, bitorder=bit_order)
+    shifts = symbol_shifts(bits, bit_order)
+    padded = np.pad(flat.astype(np.uint8), [(0, 0), (0, -flat.shape[1] % len(shifts))])
+    symbols = padded.reshape(len(flat), -1, len(shifts)) << shifts
+    packed: NDArray[np.uint8] = np.bitwise_or.reduce(symbols, axis=2)
+    return packed
 
 
 def _check_rate(path: Path, settings: RecordingSettings) -> Fraction:
