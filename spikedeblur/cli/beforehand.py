@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from spikedeblur.io.pipes import is_pipe
 
 if TYPE_CHECKING:
     from spikedeblur.output.shards import Shard
+
+
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:", re.ASCII)  # s3: of s3://BUCKET/FILE, as paths have it
 
 
 def meant_output(
@@ -59,6 +63,8 @@ def chosen_shard(console: Console, given: str | None) -> Shard:
 def check_paths(job: VideoJob) -> None:
     """Refuse, before anything is loaded, what cannot end well."""
     video, spikes, output = job.video, job.spikes, job.output
+    for each in (video, spikes, output):
+        _check_is_path(each)
     if "%" not in video.name and video != PIPE and not video.exists():
         raise InputError(f"there is no file {video} - check the name")
     if spikes is not None and not spikes.exists():
@@ -70,6 +76,16 @@ def check_paths(job: VideoJob) -> None:
             output.exists() and path.exists() and output.samefile(path)
         ):
             raise UsageError(f"the output is the {kind} ({output}) - choose another -o")
+
+
+def _check_is_path(path: Path | None) -> None:
+    """Refuse s3://BUCKET/FILE and the like, which would be made as folders where they are not."""
+    scheme, *rest = ("",) if path is None else path.parts or ("",)
+    if ADDRESS.fullmatch(scheme) and not Path(scheme).exists():
+        raise UsageError(
+            f"that is an address, not a path ({scheme}//{'/'.join(rest)}) - mount its store as a "
+            "folder, as by rclone mount, or copy the file here first"
+        )
 
 
 def check_stdout(as_json: bool, compare: str | None) -> None:

@@ -76,6 +76,7 @@ class OnCluster:
 
     def _do(self, cluster: Cluster) -> None:
         """Plan the videos, submit them, and take what comes back."""
+        from spikedeblur.restoration.cluster import tasks_for
         from spikedeblur.restoration.cluster_task import ClusterWork
 
         planned = self._planned()
@@ -83,9 +84,10 @@ class OnCluster:
         if not planned:
             return
         slots = cluster.slots(needs)
+        tasks = tasks_for([self._segments(plan) for _, plan in planned.values()], slots)
         videos = {
-            index: self._video(index, selection, plan, slots)
-            for index, (selection, plan) in planned.items()
+            index: self._video(index, selection, plan, number)
+            for (index, (selection, plan)), number in zip(planned.items(), tasks, strict=True)
         }
         task, places = self._task, list(videos)
         work = ClusterWork(
@@ -102,8 +104,19 @@ class OnCluster:
             + (f" and {counted(needs.gpus, 'GPU')}" if needs.gpus else "")
         )
         submitted = list(videos.values())
+        began, network_s = time.monotonic(), 0.0
         for end in cluster.run(work, submitted, needs, lambda n, f: self._advance(places[n], f)):
+            network_s += end.network_s
             self._take(places[end.index], submitted[end.index], end)
+        if network_s:
+            spent = slots * (time.monotonic() - began)
+            self._console.note(
+                f"the network had {network_s:.1f} s of the {spent:.1f} s that "
+                f"{counted(slots, 'worker')} were there for"
+            )
+
+    def _segments(self, plan: RunPlan) -> int | None:
+        return None if plan.frames is None else -(-plan.frames // self._task.job.segment)
 
     def _build_anywhere(self) -> partial[Deblurrer]:
         """The same where another folder is the working one: a weights file by its full path."""
@@ -175,9 +188,8 @@ class OnCluster:
         return Needs(threads or 1, int(wants_gpu and cluster.gpus > 0), round(memory * 1e6))
 
     def _video(
-        self, index: int, selection: VideoSelection, plan: RunPlan, slots: int
+        self, index: int, selection: VideoSelection, plan: RunPlan, tasks: int
     ) -> ClusterVideo:
-        from spikedeblur.restoration.cluster import tasks_for
         from spikedeblur.restoration.cluster_task import ClusterVideo, state_of
 
         job = self._jobs[index]
@@ -188,7 +200,7 @@ class OnCluster:
             spikes,
             job.output.absolute(),
             selection,
-            tasks_for(plan.frames, self._task.job.segment, slots),
+            tasks,
             state_of(job.output),
         )
 

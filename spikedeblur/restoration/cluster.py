@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -19,18 +21,21 @@ from spikedeblur.restoration.cluster_task import ClusterVideo, ClusterWork, Prog
 LOCAL = "local"
 RETRIES = 5  # of a task whose worker has died
 TASKS_A_SLOT = 4  # so that slow tasks and late ones even out
-MOST_SEGMENTS = 16  # of a task: it looks for shots in all frames before its own
+CONNECT_S = 5.0  # to wait for an answer of an address
 POLL_S = 0.5  # between two looks at how far tasks are
 STORE_BYTES = 128 << 20  # of a local cluster's objects, which are settings alone
 
 
 @dataclass(frozen=True)
 class TaskEnd:
-    """A task that has ended: of the video `index`. error: why it has failed, else None."""
+    """A task that has ended: of the video `index`. network_s: what of its time passes of the
+    network took. error: why it has failed, else None.
+    """
 
     index: int
     counts: FrameCounts
     warnings: list[str]
+    network_s: float = 0.0
     error: BaseException | None = None
 
 
@@ -43,13 +48,15 @@ class Needs:
     memory: int
 
 
-def tasks_for(frames: int | None, segment: int, slots: int) -> int:
-    """Into how many tasks a video is cut for `slots` that work at once."""
-    if frames is None:
-        return slots
-    segments = -(-frames // segment)
-    each = min(max(segments // (TASKS_A_SLOT * slots), 1), MOST_SEGMENTS)
-    return max(1, -(-segments // each))
+def tasks_for(segments: Sequence[int | None], slots: int) -> list[int]:
+    """Into how many tasks each video is cut for `slots` that work at once on all of them.
+
+    segments: of each video, None where nobody knows. A task looks for shots in all frames before
+    its own, and opens everything anew, so there are no more of them than even out what is uneven.
+    """
+    all_known = sum(number or 0 for number in segments)
+    each = max(all_known // (TASKS_A_SLOT * slots), 1)
+    return [slots if number is None else max(-(-number // each), 1) for number in segments]
 
 
 class Cluster:
@@ -67,6 +74,7 @@ class Cluster:
         self._address, self._cores = address, cores
 
     def __enter__(self) -> Self:
+        _check_answers(self._address)
         import ray
 
         # It prints of dead workers on stdout, which is for data; its debugger silences it so, too.
@@ -75,6 +83,7 @@ class Cluster:
         try:
             if self._address == LOCAL:
                 ray.init(
+                    address=LOCAL,  # also where this machine is part of another one
                     num_cpus=self._cores,
                     object_store_memory=STORE_BYTES,
                     include_dashboard=False,
@@ -85,10 +94,13 @@ class Cluster:
                 ray.init(address=self._address, **quiet)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise SpikedeblurError(
-                f"no cluster can be reached (--cluster {self._address}: {first}) - begin one with "
-                "ray start --head, or give --cluster local"
-            ) from None
+            if "InvalidAuthToken" in f"{error} {error.__cause__} {error.__context__}":
+                raise SpikedeblurError(
+                    f"the cluster wants its token (--cluster {self._address}, RAY_AUTH_MODE is "
+                    f"'{os.environ.get('RAY_AUTH_MODE', '')}') - set RAY_AUTH_MODE=token, and "
+                    "RAY_AUTH_TOKEN_PATH to the file that the head has"
+                ) from None
+            raise _unreachable(self._address, first) from None
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -140,8 +152,11 @@ class Cluster:
         meanwhile is raised when the tasks have finished the segments that they are at.
         """
         import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        put, board = ray.put(work), ray.remote(num_cpus=0)(ProgressBoard).remote()
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        put = ray.put(work)
+        board = ray.remote(num_cpus=0, scheduling_strategy=here)(ProgressBoard).remote()
         task = ray.remote(
             num_cpus=needs.cores, num_gpus=needs.gpus, memory=needs.memory, max_retries=RETRIES
         )(do_task)
@@ -169,17 +184,36 @@ class Cluster:
             ray.wait(list(waiting), num_returns=len(waiting)) if waiting else None
 
 
+def _check_answers(address: str) -> None:
+    """Raise `SpikedeblurError` where nothing listens at HOST:PORT; Ray would wait for a quarter of
+    an hour. Other addresses are Ray's to judge.
+    """
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(address, getattr(error, "strerror", None) or str(error)) from None
+
+
+def _unreachable(address: str, why: str) -> SpikedeblurError:
+    return SpikedeblurError(
+        f"no cluster can be reached (--cluster {address}: {why}) - begin one with "
+        "ray start --head, or give --cluster local"
+    )
+
+
 def _end(index: int, reference: Any) -> TaskEnd:
     import ray
 
     try:
-        counts, warnings = ray.get(reference)
+        return TaskEnd(index, *ray.get(reference))
     except ray.exceptions.RayTaskError as error:
-        return TaskEnd(index, FrameCounts(), [], error.cause or error)
+        return TaskEnd(index, FrameCounts(), [], error=error.cause or error)
     except ray.exceptions.RayError as error:
         first = str(error).strip().splitlines()[0]
         why = SpikedeblurError(
             f"its workers have died {RETRIES + 1} times ({first}) - see their log"
         )
-        return TaskEnd(index, FrameCounts(), [], why)
-    return TaskEnd(index, counts, warnings)
+        return TaskEnd(index, FrameCounts(), [], error=why)

@@ -18,6 +18,7 @@ from spikedeblur.output.options import OutputOptions
 from spikedeblur.output.parts import is_finished
 from spikedeblur.output.shards import Shard
 from spikedeblur.restoration.pipeline import Deblurrer
+from spikedeblur.restoration.tiling import untold
 
 TELLING_S = 0.5  # between two words of a task
 
@@ -82,22 +83,38 @@ class ProgressBoard:
         return found
 
 
+class NetworkTime:
+    """Adds up the time between the beginning of a window of the network and its last tile."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._last = 0.0
+
+    def on_tile(self, done: int, _passes: int) -> None:
+        """Take what a `TiledModel` tells."""
+        now = time.monotonic()
+        if done:
+            self.seconds += now - self._last
+        self._last = now
+
+
 _built: dict[str, Deblurrer] = {}
 
 
 def do_task(
     work: ClusterWork, each: ClusterVideo, shard: Shard, index: int, board: Any
-) -> tuple[FrameCounts, list[str]]:
+) -> tuple[FrameCounts, list[str], float]:
     """Do a part of a video, or what an earlier worker has left of it; in a worker of Ray.
 
-    Returns the counts of the part, or of the whole video where this task has joined it.
+    Returns the counts of the part, or of the whole video where this task has joined it; warnings;
+    and seconds in the network.
     """
     if each.is_done:
-        return FrameCounts(), []
+        return FrameCounts(), [], 0.0
     if work.key not in _built:
         _built.clear()
         _built[work.key] = work.build()
-    told = 0.0
+    deblurrer, network, told = _built[work.key], NetworkTime(), 0.0
 
     def tell(frames: int, _expected: int | None) -> None:
         nonlocal told
@@ -106,7 +123,7 @@ def do_task(
             board.tell.remote(index, shard.index, frames)
 
     with _warnings() as warnings:
-        counts = _built[work.key].run(
+        counts = deblurrer.run(
             each.video,
             each.spikes,
             each.output,
@@ -121,9 +138,10 @@ def do_task(
             shard=shard,
             segment=work.segment,
             on_frame=tell,
+            on_tile=network.on_tile if deblurrer.tiled is not None else untold,
             options=work.options,
         )
-    return counts, warnings
+    return counts, warnings, network.seconds
 
 
 @contextmanager

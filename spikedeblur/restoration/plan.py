@@ -182,6 +182,10 @@ class RunPlan:
                 "tiles_per_window": tiling.tiles,
                 "passes": tiling.passes,
             }
+        tried: dict[str, Any] = {}
+        if (trial := self.trial) is not None:
+            each = {"read": trial.read_s, "compute": trial.compute_s, "write": trial.write_s}
+            tried = {f"{name}_s_per_frame": float(f"{s:.3g}") for name, s in each.items()}
         return {
             "frames": self.frames,
             "width_px": self.source.width,
@@ -195,6 +199,7 @@ class RunPlan:
             "slowmo": self.slowmo,
             "threads": self.threads,
             **network,
+            **tried,
             "seconds_estimate": _rounded(self.seconds),
             "peak_rss_mb_estimate": _rounded(self.peak_mb),
             "output_mb_estimate": _rounded(self.output_mb),

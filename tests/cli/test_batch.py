@@ -274,3 +274,13 @@ def test_a_folder_is_a_recording_in_several_files_or_a_file_for_each_video(tmp_p
     assert plan_jobs(VIDEOS[:1], [tmp_path], None, tmp_path)[0].spikes == tmp_path / "a.dat"
     both = plan_jobs(VIDEOS, [tmp_path], None, tmp_path)
     assert [job.spikes for job in both] == [tmp_path / "a.dat", tmp_path / "b.dat"]
+
+
+@pytest.mark.parametrize("place", [0, 2, 4])
+def test_addresses_of_stores_are_no_paths(recording, tmp_path, capsys, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    arguments = [recording.blurry, "--spikes", recording.spikes, "-o", "out.mkv"]
+    arguments[place] = "s3://bucket/folder/x.mkv"
+    assert deblur(*arguments) == ExitStatus.USAGE
+    assert "an address, not a path (s3://bucket/folder/x.mkv) - mount" in only_error(capsys)
+    assert not list(tmp_path.iterdir())
