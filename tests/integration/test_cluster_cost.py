@@ -14,8 +14,8 @@ from spikedeblur.restoration.cluster import TASKS_A_SLOT, tasks_for
 from spikedeblur.restoration.cuts import in_shots
 from spikedeblur.vocabulary import SEGMENT_FRAMES
 from tests.documents import ROOT
+from tests.integration.clusters import on_two_workers
 from tests.integration.killing import make_job
-from tests.integration.test_cluster import on_two_workers
 from tests.io.clips import Clip, make_clip
 
 COST = r"the network had ([0-9.]+) s of the ([0-9.]+) s"
