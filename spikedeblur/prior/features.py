@@ -24,6 +24,7 @@ from spikedeblur.prior.recentring import MotionField
 from spikedeblur.prior.registration import estimate_shift
 from spikedeblur.prior.sdm import log_count, relative_rates, sdm_ratio
 from spikedeblur.prior.shot import ShotFrames, decoded, encoded, neighbours_of
+from spikedeblur.prior.timed_light import TimedLight
 
 PICTURES = ("blurry", "sdm", "own", "joint")
 MAPS = ("confidence", "frame_left", "bins_left", "length", "mismatch", "count", "linearity")
@@ -101,16 +102,17 @@ def read_clip(
             way = -shift[:, :, None, None].expand(len(charge.counts), -1, -1, -1)
             charge = charge.resampled(lambda x: shifted(x, way).clamp(min=0))
         count = charge.counts.sum(dim=1, keepdim=True)
-        shot = ShotFrames.of(rgb_T3HW[piece], charge.smoothed_light(), count, linear)
-        path = shot.path
-        told = (shot.light, count, path.coefficients, path.chi_square, shot.middle)
-        return charge.counts, charge.interpolated, *told
+        shot = ShotFrames.of(rgb_T3HW[piece], TimedLight.of(charge), count, linear)
+        light = (charge.counts, charge.interpolated, shot.light.planes, shot.light.times)
+        return *light, count, shot.path.coefficients, shot.path.chi_square, shot.middle
 
     pieces = list(chunks(len(rgb_T3HW), rgb_T3HW.shape[-2:]))
-    *charged, light, count, coefficients, wrong, middle = map_at_once(read, pieces, lit.device)
-    path = MotionPath(coefficients, wrong)
+    counts, interpolated, planes, times, count, coefficients, wrong, middle = map_at_once(
+        read, pieces, lit.device
+    )
+    path, light = MotionPath(coefficients, wrong), TimedLight(planes, times)
     shot = ShotFrames(rgb_T3HW, light, count, linear, path, middle)
-    return shot, CumulativeCounts(*charged), stats
+    return shot, CumulativeCounts(counts, interpolated), stats
 
 
 def adds_light(stats: LogStatistics) -> bool:
@@ -128,7 +130,7 @@ def start_picture(
     frames = rgb
     if target:
         compensated = MotionField.of(
-            exposure.light, time, exposure.path.back_from(2 * target)
+            exposure.light.planes, time, exposure.path.back_from(2 * target)
         ).of_frames(rgb, stats.exponent().expand(len(rgb)))
         frames = compensated.frames()
         count_ratio = compensated.count_ratio(frames, rgb)

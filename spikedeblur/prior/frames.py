@@ -98,7 +98,8 @@ def joint_frame(frame: ReadFrame, around: Mapping[int, ReadFrame], target: float
     mismatches = mismatch(seen)
     belief = believed(resize(mismatches[:1], size)) * (1 - confidence * (1 - moves))
     belief = belief * believed(mismatches.mean())  # what fits here and there fits by chance
-    belief = belief * in_time(lateness(seen, torch.cat([each.exposure.light for each in clip])))
+    light = torch.cat([each.exposure.light.planes for each in clip])
+    belief = belief * in_time(lateness(seen, light))
     if frame.in_sight is not None:
         belief = belief * (resize(frame.in_sight, size) == 1)
     return torch.lerp(here.rgb, sharp, belief)[0]

@@ -17,16 +17,17 @@ from spikedeblur.prior.neighbours import (
     mean_light,
     plane_motion_between,
 )
-from spikedeblur.prior.path import MotionPath, merged_bins
+from spikedeblur.prior.path import MotionPath
 from spikedeblur.prior.planes import resize
 from spikedeblur.prior.shot import Neighbour, ShotFrames
 from spikedeblur.prior.solve import Measurement
-from spikedeblur.prior.trajectory import Trajectory, bin_times, stays_inside
+from spikedeblur.prior.timed_light import TimedLight
+from spikedeblur.prior.trajectory import Trajectory, stays_inside
 from spikedeblur.prior.warps import inverse, warp
 from spikedeblur.vocabulary import PRIOR_SPIKES
 
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
-FEWEST_BINS, MOST_BINS = 4, 16  # of an exposure; more tell nothing
+LEAST_BINS, MOST_BINS = 4, 16  # of an exposure; more tell nothing
 BIN_LENGTH = 0.6  # spike pixels that may move within a bin
 FEWEST_INSTANTS, MOST_INSTANTS = 3, 7  # at which a frame is added up
 MOST_NEIGHBOUR_INSTANTS = 5
@@ -41,28 +42,28 @@ MIN_PATH_SPIKES = 2.0  # in an exposure, below which nothing is known of the pat
 
 
 def measurement(
-    shot: ShotFrames, bins_NKhw: Tensor, instants: int, shown: Trajectory, spread: Tensor
+    shot: ShotFrames, light: TimedLight, instants: int, shown: Trajectory, spread: Tensor
 ) -> Measurement:
     """What frames measured of a picture, given where the picture's points stood.
 
-    bins: their light, merged. instants: at how many a frame is added up. spread (N, K or 1, h, w):
-    relative variance of light beside that of noise, infinite where it says nothing.
+    light: of their bins, merged. instants: at how many a frame is added up. spread (N, K or 1, h,
+    w): relative variance of light beside that of noise, infinite where it says nothing.
     """
     luminance, count = shot.luminance, shot.count
     size, plane = luminance.shape[-2:], count.shape[-2:]
-    number = bins_NKhw.shape[1]
+    number = light.planes.shape[1]
     back, in_view = shown.back()
     gain = resize(luminance, plane) / (count + PRIOR_SPIKES)
     known = (count / MIN_PATH_SPIKES).clamp(max=1)
-    bins = bins_NKhw * (gain * number)
+    bins = light.planes * (gain * number)
     error = (SPIKE_ERROR * number * gain + LIGHT_ERROR).square()
     error = error + spread * bins.mean(1, True).square()
-    bins_weight = known * stays_inside(back.at(bin_times(number, bins))) * error.rsqrt()
+    bins_weight = known * stays_inside(back.at(light.times)) * error.rsqrt()
     error = frame_error(shot) + resize(spread.mean(1, True), size) * luminance.square()
     in_view = in_view.square() * known
     frame_weight = resize(in_view, size) * (luminance < CLIPPED) * error.rsqrt()
     return Measurement(
-        luminance, shot.colours, bins, instants, shown, back, frame_weight, bins_weight
+        luminance, shot.colours, bins, light.times, instants, shown, back, frame_weight, bins_weight
     )
 
 
@@ -76,11 +77,11 @@ def frame_error(shot: ShotFrames) -> Tensor:
 
 def own_measurement(here: ShotFrames, path: MotionPath) -> Measurement:
     """What a frame and its bins measured of the picture at the path's reference."""
-    bins = merged_bins(here.light, enough_bins(path))
+    light = here.light.merged(enough_bins(path))
     path_error = PATH_ERROR * (path.chi_square - 1).clamp(min=0)
-    late = (bin_times(bins.shape[1], bins) - path.reference).square()[:, None, None]
+    late = (light.times - path.reference).square()[:, :, None, None]
     instants = enough_instants(path, here.scale)
-    return measurement(here, bins, instants, path.trajectory, path_error * late)
+    return measurement(here, light, instants, path.trajectory, path_error * late)
 
 
 def neighbour_measurement(here: ShotFrames, path: MotionPath, neighbour: Neighbour) -> Measurement:
@@ -89,14 +90,14 @@ def neighbour_measurement(here: ShotFrames, path: MotionPath, neighbour: Neighbo
     picture = mean_light(here.light, path) if path.reference else here.middle
     swept = neighbour.distance * end_velocity(path)
     way = plane_motion_between(picture, other.middle, [swept, torch.zeros_like(swept)])
-    bins = merged_bins(other.light, enough_bins(other.path))
+    light = other.light.merged(enough_bins(other.path))
     instants = enough_instants(other.path, here.scale, MOST_NEIGHBOUR_INSTANTS)
     shown = other.path.trajectory.after(way)
     wrong = disagreement(picture, warp(other.middle, way))
     to_here = inverse(way)
     believed = neighbour.known[:, None, None, None] * stays_inside(to_here[:, None])
     believed = believed / (1 + warp(wrong, to_here).square())
-    measured = measurement(other, bins, instants, shown, torch.zeros_like(believed))
+    measured = measurement(other, light, instants, shown, torch.zeros_like(believed))
     return replace(
         measured,
         frame_weight=measured.frame_weight * resize(believed, here.rgb.shape[-2:]),
@@ -114,7 +115,7 @@ def typical_length(path: MotionPath) -> float:
 
 def enough_bins(path: MotionPath) -> int:
     """Return into how many bins an exposure is cut, so that little moves within one."""
-    return min(max(math.ceil(typical_length(path) / BIN_LENGTH), FEWEST_BINS), MOST_BINS)
+    return min(max(math.ceil(typical_length(path) / BIN_LENGTH), LEAST_BINS), MOST_BINS)
 
 
 def enough_instants(path: MotionPath, scale: Tensor, most: int = MOST_INSTANTS) -> int:

@@ -25,6 +25,7 @@ from spikedeblur.prior.path import (
     slope_along,
 )
 from spikedeblur.prior.photometry import gaussian_blur
+from spikedeblur.prior.timed_light import TimedLight
 from spikedeblur.prior.warps import inside, pixel_centres, warp
 
 LEVEL_STEPS = (3, 5, 8, 10)  # of least squares, from the finest level to the coarsest
@@ -33,9 +34,9 @@ VARIANCE = 2e-3  # of the mean of bins, relative and absolute, that noise explai
 LOG_FLOOR = 0.1  # of the mean light: added before the logarithm
 
 
-def mean_light(light_NKhw: Tensor, path: MotionPath) -> Tensor:
+def mean_light(light: TimedLight, path: MotionPath) -> Tensor:
     """Return the light of the exposure as it stands at the path's reference: (N, 1, h, w)."""
-    moved = along(light_NKhw, path.trajectory, "bilinear")
+    moved = along(light, path.trajectory, "bilinear")
     return moved.mean(dim=1, keepdim=True)
 
 

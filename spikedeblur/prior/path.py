@@ -21,7 +21,8 @@ from torch.nn import functional
 
 from spikedeblur.prior.photometry import gaussian_blur
 from spikedeblur.prior.planes import central_difference, resize
-from spikedeblur.prior.trajectory import Trajectory, bin_times
+from spikedeblur.prior.timed_light import TimedLight
+from spikedeblur.prior.trajectory import Trajectory
 from spikedeblur.prior.warps import enlarged, gridded, inverse, pixel_centres, warp
 
 # Tuned on 48 drawn clips of 112x112 pixels, 4 to 28 px of motion.
@@ -40,9 +41,9 @@ CHI_SQUARE_SIGMA_PX = 1.5  # spike pixels over which agreement is judged
 SHARPNESS = 6.0  # of the choice between paths
 
 
-def powers(times_K: Tensor) -> Tensor:
-    """Return t^j for j = 1..J: (J, K)."""
-    return torch.stack([times_K ** (j + 1) for j in range(ORDER)])
+def powers(times: Tensor) -> Tensor:
+    """Return t^j for j = 1..J, of times (..., K): (..., J, K)."""
+    return torch.stack([times ** (j + 1) for j in range(ORDER)], dim=-2)
 
 
 @dataclass(frozen=True)
@@ -92,16 +93,16 @@ def trajectory(coefficients_NJ2hw: Tensor, reference: float = 0.0) -> Trajectory
     return Trajectory(torch.cat([constant, coefficients_NJ2hw], dim=1))
 
 
-def along(light_NKhw: Tensor, path: Trajectory, mode: str = "bicubic") -> Tensor:
+def along(light: TimedLight, path: Trajectory, mode: str = "bicubic") -> Tensor:
     """Move each bin back along the path to the reference: (N, K, h, w)."""
-    grid = path.grid(bin_times(light_NKhw.shape[1], light_NKhw), light_NKhw.shape[-2:])
-    moved = gridded(light_NKhw.flatten(0, 1)[:, None], grid.flatten(0, 1), mode)
-    return moved.view_as(light_NKhw)
+    grid = path.grid(light.times, light.planes.shape[-2:])
+    moved = gridded(light.planes.flatten(0, 1)[:, None], grid.flatten(0, 1), mode)
+    return moved.view_as(light.planes)
 
 
-def estimate_path(light_NKhw: Tensor) -> MotionPath:
+def estimate_path(light: TimedLight) -> MotionPath:
     """Estimate the path of every point from the light of K bins, from the middle on."""
-    light = merged_bins(light_NKhw, PATH_BINS)
+    light = light.merged(PATH_BINS)
     logs = log_pyramid(light)
     camera = camera_path(logs)
     wrong = chi_square(light, camera)
@@ -113,13 +114,6 @@ def estimate_path(light_NKhw: Tensor) -> MotionPath:
     return MotionPath(coefficients, chi_square(light, coefficients))
 
 
-def merged_bins(light_NKhw: Tensor, wanted: int) -> Tensor:
-    """Add up neighbouring bins until about `wanted` are left: (N, K', h, w)."""
-    bins = light_NKhw.shape[1]
-    kept = next(n for n in range(min(wanted, bins), bins + 1) if bins % n == 0)
-    return light_NKhw.unflatten(1, (kept, -1)).sum(dim=2)
-
-
 def share_of_best(chi_square_NPhw: Tensor) -> Tensor:
     """Weigh P paths per neighbourhood by how well the bins agree along them: (N, P, h, w)."""
     wrong = gaussian_blur(chi_square_NPhw, CHI_SQUARE_SIGMA_PX)
@@ -127,22 +121,23 @@ def share_of_best(chi_square_NPhw: Tensor) -> Tensor:
     return torch.softmax(-SHARPNESS * wrong / (best + 0.3), dim=1)
 
 
-def chi_square(light_NKhw: Tensor, coefficients_NJ2hw: Tensor) -> Tensor:
+def chi_square(light: TimedLight, coefficients_NJ2hw: Tensor) -> Tensor:
     """Return the variance along the path over what noise explains: (N, 1, h, w)."""
-    moved = along(gaussian_blur(light_NKhw, 0.7), trajectory(coefficients_NJ2hw))
+    smooth = light.of_planes(gaussian_blur(light.planes, 0.7))
+    moved = along(smooth, trajectory(coefficients_NJ2hw))
     template = moved.mean(dim=1, keepdim=True)
     left = gaussian_blur((moved - template).square().mean(dim=1, keepdim=True), CHI_SQUARE_SIGMA_PX)
-    merged_bins = light_NKhw.shape[1] / 32  # the variances are those of 32 bins
+    merged_bins = light.planes.shape[1] / 32  # the variances are those of 32 bins
     expected = RELATIVE_VARIANCE * template.square() + LEAST_VARIANCE / merged_bins**2
     return left / expected
 
 
-def log_pyramid(light_NKhw: Tensor) -> list[Tensor]:
+def log_pyramid(light: TimedLight) -> list[TimedLight]:
     """Return the logarithm of light at halved sizes, smoothed; the finest level first."""
-    floor = PATH_LOG_FLOOR * light_NKhw.mean(dim=(1, 2, 3), keepdim=True) + 1e-6
-    planes, levels = (light_NKhw + floor).log(), []
+    floor = PATH_LOG_FLOOR * light.planes.mean(dim=(1, 2, 3), keepdim=True) + 1e-6
+    planes, levels = (light.planes + floor).log(), []
     while True:
-        levels.append(gaussian_blur(planes, PATH_SMOOTHING_PX))
+        levels.append(light.of_planes(gaussian_blur(planes, PATH_SMOOTHING_PX)))
         if len(levels) == len(CAMERA_STEPS) or min(planes.shape[-2:]) < COARSEST_SIDE:
             return levels
         planes = functional.avg_pool2d(planes, 2)
@@ -161,25 +156,24 @@ def plane_basis(size: Sequence[int], like: Tensor) -> Tensor:
     return torch.stack([across, down], dim=1)
 
 
-def camera_path(pyramid: Sequence[Tensor], weight_N1hw: Tensor | None = None) -> Tensor:
+def camera_path(pyramid: Sequence[TimedLight], weight_N1hw: Tensor | None = None) -> Tensor:
     """Fit a plane before a moving camera: coefficients (N, J, 2, h, w).
 
     pyramid: `log_pyramid`. weight: how much each place of the finest level counts.
     """
-    finest = pyramid[0]
-    number, bins, rows, _ = finest.shape
-    phi = powers(bin_times(bins, finest))
-    centred = phi - phi.mean(dim=1, keepdim=True)
-    gram = (centred @ centred.T).double()
+    finest = pyramid[0].planes
+    number, _, rows, _ = finest.shape
+    centred = centred_powers(pyramid[0].times)
+    gram = (centred @ centred.mT).double()
     parameters = finest.new_zeros(number, ORDER, 8)
     for level in reversed(range(len(pyramid))):
-        planes = pyramid[level]
-        size = planes.shape[-2:]
-        basis = plane_basis(size, planes) * (size[0] / rows)
+        logs = pyramid[level]
+        size = logs.planes.shape[-2:]
+        basis = plane_basis(size, finest) * (size[0] / rows)
         told = None if weight_N1hw is None else resize(weight_N1hw, size)
         for _ in range(CAMERA_STEPS[level]):
             coefficients = torch.einsum("njm,mchw->njchw", parameters, basis)
-            moved = along(planes, trajectory(coefficients))
+            moved = along(logs, trajectory(coefficients))
             template = moved.mean(dim=1, keepdim=True)
             wrong = moved - template
             weight = robust_weight(wrong.square().mean(dim=1, keepdim=True), CHI_SQUARE_SIGMA_PX)
@@ -187,8 +181,8 @@ def camera_path(pyramid: Sequence[Tensor], weight_N1hw: Tensor | None = None) ->
             slopes = slope_along(template, basis)
             weighted = slopes * weight.flatten(2)
             normal = torch.einsum("nmp,nqp->nmq", weighted, slopes).double()
-            normal = torch.einsum("ij,nmq->nimjq", gram, normal).reshape(number, ORDER * 8, -1)
-            error = torch.einsum("jk,nkp->njp", centred, wrong.flatten(2))
+            normal = torch.einsum("nij,nmq->nimjq", gram, normal).reshape(number, ORDER * 8, -1)
+            error = torch.einsum("njk,nkp->njp", centred, wrong.flatten(2))
             right = torch.einsum("njp,nmp->njm", error, weighted).double().flatten(1)
             parameters = parameters - damped_solve(normal, right, 1e-4).view_as(parameters)
     return torch.einsum("njm,mchw->njchw", parameters, plane_basis(finest.shape[-2:], finest))
@@ -214,20 +208,25 @@ def damped_solve(normal_NMM: Tensor, right_NM: Tensor, damping: float) -> Tensor
     return torch.linalg.solve(damped, right_NM).float()
 
 
-def pixel_path(pyramid: Sequence[Tensor]) -> Tensor:
+def centred_powers(times_NK: Tensor) -> Tensor:
+    """Return `powers` less their means over the bins, which the template takes up: (N, J, K)."""
+    phi = powers(times_NK)
+    return phi - phi.mean(dim=2, keepdim=True)
+
+
+def pixel_path(pyramid: Sequence[TimedLight]) -> Tensor:
     """Fit every neighbourhood by itself (Lucas & Kanade, IJCAI 1981): (N, J, 2, h, w)."""
-    number, bins = pyramid[0].shape[:2]
-    phi = powers(bin_times(bins, pyramid[0]))
-    centred = phi - phi.mean(dim=1, keepdim=True)
-    fitted = torch.linalg.solve(centred @ centred.T + 1e-6 * torch.eye(ORDER).to(phi), centred)
+    number = len(pyramid[0].planes)
+    centred = centred_powers(pyramid[0].times)
+    fitted = torch.linalg.solve(centred @ centred.mT + 1e-6 * torch.eye(ORDER).to(centred), centred)
     levels = pyramid[: len(PIXEL_STEPS)]
-    path = pyramid[0].new_zeros(number * ORDER, 2, *levels[-1].shape[-2:])
-    for planes, steps in zip(reversed(levels), reversed(PIXEL_STEPS[: len(levels)]), strict=True):
-        path = enlarged(path, planes.shape[-2:])
+    path = centred.new_zeros(number * ORDER, 2, *levels[-1].planes.shape[-2:])
+    for logs, steps in zip(reversed(levels), reversed(PIXEL_STEPS[: len(levels)]), strict=True):
+        path = enlarged(path, logs.planes.shape[-2:])
         for _ in range(steps):
-            moved = along(planes, trajectory(path.unflatten(0, (number, ORDER))))
+            moved = along(logs, trajectory(path.unflatten(0, (number, ORDER))))
             template = moved.mean(dim=1, keepdim=True)
-            wrong = torch.einsum("jk,nkhw->njhw", fitted, moved - template)
+            wrong = torch.einsum("njk,nkhw->njhw", fitted, moved - template)
             step = pooled_step(
                 central_difference(template, -1), central_difference(template, -2), wrong
             )

@@ -14,35 +14,36 @@ from torch import Tensor
 from spikedeblur.prior.neighbours import mean_light
 from spikedeblur.prior.path import MotionPath, estimate_path
 from spikedeblur.prior.photometry import grey, to_linear, to_srgb
+from spikedeblur.prior.timed_light import TimedLight
 
 
 @dataclass(frozen=True)
 class ShotFrames:
     """Frames of one shot, sRGB (N, 3, H, W), with the light of their bins and what it tells.
 
-    `light` (N, K, h, w) in spikes; `count` (N, 1, h, w), spikes of the exposure; `linear`: light
+    `light` of their bins; `count` (N, 1, h, w), spikes of the exposure; `linear`: light
     was added up, not encoded values; `path` from the middle of each exposure, `middle` (N, 1, h, w)
     its light as it stands there.
     """
 
     rgb: Tensor
-    light: Tensor
+    light: TimedLight
     count: Tensor
     linear: bool
     path: MotionPath
     middle: Tensor
 
     @classmethod
-    def of(cls, rgb: Tensor, light: Tensor, count: Tensor, linear: bool) -> ShotFrames:
+    def of(cls, rgb: Tensor, light: TimedLight, count: Tensor, linear: bool) -> ShotFrames:
         """Find the paths of frames and their spikes."""
         path = estimate_path(light)
         return cls(rgb, light, count, linear, path, mean_light(light, path))
 
     def at(self, frames: Sequence[int] | slice) -> ShotFrames:
         """Take some of the frames."""
-        parts = (self.rgb, self.light, self.count)
-        rgb, light, count = (part[frames] for part in parts)
-        return ShotFrames(rgb, light, count, self.linear, self.path.at(frames), self.middle[frames])
+        rgb, count, middle = (part[frames] for part in (self.rgb, self.count, self.middle))
+        light, path = self.light.at(frames), self.path.at(frames)
+        return ShotFrames(rgb, light, count, self.linear, path, middle)
 
     @cached_property
     def luminance(self) -> Tensor:
@@ -57,7 +58,7 @@ class ShotFrames:
     @property
     def scale(self) -> Tensor:
         """Frame pixels per spike pixel, (x, y): (2, 1, 1)."""
-        (height, width), (rows, columns) = self.rgb.shape[-2:], self.light.shape[-2:]
+        (height, width), (rows, columns) = self.rgb.shape[-2:], self.count.shape[-2:]
         return self.rgb.new_tensor([width / columns, height / rows])[:, None, None]
 
 

@@ -35,14 +35,15 @@ class Measurement:
     """What one exposure saw of the picture, and where.
 
     `frame` (N, 1, H, W), luminance, and `colours` (N, 2, H, W), by how much red and blue are more,
-    added up at so many `instants`; `bins` (N, K, h, w); all of it light. `shown`: where the
-    picture's points stood, `back`: from there to the points. The weights are one over the error
-    expected, 0 where nothing is known.
+    added up at so many `instants`; `bins` (N, K, h, w) at their `times` (N, K); all of it light.
+    `shown`: where the picture's points stood, `back`: from there to the points. The weights are one
+    over the error expected, 0 where nothing is known.
     """
 
     frame: Tensor
     colours: Tensor
     bins: Tensor
+    times: Tensor
     instants: int
     shown: Trajectory
     back: Trajectory
@@ -169,11 +170,10 @@ class MeasurementGrids:
         """Lay out the grids. field: how much of the lattice of cells the frame's field takes."""
         size, plane = each.frame.shape[-2:], each.bins.shape[-2:]
         instants = bin_times(each.instants, each.frame)
-        times = bin_times(each.bins.shape[1], each.bins)
         return cls(
             row_by_row(each.shown.grid(instants, size)),
             row_by_row(each.back.grid(instants, size)),
-            row_by_row(each.back.grid(times, plane, field)),
+            row_by_row(each.back.grid(each.times, plane, field)),
             each.frame_weight,
             each.bins_weight,
         )

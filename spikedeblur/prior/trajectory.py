@@ -33,7 +33,7 @@ class Trajectory:
     coefficients: Tensor
 
     def at(self, times_K: Tensor) -> Tensor:
-        """Evaluate the displacements: (N, K, 2, h, w)."""
+        """Evaluate the displacements at instants (K,), or (N, K): (N, K, 2, h, w)."""
         return self._evaluated(times_K, self.coefficients)
 
     def grid(self, times_K: Tensor, size: Sequence[int], field: Tensor | None = None) -> Tensor:
@@ -82,7 +82,8 @@ class Trajectory:
 
     def _evaluated(self, times_K: Tensor, terms_NJchw: Tensor) -> Tensor:
         powers = torch.linalg.vander(times_K, N=terms_NJchw.shape[1])
-        return torch.einsum("kj,njchw->nkchw", powers, terms_NJchw)
+        one_for_each = powers.expand(len(terms_NJchw), *powers.shape[-2:])
+        return torch.einsum("nkj,njchw->nkchw", one_for_each, terms_NJchw)
 
 
 def stays_inside(way_NK2hw: Tensor) -> Tensor:

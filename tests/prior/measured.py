@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from spikedeblur.prior.solve import Measurement
-from spikedeblur.prior.trajectory import Trajectory
+from spikedeblur.prior.trajectory import Trajectory, bin_times
 
 
 def measurement(size, plane, seed=0, motion=3.0, number=2) -> Measurement:
@@ -20,6 +20,7 @@ def measurement(size, plane, seed=0, motion=3.0, number=2) -> Measurement:
         uniform(number, 1, *size),
         uniform(number, 2, *size) - 0.5,
         uniform(number, 4, *plane),
+        bin_times(4, terms).expand(number, -1),
         5,
         Trajectory(terms),
         Trajectory(-terms),

@@ -13,6 +13,7 @@ from spikedeblur.prior.neighbours import (
     plane_motion_between,
 )
 from spikedeblur.prior.path import estimate_path
+from spikedeblur.prior.timed_light import TimedLight
 from spikedeblur.prior.warps import warp
 from tests.prior.moving import Moving
 
@@ -20,7 +21,7 @@ from tests.prior.moving import Moving
 def read(moving: Moving, frame: int):
     """Light, path and the light as it stands in the middle, of one exposure."""
     _, counts, _ = moving.seen(range(frame, frame + 1))
-    light = CumulativeCounts.of(counts).smoothed_light()
+    light = TimedLight.of(CumulativeCounts.of(counts))
     path = estimate_path(light)
     return light, path, mean_light(light, path)
 

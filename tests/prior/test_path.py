@@ -6,14 +6,8 @@ import pytest
 import torch
 
 from spikedeblur.prior.intervals import CumulativeCounts
-from spikedeblur.prior.path import (
-    MotionPath,
-    chi_square,
-    estimate_path,
-    merged_bins,
-    share_of_best,
-    trajectory,
-)
+from spikedeblur.prior.path import MotionPath, chi_square, estimate_path, share_of_best, trajectory
+from spikedeblur.prior.timed_light import TimedLight
 from spikedeblur.prior.trajectory import bin_times
 from tests.prior.moving import Moving
 
@@ -22,7 +16,7 @@ TIMES = torch.tensor([-0.9, -0.4, 0.3, 0.9])
 
 def path_of(moving: Moving, reference: float = 0.0) -> MotionPath:
     _, counts, _ = moving.seen(range(1, 2))
-    return estimate_path(CumulativeCounts.of(counts).smoothed_light()).seen_from(reference)
+    return estimate_path(TimedLight.of(CumulativeCounts.of(counts))).seen_from(reference)
 
 
 def errors(moving: Moving, path: MotionPath) -> torch.Tensor:
@@ -61,7 +55,7 @@ def test_what_stands_still_has_no_path():
 def test_bins_disagree_along_a_wrong_path():
     moving = Moving(12)
     _, counts, _ = moving.seen(range(1, 2))
-    light = merged_bins(CumulativeCounts.of(counts).smoothed_light(), 16)
+    light = TimedLight.of(CumulativeCounts.of(counts)).merged(16)
     right = estimate_path(light).coefficients
     assert chi_square(light, 0 * right).median() > 3 * chi_square(light, right).median()
 
@@ -71,15 +65,6 @@ def test_the_best_path_of_a_neighbourhood_gets_nearly_all_of_the_weight():
     share = share_of_best(wrong)
     torch.testing.assert_close(share.sum(dim=1), torch.ones(1, 8, 8))
     assert share[:, 1].min() > 0.95
-
-
-@pytest.mark.parametrize(
-    ("bins", "kept"), [(32, 16), (16, 16), (24, 24), (40, 20), (10, 10), (7, 7)]
-)
-def test_bins_are_merged_evenly(bins, kept):
-    light = torch.rand(2, bins, 3, 4)
-    assert merged_bins(light, 16).shape == (2, kept, 3, 4)
-    torch.testing.assert_close(merged_bins(light, 16).sum(dim=1), light.sum(dim=1))
 
 
 def test_displacements_are_polynomials_of_time():

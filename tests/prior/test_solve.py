@@ -110,6 +110,7 @@ def test_each_exposure_of_a_batch_is_solved_by_itself():
         one.frame[:1],
         one.colours[:1],
         one.bins[:1],
+        one.times[:1],
         one.instants,
         Trajectory(one.shown.coefficients[:1]),
         Trajectory(one.back.coefficients[:1]),

@@ -16,13 +16,13 @@ def test_it_is_told_to_a_few_hundredths_of_the_exposure(bins, seed):
     blurry, counts, _ = Moving(8, seed=seed).seen()
     shifted = torch.roll(counts.flatten(0, 1), bins, 0).view_as(counts)
     exposure, _, seen = read_clip(blurry[1:2], shifted[1:2])
-    assert lateness(seen, exposure.light) == pytest.approx(bins / 32, abs=0.05)
+    assert lateness(seen, exposure.light.planes) == pytest.approx(bins / 32, abs=0.05)
 
 
 def test_nothing_is_told_of_a_still_scene_or_without_spikes():
     for counts in (Moving(0).seen()[1], torch.zeros(3, 32, 48, 48)):
         exposure, _, seen = read_clip(Moving(0).seen()[0], counts)
-        assert lateness(seen, exposure.light) == 0
+        assert lateness(seen, exposure.light.planes) == 0
 
 
 def test_spikes_are_taken_until_they_are_too_late():
