@@ -25,6 +25,7 @@ PRIOR_SPIKES = 0.3  # that every pixel is taken to have had at its mean rate: ca
 # Spike recordings.
 BIT_ORDERS = ("little", "big")
 SYMBOL_BITS = (1, 2, 4, 8)  # of a pixel at a tick
+CFAS = ("RGGB", "BGGR", "GRBG", "GBRG")  # filters of 2x2 spike pixels, row by row
 PREVIEW_METHODS = ("tfp", "tfi")
 
 # Video. Matrices with their codes of ITU-T H.273, table 4.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spikedeblur.agreement.grid import NOISE_GAIN, Plane, SampleGrid, detail
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.recording.exposures import Exposures, StreamExposures
+from spikedeblur.recording.filters import without_filters
 from spikedeblur.recording.rolling import moved_in_time
 from spikedeblur.recording.voxel import summed_planes, ticks_as_bytes
 
@@ -166,7 +167,8 @@ def _from_stream(
             rates.append(None)
             continue
         total = summed_planes(ticks_as_bytes(stream, run.start, run.stop), stream.most_a_tick)
-        rates.append(grid.reduced(total) / np.float32(len(run)))
+        grey = without_filters(total[None], stream)[0]
+        rates.append(grid.reduced(grey) / np.float32(len(run)))
         if around <= part < around + KNOTS:
             fired += total
             ticks += len(run) * stream.most_a_tick  # what may fire

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from spikedeblur.io.spikes.stream import SpikeStream
+from spikedeblur.recording.filters import without_filters
 from spikedeblur.recording.voxel import CHUNK_PIXELS, summed_planes, ticks_as_bytes
 
 
@@ -104,6 +105,7 @@ def cumulate(
         spikes = ticks_as_bytes(stream, begin, begin + count * step)
         steps = spikes.reshape(count, step, *spikes.shape[1:])
         summed = summed_planes(steps, stream.most_a_tick, axis=1)
+        summed = without_filters(summed, stream)
         cut = summed[:, : height * block, : width * block]
         small = cut.reshape(count, height, block, width, block).mean(axis=(2, 4))
         planes[knot + 1 : knot + count + 1] = torch.from_numpy(small)

@@ -50,6 +50,7 @@ def simulate(
     transfer: str | None = None,
     overexposure: float = 0.0,
     bits: int = 1,
+    cfa: str | None = None,
     threshold: float = 1.0,
     blur_px: float | None = None,
     gamma_space: bool = False,
@@ -63,7 +64,8 @@ def simulate(
     WxH. source_fps: frames per second of the scene that the video shows, where it was slowed down.
     exposure: 0.5x of the frame interval, or seconds. offset_s, homography, drift_ppm,
     video_lens, spike_lens, readout_s, transfer: the rig, as in a sidecar. overexposure: stops by
-    which the video is too bright. bits: of a spike pixel at a tick. progress: called with the
+    which the video is too bright. bits: of a spike pixel at a tick. cfa: its colour
+    filters. progress: called with the
     frames done. The others are those of the command. Raises `SpikedeblurError`.
     """
     rate, open_for = exact_rate(fps), _exposure(exposure)
@@ -92,6 +94,7 @@ def simulate(
         transfer=None if transfer is None else parse_transfer(transfer),
         overexposure=overexposure,
         bits=bits,
+        cfa=cfa,
     )
     told = progress or (lambda done: None)
     return simulate_rig(source, output, settings, overwrite=overwrite, progress=told)

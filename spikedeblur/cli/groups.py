@@ -10,7 +10,7 @@ import click
 GROUPS: dict[str, str] = {
     "Video in": "list fps start end colorspace transfer strict video truth",
     "Spikes": "spikes spike-size spike-rate flip spike-layout bit-order spike-key lenient "
-    "bits threshold",
+    "bits cfa threshold",
     "How the cameras lie": "rig exposure offset homography fix drift lens readout parallax "
     "overexpose",
     "What to learn from": "photos data layout val pool init set seed",

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from spikedeblur.cli.completion import codecs, weights_names
 from spikedeblur.cli.progress import PROGRESS_KINDS
 from spikedeblur.cli.values import BITS, EXPOSURE, HERTZ, LAYOUT, PAIR, SECONDS, SIZE, THREADS
-from spikedeblur.vocabulary import BIT_ORDERS, COMPARISONS, DEVICES, PRECISIONS
+from spikedeblur.vocabulary import BIT_ORDERS, CFAS, COMPARISONS, DEVICES, PRECISIONS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Pairs = tuple[tuple[str, str], ...]
@@ -70,6 +70,12 @@ SPIKE_OPTIONS = (
         help="Bits of a pixel at a tick: with 2, 4 or 8 it counts spikes.  [default: 1]",
     ),
     click.option(
+        "--cfa",
+        type=click.Choice(CFAS),
+        help="Colour filters of 2x2 spike pixels, row by row from the left upper corner of the "
+        "upright picture.  [default: none, a grey sensor]",
+    ),
+    click.option(
         "--lenient",
         is_flag=True,
         default=None,
@@ -90,6 +96,7 @@ OPTION_FIELDS = {
     "spike_key": "key",
     "lenient": "lenient",
     "bits": "bits",
+    "cfa": "cfa",
     "transfer": "transfer",
 }
 

@@ -11,6 +11,7 @@ import click
 from spikedeblur.cli.values import BITS, SECONDS, TRANSFER, Parsed, parse_pair
 from spikedeblur.errors import UsageError
 from spikedeblur.quantities import Lens, parse_lens, parse_matrix
+from spikedeblur.vocabulary import CFAS
 
 
 def parse_camera_lens(text: str) -> tuple[str, Lens]:
@@ -81,6 +82,11 @@ RIG_OPTIONS = (
         help="Bits of a spike pixel at a tick, which counts up to 2^bits - 1 spikes of a lower "
         "--threshold.",
     ),
+    click.option(
+        "--cfa",
+        type=click.Choice(CFAS),
+        help="Colour filters of 2x2 spike pixels, row by row.  [default: none, a grey sensor]",
+    ),
 )
 # The settings of a rig that they are.
 RIG_FIELDS = {
@@ -91,6 +97,7 @@ RIG_FIELDS = {
     "transfer": "transfer",
     "overexposure": "overexposure",
     "bits": "bits",
+    "cfa": "cfa",
 }
 
 

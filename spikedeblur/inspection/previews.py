@@ -19,9 +19,9 @@ from spikedeblur.io.image_names import is_image_sequence
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video import create_video
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
-from spikedeblur.recording.exposures import check_single_spikes
+from spikedeblur.recording.filters import without_filters
 from spikedeblur.recording.light import linear_to_srgb
-from spikedeblur.recording.voxel import voxelize_ticks
+from spikedeblur.recording.voxel import check_single_spikes, voxelize_ticks
 from spikedeblur.vocabulary import PREVIEW_METHODS
 
 __all__ = ["picture_of_grid", "preview_picture", "previewed", "write_preview"]
@@ -44,9 +44,11 @@ def preview_picture(stream: SpikeStream, tick: int, method: str = "tfp") -> Pict
     length = min(max(int(WINDOW_S * stream.rate_hz), LEAST_TICKS), MOST_TICKS, stream.ticks)
     start = min(max(tick - length // 2, 0), stream.ticks - length)
     if method == "tfp":
-        return _stretched(voxelize_ticks(stream, 1, start, start + length)[0])
+        counts = voxelize_ticks(stream, 1, start, start + length)
+        return _stretched(without_filters(counts, stream)[0])
     check_single_spikes(stream)
-    return _stretched(spike_light(stream[start : start + length], min(tick - start, length - 1)))
+    light = spike_light(stream[start : start + length], min(tick - start, length - 1))
+    return _stretched(without_filters(light[None], stream)[0])
 
 
 def picture_of_grid(counts: NDArray[np.float32], target: float = 0.0) -> Picture:

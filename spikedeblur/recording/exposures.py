@@ -21,12 +21,13 @@ from spikedeblur.io.spikes.source import SpikeSource
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Exposure
+from spikedeblur.recording.filters import without_filters
 from spikedeblur.recording.geometry import placed, spike_to_video
 from spikedeblur.recording.lenses import Lenses
 from spikedeblur.recording.rolling import fill_unseen, lateness_map, rolled_planes, rolling_counts
 from spikedeblur.recording.timeline import Interval, coverage, exposure_interval
 from spikedeblur.recording.transfer import Transfer
-from spikedeblur.recording.voxel import voxelize_ticks
+from spikedeblur.recording.voxel import check_single_spikes, voxelize_ticks
 from spikedeblur.recording.voxel_exposures import WHOLE_INTERVAL
 from spikedeblur.vocabulary import BINS
 
@@ -64,6 +65,11 @@ class ExposedFrame:
     def plain(self) -> bool:
         """Whether the spike plane is just scaled onto the frame."""
         return self.homography is None and self.lenses is None
+
+    def grey(self, planes: np.ndarray) -> np.ndarray:
+        """Counts or rates (K, Hs, Ws) of its spike pixels as of a sensor without filters."""
+        stream = self.source.stream if isinstance(self.source, StreamExposures) else None
+        return planes if stream is None else without_filters(planes, stream)
 
     def spikes_around(self, target_time: float) -> tuple[np.ndarray, int]:
         """The spike planes of the exposure, (N, Hs, Ws) bool, and the tick of `target_time`.
@@ -268,15 +274,6 @@ class StreamExposures:
             left, top, width, height = part
             cropped.late = self.late[top : top + height, left : left + width]
         return cropped
-
-
-def check_single_spikes(stream: SpikeStream) -> None:
-    """Raise `UsageError` for a stream that does not tell spikes one by one."""
-    if stream.most_a_tick > 1:
-        raise UsageError(
-            f"tfi needs spikes one by one (a pixel of {stream.path} counts up to "
-            f"{stream.most_a_tick} a tick) - give tfp, or another method"
-        )
 
 
 def expose(

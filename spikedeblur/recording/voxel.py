@@ -65,6 +65,15 @@ def most_a_tick(spikes: TickPlanes) -> int:
     return most
 
 
+def check_single_spikes(spikes: TickPlanes) -> None:
+    """Raise `UsageError` for planes that do not tell spikes one by one."""
+    if (most := most_a_tick(spikes)) > 1:
+        raise UsageError(
+            f"tfi needs spikes one by one (a pixel counts up to {most} a tick) - give tfp, or "
+            "another method"
+        )
+
+
 def ticks_as_bytes(spikes: TickPlanes, begin: int, end: int) -> NDArray[np.uint8]:
     """Ticks [begin, end) as bytes, of which NumPy adds 16 to 64 at a time: bools it would widen."""
     planes = np.asarray(spikes[begin:end])

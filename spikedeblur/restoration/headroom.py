@@ -56,7 +56,7 @@ def _darkened(exposed: ExposedFrame, stops: float) -> ExposedFrame:
     light = (srgb_to_linear(codes) if curve is None else curve.light(codes)).astype(np.float32)
     clipped = codes >= CLIPPED_CODE
     if exposed.counts is not None and clipped.any():
-        count = View(exposed).on_frame(exposed.counts.sum(axis=0)[None])[0]
+        count = View(exposed).on_frame(exposed.grey(exposed.counts.sum(axis=0)[None]))[0]
         source = exposed.source
         most = source.most_spikes(exposed.frame) if isinstance(source, StreamExposures) else None
         counted = torch.from_numpy(np.require(count, requirements="W"))

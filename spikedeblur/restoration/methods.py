@@ -46,7 +46,7 @@ def tfp(view: View, target: float, window: float | None) -> Picture:
     """Texture from playback: the rate of spikes, in grey."""
     from spikedeblur import classical
 
-    return classical.tfp(view.frame, view.counts, target, window)
+    return classical.tfp(view.frame, view.grey_counts, target, window)
 
 
 def tfi(view: View, target: float, window: float | None) -> Picture:
@@ -54,7 +54,7 @@ def tfi(view: View, target: float, window: float | None) -> Picture:
     from spikedeblur import classical
 
     light = classical.spike_light(*view.exposed.spikes_around(target))
-    return classical.grey_frame(view.on_frame(light[None])[0], view.frame)
+    return classical.grey_frame(view.on_frame(view.exposed.grey(light[None]))[0], view.frame)
 
 
 def joint(view: View, target: float, window: float | None) -> Picture:

@@ -33,6 +33,13 @@ class View:
         return self.on_frame(self.exposed.counts)
 
     @cached_property
+    def grey_counts(self) -> np.ndarray:
+        """The same as a sensor without colour filters would have counted, about."""
+        if self.exposed.counts is None:
+            return self.counts
+        return self.on_frame(self.exposed.grey(self.exposed.counts))
+
+    @cached_property
     def in_sight(self) -> np.ndarray | None:
         """(h, w), 1 where the sensor looked and 0 elsewhere; None where it saw all of the frame."""
         counts = self.exposed.counts

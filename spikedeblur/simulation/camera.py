@@ -117,6 +117,22 @@ class TurnedProjection:
         return F.avg_pool2d(seen, self.samples)[0]
 
 
+@dataclass(frozen=True)
+class FilteredProjection:
+    """Projection onto a sensor behind filters: `planes` of colours, `masks` (3, Hs, Ws)."""
+
+    planes: Sequence[Projection]
+    masks: torch.Tensor
+
+    def project(self, light: torch.Tensor) -> torch.Tensor:
+        """Light (N, 3, H, W) -> what each pixel's filter lets pass (N, Hs, Ws)."""
+        pairs = zip(self.masks, self.planes, strict=True)
+        return torch.stack([mask * plane.project(light) for mask, plane in pairs]).sum(dim=0)
+
+
+Projection = SensorProjection | TurnedProjection | FilteredProjection
+
+
 def area_weights(outputs: int, inputs: int, shift: float = 0.0) -> torch.Tensor:
     """Averaging of `inputs` pixels into `outputs` by exact overlap, (outputs, inputs) float32.
 
@@ -141,7 +157,7 @@ def integrate_exposure(
     stop: float,
     target: float,
     instants: int,
-    plane: SensorProjection | TurnedProjection,
+    plane: Projection,
     shares: torch.Tensor | None = None,
 ) -> ExposedLight:
     """Add up the light of the exposure from `start` to `stop`, and look once at `target`.

@@ -13,11 +13,14 @@ import torch
 from spikedeblur.errors import UsageError
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.quantities import Exposure, Lens
+from spikedeblur.recording.filters import filter_masks
 from spikedeblur.recording.lenses import Lenses
 from spikedeblur.recording.light import LUMINANCE_WEIGHTS
 from spikedeblur.recording.transfer import Transfer
 from spikedeblur.simulation.camera import (
     ContinuousView,
+    FilteredProjection,
+    Projection,
     SensorProjection,
     TurnedProjection,
     VideoCamera,
@@ -29,7 +32,7 @@ from spikedeblur.simulation.camera import (
     row_shares,
 )
 from spikedeblur.simulation.spiking import SpikeSensor, even_edges, random_sensor, stepped_spikes
-from spikedeblur.vocabulary import AUTO_TRANSFER, SRGB, SYMBOL_BITS
+from spikedeblur.vocabulary import AUTO_TRANSFER, CFAS, SRGB, SYMBOL_BITS
 
 # Spikes come in blocks of about so many pixels.
 BLOCK_PIXELS = 1 << 22
@@ -49,6 +52,7 @@ class CameraSettings:
     video's curve by its name, None for sRGB. `overexposure`: by how many stops the video, and the
     truth beside it, are brighter than the scene, whose white is then clipped; spikes are not.
     `bits`: of a spike pixel at a tick, which counts up to 2^bits - 1 spikes.
+    `cfa`: the colour filters of 2x2 spike pixels, None for a grey sensor.
     Raises `UsageError` for values that cannot be.
     """
 
@@ -68,6 +72,7 @@ class CameraSettings:
     transfer: str | None = None
     overexposure: float = 0.0
     bits: int = 1
+    cfa: str | None = None
 
     def __post_init__(self) -> None:
         numbers: dict[str, Fraction | float] = {
@@ -100,6 +105,8 @@ class CameraSettings:
             )
         if self.bits not in SYMBOL_BITS:
             raise UsageError(f"no spike pixel has {self.bits} bits - give 1, 2, 4 or 8")
+        if self.cfa is not None and self.cfa not in CFAS:
+            raise UsageError(f"no such filters ({self.cfa!r} seen) - give {', '.join(CFAS)}")
         if self.exposure > 1:
             raise UsageError(
                 f"the exposure is longer than the frame interval "
@@ -126,9 +133,15 @@ class CameraSettings:
         height = self.size[1]
         return float(self.readout) * ((np.arange(height) + 0.5) / height - 0.5)
 
-    def spike_plane(self) -> SensorProjection | TurnedProjection:
-        """The spike camera's pixels over the video's."""
-        weights = torch.tensor(LUMINANCE_WEIGHTS)
+    def spike_plane(self) -> Projection:
+        """The spike camera's pixels over the video's, behind their filters."""
+        if self.cfa is None:
+            return self.plane_of(torch.tensor(LUMINANCE_WEIGHTS))
+        masks = torch.from_numpy(filter_masks(self.cfa, self.spike_size[::-1]).astype(np.float32))
+        return FilteredProjection([self.plane_of(colour) for colour in torch.eye(3)], masks)
+
+    def plane_of(self, weights: torch.Tensor) -> Projection:
+        """Pixels that see colours with such weights, (3,)."""
         lenses = Lenses.of(self.video_lens, self.spike_lens)
         if self.homography is not None or lenses is not None:
             return TurnedProjection.of(weights, self.size, self.spike_size, self.homography, lenses)
@@ -281,4 +294,5 @@ def sidecar(recording: CameraSettings, offset_s: Fraction = Fraction(0)) -> Reco
         transfer=recording.transfer,
         readout_s=recording.readout / recording.fps or None,
         bits=recording.bits if recording.bits > 1 else None,
+        cfa=recording.cfa,
     )

@@ -43,6 +43,7 @@ class RigSettings:
     transfer: str | None = None
     overexposure: float = 0.0
     bits: int = 1
+    cfa: str | None = None
 
     def recording(self, size: tuple[int, int], fps: Fraction) -> CameraSettings:
         """Return the cameras' settings, the missing ones taken from `size` and `fps`."""
@@ -66,6 +67,7 @@ class RigSettings:
             self.transfer,
             self.overexposure,
             self.bits,
+            self.cfa,
         )
 
     def lead(self, recording: CameraSettings) -> Lead:

@@ -40,7 +40,7 @@ from spikedeblur.quantities import (
     parse_seconds,
     parse_size,
 )
-from spikedeblur.vocabulary import BIT_ORDERS, SYMBOL_BITS, TRANSFERS
+from spikedeblur.vocabulary import BIT_ORDERS, CFAS, SYMBOL_BITS, TRANSFERS
 
 __all__ = [
     "KEYS",
@@ -73,10 +73,11 @@ class RecordingSettings:
 
     Each field is a key of the sidecar. width, height: the sensor (both or neither). lenient: read a
     file that ends within a plane up to its last whole one. bits: of a pixel at a tick, which counts
-    up to 2^bits - 1 spikes. drift_ppm: by how many millionths the
-    spike camera ticks faster than rate_hz says, on the video's clock. exposure: shutter time of a
-    video frame. exposure_start_s: how long after a frame's time stamp its shutter opens; by default
-    such that the exposure is centred in the frame interval. crop: left, top, width, height of the
+    up to 2^bits - 1 spikes. cfa: the colour filters of 2x2 pixels, of the upright sensor.
+    drift_ppm: by how many millionths the spike camera ticks faster than rate_hz says, on the
+    video's clock. exposure: shutter time of a video frame. exposure_start_s: how long after a
+    frame's time stamp its shutter opens; by default such that the exposure is centred in the frame
+    interval. crop: left, top, width, height of the
     part of the spike plane to use. scale: video pixels per spike pixel, across and down, with the
     middle of the spikes on the middle of the frame. homography: spike pixel -> video pixel, 3 x 3
     row-major, centre of the first pixel at (0, 0); counted on the whole plane, also beside a crop;
@@ -113,6 +114,7 @@ class RecordingSettings:
     )
     key: str | None = _setting(name_in, "the name of an array", comment="name of the array")
     lenient: bool | None = _setting(flag_in, "true or false", comment="the last plane may be cut")
+    cfa: str | None = _setting(one_among(CFAS), ", ".join(CFAS), comment="filters of 2x2 pixels")
     bits: int | None = _setting(
         one_among(SYMBOL_BITS), "1, 2, 4 or 8", comment="of a pixel at a tick, which then counts"
     )
@@ -194,6 +196,7 @@ class RecordingSettings:
             layout: str | None = None,
             key: str | None = None,
             lenient: bool | None = None,
+            cfa: str | None = None,
             bits: int | None = None,
             offset_s: TimeLike | None = None,
             drift_ppm: float | Fraction | None = None,
