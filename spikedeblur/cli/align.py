@@ -10,6 +10,7 @@ import click
 from spikedeblur.cli.align_plan import RigRecording, check_outputs, paired_recordings, tell_plan
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console, printable
+from spikedeblur.cli.displays import progress_display
 from spikedeblur.cli.light_options import transfer_option
 from spikedeblur.cli.options import (
     json_option,
@@ -18,7 +19,6 @@ from spikedeblur.cli.options import (
     spike_options,
     threads_option,
 )
-from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import Parsed, parse_pair
 from spikedeblur.errors import SpikedeblurError, UsageError

@@ -46,7 +46,8 @@ def bar_line(display: Progress, width: int) -> str:
     figures.append(f"ETA {'-:--:--' if display.eta_s is None else clock_time(display.eta_s)}")
     if display.batch_eta_s is not None:
         figures.append(f"all {clock_time(display.batch_eta_s)}")
-    extras = [f"{100 * display.share:.0f} %", display.speed, display.note or display.tile]
+    speed = display.speed if display.frames else ""
+    extras = [f"{100 * display.share:.0f} %", speed, display.note or display.tile]
     if not display.frames:
         extras.reverse()  # within the first frame, tiles are all that moves
     label = display.label

@@ -12,6 +12,7 @@ import click
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.completion import configurations, method_lists
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.displays import progress_display
 from spikedeblur.cli.options import (
     device_option,
     json_option,
@@ -19,7 +20,7 @@ from spikedeblur.cli.options import (
     progress_option,
     weights_option,
 )
-from spikedeblur.cli.progress import Progress, progress_display
+from spikedeblur.cli.progress import Progress
 from spikedeblur.cli.tables import format_option, print_files_compared, print_passes, print_results
 from spikedeblur.cli.values import SIZE, THREADS, TILE
 from spikedeblur.restoration.methods import METHODS

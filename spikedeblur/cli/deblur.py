@@ -21,6 +21,7 @@ from spikedeblur.cli.beforehand import (
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
 from spikedeblur.cli.deblurring import Task, VideoPart, deblur_item
+from spikedeblur.cli.displays import progress_display
 from spikedeblur.cli.job_options import JobOptions, job_options
 from spikedeblur.cli.light_options import headroom_option, strength_option, transfer_option
 from spikedeblur.cli.lists import check_list, read_list
@@ -34,7 +35,6 @@ from spikedeblur.cli.options import (
     weights_option,
 )
 from spikedeblur.cli.parallel import AtOnce
-from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.results import BatchResults
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ, INSTANT_LIST, REGION, TILE, TIME, TimePoint

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from spikedeblur.cli.batch import Outcome, VideoJob
 from spikedeblur.cli.beforehand import check_paths
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.displays import progress_display
 from spikedeblur.cli.job_options import JobOptions
 from spikedeblur.cli.plan import check_job_output, dry_run, start_line
-from spikedeblur.cli.progress import Progress, progress_display
+from spikedeblur.cli.progress import Progress
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import TimePoint
 from spikedeblur.cli.whole import WholeBatch
@@ -116,6 +117,7 @@ def deblur_item(console: Console, task: Task, index: int, job: VideoJob) -> Outc
     ):
         check_job_output(task, job, selection)
         _tell_start(console, task, job, selection, display)
+        display.begin_work()
         if not is_pipe(job.output):
             make_folder(job.output.parent)
         tally = task.deblurrer.run(

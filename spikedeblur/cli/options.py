@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from spikedeblur.cli.completion import codecs, weights_names
-from spikedeblur.cli.progress import PROGRESS_KINDS
+from spikedeblur.cli.displays import PROGRESS_KINDS
 from spikedeblur.cli.values import BITS, EXPOSURE, HERTZ, LAYOUT, PAIR, SECONDS, SIZE, THREADS
 from spikedeblur.vocabulary import BIT_ORDERS, CFAS, COMPARISONS, DEVICES, PRECISIONS
 

@@ -18,8 +18,9 @@ import click
 from spikedeblur.cli.batch import Outcome, VideoJob
 from spikedeblur.cli.configuration import LEFT_OUT
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.displays import JsonProgress
 from spikedeblur.cli.origins import CALL
-from spikedeblur.cli.progress import JsonProgress, Progress
+from spikedeblur.cli.progress import Progress
 from spikedeblur.cli.results import BatchResults
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.machine.threads import usable_cores

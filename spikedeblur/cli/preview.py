@@ -12,6 +12,7 @@ from spikedeblur.cli.batch import spikes_beside
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.completion import method_lists
 from spikedeblur.cli.console import Console, printable
+from spikedeblur.cli.displays import progress_display
 from spikedeblur.cli.light_options import transfer_option
 from spikedeblur.cli.options import (
     device_option,
@@ -22,7 +23,6 @@ from spikedeblur.cli.options import (
     threads_option,
     weights_option,
 )
-from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.values import HERTZ, REGION, TIME, TimePoint
 from spikedeblur.errors import UsageError
 

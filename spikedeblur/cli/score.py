@@ -8,8 +8,8 @@ import click
 
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.displays import progress_display
 from spikedeblur.cli.options import json_option, progress_option, threads_option
-from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.tables import print_scores
 from spikedeblur.errors import SpikedeblurError

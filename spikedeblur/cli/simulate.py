@@ -10,8 +10,8 @@ import click
 
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.displays import progress_display
 from spikedeblur.cli.options import json_option, overwrite_option, progress_option, threads_option
-from spikedeblur.cli.progress import progress_display
 from spikedeblur.cli.rig_options import rig_options
 from spikedeblur.cli.values import EXPOSURE, HERTZ, SIZE
 from spikedeblur.errors import UsageError

@@ -14,8 +14,8 @@ import click
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.completion import configurations, setting_keys
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.displays import progress_display
 from spikedeblur.cli.options import json_option, progress_option, threads_option
-from spikedeblur.cli.progress import progress_display
 from spikedeblur.errors import UsageError
 from spikedeblur.machine.threads import limit_threads
 from spikedeblur.vocabulary import DEVICES, PRECISIONS, TRAINING_LAYOUTS

@@ -13,6 +13,7 @@ import click
 from spikedeblur.cli.batch import STEM
 from spikedeblur.cli.command import Command
 from spikedeblur.cli.console import Console
+from spikedeblur.cli.displays import progress_display
 from spikedeblur.cli.options import (
     json_option,
     overwrite_option,
@@ -20,7 +21,7 @@ from spikedeblur.cli.options import (
     spike_options,
     threads_option,
 )
-from spikedeblur.cli.progress import Progress, progress_display
+from spikedeblur.cli.progress import Progress
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import HERTZ
 from spikedeblur.errors import SpikedeblurError, UsageError

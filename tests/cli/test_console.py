@@ -11,13 +11,8 @@ import pytest
 from spikedeblur.cli import progress, whole
 from spikedeblur.cli.bar import bar_line
 from spikedeblur.cli.console import Console, printable
-from spikedeblur.cli.progress import (
-    BarProgress,
-    JsonProgress,
-    PlainProgress,
-    Progress,
-    progress_display,
-)
+from spikedeblur.cli.displays import BarProgress, JsonProgress, PlainProgress, progress_display
+from spikedeblur.cli.progress import Progress
 from spikedeblur.cli.whole import WholeBatch
 
 
@@ -120,6 +115,48 @@ def test_what_is_done_in_a_moment_is_not_talked_about(clock, capsys, monkeypatch
                 clock.now += 0.015
                 display.advance_to(frame, 50)
         assert capsys.readouterr() == ("", "")
+
+
+def test_what_takes_longer_is_shown_though_nothing_is_done_yet(capsys, monkeypatch):
+    """Once, and without a time to go, which nobody knows; and nothing after the end."""
+    monkeypatch.setattr(progress, "MOMENT_S", 0.02)
+    for kind in ("plain", "json"):
+        with progress_display(kind, "walk.mp4") as display:
+            display.begin(50, slow=False)
+            display.advance_tile(0, 1)
+            display._first.join()
+        line = capsys.readouterr().err
+        if kind == "plain":
+            assert line == "spikedeblur: walk.mp4 0/50 (0 %) frames\n"
+        else:
+            event = json.loads(line.splitlines()[0])
+            assert (event["frames"], event["total"], event["eta_s"]) == (0, 50, None)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress_display("auto", "walk.mp4") as display:
+        display.begin(50, slow=False)
+        display._first.join()
+        assert "0/50 0 % ETA -:--:--" in bar_line(display, 70) and "0/50" in capsys.readouterr().err
+    capsys.readouterr()
+    display._show_first()
+    assert "0/50" not in capsys.readouterr().err
+
+
+def test_the_time_to_go_counts_work_alone(clock):
+    """Frames come late, by a window; and passes are fewer, of frames that no spikes cover."""
+    display = Progress("walk.mp4")
+    display.begin(20, 4, slow=False)
+    clock.now += 100  # of preparations
+    display.begin_work()
+    for window in (1, 2):
+        display.advance_tile(0, 1)
+        clock.now += 10
+        display.advance_tile(1, 1)
+        assert display.eta_s == pytest.approx(10 * (4 - window))
+        for frame in range(5 * window - 4, 5 * window + 1):
+            display.advance_to(frame, 20)
+    display.advance_to(19, 20)
+    assert display.eta_s == pytest.approx(20 / 19)
 
 
 @pytest.mark.parametrize("width", [30, 50, 80, 120])

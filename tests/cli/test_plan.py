@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from spikedeblur.cli import progress
+from spikedeblur.cli.displays import progress_display
 from spikedeblur.cli.main import main
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.video import create_video, open_video
@@ -143,7 +144,7 @@ class Clock:
 def test_tiles_are_counted_inside_a_slow_frame(monkeypatch, capsys):
     """Twelve passes: after the first, of 30 s, eleven are left; the first line comes at once."""
     monkeypatch.setattr(progress, "time", clock := Clock())
-    with progress.progress_display("plain", "deblurred") as display:
+    with progress_display("plain", "deblurred") as display:
         display.begin(20, 12)
         clock.now += 5
         display.advance_tile(0, 6)
