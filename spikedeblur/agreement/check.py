@@ -13,6 +13,7 @@ from spikedeblur.agreement.drift import drifting, jumping, silent, stopping
 from spikedeblur.agreement.finding import Finding
 from spikedeblur.agreement.glimpses import Look, glimpses
 from spikedeblur.agreement.grid import Plane, SampleGrid
+from spikedeblur.agreement.mistaken import bits_reversed, with_repeat
 from spikedeblur.agreement.sampling import sampled_views
 from spikedeblur.agreement.sensor import dead_recording, trusted_views
 from spikedeblur.agreement.verdict import Agreement
@@ -62,13 +63,13 @@ def judged(looks: Sequence[Look], exposures: Exposures, grid: SampleGrid) -> Agr
     finding = drifting(found, views[0].exposure_s)
     if finding is None:
         if found.better or not found.fits:
-            found, finding = _farther(
-                [view.look for view in views], exposures, grid, found, trusted
-            )
+            seen = [view.look for view in views]
+            found, finding = _farther(seen, exposures, grid, found, trusted)
+            finding = bits_reversed(seen, exposures, grid, found) or finding
         finding = finding or stopping(found) or misfit(found, grid, exposures)
     finding = finding or silent(everywhere, found)
     if finding is not None:
-        misfits.append(finding)
+        misfits.append(with_repeat(finding, exposures, views[0].exposure_s))
     if found.fits and odd is not None:
         misfits += odd.findings()
     return Agreement(

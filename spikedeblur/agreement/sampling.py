@@ -15,7 +15,20 @@ from spikedeblur.recording.exposures import Exposures, StreamExposures
 FRAMES = 6
 ENOUGH = 3
 READ_THROUGH = 48  # frames: so many are read one after the other, more are sought
-PATIENCE_S = 1.0
+PATIENCE_S, LONGEST_S = 1.0, 4.0  # of work, and of the clock on a machine that others share
+
+
+class Patience:
+    """How long frames are looked for."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic(), time.process_time()
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether those found have to do."""
+        passed, worked = time.monotonic() - self._began[0], time.process_time() - self._began[1]
+        return passed > LONGEST_S or min(passed, worked) > PATIENCE_S
 
 
 def sampled_views(
@@ -30,14 +43,14 @@ def sampled_views(
 
     info, first: of the same selection, its first frame.
     """
-    until = time.monotonic() + PATIENCE_S
+    patience = Patience()
     count = info.frame_count_estimate
     looks: list[Look] = []
     if count is not None and count > READ_THROUGH and isinstance(exposures, StreamExposures):
         last = first.span[0] + count / info.average_rate
-        looks = list(_sought(video, selection, (first.span[0], last), exposures, grid, until))
+        looks = list(_sought(video, selection, (first.span[0], last), exposures, grid, patience))
     if len(looks) < ENOUGH:
-        looks = list(_read_through(video, selection, count, exposures, grid, until))
+        looks = list(_read_through(video, selection, count, exposures, grid, patience))
     return looks
 
 
@@ -47,7 +60,7 @@ def _read_through(
     count: int | None,
     exposures: Exposures,
     grid: SampleGrid,
-    until: float,
+    patience: Patience,
 ) -> Iterator[Look]:
     """Of the first frames that have spikes."""
     every = max(min(count or READ_THROUGH, READ_THROUGH) // FRAMES, 1)
@@ -56,7 +69,7 @@ def _read_through(
         for place, frame in enumerate(reader):
             if place >= READ_THROUGH or found == FRAMES:
                 return
-            if time.monotonic() > until and found >= ENOUGH:
+            if patience.is_over and found >= ENOUGH:
                 return
             if place % every == every // 2 and _has_spikes(frame, exposures):
                 found += 1
@@ -75,7 +88,7 @@ def _sought(
     extent: tuple[Fraction, Fraction],
     exposures: StreamExposures,
     grid: SampleGrid,
-    until: float,
+    patience: Patience,
 ) -> Iterator[Look]:
     """Key frames, each the last one before one of the places that have spikes."""
     stream = exposures.stream
@@ -83,7 +96,7 @@ def _sought(
     end = min(extent[1], stream.offset_s + stream.duration_s)
     seen: set[int] = set()
     for place in range(FRAMES):
-        if time.monotonic() > until and len(seen) >= ENOUGH:
+        if patience.is_over and len(seen) >= ENOUGH:
             return
         wanted = begin + (end - begin) * Fraction(2 * place + 1, 2 * FRAMES)
         with selection.open_at(video, wanted) as found:

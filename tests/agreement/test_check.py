@@ -260,3 +260,42 @@ def test_voxel_grids_are_compared_too(scene, tmp_path):
         voxels = tmp_path / "v.npy"
         assert main(["voxelize", str(spikes), "--video", str(video), "-o", str(voxels), "-y"]) == 0
         assert [each.code for each in check((video, voxels)).findings] == codes
+
+
+def test_bits_in_the_other_order(scene, tmp_path):
+    def reversed_bits(spikes: np.ndarray) -> np.ndarray:
+        packed = np.packbits(spikes.reshape(len(spikes), -1), axis=1)
+        unpacked = np.unpackbits(packed, axis=1, bitorder="little")
+        return unpacked.reshape(spikes.shape).astype(bool)
+
+    files = scene.write(tmp_path, reversed_bits)
+    finding = only(check(files))
+    assert finding.code == MISFIT and finding.text.endswith("give --bit-order big")
+    assert finding.figures["bit_order"] == "big" and finding.figures["better_match"] > 0.9
+    assert check(files, bit_order="big").findings == []
+
+
+@pytest.mark.parametrize(
+    ("length", "whole"), [(2 * TICKS, True), (10 * TICKS, False)], ids=["stutter", "loop"]
+)
+def test_a_recording_that_repeats_itself_is_told_from_which_tick_on(tmp_path, length, whole):
+    scene, at = moving(frames=20), 10 * TICKS + 7
+
+    def repeated(spikes: np.ndarray) -> np.ndarray:
+        return np.concatenate([spikes[:at], spikes[at - length :]])[: len(spikes)]
+
+    finding = check(scene.write(tmp_path, repeated)).findings[-1]
+    assert finding.code == "spikes_drift" and f"from tick {at} on" in finding.text
+    assert finding.figures["repeat_from_tick"] == at
+    assert finding.figures["repeats_tick"] == at - length
+    assert finding.figures["repeat_from_s"] == pytest.approx(at / (RATE * TICKS))
+    assert (f"the {length} from" in finding.text) == whole
+
+
+def test_dark_ticks_are_no_repetition(scene, tmp_path):
+    """Nor are those of a recording that stops, which are all alike."""
+
+    def stopped(spikes: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(len(spikes))[:, None, None] < 6 * TICKS, spikes, False)
+
+    assert "repeat" not in only(check(scene.write(tmp_path, stopped))).text

@@ -234,6 +234,16 @@ class SpikeStream:
             other.offset_s = settings.offset_s
         return other
 
+    def with_bit_order(self, bit_order: str) -> SpikeStream | None:
+        """The same recording with its bits in another order; None if it is not of packed bits."""
+        if self.path == IN_MEMORY or is_array_file(self.path):
+            return None
+        other = copy(self)
+        ordered = RecordingSettings(bit_order=bit_order)
+        other.settings = merged(("option", ordered), ("option", self.settings))
+        other._planes = open_planes(self.path, other.settings)
+        return other
+
     def close(self) -> None:
         """Let go of the file."""
         self._planes.close()
