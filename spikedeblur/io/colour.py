@@ -16,6 +16,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from spikedeblur.io.colour_tags import FULL, LIMITED, LUMA_WEIGHTS, PixelLayout
+from spikedeblur.quantities import Region
 
 _BAND_ROWS = 64
 # Lanczos returns 4:2:0 chroma sent to 4:4:4 and back at 73 dB; bilinear only at 60 dB.
@@ -168,6 +169,25 @@ def copied(frame: av.VideoFrame) -> av.VideoFrame:
         width = min(rows.shape[1], into.shape[1])
         into[:, :width] = rows[:, :width]
     return copy
+
+
+def cut_out(frame: av.VideoFrame, region: Region) -> av.VideoFrame | None:
+    """A part of the picture, by its codes; None where it would cut samples of colour, or where
+    planes are not of one component each.
+    """
+    parts = frame.format.components
+    if frame.format.has_palette or sorted(each.plane for each in parts) != list(range(len(parts))):
+        return None
+    across, down = 64 // frame.format.chroma_width(64), 64 // frame.format.chroma_height(64)
+    if region.left % across or region.top % down:
+        return None
+    part = av.VideoFrame(region.width, region.height, frame.format.name)
+    whole = frame.width, frame.height
+    for old, new in zip(_planes(frame), _planes(part), strict=True):
+        left = region.left if old.shape[1] == whole[0] else region.left // across
+        top = region.top if old.shape[0] == whole[1] else region.top // down
+        new[...] = old[top : top + new.shape[0], left : left + new.shape[1]]
+    return part
 
 
 def _has_luma_plane(frame: av.VideoFrame) -> bool:

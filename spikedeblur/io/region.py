@@ -51,12 +51,14 @@ class RegionReader:
             raise
         around = region.widened(REGION_MARGIN, grid, size)
         self._cut = None if around == Region(*size) else around
+        # Without a tag players go by the height, which is another one in what is written.
+        matrix = matrix_of(whole.colour, region.height, colorspace)
+        self._same_codes = matrix == whole.matrix
         self.info = replace(
             whole,
             width=around.width,
             height=around.height,
-            # Without a tag players go by the height, which is another one in what is written.
-            matrix=matrix_of(whole.colour, region.height, colorspace),
+            matrix=matrix,
             geometry=None,  # its crop and display size are those of the whole
             region=region,
             surroundings=self._cut,
@@ -92,7 +94,8 @@ class RegionReader:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         for frame in self._reader:
-            yield frame.cut(self._cut)
+            part = frame.cut(self._cut)
+            yield part if self._same_codes else replace(part, decoded=None)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from spikedeblur.io.colour import cut_out
 from spikedeblur.io.colour_tags import (
     FULL,
     RGB_MATRIX,
@@ -32,6 +33,11 @@ class Decoded:
 
     frame: av.VideoFrame
     rgb: np.ndarray
+
+    def cut(self, region: Region) -> Decoded | None:
+        """Cut a part out of both; None where the codes of one pixel are those of others, too."""
+        part = cut_out(self.frame, region)
+        return None if part is None else Decoded(part, self.rgb[region.slices])
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +69,9 @@ class VideoFrame:
         if region is None:
             return self
         alpha = None if self.alpha is None else self.alpha[region.slices]
-        return replace(self, rgb=np.ascontiguousarray(self.rgb[region.slices]), alpha=alpha)
+        decoded = self.decoded and self.decoded.cut(region)
+        rgb = np.ascontiguousarray(self.rgb[region.slices])
+        return replace(self, rgb=rgb, decoded=decoded, alpha=alpha)
 
     @property
     def time(self) -> Fraction:

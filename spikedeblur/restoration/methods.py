@@ -24,14 +24,16 @@ class Method(NamedTuple):
     picture: (view of an exposed frame, instant in [-0.5, 0.5] of its exposure, part of the exposure
     to take rates over or None) -> (H, W, 3) float32, sRGB. summary: as --help has it, after the
     name. takes_window: whether NAME:FRACTION sets the part. needs_stream: whether it takes spikes
-    one by one, not counts. restorer: (target times) -> what restores frames together with their
-    neighbours; None where each is a picture by itself.
+    one by one, not counts. by_mean: whether it is as light as the frame is on average,
+    so that of a part all of the frame is read. restorer: (target times) -> what restores frames
+    together with their neighbours; None where each is a picture by itself.
     """
 
     picture: Callable[[View, float, float | None], Picture]
     summary: str
     takes_window: bool = False
     needs_stream: bool = False
+    by_mean: bool = False
     restorer: Callable[[Sequence[float]], Restorer] | None = None
 
 
@@ -78,6 +80,10 @@ METHODS = {
         restorer=joint_restorer,
     ),
     "sdm": Method(sdm, "sharpens the video by its spikes", takes_window=True),
-    "tfp": Method(tfp, "shows the rate of the spikes alone, in grey", takes_window=True),
-    "tfi": Method(tfi, "shows the intervals between spikes, in grey", needs_stream=True),
+    "tfp": Method(
+        tfp, "shows the rate of the spikes alone, in grey", takes_window=True, by_mean=True
+    ),
+    "tfi": Method(
+        tfi, "shows the intervals between spikes, in grey", needs_stream=True, by_mean=True
+    ),
 }

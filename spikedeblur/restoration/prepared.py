@@ -21,6 +21,7 @@ from spikedeblur.recording.regions import region_grid
 from spikedeblur.restoration.exposing import Spikes, exposed_video
 from spikedeblur.restoration.inference import TiledModel
 from spikedeblur.restoration.joint import JointRestorer
+from spikedeblur.restoration.methods import METHODS
 from spikedeblur.restoration.restorers import NetRestorer, Restorer, restorer_of
 from spikedeblur.restoration.tiling import OnTile
 from spikedeblur.vocabulary import BINS, NETWORK
@@ -88,6 +89,12 @@ class PreparedMethod:
             raise UsageError(f"the method {self.name} needs spikes - give --spikes S.dat")
         return exposed_video(reader, spikes, options, self.bins)
 
+    @property
+    def by_mean(self) -> bool:
+        """Return whether each frame's mean says how light the result is."""
+        method = METHODS.get(self.name.partition(":")[0])
+        return method is not None and method.by_mean
+
     def fitted(
         self,
         video: str | VideoSource,
@@ -101,6 +108,8 @@ class PreparedMethod:
         if isinstance(video, Pictures) and not video.repeatable:  # so all of it is read
             return replace(selection, grid=video.info.whole_size)
         with replace(selection, region=None).open(video) as reader:
+            if self.by_mean:
+                return replace(selection, grid=reader.info.whole_size)
             exposures = self.open_spikes(reader, spikes, options or RecordingSettings())[1]
         assert exposures is not None
         return replace(selection, grid=region_grid(exposures, reader.info.whole_size))
