@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from spikedeblur.api.measuring import BenchmarkFigures, benchmark, preview, score
     from spikedeblur.api.recordings import FileFacts, align, info
     from spikedeblur.api.simulating import simulate
+    from spikedeblur.api.streams import SpikeStream
     from spikedeblur.api.training import TrainedRun, train
     from spikedeblur.api.voxelizing import voxelize
     from spikedeblur.benchmarking.scoring import VideoScore
     from spikedeblur.errors import SpikedeblurError
     from spikedeblur.io.spikes.settings import RecordingSettings
-    from spikedeblur.io.spikes.stream import SpikeStream, write_dat
+    from spikedeblur.io.spikes.stream import write_dat
     from spikedeblur.io.video import open_video
     from spikedeblur.io.video_info import VideoFrame
     from spikedeblur.models.checkpoint import load_model
@@ -85,7 +86,7 @@ _HOMES = {
     "Shard": "spikedeblur.output.shards",
     "SharpFrames": "spikedeblur.api.frames",
     "SpikeOptions": "spikedeblur.io.spikes.settings",
-    "SpikeStream": "spikedeblur.io.spikes.stream",
+    "SpikeStream": "spikedeblur.api.streams",
     "SpikedeblurError": "spikedeblur.errors",
     "TrainedRun": "spikedeblur.api.training",
     "VideoFrame": "spikedeblur.io.video_info",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spikedeblur.agreement.coverage import Coverage
@@ -18,7 +19,8 @@ class Agreement:
     where it cannot be told, and then `untold` says why. late_s: by how much later than is said the
     spikes fit best; None where nothing moves enough to tell, or nothing fits. shift_px: the same in
     video pixels, (to the right, down). frames: how many were compared. coverage: which frames have
-    spikes, None where their number is not known. notices: what else is worth a line.
+    spikes, None where their number is not known. notices: what else is worth a line. worded: what
+    makes of each line of a finding the one that is told.
     """
 
     match: float | None
@@ -29,12 +31,14 @@ class Agreement:
     misfits: tuple[Finding, ...] = ()
     notices: tuple[Finding, ...] = ()
     coverage: Coverage | None = None
+    worded: Callable[[str], str] = field(default=str, repr=False, compare=False)
 
     @property
     def findings(self) -> list[Finding]:
         """All that is wrong."""
         uncovered = None if self.coverage is None else self.coverage.finding()
-        return [*([] if uncovered is None else [uncovered]), *self.notices, *self.misfits]
+        found = [*([] if uncovered is None else [uncovered]), *self.notices, *self.misfits]
+        return [replace(each, text=self.worded(each.text)) for each in found]
 
     @property
     def figures(self) -> dict[str, Any]:

@@ -25,7 +25,14 @@ from typing import (
 
 from spikedeblur.errors import LOGGER, CallError, SpikedeblurError, shown
 
-__all__ = ["OF_SETTINGS", "in_python_terms", "method_call", "python_call"]
+__all__ = [
+    "OF_SETTINGS",
+    "in_python_terms",
+    "method_call",
+    "python_call",
+    "stream_call",
+    "translated",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,6 +63,14 @@ _OF_RECORDINGS = {
     "offset": "offset_s",
     "exposure": "exposure",
 }
+_OF_STREAMS = {
+    **KEYWORDS,
+    **_OF_RECORDINGS,
+    "spike-size": "width and height",
+    "lenient": "lenient=True",
+    "no-flip": "flip=False",
+}
+"""The same of `SpikeStream.open`."""
 OF_SETTINGS = {
     **KEYWORDS,
     **{option: f"spike_options.{name}" for option, name in _OF_RECORDINGS.items()},
@@ -78,6 +93,11 @@ _SHORT = {
 def method_call(function: Callable[P, R]) -> Callable[P, R]:
     """The same as `python_call` for a method that takes `spike_options`."""
     return python_call(function, OF_SETTINGS)
+
+
+def stream_call(function: Callable[P, R]) -> Callable[P, R]:
+    """The same as `python_call` for what opens a recording of spikes alone."""
+    return python_call(function, _OF_STREAMS)
 
 
 def python_call(function: Callable[P, R], keywords: Mapping[str, str] = KEYWORDS) -> Callable[P, R]:
@@ -123,7 +143,7 @@ def in_python_terms(keywords: Mapping[str, str] = KEYWORDS) -> Iterator[None]:
     try:
         yield
     except SpikedeblurError as error:
-        error.args = (said.translated(str(error)), *error.args[1:])
+        error.args = (translated(str(error), keywords), *error.args[1:])
         raise
     finally:
         LOGGER.removeFilter(said)
@@ -137,20 +157,21 @@ class _Translated(logging.Filter):
         self._keywords = keywords
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self.translated(record.getMessage()), None
+        record.msg, record.args = translated(record.getMessage(), self._keywords), None
         return True
 
-    def translated(self, text: str) -> str:
-        """Options of commands that are to be typed stay."""
 
-        def keyword(match: re.Match[str]) -> str:
-            if match[1]:
-                return match[0]
-            return self._keywords.get(match[2], match[2].replace("-", "_"))
+def translated(text: str, keywords: Mapping[str, str] = KEYWORDS) -> str:
+    """A message with keywords in place of options; those of commands that are to be typed stay."""
 
-        for option, said in _SHORT.items():
-            text = text.replace(option, said)
-        return _OPTION.sub(keyword, text)
+    def keyword(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[0]
+        return keywords.get(match[2], match[2].replace("-", "_"))
+
+    for option, said in _SHORT.items():
+        text = text.replace(option, said)
+    return _OPTION.sub(keyword, text)
 
 
 def _keywords(function: Callable[..., Any]) -> tuple[dict[str, Any], inspect.Signature]:
@@ -206,6 +227,6 @@ def _shape(signature: inspect.Signature) -> str:
         for name, each in signature.parameters.items()
         if each.default is inspect.Parameter.empty
         and each.kind is not each.VAR_POSITIONAL
-        and name != "self"
+        and name not in ("self", "cls")
     ]
     return f"({', '.join(needed)}, ...)"

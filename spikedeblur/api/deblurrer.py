@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
 from numpy.typing import NDArray
 
 from spikedeblur.agreement.verdict import Agreement
-from spikedeblur.api.calls import OF_SETTINGS, in_python_terms, method_call
+from spikedeblur.api.calls import OF_SETTINGS, in_python_terms, method_call, translated
 from spikedeblur.api.keywords import FileKeywords, FrameCall, MethodKeywords
 from spikedeblur.api.sources import exact_rate, exact_seconds
 from spikedeblur.io.spikes.settings import RecordingSettings
@@ -80,7 +82,8 @@ class Deblurrer(pipeline.Deblurrer):
         selection: VideoSelection | None = None,
     ) -> Agreement | None:
         """Check by a few frames whether spikes and video belong together."""
-        return super().check(video, spikes, spike_options=spike_options, selection=selection)
+        found = super().check(video, spikes, spike_options=spike_options, selection=selection)
+        return found and replace(found, worded=partial(translated, keywords=OF_SETTINGS))
 
     def frames(
         self,

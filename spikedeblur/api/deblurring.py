@@ -15,9 +15,9 @@ from spikedeblur.api.frames import SharpFrames
 from spikedeblur.api.keywords import FileKeywords, FrameCall, MethodKeywords
 from spikedeblur.api.rigs import RigKeywords, recording_settings
 from spikedeblur.api.sources import FramesLike, exact_rate, exact_seconds, video_source
-from spikedeblur.errors import CallError
+from spikedeblur.errors import CallError, warn_of
 from spikedeblur.io.pictures import Pictures
-from spikedeblur.io.video import VideoSelection
+from spikedeblur.io.video import VideoSelection, unused_rate
 from spikedeblur.models.contract import RestorationModel
 from spikedeblur.output.frame_counts import FrameCounts
 from spikedeblur.output.options import OutputOptions
@@ -112,6 +112,7 @@ def deblur(
         colorspace=settings.get("colorspace"),
         region=parse_region(region) if isinstance(region, str) else region,
     )
+    warn_of(unused_rate(source, selection.rate))
     if output is not None:
         written = {name: value for name, value in settings.items() if name in OF_A_FILE}
         resume, shard = bool(written.pop("resume", False)), settings.get("shard")

@@ -16,10 +16,12 @@ from spikedeblur.cli.lists import ListedVideo
 from spikedeblur.cli.reasons import reason
 from spikedeblur.cli.results import BatchResults
 from spikedeblur.cli.status import ExitStatus
-from spikedeblur.errors import UsageError
+from spikedeblur.errors import LOGGER, UsageError
 from spikedeblur.io.pipes import PIPE, is_pipe
 
 STEM = "{stem}"
+MADE = "_deblurred"
+LONGEST_NAME = 255  # bytes, of a file
 
 
 @dataclass(frozen=True)
@@ -196,13 +198,28 @@ def _stem(video: Path) -> str:
 
 
 def _default_output(video: Path, folder: Path | None) -> Path:
+    from spikedeblur.io.image_names import is_one_of_several
+
     if video == PIPE:
         return PIPE
-    name = f"{_stem(video)}_deblurred"
-    if _is_sequence(video):
+    if _is_sequence(video) or is_one_of_several(video):  # a name there would be of a second one
+        within = video.absolute().parent
         beside = video.parent.parent if video.parent.name else Path("..")
-        return (folder or beside) / name / video.name
-    return (folder or video.parent) / f"{name}{video.suffix}"
+        return (folder or beside) / _deblurred(within.name, "") / video.name
+    return (folder or video.parent) / _deblurred(video.stem, video.suffix)
+
+
+def _deblurred(stem: str, suffix: str) -> str:
+    """STEM_deblurred with its suffix; of a stem that is too long for that, as much as fits."""
+    room = LONGEST_NAME - len(os.fsencode(f"{MADE}_compare{suffix}"))
+    if len(os.fsencode(stem)) <= room:
+        return f"{stem}{MADE}{suffix}"
+    kept = stem
+    while len(os.fsencode(kept)) > max(room, 1) and len(kept) > 1:
+        kept = kept[:-1]
+    name = f"{kept}{MADE}{suffix}"
+    LOGGER.info("a name made of %s would be too long: the output is %s", stem + suffix, name)
+    return name
 
 
 def _images_inside(output: Path, video: Path) -> Path:

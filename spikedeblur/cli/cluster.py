@@ -19,7 +19,7 @@ from spikedeblur.cli.progress import Progress
 from spikedeblur.cli.reasons import reason
 from spikedeblur.cli.results import BatchResults
 from spikedeblur.cli.status import ExitStatus
-from spikedeblur.errors import OutputError, SpikedeblurError, UsageError
+from spikedeblur.errors import OutputError, SpikedeblurError, UsageError, warn_of
 from spikedeblur.io.pipes import is_pipe
 from spikedeblur.machine.threads import usable_cores
 from spikedeblur.quantities import counted
@@ -130,6 +130,7 @@ class OnCluster:
     def _planned(self) -> dict[int, tuple[VideoSelection, RunPlan]]:
         """What is to be done with each video that is neither finished nor in the way."""
         from spikedeblur.io.atomic import make_folder
+        from spikedeblur.io.video import unused_rate
         from spikedeblur.restoration.plan import plan_run
 
         task = self._task
@@ -144,6 +145,7 @@ class OnCluster:
                     continue
                 self._check_parts(job)
                 selection = task.part.of(job.video)
+                warn_of(unused_rate(job.video, selection.rate))
                 check_job_output(in_parts, job, selection)
                 plan = plan_run(
                     task.deblurrer,

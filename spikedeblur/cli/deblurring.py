@@ -21,6 +21,7 @@ from spikedeblur.cli.progress import Progress
 from spikedeblur.cli.status import ExitStatus
 from spikedeblur.cli.values import TimePoint
 from spikedeblur.cli.whole import WholeBatch
+from spikedeblur.errors import warn_of
 from spikedeblur.io.pipes import is_pipe
 from spikedeblur.quantities import counted
 
@@ -100,6 +101,7 @@ class Task:
 def deblur_item(console: Console, task: Task, index: int, job: VideoJob) -> Outcome:
     """Deblur one video, the one of that index."""
     from spikedeblur.io.atomic import make_folder
+    from spikedeblur.io.video import unused_rate
 
     check_paths(job)
     options, shard = task.output_options, task.shard
@@ -115,6 +117,7 @@ def deblur_item(console: Console, task: Task, index: int, job: VideoJob) -> Outc
         resume_hint(console, job.output, display),
         console.warnings_as_json(input=str(job.video)) if task.as_json else nullcontext(),
     ):
+        warn_of(unused_rate(job.video, selection.rate))
         check_job_output(task, job, selection)
         _tell_start(console, task, job, selection, display)
         display.begin_work()

@@ -27,10 +27,11 @@ def dry_run(
     Reads a few frames and their spikes, restores a small part of them, and writes nothing.
     """
     deblurrer, settings = task.deblurrer, task.spike_options
+    from spikedeblur.io.video import unused_rate
     from spikedeblur.restoration.plan import plan_run
 
     with selection.open(job.video, strict=task.strict) as reader:
-        of_video = list(reader.warnings)
+        of_video = [*unused_rate(job.video, selection.rate), *reader.warnings]
     began = time.perf_counter()
     placed = None
     if task.instants is not None:

@@ -24,7 +24,7 @@ from spikedeblur.cli.options import (
     weights_option,
 )
 from spikedeblur.cli.values import HERTZ, REGION, TIME, TimePoint
-from spikedeblur.errors import UsageError
+from spikedeblur.errors import UsageError, warn_of
 
 if TYPE_CHECKING:
     from spikedeblur.io.spikes.settings import RecordingSettings
@@ -103,7 +103,7 @@ def command(
     """
     from spikedeblur.io.atomic import check_folder, check_output, make_folder
     from spikedeblur.io.image_names import IMAGE_SUFFIXES
-    from spikedeblur.io.video import open_video
+    from spikedeblur.io.video import open_video, unused_rate
     from spikedeblur.report.preview import preview_video
 
     output = output or video.parent / f"{video.stem.replace('%', '')}_preview.png"
@@ -113,6 +113,7 @@ def command(
         check_output(output, overwrite)
     else:
         check_folder(output.parent)
+    warn_of(unused_rate(video, frame_rate))
     moment = None
     if at is not None:
         moment = at.seconds

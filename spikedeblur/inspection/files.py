@@ -22,7 +22,7 @@ def inspect(path: Path, options: RecordingSettings | None = None) -> dict[str, A
     if "%" not in path.name and not path.exists():
         if (packaged := packaged_file(path)) is not None:
             return describe_weights(packaged)
-        raise InputError(f"there is no file {path} - check the name")
+        raise InputError(f"there is no file {path} - check the name{_names(path)}")
     suffix = path.suffix.lower()
     if is_recording(path):
         return _spikes(path, options or RecordingSettings())
@@ -38,6 +38,15 @@ def inspect(path: Path, options: RecordingSettings | None = None) -> dict[str, A
         except InputError:
             pass  # an image, then
     return _video(path)
+
+
+def _names(path: Path) -> str:
+    """The names of weights that come with the program, where one of them may be meant."""
+    if path.suffix or path.parent.name:
+        return ""
+    from spikedeblur.models.checkpoint import packaged_weights
+
+    return f"; weights that come with the program: {', '.join(packaged_weights())}"
 
 
 def _spikes(path: Path, options: RecordingSettings) -> dict[str, Any]:

@@ -74,6 +74,16 @@ def _pattern_of(files: list[Path]) -> Path:
     return files[0].with_name(f"{head}%0{width}d{tail}" if width > 1 else f"{head}%d{tail}")
 
 
+def is_one_of_several(path: Path) -> bool:
+    """Return whether a file is an image beside which others of its sequence lie."""
+    if not is_image_sequence(path) or is_pattern(path) or not path.is_file():
+        return False
+    own = _frame(path)
+    return (
+        own != (path.name, "") and sum(_frame(each) == own for each in images_in(path.parent)) > 1
+    )
+
+
 def numbered_files(pattern: Path) -> list[Path]:
     """The existing files of a pattern such as `frames/%05d.png`, by number; or the one file.
 

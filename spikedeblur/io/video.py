@@ -113,6 +113,18 @@ def open_video(
     )
 
 
+def unused_rate(path: VideoSource, rate: Fraction | None) -> list[str]:
+    """Say that the rate of images is not used where a video has times of its own."""
+    if rate is None or isinstance(path, Pictures) or not path.exists():
+        return []
+    if is_image_sequence(named_sequence(path)) and not is_animated(path):
+        return []
+    return [
+        f"{path} has times of its own, which are used; a rate is of images alone "
+        f"(--fps {float(rate):g} seen) - leave it out"
+    ]
+
+
 def create_video(
     path: Path | str,
     source: VideoInfo,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from spikedeblur import Deblurrer, RecordingSettings, SpikedeblurError, open_video
+from spikedeblur import Deblurrer, RecordingSettings, SpikedeblurError, SpikeStream, open_video
 from spikedeblur.errors import CallError, InputError, OutputError, UsageError
 from spikedeblur.restoration import pipeline
 
@@ -91,3 +92,33 @@ def test_help_is_that_of_what_it_does():
     meant = inspect.signature(pipeline.Deblurrer.run).parameters
     assert set(meant) - {"output_options"} <= set(shown) and {"crf", "overwrite"} <= set(shown)
     assert "strength" in inspect.signature(Deblurrer).parameters
+
+
+def test_findings_name_keywords(recording):
+    """Those that are given back, as those that are logged."""
+    late = RecordingSettings(offset_s=Fraction(1, 25))
+    found = Deblurrer(**SDM).check(recording.blurry, recording.spikes, spike_options=late)
+    assert len(found.findings) > 1
+    for text in [*(each.text for each in found.findings), found._repr_html_()]:
+        assert "--" not in text and "spike_options.offset_s" in text
+
+
+def test_a_stream_speaks_of_its_keywords(tmp_path):
+    path = tmp_path / "s.dat"
+    path.write_bytes(bytes(1000))
+    for settings, error, words in (
+        (
+            {"with": 40},
+            CallError,
+            r"SpikeStream.open\(\) has no keyword 'with' - did you mean width",
+        ),
+        ({"width": "40"}, CallError, "width cannot be str"),
+        ({"width": 33, "height": 31, "rate_hz": 1000}, InputError, "width and height"),
+        ({"width": 8, "height": 8, "rate_hz": 1, "layout": "sps100"}, UsageError, "another layout"),
+    ):
+        with pytest.raises(error, match=words) as caught:
+            SpikeStream.open(path, **settings)
+        assert "--" not in str(caught.value)
+    size = {"width": 33, "height": 31, "rate_hz": 1000}
+    assert SpikeStream.open(path, **size, lenient=True).ticks == 7
+    assert "memory" in SpikeStream.__doc__ and "lenient" in SpikeStream.open.__doc__

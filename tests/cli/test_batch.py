@@ -284,3 +284,16 @@ def test_addresses_of_stores_are_no_paths(recording, tmp_path, capsys, monkeypat
     assert deblur(*arguments) == ExitStatus.USAGE
     assert "an address, not a path (s3://bucket/folder/x.mkv) - mount" in only_error(capsys)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("letter", ["a", "\u00e9"])
+def test_a_name_that_would_be_too_long_is_cut(folder, capsys, letter):
+    """Between two characters; with room for the comparison's, and the suffix."""
+    stem = letter * (249 // len(letter.encode()))
+    for suffix in (".mkv", ".dat", ".toml"):
+        (folder / f"a{suffix}").rename(folder / f"{stem}{suffix}")
+    assert deblur(folder / f"{stem}.mkv", "--compare", "side", "--end", "2f") == 0
+    (made,) = folder.glob("*_deblurred.mkv")
+    assert stem.startswith(made.stem.removesuffix("_deblurred"))
+    assert len(made.name.encode()) in (246, 247) and len(list(folder.glob("*_compare.mkv"))) == 1
+    assert f"the output is {made.name}" in capsys.readouterr().err

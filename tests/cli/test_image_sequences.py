@@ -97,3 +97,24 @@ def test_folders_that_are_no_one_sequence(tmp_path):
 def test_a_glob_that_the_shell_has_followed_is_explained(frames):
     with pytest.raises(UsageError, match="by their folder"):
         plan_jobs(sorted(frames.iterdir()), [Path("in.dat")], None, None)
+
+
+def test_one_of_several_does_not_make_two_sequences_of_them(frames):
+    """Its name beside them would be that of another one; alone it stays where it was."""
+    spikes = ["--spikes", "in.dat"]
+    assert deblur("in/00003.png", *spikes) == 0
+    assert [path.name for path in Path("in_deblurred").iterdir()] == ["00003.png"]
+    assert deblur("in", *spikes, "-y") == 0
+    Path("alone").mkdir()
+    shutil.copy("in/00003.png", "alone/00003.png")
+    assert deblur("alone/00003.png", *spikes) == 0
+    assert Path("alone/00003_deblurred.png").exists()
+
+
+def test_a_rate_is_of_images_alone(frames, recording, capsys):
+    """Videos have times of their own; what is given and not used is told, once."""
+    assert deblur(recording.blurry, "--spikes", "in.dat", "-o", "o.mkv") == 0
+    [line] = [each for each in capsys.readouterr().err.splitlines() if "warning:" in each]
+    assert "times of its own" in line and "(--fps 50 seen) - leave it out" in line
+    assert deblur("in", "-o", "o") == 0
+    assert "times of its own" not in capsys.readouterr().err

@@ -54,3 +54,10 @@ class TestInfo:
         assert main(["info", "nowhere", str(recording.blurry)]) == 1
         out, err = capsys.readouterr()
         assert "nowhere" in err and re.search(r"blurry.mkv: video\n", out)
+
+    def test_weights_that_do_not_come_with_the_program(self, capsys):
+        assert main(["info", "vrt"]) == 1
+        error = capsys.readouterr().err.strip()
+        assert error.endswith(
+            "there is no file vrt - check the name; weights that come with the program: small"
+        )

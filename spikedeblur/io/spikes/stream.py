@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from copy import copy
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +94,8 @@ class SpikeStream:
         key: str | None = None,
         crop: Crop | None = None,
         bits: int | None = None,
-    ) -> SpikeStream:
+        lenient: bool | None = None,
+    ) -> Self:
         """Open a recording: a .dat, a folder of them, or an array in .npy, .npz or .h5.
 
         What is not given is taken from the sidecar beside it, and so is how it lies to the video.
@@ -103,6 +104,7 @@ class SpikeStream:
         default what is usual in the format. bit_order, layout: of packed planes, little and plain
         by default, layout a name of `SPIKE_LAYOUTS`. offset_s: of tick 0, by default 0. key: name
         of the array, None for the only one. crop: the part to read. bits: of a pixel at a tick.
+        lenient: leave out what is left of a plane at the end.
         Raises UsageError for settings that cannot be, InputError for a file that is missing, empty,
         damaged, or does not hold whole planes of that size.
         """
@@ -117,6 +119,7 @@ class SpikeStream:
             key=key,
             crop=crop,
             bits=bits,
+            lenient=lenient,
         )
         known = merged(("option", settings), ("sidecar", find_sidecar(path)))
         return cls.read_as(Path(path), known)
@@ -124,7 +127,7 @@ class SpikeStream:
     @classmethod
     def of_array(
         cls, spikes: NDArray[Any], settings: RecordingSettings, duration_s: Fraction | None = None
-    ) -> SpikeStream:
+    ) -> Self:
         """Take spikes in memory, (ticks, height, width) bool or 0 and 1, as a recording.
 
         duration_s: how long the video lasts, if there is one. Raises UsageError for an array that
@@ -145,15 +148,13 @@ class SpikeStream:
         return cls._of_planes(IN_MEMORY, planes, settings)
 
     @classmethod
-    def read_as(cls, path: Path, settings: RecordingSettings) -> SpikeStream:
+    def read_as(cls, path: Path, settings: RecordingSettings) -> Self:
         """Open a recording as `open` does. Without an offset, tick 0 lies at 0 s."""
         _check_rate(path, settings)
         return cls._of_planes(path, open_planes(path, settings), settings)
 
     @classmethod
-    def _of_planes(
-        cls, path: Path, planes: StoredPlanes, settings: RecordingSettings
-    ) -> SpikeStream:
+    def _of_planes(cls, path: Path, planes: StoredPlanes, settings: RecordingSettings) -> Self:
         rate = _check_rate(path, settings)
         try:
             check_crop(settings.crop, planes)
@@ -215,10 +216,8 @@ class SpikeStream:
         """The same stream, of which only a part of each plane is seen; the two share the file."""
         part = copy(self)
         rows, columns = self._crop
-        part._crop = (
-            slice(rows.start + top, rows.start + top + height),
-            slice(columns.start + left, columns.start + left + width),
-        )
+        top, left = rows.start + top, columns.start + left
+        part._crop = slice(top, top + height), slice(left, left + width)
         part.width, part.height = width, height
         return part
 
@@ -238,9 +237,7 @@ class SpikeStream:
         """The same recording with its bits in another order; None if it is not of packed bits."""
         if self.path == IN_MEMORY or is_array_file(self.path):
             return None
-        other = copy(self)
-        ordered = RecordingSettings(bit_order=bit_order)
-        other.settings = merged(("option", ordered), ("option", self.settings))
+        other = self.with_settings(RecordingSettings(bit_order=bit_order))
         other._planes = open_planes(self.path, other.settings)
         return other
 
