@@ -58,7 +58,7 @@ man: $(VENV)/.installed
 
 completion: $(VENV)/.installed # what shells load; it asks the program, and changes with click alone
 	_SPIKEDEBLUR_COMPLETE=bash_source $(BIN)/spikedeblur > man/completion/spikedeblur
-	_SPIKEDEBLUR_COMPLETE=zsh_source $(BIN)/spikedeblur > man/completion/_spikedeblur
+	_SPIKEDEBLUR_COMPLETE=zsh_source $(BIN)/spikedeblur > man/completion/_spikedeblur_completion
 	_SPIKEDEBLUR_COMPLETE=fish_source $(BIN)/spikedeblur > man/completion/spikedeblur.fish
 
 pictures: $(VENV)/.installed

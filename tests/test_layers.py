@@ -185,6 +185,7 @@ def test_the_command_line_imports_nothing_heavy_before_it_must(module):
 SHARED = {
     "command",  # what the root group of the command line loads from a command's module
     "Deblurrer",  # as Python calls it (api), and what it does (restoration)
+    "SpikeStream",  # as Python opens it (api), and what it is (io)
     *("sdm", "tfp", "tfi", "joint"),  # a method: of one frame (classical), of a video (methods)
 }
 
