@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,7 +39,9 @@ def bits_reversed(
         stream = exposures.stream.with_bit_order(order)
         if stream is None:
             return None
-        views = list(glimpses(looks, exposures.with_stream(stream), grid, 0.0))
+        other = copy(exposures)
+        other.stream = stream
+        views = list(glimpses(looks, other, grid, 0.0))
     except SpikedeblurError:  # of headers that are read otherwise, too
         return None
     match = likeness(views, grid) if views else 0.0

@@ -194,12 +194,6 @@ class StreamExposures:
             late=late,
         )
 
-    def with_stream(self, stream: SpikeStream) -> Self:
-        """The same, cut out of another stream of the same size."""
-        other = copy(self)
-        other.stream = stream
-        return other
-
     def interval(self, pts_s: Fraction, interval_s: Fraction) -> Interval:
         """The exposure, in ticks, of a frame shown at pts_s for interval_s seconds."""
         return exposure_interval(
