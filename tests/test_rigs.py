@@ -119,9 +119,9 @@ def test_a_finer_sensor_loses_no_spikes():
 
 
 def test_sides_beyond_which_the_frame_goes_on():
-    assert open_sides(np.diag([2.0, 2, 1]), (64, 48), (128, 96)) == (False,) * 4
+    assert open_sides(np.diag([0.5, 0.5, 1]), (64, 48), (128, 96)) == (False,) * 4
     shifted = spike_to_video((64, 48), (128, 96), [2, 0, 10, 0, 2, -10, 0, 0, 1])
-    assert open_sides(shifted, (64, 48), (128, 96)) == (True, False, False, True)
+    assert open_sides(np.linalg.inv(shifted), (64, 48), (128, 96)) == (True, False, False, True)
 
 
 def test_pixels_per_spike_is_the_scale():

@@ -91,6 +91,12 @@ class FrameComparison:
         """Return by how much later than stated the spikes fit best."""
         return self.late.place.lag_s
 
+    @property
+    def only_late(self) -> bool:
+        """Return whether they would fit at another time, if nowhere else."""
+        best = self.better[0].place if self.better else None
+        return best is not None and best.lag_s != 0 and not any(best.shift)
+
     def shift_px(self, grid: SampleGrid) -> tuple[float, float]:
         """Return the shift (right, down) in video pixels at which they fit best."""
         down, across = self.aside.place.shift

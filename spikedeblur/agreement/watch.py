@@ -76,7 +76,9 @@ class DriftWatch:
         nothing = not any(view.knots.fired.any() for view in views)
         if found.untold and not nothing:
             return
-        if found.fits and not found.better and not nothing:
+        fits = found.fits and not found.better
+        displaced = self._exposures.parallax and not found.only_late
+        if (fits or displaced) and not nothing:
             self._astray.clear()
             return
         self._astray.append(views[0].start_s)

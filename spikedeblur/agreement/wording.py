@@ -35,6 +35,8 @@ def misfit(found: FrameComparison, grid: SampleGrid, exposures: Exposures) -> Fi
     """Return the finding on a comparison; None if frames and spikes fit."""
     if found.untold or (found.fits and not found.better):
         return None
+    if exposures.parallax and not found.only_late:  # where they lie is found frame by frame
+        return None
     figures: dict[str, Any] = {"spike_match": round(found.here, 3)}
     for peak in found.better:
         figures |= _figures(peak, grid, exposures)

@@ -47,6 +47,7 @@ def simulate(
     video_lens: Lens | str | None = None,
     spike_lens: Lens | str | None = None,
     readout_s: TimeLike = 0,
+    parallax: float = 0.0,
     transfer: str | None = None,
     overexposure: float = 0.0,
     bits: int = 1,
@@ -64,8 +65,9 @@ def simulate(
     WxH. source_fps: frames per second of the scene that the video shows, where it was slowed down.
     exposure: 0.5x of the frame interval, or seconds. offset_s, homography, drift_ppm,
     video_lens, spike_lens, readout_s, transfer: the rig, as in a sidecar. overexposure: stops by
-    which the video is too bright. bits: of a spike pixel at a tick. cfa: its colour
-    filters. progress: called with the
+    which the video is too bright. bits: of a spike pixel at a tick. cfa: its colour filters.
+    parallax: pixels of the video by which the spike camera sees objects further right. progress:
+    called with the
     frames done. The others are those of the command. Raises `SpikedeblurError`.
     """
     rate, open_for = exact_rate(fps), _exposure(exposure)
@@ -91,6 +93,7 @@ def simulate(
         video_lens=parse_lens(video_lens) if isinstance(video_lens, str) else video_lens,
         spike_lens=parse_lens(spike_lens) if isinstance(spike_lens, str) else spike_lens,
         readout_s=exact_seconds(readout_s),
+        parallax=parallax,
         transfer=None if transfer is None else parse_transfer(transfer),
         overexposure=overexposure,
         bits=bits,

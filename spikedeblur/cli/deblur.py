@@ -30,6 +30,7 @@ from spikedeblur.cli.options import (
     json_option,
     output_options,
     overwrite_option,
+    parallax_option,
     progress_option,
     spike_options,
     weights_option,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 )
 @spike_options
 @transfer_option
+@parallax_option
 @click.option(
     "-o",
     "--output",

@@ -98,6 +98,7 @@ OPTION_FIELDS = {
     "bits": "bits",
     "cfa": "cfa",
     "transfer": "transfer",
+    "parallax": "parallax",
 }
 
 
@@ -136,6 +137,12 @@ def spike_options(command: Function) -> Function:
     return _with_options(gathered, SPIKE_OPTIONS)
 
 
+parallax_option = click.option(
+    "--parallax/--no-parallax",
+    default=None,
+    help="Find in each frame what lies elsewhere for the spike camera, as near things do for "
+    "cameras beside each other, or do not.  [default: as the sidecar says]",
+)
 device_option = click.option(
     "--device",
     default="auto",

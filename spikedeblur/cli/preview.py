@@ -18,6 +18,7 @@ from spikedeblur.cli.options import (
     device_option,
     json_option,
     overwrite_option,
+    parallax_option,
     progress_option,
     spike_options,
     threads_option,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 )
 @spike_options
 @transfer_option
+@parallax_option
 @click.option(
     "--at",
     type=TIME,

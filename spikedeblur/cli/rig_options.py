@@ -60,6 +60,15 @@ RIG_OPTIONS = (
         "shutter has; below zero, the last row comes first.",
     ),
     click.option(
+        "--parallax",
+        type=float,
+        default=0.0,
+        show_default=True,
+        metavar="PX",
+        help="Pixels of the video by which the spike camera, beside the other, sees objects "
+        "further right, and the ground a third as far; for photographs.",
+    ),
+    click.option(
         "--transfer",
         type=TRANSFER,
         help="The video's curve: linear, srgb, bt709, gamma:G, pq, hlg.  [default: srgb]",
@@ -94,6 +103,7 @@ RIG_FIELDS = {
     "homography": "homography",
     "drift_ppm": "drift_ppm",
     "readout": "readout_s",
+    "parallax": "parallax",
     "transfer": "transfer",
     "overexposure": "overexposure",
     "bits": "bits",

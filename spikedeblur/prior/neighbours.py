@@ -25,6 +25,7 @@ from spikedeblur.prior.path import (
     slope_along,
 )
 from spikedeblur.prior.photometry import gaussian_blur
+from spikedeblur.prior.planes import resize
 from spikedeblur.prior.timed_light import TimedLight
 from spikedeblur.prior.warps import inside, pixel_centres, warp
 
@@ -93,21 +94,25 @@ def typical_miss(here_N1hw: Tensor, there_N1hw: Tensor, way_N2hw: Tensor) -> Ten
     return torch.where(known.mean(dim=1) > 0.2, median, torch.inf)
 
 
-def fitted_plane(planes_N2hw: Tensor, rows: int, start_N8: Tensor, level: int) -> Tensor:
+def fitted_plane(
+    planes_N2hw: Tensor, rows: int, start_N8: Tensor, level: int, weight_N1hw: Tensor | None = None
+) -> Tensor:
     """Fit eight parameters on a level of two planes, by robust Gauss-Newton: (N, 8).
 
-    rows: of the finest level, in whose pixels the parameters are.
+    rows: of the finest level, in whose pixels the parameters are. weight: how much each place
+    counts, on any plane.
     """
     parameters = start_N8.clone()
     here, there = planes_N2hw.split(1, dim=1)
     size = here.shape[-2:]
     basis, centres = plane_basis(size, here) * (size[0] / rows), pixel_centres(size, here)
+    told = 1.0 if weight_N1hw is None else resize(weight_N1hw, size)
     free = slice(None) if level < RIGID_LEVELS else slice(0, 4, 3)
     for _ in range(LEVEL_STEPS[level]):
         way = torch.einsum("nm,mchw->nchw", parameters, basis)
         moved = warp(there, way, "bicubic")
         wrong = moved - here
-        weight = robust_weight(wrong.square(), 1.0, inside(centres + way, size))
+        weight = robust_weight(wrong.square(), 1.0, inside(centres + way, size)) * told
         slopes = slope_along(moved, basis)[:, free]
         weighted = slopes * weight.flatten(2)
         normal = torch.einsum("nmp,nqp->nmq", weighted, slopes).double()

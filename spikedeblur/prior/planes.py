@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spikedeblur.recording.lenses import LensMap, Map, mapped, straightened
+from spikedeblur.recording.lenses import CurvedMap, Map, mapped, straightened
 
 
 def scaling_matrix(source_hw: tuple[float, float], target_hw: tuple[float, float]) -> Tensor:
@@ -31,7 +31,7 @@ def resample(
 ) -> Tensor:
     """Sample planes at the pixels of another: (N, K, Hs, Ws) -> (N, K, *size).
 
-    `matrix` (3x3, homogeneous, or a map with lenses) takes a pixel of the target plane to the
+    `matrix` (3x3, homogeneous, or a map that bends) takes a pixel of the target plane to the
     source plane. Where the target is coarser than the source the source is first averaged over
     whole pixels, so that no spike is skipped. Beyond the source's border its last pixels are
     repeated. mode: "bilinear", or "bicubic", which softens less; counts are then kept from falling
@@ -40,8 +40,8 @@ def resample(
     by default it is what suits the middle of the target.
     """
     shrink = shrink or shrink_factors(matrix, size)
-    if isinstance(matrix, LensMap):
-        return _sampled(*_through_lenses(grid_NKhw, matrix, size, shrink), mode)
+    if isinstance(matrix, CurvedMap):
+        return _sampled(*_through_curves(grid_NKhw, matrix, size, shrink), mode)
     matrix = torch.as_tensor(matrix, dtype=torch.float64, device="cpu")
     height, width = size
     if _is_identity(matrix) and grid_NKhw.shape[-2:] == (height, width):
@@ -58,8 +58,8 @@ def resample(
     return _sampled(grid_NKhw, torch.stack([u / scale, v / scale], dim=-1), mode)
 
 
-def _through_lenses(
-    grid_NKhw: Tensor, matrix: LensMap, size: tuple[int, int], shrink: tuple[int, int]
+def _through_curves(
+    grid_NKhw: Tensor, matrix: CurvedMap, size: tuple[int, int], shrink: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
     """The source, shrunk, and the points of it that the target's pixels see."""
     rows, columns = size
@@ -90,7 +90,7 @@ def _is_identity(matrix: Tensor) -> bool:
 
 def shrink_factors(matrix: Tensor | Map, size: tuple[int, int]) -> tuple[int, int]:
     """Source pixels per target pixel at the target's centre, rounded down, at least 1: (y, x)."""
-    if isinstance(matrix, LensMap):
+    if isinstance(matrix, CurvedMap):
         matrix = straightened(matrix)
     matrix = torch.as_tensor(matrix, dtype=torch.float64, device="cpu")
     height, width = size

@@ -21,6 +21,7 @@ from spikedeblur.io.spikes.source import SpikeSource
 from spikedeblur.io.spikes.stream import SpikeStream
 from spikedeblur.io.video_info import VideoFrame
 from spikedeblur.quantities import Exposure
+from spikedeblur.recording.displacement import Displacement
 from spikedeblur.recording.filters import without_filters
 from spikedeblur.recording.geometry import placed, spike_to_video
 from spikedeblur.recording.lenses import Lenses
@@ -44,6 +45,7 @@ class ExposedFrame:
     a sidecar, None for plain scaling. lenses: of both planes, None without distortion. sequence:
     the same for frames that follow each other in one shot. wanted: whether its sharp picture is
     asked for; else it serves its neighbours only. transfer: the frame's curve, None for sRGB.
+    displacement: by how much the spikes lie beside where homography and lenses lay them.
     """
 
     frame: VideoFrame
@@ -55,6 +57,7 @@ class ExposedFrame:
     wanted: bool = True
     lenses: Lenses | None = None
     transfer: Transfer | None = None
+    displacement: Displacement | None = None
 
     @cached_property
     def rgb(self) -> np.ndarray:
@@ -64,7 +67,7 @@ class ExposedFrame:
     @property
     def plain(self) -> bool:
         """Whether the spike plane is just scaled onto the frame."""
-        return self.homography is None and self.lenses is None
+        return self.homography is None and self.lenses is None and self.displacement is None
 
     def grey(self, planes: np.ndarray) -> np.ndarray:
         """Counts or rates (K, Hs, Ws) of its spike pixels as of a sensor without filters."""
@@ -84,21 +87,16 @@ class ExposedFrame:
 class Exposures(Protocol):
     """Anything that knows the spikes of a frame's exposure, on a plane of one size."""
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the spike plane."""
-
-    @property
-    def homography(self) -> tuple[float, ...] | None:
-        """Spike pixel -> video pixel, row-major; None for plain scaling."""
-
-    @property
-    def lenses(self) -> Lenses | None:
-        """The lenses of spike plane and frame; None where neither distorts."""
-
-    @property
-    def transfer(self) -> Transfer | None:
-        """What the numbers of the video stand for; None for sRGB."""
+    size: tuple[int, int]
+    """(width, height) of the spike plane."""
+    homography: tuple[float, ...] | None
+    """Spike pixel -> video pixel, row-major; None for plain scaling."""
+    lenses: Lenses | None
+    """The lenses of spike plane and frame; None where neither distorts."""
+    transfer: Transfer | None
+    """What the numbers of the video stand for; None for sRGB."""
+    parallax: bool
+    """Whether frames are to be found in their spikes: the views are displaced."""
 
     @property
     def rig_known(self) -> bool:
@@ -140,6 +138,7 @@ class StreamExposures:
         self._start_s = exposure_start_s
         self.late = late
         self.transfer: Transfer | None = None
+        self.parallax = False
 
     @classmethod
     def of_source(

@@ -4,7 +4,8 @@ In every matrix here the pixel in column j of row i is a square whose centre is 
 so that a plane w pixels wide spans 0 to w and scaling one plane onto another has no half-pixel
 shift. A sidecar's homography counts otherwise, as OpenCV does: the centre of the first pixel is
 (0, 0). `spike_to_video` is where the one becomes the other. Sizes are (width, height). Where a lens
-distorts, a `LensMap` takes the place of a matrix: everything here takes either.
+distorts, a `LensMap` takes the place of a matrix, and where the views are displaced a
+`DisplacedMap`: everything here takes any of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from spikedeblur.errors import UsageError
 from spikedeblur.quantities import Region
 from spikedeblur.recording.lenses import (
+    CurvedMap,
     Lenses,
     LensMap,
     Map,
@@ -29,6 +31,7 @@ from spikedeblur.recording.lenses import (
 
 __all__ = [
     "Matrix",
+    "from_tile",
     "homography_of",
     "moved_to_region",
     "open_sides",
@@ -137,7 +140,8 @@ def seen_part(
     margin: spike pixels more on each side, as far as there are any. All of the plane where the
     frame reaches behind it; None where no spike pixel looks at the frame.
     """
-    x, y, depth = _outline(spike_to_video(size, video_size, homography, lenses), video_size)
+    to_spike = backwards(spike_to_video(size, video_size, homography, lenses))
+    x, y, depth = _outline(to_spike, video_size)
     if (depth <= 0).any():
         return 0, 0, *size
     bounds = []
@@ -162,12 +166,12 @@ def homography_of(matrix: Matrix, crop_start: tuple[int, int] = (0, 0)) -> tuple
     return tuple((moved / moved[2, 2]).ravel().tolist())
 
 
-def _outline(to_video: Map, video_size: tuple[int, int]) -> tuple[Matrix, Matrix, Matrix]:
+def _outline(to_spike: Map, video_size: tuple[int, int]) -> tuple[Matrix, Matrix, Matrix]:
     """Where the frame's border lies on the spike plane, (N,) each; by a matrix, its corners."""
-    along = np.linspace(0, 1, 33 if isinstance(to_video, LensMap) else 2)
+    along = np.linspace(0, 1, 33 if isinstance(to_spike, CurvedMap) else 2)
     places = [(a, b) for a in along for b in along if {a, b} & {0.0, 1.0}]
     x, y = (np.array(places) * video_size).T[:, None]
-    u, v, depth = mapped(backwards(to_video), x, y)
+    u, v, depth = mapped(to_spike, x, y)
     return u[0], v[0], depth[0]
 
 
@@ -177,9 +181,14 @@ def tile_to_spike(to_video: Map, y0: int, x0: int, step: int = 1) -> Map:
     to_video: spike -> video. y0, x0: the tile's first video pixel. step: video pixels per tile
     sample; each sample stands for the centre of its step x step block.
     """
+    return from_tile(backwards(to_video), y0, x0, step)
+
+
+def from_tile(to_spike: Map, y0: int, x0: int, step: int = 1) -> Map:
+    """The same, made of a map from points of the video to those of the spike plane."""
     tile_to_video = np.array([[step, 0, x0], [0, step, y0], [0, 0, 1]], dtype=np.float64)
-    to_spike: Map = backwards(to_video) @ tile_to_video
-    return to_spike
+    moved: Map = to_spike @ tile_to_video
+    return moved
 
 
 def tile_coverage(
@@ -195,13 +204,13 @@ def tile_coverage(
 
 
 def open_sides(
-    to_video: Map, spike_size: tuple[int, int], video_size: tuple[int, int]
+    to_spike: Map, spike_size: tuple[int, int], video_size: tuple[int, int]
 ) -> tuple[bool, bool, bool, bool]:
     """Beyond which sides of the spike plane (left, top, right, bottom) the frame goes on.
 
-    to_video: spike -> video. A spike pixel more is no border that anyone would see.
+    to_spike: video -> spike. A spike pixel more is no border that anyone would see.
     """
-    x, y, depth = _outline(to_video, video_size)
+    x, y, depth = _outline(to_spike, video_size)
     if (depth <= 0).any():
         return True, True, True, True
     (width, height) = spike_size

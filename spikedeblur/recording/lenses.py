@@ -8,6 +8,7 @@ those of `geometry`: the centre of the first pixel is (0.5, 0.5); a lens counts 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from spikedeblur.quantities import Lens
 
 __all__ = [
     "UNSEEN",
+    "CurvedMap",
     "LensMap",
     "Lenses",
     "Map",
@@ -69,19 +71,34 @@ def _moved(lens: Lens | None, left: int, top: int) -> Lens | None:
     return None if lens is None else replace(lens, cx=lens.cx - left, cy=lens.cy - top)
 
 
-@dataclass(frozen=True)
-class LensMap:
-    """A map between two planes: a matrix, one lens taken away, a matrix, one put on, a matrix.
+class CurvedMap(ABC):
+    """A map between two planes that no matrix is. It multiplies with matrices as a matrix does."""
 
-    It multiplies with matrices as a matrix does.
-    """
+    __array_ufunc__ = None  # so that `matrix @ map` comes to __rmatmul__
+
+    @abstractmethod
+    def __matmul__(self, matrix: Matrix) -> CurvedMap:
+        """The map for points that the matrix maps first."""
+
+    @abstractmethod
+    def __call__(self, x: Coordinates, y: Coordinates) -> Points:
+        """Points, arrays that broadcast, where they lie on the other plane."""
+
+    @property
+    @abstractmethod
+    def straightened(self) -> Matrix:
+        """The matrix that it is about."""
+
+
+@dataclass(frozen=True)
+class LensMap(CurvedMap):
+    """A map between two planes: a matrix, one lens taken away, a matrix, one put on, a matrix."""
 
     entering: Matrix
     taken: Lens | None
     between: Matrix
     put_on: Lens | None
     leaving: Matrix
-    __array_ufunc__ = None  # so that `matrix @ map` comes to __rmatmul__
 
     def __matmul__(self, matrix: Matrix) -> LensMap:
         return replace(self, entering=self.entering @ matrix)
@@ -93,6 +110,12 @@ class LensMap:
         """The way back."""
         entering, between, leaving = map(np.linalg.inv, (self.leaving, self.between, self.entering))
         return LensMap(entering, self.put_on, between, self.taken, leaving)
+
+    @property
+    def straightened(self) -> Matrix:
+        """The map as it would be without the lenses, which is what it is in the middle of both."""
+        matrix: Matrix = self.leaving @ self.between @ self.entering
+        return matrix
 
     def __call__(self, x: Coordinates, y: Coordinates) -> Points:
         """Points, arrays that broadcast, where they lie on the other plane."""
@@ -107,12 +130,12 @@ class LensMap:
         return np.where(seen, u, UNSEEN), np.where(seen, v, UNSEEN), np.where(seen, 1.0, -1.0)
 
 
-Map = Matrix | LensMap
+Map = Matrix | CurvedMap
 
 
 def mapped(between: Map, x: Coordinates, y: Coordinates) -> Points:
     """Where points lie on the other plane. x, y: arrays that broadcast to (rows, columns)."""
-    if not isinstance(between, LensMap):
+    if not isinstance(between, CurvedMap):
         return _projected(between, x, y)
     rows, columns = np.broadcast_shapes(x.shape, y.shape)
     x, y = np.broadcast_to(x, (rows, columns)), np.broadcast_to(y, (rows, columns))
@@ -123,16 +146,17 @@ def mapped(between: Map, x: Coordinates, y: Coordinates) -> Points:
 
 
 def backwards(between: Map) -> Map:
-    """The way back."""
-    return between.backwards() if isinstance(between, LensMap) else np.linalg.inv(between)
+    """The way back. Raises TypeError for a map that has none."""
+    if not isinstance(between, CurvedMap):
+        return np.linalg.inv(between)
+    if not isinstance(between, LensMap):
+        raise TypeError(f"no way back from a {type(between).__name__}")
+    return between.backwards()
 
 
 def straightened(between: Map) -> Matrix:
-    """The map as it would be without the lenses, which is what it is in the middle of both."""
-    if not isinstance(between, LensMap):
-        return between
-    matrix: Matrix = between.leaving @ between.between @ between.entering
-    return matrix
+    """The matrix that a map is, or is about."""
+    return between.straightened if isinstance(between, CurvedMap) else between
 
 
 def _projected(matrix: Matrix, x: Coordinates, y: Coordinates) -> Points:

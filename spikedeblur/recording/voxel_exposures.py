@@ -44,6 +44,7 @@ class VoxelExposures:
         self.homography = homography
         self.lenses = lenses
         self.transfer: Transfer | None = None
+        self.parallax = False
         self.rig_known = homography is not None or lenses is not None
         self._exposure = exposure
         if len(grids) == 0:

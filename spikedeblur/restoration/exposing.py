@@ -23,6 +23,7 @@ from spikedeblur.recording.opening import open_exposures
 from spikedeblur.recording.regions import region_exposures
 from spikedeblur.recording.transfer import Transfer, curve_name, transfer_of
 from spikedeblur.recording.voxel_exposures import VoxelExposures
+from spikedeblur.restoration.parallax import Displacing, Remembered
 from spikedeblur.restoration.restorers import Restorer
 from spikedeblur.restoration.selection import Selection
 from spikedeblur.vocabulary import AUTO_TRANSFER
@@ -67,6 +68,7 @@ def exposed_video(
         _check_exposure(exposures, first, reader.info.average_rate)
     if isinstance(exposures, StreamExposures | VoxelExposures):
         exposures.transfer = _transfer(exposures, options, reader)
+        exposures.parallax = bool(_settings(exposures, options).parallax)
     info = reader.info
     if info.region is not None:  # an error where no spike pixel looks at what is wanted
         region_exposures(exposures, info.region, info.whole_size)
@@ -82,8 +84,11 @@ def exposed_frames(
     selection: Selection,
 ) -> Iterator[ExposedFrame]:
     """Give the frames that are needed their spikes, and mark which of them belong together."""
-    for needed in selection.of(restorer.in_shots(frames)):
-        yield expose(needed.frame, exposures, needed.sequence, needed.wanted)
+    shots = Remembered(restorer.in_shots(frames))
+    displacing = Displacing(exposures) if exposures is not None and exposures.parallax else None
+    for needed in selection.of(shots):
+        exposed = expose(needed.frame, exposures, needed.sequence, needed.wanted)
+        yield exposed if displacing is None else displacing.displaced(exposed, shots.before)
 
 
 def warned_agreement(
@@ -103,13 +108,18 @@ def warned_agreement(
     return agreement
 
 
+def _settings(
+    exposures: StreamExposures | VoxelExposures, options: RecordingSettings
+) -> RecordingSettings:
+    """All that is said of a recording; of a voxel file no more than was said beside it."""
+    return exposures.stream.settings if isinstance(exposures, StreamExposures) else options
+
+
 def _transfer(
     exposures: StreamExposures | VoxelExposures, options: RecordingSettings, reader: Reader
 ) -> Transfer | None:
     """The video's curve, which is told unless it is sRGB."""
-    how = options.transfer
-    if isinstance(exposures, StreamExposures):
-        how = exposures.stream.settings.transfer
+    how = _settings(exposures, options).transfer
     found = transfer_of(how, reader.info.colour)
     if found is not None:
         because = "its tag says" if how in (None, AUTO_TRANSFER) else "was said"

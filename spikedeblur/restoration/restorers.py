@@ -124,7 +124,8 @@ class NetRestorer:
         counts = np.stack(
             [empty if exposed.counts is None else exposed.counts for exposed in frames]
         )
-        return SpikePlanes(counts, frames[0].homography, frames[0].lenses)
+        displacements = tuple(exposed.displacement for exposed in frames)
+        return SpikePlanes(counts, frames[0].homography, frames[0].lenses, displacements)
 
     def _restored(self, exposed: ExposedFrame, pictures: Sequence[np.ndarray]) -> Restored:
         not_finite, self._model.not_finite = self._model.not_finite, 0

@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from spikedeblur.prior.planes import resample, shrink_factors
+from spikedeblur.recording.displacement import DisplacedMap, Displacement
 from spikedeblur.recording.geometry import (
+    from_tile,
     open_sides,
     pixels_per_spike,
     spike_to_video,
-    tile_to_spike,
     tile_trust,
 )
-from spikedeblur.recording.lenses import Lenses
+from spikedeblur.recording.lenses import Lenses, Map, backwards
 from spikedeblur.restoration.tiling import Tile
 
 FADE = 4.0
@@ -31,11 +32,13 @@ class SpikePlanes:
     """Voxel grids of a window, (T, K, Hs, Ws) float32, on the host or a device; where they lie.
 
     homography: as in a sidecar, None for plain scaling. lenses: None without distortion.
+    displacements: of each frame, or empty; none of a frame without spikes.
     """
 
     counts: np.ndarray | Tensor
     homography: tuple[float, ...] | None = None
     lenses: Lenses | None = None
+    displacements: tuple[Displacement | None, ...] = ()
 
     def on_tile(self, tile: Tile, frame_size: tuple[int, int], device: torch.device) -> Tensor:
         """The spikes under a tile, on its own grid: (T, K, tile height / f, tile width / f).
@@ -44,24 +47,52 @@ class SpikePlanes:
         which ask for no change to the blurry frame; towards there every pixel's rate comes to stand
         still, so that no border shows.
         """
-        spike_size = self.counts.shape[-1], self.counts.shape[-2]
-        video_size = frame_size[1], frame_size[0]
+        counts = torch.as_tensor(self.counts, device=device)
+        spike_size, video_size = (counts.shape[-1], counts.shape[-2]), frame_size[::-1]
         to_video = spike_to_video(spike_size, video_size, self.homography, self.lenses)
-        askew = self.homography is not None or self.lenses is not None
+        to_spike = backwards(to_video)
+        if not any(self.displacements):
+            askew = self.homography is not None or self.lenses is not None
+            return self._laid(counts, to_video, to_spike, tile, frame_size, askew)
+        parts = [
+            self._laid(
+                counts[number : number + 1],
+                to_video,
+                to_spike if each is None else DisplacedMap(to_spike, each, video_size),
+                tile,
+                frame_size,
+                askew=True,
+            )
+            for number, each in enumerate(self.displacements)
+        ]
+        return torch.cat(parts)
+
+    def _laid(
+        self,
+        counts: Tensor,
+        to_video: Map,
+        to_spike: Map,
+        tile: Tile,
+        frame_size: tuple[int, int],
+        askew: bool,
+    ) -> Tensor:
+        """Frames whose spikes lie in one way. askew: between the pixels of the tile's plane."""
+        spike_size, video_size = (counts.shape[-1], counts.shape[-2]), frame_size[::-1]
         apart = pixels_per_spike(to_video, spike_size) * (MEASURED if askew else 1)
         step = plane_step(frame_size, apart, tile)
-        to_spike = tile_to_spike(to_video, tile.y, tile.x, step)
+        to_tile = from_tile(to_spike, tile.y, tile.x, step)
         shape = tile.height // step, tile.width // step
-        whole = tile_to_spike(to_video, 0, 0, step)
+        whole = from_tile(to_spike, 0, 0, step)
         shrink = shrink_factors(whole, (frame_size[0] // step, frame_size[1] // step))
         # Bilinear sampling between the pixels of a plane that lies askew is a blur of its own.
-        mode = "bicubic" if askew else "bilinear"
-        counts = torch.as_tensor(self.counts, device=device)
-        plane = resample(counts, to_spike, shape, shrink, mode)
-        sides = open_sides(to_video, spike_size, video_size)
-        if not any(sides):
+        plane = resample(counts, to_tile, shape, shrink, "bicubic" if askew else "bilinear")
+        sides = open_sides(to_spike, spike_size, video_size)
+        if not any(sides) and not isinstance(to_tile, DisplacedMap):
             return plane
-        trust = torch.from_numpy(tile_trust(to_spike, shape, spike_size, sides, FADE)).to(device)
+        believed = tile_trust(to_tile, shape, spike_size, sides, FADE)
+        if isinstance(to_tile, DisplacedMap):
+            believed = believed * to_tile.trust(shape)
+        trust = torch.from_numpy(believed).to(counts.device)
         mean = plane.mean(dim=1, keepdim=True)
         return torch.where(trust > 0, torch.lerp(mean, plane, trust), torch.zeros_like(plane))
 

@@ -57,5 +57,6 @@ class View:
         if exposed.plain:
             return planes
         writable = np.require(planes, requirements="W")  # as torch wants it
-        laid = SpikePlanes(writable[None], exposed.homography, exposed.lenses)
+        displaced = () if exposed.displacement is None else (exposed.displacement,)
+        laid = SpikePlanes(writable[None], exposed.homography, exposed.lenses, displaced)
         return laid.on_frame(exposed.frame.rgb.shape[:2])[0]

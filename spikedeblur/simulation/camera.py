@@ -159,12 +159,13 @@ def integrate_exposure(
     instants: int,
     plane: Projection,
     shares: torch.Tensor | None = None,
+    spike_view: ContinuousView | None = None,
 ) -> ExposedLight:
     """Add up the light of the exposure from `start` to `stop`, and look once at `target`.
 
     Times are in frame intervals. The exposure is cut into `instants` equal parts, each standing
     for the view at its middle. shares: (instants, H), the share that each part has in the light of
-    a row; None for the same in all.
+    a row; None for the same in all. spike_view: what the spike camera sees, if not `view`.
     """
     times = start + (stop - start) * (np.arange(instants) + 0.5) / instants
     group = max(1, GROUP_PIXELS // (view.size[0] * view.size[1]))
@@ -178,7 +179,7 @@ def integrate_exposure(
             total += (light * shares[first : first + group, None, :, None]).sum(dim=0)
         else:
             total += light.sum(dim=0)
-        grey.append(plane.project(light))
+        grey.append(plane.project(light if spike_view is None else spike_view.render(part)))
     mean = total if shares is not None else total / instants
     return ExposedLight(mean, instant.clone(), torch.cat(grey))
 

@@ -24,7 +24,8 @@ class PlaneMotion:
     `drift` (6,) is pixels per frame interval, `amplitudes` (S, 6) pixels, `frequencies` (S,)
     cycles per frame interval. `anchor` is where the plane's origin stands in the frame at time
     `middle`; `camera` says that the camera moves (turning about the frame's centre) and not the
-    plane (turning about its own).
+    plane (turning about its own). `beside`: pixels by which it is seen further right and down, as
+    by a camera that stands beside.
     """
 
     drift: np.ndarray
@@ -35,6 +36,7 @@ class PlaneMotion:
     middle: float
     anchor: tuple[float, float] = (0.0, 0.0)
     camera: bool = True
+    beside: tuple[float, float] = (0.0, 0.0)
 
     def parts(self, times: np.ndarray) -> np.ndarray:
         """The six parts (N, 6) at `times` (N,), in pixels at `reach`."""
@@ -55,9 +57,15 @@ class PlaneMotion:
         shift = np.tile(np.eye(3), (len(parts), 1, 1))
         if self.camera:
             shift[:, :2, 2] = parts[:, [SHIFT_X, SHIFT_Y]] - np.array(self.anchor)
-            return shift @ turn
+            return shift @ turn @ self._from_beside
         shift[:, :2, 2] = -parts[:, [SHIFT_X, SHIFT_Y]] - np.array(self.anchor)
-        return turn @ shift
+        return turn @ shift @ self._from_beside
+
+    @property
+    def _from_beside(self) -> np.ndarray:
+        there = np.eye(3)
+        there[:2, 2] = [-distance for distance in self.beside]
+        return there
 
     def scaled(self, factor: float) -> PlaneMotion:
         """The same path, `factor` times as long."""

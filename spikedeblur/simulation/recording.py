@@ -31,7 +31,14 @@ from spikedeblur.simulation.camera import (
     rolling_instant,
     row_shares,
 )
-from spikedeblur.simulation.spiking import SpikeSensor, even_edges, random_sensor, stepped_spikes
+from spikedeblur.simulation.scene import Scene
+from spikedeblur.simulation.spiking import (
+    IntervalLight,
+    SpikeSensor,
+    even_edges,
+    random_sensor,
+    stepped_spikes,
+)
 from spikedeblur.vocabulary import AUTO_TRANSFER, CFAS, SRGB, SYMBOL_BITS
 
 # Spikes come in blocks of about so many pixels.
@@ -53,6 +60,7 @@ class CameraSettings:
     truth beside it, are brighter than the scene, whose white is then clipped; spikes are not.
     `bits`: of a spike pixel at a tick, which counts up to 2^bits - 1 spikes.
     `cfa`: the colour filters of 2x2 spike pixels, None for a grey sensor.
+    `parallax`: video pixels by which the spike camera sees what is nearest further right.
     Raises `UsageError` for values that cannot be.
     """
 
@@ -73,6 +81,7 @@ class CameraSettings:
     overexposure: float = 0.0
     bits: int = 1
     cfa: str | None = None
+    parallax: float = 0.0
 
     def __post_init__(self) -> None:
         numbers: dict[str, Fraction | float] = {
@@ -107,6 +116,10 @@ class CameraSettings:
             raise UsageError(f"no spike pixel has {self.bits} bits - give 1, 2, 4 or 8")
         if self.cfa is not None and self.cfa not in CFAS:
             raise UsageError(f"no such filters ({self.cfa!r} seen) - give {', '.join(CFAS)}")
+        if not abs(self.parallax) <= self.size[0]:
+            raise UsageError(
+                f"the parallax is wider than the frame ({self.parallax:g} seen) - give less"
+            )
         if self.exposure > 1:
             raise UsageError(
                 f"the exposure is longer than the frame interval "
@@ -176,29 +189,15 @@ class FramePair:
     spikes: Iterator[np.ndarray]
 
 
-@dataclass(frozen=True)
-class IntervalLight:
-    """Light (M, Hs, Ws) on the spike plane between `edges` (M + 1,) in ticks."""
-
-    grey: torch.Tensor
-    edges: torch.Tensor
-
-    def after(self, earlier: IntervalLight | None) -> IntervalLight:
-        """The same, preceded by `earlier` as far back as the tick goes that straddles the two."""
-        if earlier is None:
-            return self
-        needed = earlier.edges[1:] > self.edges[0].floor()
-        return IntervalLight(
-            torch.cat([earlier.grey[needed], self.grey]),
-            torch.cat([earlier.edges[:-1][needed], self.edges]),
-        )
-
-
 class Recorder:
     """Both cameras, pointed at `view`."""
 
     def __init__(self, view: ContinuousView, recording: CameraSettings) -> None:
         self.view, self.recording = view, recording
+        self.spike_view = view
+        if recording.parallax:
+            assert isinstance(view, Scene)  # footage has no depth
+            self.spike_view = view.from_beside(recording.parallax)
         self.plane, self.sensor = recording.spike_plane(), recording.spike_sensor()
         self.camera = VideoCamera(shot=5e-5, read=0.001, transfer=recording.curve)
         self._noise = np.random.default_rng([recording.seed, 2])
@@ -222,7 +221,6 @@ class Recorder:
         """The mean light and the middle instant (3, H, W) of a frame, its interval on the spikes.
 
         Of a rolling shutter each row is seen in the middle of its own exposure.
-
         Spikes see the time before the shutter opens and after it closes, too.
         """
         opens, closes = self.recording.shutter(frame)
@@ -233,8 +231,9 @@ class Recorder:
         counts = [instants_needed(way) for way in ways]
         rolls = bool(self.recording.readout)
         shares = row_shares(opens, closes, counts[1], rows) if rolls else None
+        beside = None if self.spike_view is self.view else self.spike_view
         exposure = integrate_exposure(
-            self.view, opens, closes, frame + 0.5, counts[1], self.plane, shares
+            self.view, opens, closes, frame + 0.5, counts[1], self.plane, shares, beside
         )
         instant = exposure.instant
         if rolls:
@@ -255,7 +254,9 @@ class Recorder:
         if stop <= start:
             return torch.zeros(0, *self._charge.shape), start, stop
         times = start + (stop - start) * (np.arange(count) + 0.5) / count
-        grey = [self.plane.project(self.view.render(times[at : at + 1])) for at in range(count)]
+        grey = [
+            self.plane.project(self.spike_view.render(times[at : at + 1])) for at in range(count)
+        ]
         return torch.cat(grey), start, stop
 
     def fire(self, frame: int, light: IntervalLight) -> Iterator[np.ndarray]:
@@ -295,4 +296,5 @@ def sidecar(recording: CameraSettings, offset_s: Fraction = Fraction(0)) -> Reco
         readout_s=recording.readout / recording.fps or None,
         bits=recording.bits if recording.bits > 1 else None,
         cfa=recording.cfa,
+        parallax=bool(recording.parallax) or None,
     )

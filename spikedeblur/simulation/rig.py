@@ -20,7 +20,9 @@ class RigSettings:
     second of the scene, None for the video's own. `offset_s`: time of tick 0 on the blurry video's
     clock, to the nearest tick. `homography`: spike pixel -> video pixel. `drift_ppm`: by how many
     millionths the spike camera's clock is fast, which the sidecar tells. `readout_s`: seconds from
-    the first row's exposure to the last one's. The others are those of `CameraSettings`.
+    the first row's exposure to the last one's. `parallax`: video pixels by which the spike camera,
+    beside the video camera, sees objects further right; photographs only. The others are those of
+    `CameraSettings`.
     """
 
     frames: int | None = None
@@ -44,6 +46,7 @@ class RigSettings:
     overexposure: float = 0.0
     bits: int = 1
     cfa: str | None = None
+    parallax: float = 0.0
 
     def recording(self, size: tuple[int, int], fps: Fraction) -> CameraSettings:
         """Return the cameras' settings, the missing ones taken from `size` and `fps`."""
@@ -68,6 +71,7 @@ class RigSettings:
             self.overexposure,
             self.bits,
             self.cfa,
+            self.parallax,
         )
 
     def lead(self, recording: CameraSettings) -> Lead:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from spikedeblur.simulation.motion import PlaneMotion, slide
+
+GROUND_PARALLAX = 1 / 3  # of that of the objects: how near the ground is
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,18 @@ class Scene:
             else:
                 frames = seen
         return frames
+
+    def from_beside(self, parallax: float) -> Scene:
+        """The scene as a camera beside this one sees it: objects `parallax` px further right.
+
+        The ground, which is farther away, is displaced by a third of it.
+        """
+        shares = (1.0 if layer.is_object else GROUND_PARALLAX for layer in self.layers)
+        layers = (
+            replace(layer, motion=replace(layer.motion, beside=(parallax * share, 0.0)))
+            for layer, share in zip(self.layers, shares, strict=True)
+        )
+        return replace(self, layers=tuple(layers))
 
     def slide(self, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
         """The longest way (F,) that anything in sight moves from `starts` (F,) to `stops`, px."""

@@ -93,6 +93,11 @@ def planned(source: Path, settings: RigSettings) -> tuple[int, CameraSettings]:
         )
     if _is_photos(source):
         return settings.frames or PHOTO_FRAMES, settings.recording(PHOTO_SIZE, PHOTO_FPS)
+    if settings.parallax:
+        raise UsageError(
+            f"a video has no depth that is known (parallax {settings.parallax:g} seen) - "
+            "give photographs"
+        )
     with closing(open_video(source)) as video:
         rate = settings.source_fps or video.info.average_rate
         recording = settings.recording((video.info.width, video.info.height), rate / SOURCE_FRAMES)

@@ -148,3 +148,21 @@ def random_sensor(
         torch.from_numpy(state),
         jitter,
     )
+
+
+@dataclass(frozen=True)
+class IntervalLight:
+    """Light (M, Hs, Ws) on the spike plane between `edges` (M + 1,) in ticks."""
+
+    grey: torch.Tensor
+    edges: torch.Tensor
+
+    def after(self, earlier: IntervalLight | None) -> IntervalLight:
+        """The same, preceded by `earlier` as far back as the tick goes that straddles the two."""
+        if earlier is None:
+            return self
+        needed = earlier.edges[1:] > self.edges[0].floor()
+        return IntervalLight(
+            torch.cat([earlier.grey[needed], self.grey]),
+            torch.cat([earlier.edges[:-1][needed], self.edges]),
+        )

@@ -73,7 +73,7 @@ def test_what_a_lens_folds_back_into_its_picture_is_not_seen():
     )
     seen = tile_coverage(tile_to_spike(to_video, 0, 0), (200, 400), (200, 200))
     assert seen[100, 100:180].all() and not seen[100, 183:].any()
-    assert open_sides(to_video, (200, 200), (400, 200)) == (True,) * 4
+    assert open_sides(backwards(to_video), (200, 200), (400, 200)) == (True,) * 4
 
 
 def grid() -> tuple[np.ndarray, np.ndarray]:

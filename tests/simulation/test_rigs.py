@@ -90,6 +90,29 @@ def test_a_homography_tells_which_pixels_are_seen(photo, plain, tmp_path):
     assert np.argmax(likeness) == 4 and likeness[4] > 0.1 + max(likeness[3], likeness[5])
 
 
+def test_a_camera_beside_sees_other_spikes_of_the_same_video(photo, plain, tmp_path):
+    simulate(photo, tmp_path, **SMALL, parallax=6)
+    assert read_sidecar(tmp_path / "spikes.toml").parallax is True
+    assert read_sidecar(plain / "spikes.toml").parallax is None
+    for name in ("blurry.mkv", "sharp.mkv"):
+        with open_video(tmp_path / name) as one, open_video(plain / name) as other:
+            for frame, same in zip(one, other, strict=True):
+                np.testing.assert_array_equal(frame.rgb, same.rgb)
+    assert spikes(tmp_path).shape == spikes(plain).shape
+    assert (spikes(tmp_path) != spikes(plain)).mean() > 0.05
+
+
+@pytest.mark.parametrize("parallax", [float("nan"), 1000.0])
+def test_no_parallax_is_wider_than_the_frame(photo, tmp_path, parallax):
+    with pytest.raises(UsageError, match="wider than the frame"):
+        simulate(photo, tmp_path, **SMALL, parallax=parallax)
+
+
+def test_footage_has_no_depth(footage, tmp_path):
+    with pytest.raises(UsageError, match="no depth"):
+        simulate(footage, tmp_path, parallax=6)
+
+
 def test_a_fast_clock_ticks_more_often(photo, tmp_path):
     simulate(photo, tmp_path, **{**SMALL, "rate_hz": 20_000}, drift_ppm=1000)
     told = read_sidecar(tmp_path / "spikes.toml")

@@ -88,6 +88,7 @@ class RecordingSettings:
     transfer: the curve between light and the video's numbers; "auto", as by default, asks its tags.
     video_lens, spike_lens: of the whole frame and the whole sensor; the homography then leads from
     the one picture to the other as they would be without distortion.
+    parallax: what homography and lenses leave between both views is found for each frame.
 
     size: (width, height) or WxH, another way to give both. Rates, times and the homography may be
     texts, as the command line takes them: 20k, 1/60, 8ms, 0.5x. origins: setting -> where its
@@ -180,6 +181,9 @@ class RecordingSettings:
     spike_lens: Lens | None = _setting(
         lens_in, LENS, comment="of the spike camera", key="spikes.lens", parse=parse_lens
     )
+    parallax: bool | None = _setting(
+        flag_in, "true or false", comment="both views are displaced: each frame is registered"
+    )
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
     fallback: RecordingSettings | None = field(default=None, repr=False)
     size: InitVar[tuple[int, int] | None] = None
@@ -209,6 +213,7 @@ class RecordingSettings:
             transfer: str | Sequence[Sequence[float]] | None = None,
             video_lens: Lens | Mapping[str, float] | str | None = None,
             spike_lens: Lens | Mapping[str, float] | str | None = None,
+            parallax: bool | None = None,
             origins: Mapping[str, Origin] = ...,
             fallback: RecordingSettings | None = None,
             size: tuple[int, int] | str | None = None,
