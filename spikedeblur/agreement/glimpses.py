@@ -163,7 +163,7 @@ def _from_stream(
     for part in range(count):
         low = float(interval.start) + (part - around) * step
         run = _run(low, low + step, most)
-        if run.start < 0 or run.stop > stream.ticks:
+        if not stream.holds(run.start, run.stop):
             rates.append(None)
             continue
         total = summed_planes(ticks_as_bytes(stream, run.start, run.stop), stream.most_a_tick)

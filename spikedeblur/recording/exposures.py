@@ -206,14 +206,15 @@ class StreamExposures:
 
     def counts(self, frame: VideoFrame) -> tuple[np.ndarray | None, Fraction]:
         interval = self.interval(*frame.span)
+        ticks, gaps = self.stream.ticks, self.stream.gaps
         if self.late is not None:
-            rolling, covered = rolling_counts(self.stream, self._bins, interval, self.late)
+            rolling, covered = rolling_counts(self.stream, self._bins, interval, self.late, gaps)
             return (rolling if covered else None), covered
-        covered = coverage(interval, self.stream.ticks)
+        covered = coverage(interval, ticks, gaps)
         if not covered:
             return None, covered
         grid = voxelize_ticks(self.stream, self._bins, interval.start, interval.stop)
-        return (grid if covered == 1 else fill_unseen(grid, interval, self.stream.ticks)), covered
+        return (grid if covered == 1 else fill_unseen(grid, interval, ticks, gaps)), covered
 
     def grid(self, interval: Interval, bins: int) -> np.ndarray:
         """Voxel grid (bins, Hs, Ws) of an exposure in ticks; what was not recorded is empty."""

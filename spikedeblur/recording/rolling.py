@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from spikedeblur.io.spikes.jumps import Gaps
 from spikedeblur.recording.lenses import Map, mapped
 from spikedeblur.recording.timeline import Interval, coverage
 from spikedeblur.recording.voxel import CHUNK_PIXELS, TickPlanes, ticks_as_bytes
@@ -41,11 +42,12 @@ def lateness_map(
 
 
 def rolling_counts(
-    spikes: TickPlanes, bins: int, interval: Interval, late: Late
+    spikes: TickPlanes, bins: int, interval: Interval, late: Late, gaps: Gaps = ()
 ) -> tuple[NDArray[np.float32], Fraction]:
     """Voxel grid of an exposure that rolls, (bins, Hs, Ws) float32, and its coverage, 0 to 1.
 
-    interval: of the middle row. What the stream has not seen is filled in, as by `fill_unseen`.
+    interval: of the middle row. gaps: ticks of which nothing was recorded. What the stream has not
+    seen is filled in, as by `fill_unseen`.
     """
     ticks, height, width = spikes.shape
     grid = np.zeros((bins, height, width), np.float32)
@@ -59,11 +61,11 @@ def rolling_counts(
             grid[:, row, columns] += np.diff(until, axis=0)
     for row, columns, shift in blocks:
         own = _later(interval, shift)
-        seen = coverage(own, ticks)
+        seen = coverage(own, ticks, gaps)
         covered += seen * (columns.stop - columns.start)
         if 0 < seen < 1:
             part = grid[:, row : row + 1, columns]
-            part[:] = fill_unseen(part, own, ticks)
+            part[:] = fill_unseen(part, own, ticks, gaps)
     return grid, covered / (height * width)
 
 
@@ -86,7 +88,7 @@ def rolled_planes(
     return found, first
 
 
-def fill_unseen(grid: np.ndarray, interval: Interval, ticks: int) -> np.ndarray:
+def fill_unseen(grid: np.ndarray, interval: Interval, ticks: int, gaps: Gaps = ()) -> np.ndarray:
     """Give the part of each bin that the stream has not seen the mean rate of what it has seen.
 
     A pixel's rate then stands still where nothing is known, which asks for no change to the blurry
@@ -94,8 +96,8 @@ def fill_unseen(grid: np.ndarray, interval: Interval, ticks: int) -> np.ndarray:
     """
     step = interval.length / len(grid)
     edges = [interval.start + step * k for k in range(len(grid) + 1)]
-    seen = [Interval(start, stop).clip(ticks) for start, stop in pairwise(edges)]
-    share = np.array([float(part.length / step) if part else 0.0 for part in seen], np.float32)
+    seen = [Interval(start, stop).seen(ticks, gaps) for start, stop in pairwise(edges)]
+    share = np.array([float(part / step) for part in seen], np.float32)
     mean = grid.sum(axis=0) / share.sum()
     filled: np.ndarray = grid + (1 - share)[:, None, None] * mean
     return filled

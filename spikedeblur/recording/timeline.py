@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from spikedeblur.errors import UsageError
+from spikedeblur.io.spikes.jumps import Gaps
 
 __all__ = ["Interval", "coverage", "exposure_interval", "frame_interval", "frame_intervals"]
 
@@ -32,8 +33,19 @@ class Interval:
 
     def clip(self, ticks: int) -> Interval | None:
         """The part inside a stream of `ticks` ticks; None if there is none."""
-        start, stop = max(self.start, Fraction(0)), min(self.stop, Fraction(ticks))
-        return Interval(start, stop) if stop > start else None
+        return self._between(0, ticks)
+
+    def seen(self, ticks: int, gaps: Gaps = ()) -> Fraction:
+        """Length in ticks of what a stream of `ticks` ticks holds of it, but for its gaps."""
+        inside = self.clip(ticks)
+        if inside is None:
+            return Fraction(0)
+        lost = (inside._between(*gap) for gap in gaps)
+        return inside.length - sum(each.length for each in lost if each)
+
+    def _between(self, first: int, stop: int) -> Interval | None:
+        low, high = max(self.start, Fraction(first)), min(self.stop, Fraction(stop))
+        return Interval(low, high) if high > low else None
 
 
 def exposure_interval(
@@ -59,10 +71,12 @@ def exposure_interval(
     return Interval(start, start + exposure_s * rate_hz)
 
 
-def coverage(interval: Interval, ticks: int) -> Fraction:
-    """Return the part of the interval that a stream of `ticks` ticks covers, 0 to 1."""
-    inside = interval.clip(ticks)
-    return inside.length / interval.length if inside else Fraction(0)
+def coverage(interval: Interval, ticks: int, gaps: Gaps = ()) -> Fraction:
+    """Return the part of the interval that a stream of `ticks` ticks covers, 0 to 1.
+
+    gaps: ticks of which nothing was recorded.
+    """
+    return interval.seen(ticks, gaps) / interval.length
 
 
 def frame_interval(

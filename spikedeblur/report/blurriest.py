@@ -45,7 +45,7 @@ def _motion(exposures: Exposures, first: VideoFrame, info: VideoInfo, number: in
     """Mean change of the counts of blocks, as a part of their mean; -1 where spikes are missing."""
     if isinstance(exposures, StreamExposures):
         interval = exposures.interval(_time(first, info, number), first.span[1])
-        if coverage(interval, exposures.stream.ticks) < 1:
+        if coverage(interval, exposures.stream.ticks, exposures.stream.gaps) < 1:
             return -1.0
         quarter = interval.length / 4
         early = voxelize_ticks(exposures.stream, 1, interval.start, interval.start + quarter)

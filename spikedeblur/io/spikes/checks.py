@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, field, fields
 from fractions import Fraction
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -66,6 +67,20 @@ def drift_in(value: object) -> Fraction | None:
     """Millionths that a crystal may be off by, exactly; far more than any is."""
     number = number_in(value)
     return number if number is not None and abs(number) <= LARGEST_DRIFT else None
+
+
+def jumps_in(value: object) -> tuple[tuple[float, float], ...] | None:
+    """Pairs of a time and by how much the offset grows then, in seconds; times rise."""
+    if not isinstance(value, list | tuple) or not value:
+        return None
+    if any(not isinstance(pair, list | tuple) or len(pair) != 2 for pair in value):
+        return None
+    numbers = [[number_in(each) for each in pair] for pair in value]
+    if any(time is None or not jump for time, jump in numbers):
+        return None
+    jumps = tuple((float(time or 0), float(jump or 0)) for time, jump in numbers)
+    rises = all(one[0] < other[0] for one, other in pairwise(jumps))
+    return jumps if rises else None
 
 
 def flag_in(value: object) -> bool | None:

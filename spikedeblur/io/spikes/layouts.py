@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PLAIN", "Layout", "symbol_shifts"]
+__all__ = ["PLAIN", "Layout", "packed_symbols", "symbol_shifts"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,19 @@ def symbol_shifts(bits: int, bit_order: str) -> NDArray[np.uint8]:
     """By how many bits the symbols of a byte are shifted, in the order of their pixels."""
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
     return shifts[::-1] if bit_order == "big" else shifts
+
+
+def packed_symbols(
+    flat: NDArray[Any], bits: int, bit_order: Literal["little", "big"]
+) -> NDArray[np.uint8]:
+    """Planes (n, pixels) -> (n, bytes)."""
+    if bits == 1:
+        return np.packbits(flat.astype(np.bool_, copy=False), axis=1, bitorder=bit_order)
+    shifts = symbol_shifts(bits, bit_order)
+    padded = np.pad(flat.astype(np.uint8), [(0, 0), (0, -flat.shape[1] % len(shifts))])
+    symbols = padded.reshape(len(flat), -1, len(shifts)) << shifts
+    packed: NDArray[np.uint8] = np.bitwise_or.reduce(symbols, axis=2)
+    return packed
 
 
 PLAIN = Layout("plain", "pixels only")

@@ -17,6 +17,7 @@ from spikedeblur.io.spikes.checks import (
     drift_in,
     exposure_in,
     flag_in,
+    jumps_in,
     lens_in,
     name_in,
     number_in,
@@ -75,17 +76,18 @@ class RecordingSettings:
     file that ends within a plane up to its last whole one. bits: of a pixel at a tick, which counts
     up to 2^bits - 1 spikes. cfa: the colour filters of 2x2 pixels, of the upright sensor.
     drift_ppm: by how many millionths the spike camera ticks faster than rate_hz says, on the
-    video's clock. exposure: shutter time of a video frame. exposure_start_s: how long after a
-    frame's time stamp its shutter opens; by default such that the exposure is centred in the frame
-    interval. crop: left, top, width, height of the
-    part of the spike plane to use. scale: video pixels per spike pixel, across and down, with the
-    middle of the spikes on the middle of the frame. homography: spike pixel -> video pixel, 3 x 3
-    row-major, centre of the first pixel at (0, 0); counted on the whole plane, also beside a crop;
-    never beside a scale. Without either, the (crop of the) spike plane is stretched onto the
-    video's.
-    readout_s: of a rolling shutter, from the first row's exposure to the last one's, below zero if
-    the last row comes first; exposure and exposure_start_s are then those of the middle row.
-    transfer: the curve between light and the video's numbers; "auto", as by default, asks its tags.
+    video's clock. offset_jumps: where planes or frames were lost, pairs of a time on the video's
+    clock and of the seconds by which the offset is greater from then on (less for lost frames).
+    exposure: shutter time of a video frame. exposure_start_s: how long after a frame's time stamp
+    its shutter opens; by default such that the exposure is centred. crop: left, top, width, height
+    of the part of the spike plane to use. scale: video pixels per spike pixel, across and down,
+    with the middle of the spikes on the middle of the frame. homography: spike pixel -> video
+    pixel, 3 x 3 row-major, centre of the first pixel at (0, 0); counted on the whole plane, also
+    beside a crop; never beside a scale. Without either, the (crop of the) spike plane is stretched
+    onto the video's. readout_s: of a rolling shutter, from the first row's exposure to the last
+    one's, below zero if the last row comes first; exposure and exposure_start_s are then those of
+    the middle row. transfer: the curve between light and the video's numbers; "auto", as by
+    default, asks its tags.
     video_lens, spike_lens: of the whole frame and the whole sensor; the homography then leads from
     the one picture to the other as they would be without distortion.
     parallax: what homography and lenses leave between both views is found for each frame.
@@ -131,6 +133,11 @@ class RecordingSettings:
         "millionths, within 100,000 of none",
         unit="millionths",
         comment="by which the spike camera's clock is fast",
+    )
+    offset_jumps: tuple[tuple[float, float], ...] | None = _setting(
+        jumps_in,
+        "pairs of a time and a change of the offset, seconds, in the order of time",
+        comment="time on the video's clock, and seconds by which tick 0 is later from then on",
     )
     exposure: Exposure | None = _setting(
         exposure_in,
@@ -204,6 +211,7 @@ class RecordingSettings:
             bits: int | None = None,
             offset_s: TimeLike | None = None,
             drift_ppm: float | Fraction | None = None,
+            offset_jumps: Sequence[Sequence[float]] | None = None,
             exposure: Exposure | TimeLike | None = None,
             exposure_start_s: TimeLike | None = None,
             crop: Sequence[int] | None = None,

@@ -23,7 +23,8 @@ from spikedeblur.io.atomic import atomic_path
 from spikedeblur.io.spikes.arrays import check_axes
 from spikedeblur.io.spikes.cameras import CAMERAS
 from spikedeblur.io.spikes.held import HeldPlanes
-from spikedeblur.io.spikes.layouts import symbol_shifts
+from spikedeblur.io.spikes.jumps import Gaps, jumped
+from spikedeblur.io.spikes.layouts import packed_symbols
 from spikedeblur.io.spikes.packed import StoredPlanes
 from spikedeblur.io.spikes.planes import (
     check_crop,
@@ -54,7 +55,8 @@ class SpikeStream:
 
     width, height: pixels (of the crop, if there is one). rate_hz: ticks per second of the video's
     clock (Fraction): what was given, with its drift.
-    ticks: planes in the file. offset_s: time of tick 0 on the video's clock (Fraction).
+    ticks: planes in the file, as many more as were lost between them. gaps: the ticks of those.
+    offset_s: time of tick 0 on the video's clock (Fraction).
     shape: (ticks, height, width). settings: how it was opened, and how it lies to the video.
     """
 
@@ -73,11 +75,11 @@ class SpikeStream:
         self.rate_hz = rate_hz
         self.flip = flip
         self.offset_s = offset_s
-        self.ticks = planes.ticks
+        self._stored = planes
+        self._number_ticks()
         whole = 0, 0, planes.width, planes.height
         left, top, self.width, self.height = settings.crop or whole
         self._crop = slice(top, top + self.height), slice(left, left + self.width)
-        self._planes = planes
 
     @classmethod
     def open(
@@ -165,6 +167,20 @@ class SpikeStream:
         offset = settings.offset_s or Fraction(0)
         return cls(path, planes, rate_hz=rate, flip=flip, offset_s=offset, settings=settings)
 
+    def _number_ticks(self) -> None:
+        """Give each stored plane the tick that its time asks for."""
+        planes, jumps = self._stored, self.settings.offset_jumps
+        self.gaps: Gaps = ()
+        if jumps:
+            numbered = jumped(planes, jumps, self.offset_s, self.rate_hz)
+            planes, self.gaps = numbered, numbered.gaps
+        self._planes, self.ticks = planes, planes.ticks
+
+    def holds(self, start: int, stop: int) -> bool:
+        """Return whether all of the ticks [start, stop) were recorded."""
+        lost = any(low < stop and start < high for low, high in self.gaps)
+        return start >= 0 and stop <= self.ticks and not lost
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(ticks, height, width)."""
@@ -231,6 +247,7 @@ class SpikeStream:
         other.rate_hz = other.settings.ticks_per_second or self.rate_hz
         if settings.offset_s is not None:
             other.offset_s = settings.offset_s
+        other._number_ticks()
         return other
 
     def with_bit_order(self, bit_order: str) -> SpikeStream | None:
@@ -277,20 +294,9 @@ def write_dat(
         for block in planes:
             rows = block[:, ::-1] if flip else block
             flat = rows.reshape(len(block), math.prod(rows.shape[1:]))
-            file.write(_packed(flat, bits, bit_order).tobytes())
+            file.write(packed_symbols(flat, bits, bit_order).tobytes())
             ticks += len(block)
     return ticks
-
-
-def _packed(flat: NDArray[Any], bits: int, bit_order: BitOrder) -> NDArray[np.uint8]:
-    """Planes (n, pixels) -> (n, bytes)."""
-    if bits == 1:
-        return np.packbits(flat.astype(np.bool_, copy=False), axis=1, bitorder=bit_order)
-    shifts = symbol_shifts(bits, bit_order)
-    padded = np.pad(flat.astype(np.uint8), [(0, 0), (0, -flat.shape[1] % len(shifts))])
-    symbols = padded.reshape(len(flat), -1, len(shifts)) << shifts
-    packed: NDArray[np.uint8] = np.bitwise_or.reduce(symbols, axis=2)
-    return packed
 
 
 def _check_rate(path: Path, settings: RecordingSettings) -> Fraction:
