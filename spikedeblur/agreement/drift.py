@@ -111,8 +111,8 @@ def jumping(
     return Finding(
         CODE,
         f"the spikes fit {_when(lags[before])} up to {last:.3f} s, and {_when(lags[after])} from "
-        f"{first:.3f} s on - if ticks or frames were lost between, take both parts by themselves "
-        "(--start, --end), each with its --offset",
+        f"{first:.3f} s on - ticks or frames were lost between: spikedeblur align finds where, and "
+        "writes offset_jumps",
         {
             "from_s": round(first, 4),
             "late_s": round(lags[after], 5),

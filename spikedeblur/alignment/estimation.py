@@ -80,6 +80,8 @@ class Aligner:
         if known.exposure is not None:
             self.fixed.append(EXPOSURE)
         self.matrix = None
+        self.state: State | None = None  # the one found
+        self.counts: list[CumulatedCounts] = []
         if known.homography is not None:
             seen = placed(
                 self.spike_size,
@@ -101,6 +103,11 @@ class Aligner:
         return float(exposure.seconds(interval_s) / interval_s)
 
     @property
+    def mean_s(self) -> float:
+        """The mean time of all frames, at which a state's lag holds."""
+        return float(np.concatenate([each.middles_s for each in self.footage.bursts]).mean())
+
+    @property
     def _crop_start(self) -> tuple[int, int]:
         """Left and top, in the sensor, of the part of it that is read."""
         left, top, *_ = self.source.settings.crop or (0, 0)
@@ -108,10 +115,10 @@ class Aligner:
 
     def run(self) -> Alignment:
         """Search, refine and judge."""
-        state = self._drifting() if self.drift else self._found(self.footage, self.matrix)
+        state = self._drifting() if self.drift else self.found_alone(self.footage, self.matrix)
         self._begin("refining")
         lags = [state.lag + state.drift * since for since in self.footage.since]
-        counts = self._counts(self.footage, lags, 1.0, FINE_PIXELS, FINE_KNOTS)
+        self.counts = counts = self.counts_at(self.footage, lags, 1.0, FINE_PIXELS, FINE_KNOTS)
         fixed = self.fixed if self.drift else [*self.fixed, DRIFT]
         fields = Fields(self.footage)
         refiner, state, step = self._refined_finely(fields, counts, state, fixed, 8)
@@ -161,7 +168,7 @@ class Aligner:
         sure = abs(drift) > DRIFT_SIGMAS * error
         return sure and abs(drift) * (since[-1] - since[0]) > TIME_LIMIT
 
-    def _found(self, footage: Footage, matrix: np.ndarray | None) -> State:
+    def found_alone(self, footage: Footage, matrix: np.ndarray | None) -> State:
         """The likeliest rough alignment; matrix: the homography, if it is known."""
         self._begin("reading spikes")
         counts, lags = self.coarse_counts(footage)
@@ -191,7 +198,7 @@ class Aligner:
     def coarse_counts(self, footage: Footage) -> tuple[list[CumulatedCounts], np.ndarray]:
         """The spikes around each burst as the search needs them, and the lags it tries."""
         reach = 0.0 if self.known.offset_s is not None else FARTHEST_LAG
-        counts = self._counts(
+        counts = self.counts_at(
             footage, [0.0] * len(footage.bursts), reach + 1, COARSE_PIXELS, COARSE_KNOTS
         )
         return counts, np.arange(-reach, reach + LAG_STEP / 2, LAG_STEP)
@@ -200,7 +207,7 @@ class Aligner:
         """A rough alignment with a drift: each burst has its own lag, all one homography."""
         matrix, lags = self.matrix, []
         for burst in self.footage.bursts:
-            state = self._found(replace(self.footage, bursts=(burst,)), matrix)
+            state = self.found_alone(replace(self.footage, bursts=(burst,)), matrix)
             matrix = state.matrix
             lags.append(state.lag)
         if len(lags) < 2:
@@ -208,7 +215,7 @@ class Aligner:
         drift, lag = np.polyfit(self.footage.since, lags, 1).tolist()
         return replace(state, lag=lag, drift=drift)
 
-    def _counts(
+    def counts_at(
         self, footage: Footage, lags: Sequence[float], reach: float, pixels: int, knots: int
     ) -> list[CumulatedCounts]:
         """The spikes around each burst at its lag, `reach` intervals before and after."""
@@ -279,6 +286,7 @@ class Aligner:
 
     def _judged(self, refiner: Refiner, state: State, step: Step) -> Alignment:
         """The findings, unless they are not sure enough."""
+        self.state = state
         errors = checked_errors(refiner, state, step, self.footage, self.known, self.drift)
         interval = self.footage.interval_s
         mean_s = float(refiner.middles_s.mean())

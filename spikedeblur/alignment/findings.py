@@ -136,6 +136,11 @@ class Alignment:
         return known if abs(found - (known or 0)) < Fraction(1, 1000) else found
 
     @property
+    def jumps(self) -> list[list[float]]:
+        """Where the clock jumps, and by how much: `offset_jumps` of a sidecar."""
+        return [list(each) for each in self.source.settings.offset_jumps or ()]
+
+    @property
     def figures(self) -> dict[str, Any]:
         """In numbers, with units in their names."""
         errors, interval_s = self.errors, self.interval_s
@@ -148,6 +153,7 @@ class Alignment:
             "homography_error_px": round(errors.homography, 3),
             "rate_hz": round(self.rate_hz, 6),
             "drift": round(self.drift, 9),
+            **({"offset_jumps": self.jumps} if self.jumps else {}),
             **({} if self.readout_s is None else {"readout_s": round(self.readout_s, 7)}),
             **({} if self.video_lens is None else {"video_lens": asdict(self.video_lens)}),
             "correlation": round(self.correlation, 5),

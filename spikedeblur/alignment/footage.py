@@ -99,6 +99,13 @@ def read_footage(video: VideoSource, how: TransferLike | None = None) -> Footage
     )
 
 
+def read_burst(video: VideoSource, start_s: float, count: int, how: TransferLike | None) -> Burst:
+    """So many frames from a time on; how: as of `read_footage`."""
+    with open_video(video, start=Fraction(start_s)) as reader:
+        transfer = transfer_of(how, reader.info.colour)
+        return _burst([_reduced(frame, transfer) for frame in islice(reader, count)])
+
+
 @dataclass(frozen=True)
 class _Small:
     light: np.ndarray

@@ -95,10 +95,17 @@ def solve(basis: torch.Tensor, weights: torch.Tensor, values: torch.Tensor) -> t
 
 def correlation_of(spikes: torch.Tensor, video: torch.Tensor, weights: torch.Tensor) -> float:
     """Weighted correlation within frames, over all of them."""
+    product, one, two = correlation_terms(spikes, video, weights).sum(dim=0)
+    return float(product / (one * two).sqrt().clamp(min=1e-12))  # a plain wall is like nothing
+
+
+def correlation_terms(
+    spikes: torch.Tensor, video: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """Of each frame the weighted product of both and the energy of each, (F, 3)."""
     total = weights.sum(dim=1, keepdim=True).clamp(min=1e-9)
     one, two = (
         each - (each * weights).sum(dim=1, keepdim=True) / total for each in (spikes, video)
     )
-    product = (one * two * weights).sum()
-    energy = ((one**2 * weights).sum() * (two**2 * weights).sum()).sqrt()
-    return float(product / energy.clamp(min=1e-12))  # a plain wall is like nothing
+    products = (one * two, one**2, two**2)
+    return torch.stack([(each * weights).sum(dim=1) for each in products], dim=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from spikedeblur.alignment.cost import AlignmentPlan, plan_alignment
 from spikedeblur.alignment.estimation import Aligner
 from spikedeblur.alignment.findings import Alignment, Known
-from spikedeblur.alignment.footage import read_footage
-from spikedeblur.errors import LOGGER, SpikedeblurError, UsageError
+from spikedeblur.alignment.footage import read_burst, read_footage
+from spikedeblur.alignment.jumps import Jump, JumpSearch
+from spikedeblur.errors import LOGGER, InputError, SpikedeblurError, UsageError
 from spikedeblur.io.spikes.settings import RecordingSettings, merged
 from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.io.spikes.source import resolve_spike_source
@@ -53,7 +55,26 @@ def align_files(
         aligner = Aligner(footage, source, stream, known or Known(), drift, progress)
         if on_plan is not None:
             on_plan(plan_alignment(aligner))
-        return aligner.run()
+        failure: InputError | None = None
+        try:
+            found = aligner.run()
+        except InputError as error:
+            failure = error
+        settings = source.settings
+        jumps: tuple[Jump, ...] = ()
+        if len(footage.bursts) > 1 and not settings.offset_jumps and aligner.known.offset_s is None:
+            read = partial(read_burst, video, how=said.transfer)
+            jumps = JumpSearch(aligner, read).found()
+    if jumps:
+        first = jumps[0][0]
+        LOGGER.info("aligning with %d jumps of the clock, the first at %.3f s", len(jumps), first)
+        source = replace(source, settings=replace(settings, offset_jumps=jumps))
+        # Before a jump as after it, as the search for them found.
+        with source.open(footage.first_s) as stream:
+            return Aligner(footage, source, stream, known or Known(), drift).run()
+    if failure is not None:
+        raise failure
+    return found
 
 
 def align_rig(

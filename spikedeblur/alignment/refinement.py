@@ -23,6 +23,7 @@ from spikedeblur.alignment.fields import SPOILT, Compared, Fields, sample_fields
 from spikedeblur.alignment.leastsquares import (
     Blur,
     correlation_of,
+    correlation_terms,
     normal_equations,
     robust_weights,
 )
@@ -141,6 +142,15 @@ class Refiner:
             correlation_of(mean, fitted, weights),
             int(weights.any(dim=1).sum()),
         )
+
+    def terms(self, state: State) -> np.ndarray:
+        """What each frame adds to the correlation, (F, 3), see `correlation_terms`."""
+        both = self._compared(state)
+        basis, mean = both.basis.mean(dim=0), both.rates[:, 0].mean(dim=0)
+        *_, fit = robust_weights(mean, basis, both.weights, self.shape, self.widely)
+        fitted = (basis @ fit[..., None])[..., 0]
+        terms: np.ndarray = correlation_terms(mean, fitted, both.weights).double().numpy()
+        return terms
 
     def _compared(self, state: State) -> Compared:
         where = self._seen_at(state)

@@ -199,6 +199,12 @@ def _lines(found: Alignment) -> list[str]:
         lines.append(
             f"drift       {1e6 * found.drift:.1f} millionths: the rate is {found.rate_hz:.3f} Hz"
         )
+    lines += [
+        f"jump        {1000 * jump_s:+.3f} ms at {time_s:.3f} s: "
+        + (f"{round(jump_s * found.rate_hz)} planes" if jump_s > 0 else "frames of the video")
+        + " are missing"
+        for time_s, jump_s in found.jumps
+    ]
     if found.readout_s is not None:
         lines.append(f"readout     {1000 * found.readout_s:.3f} ms from the first row to the last")
     if (lens := found.video_lens) is not None:
