@@ -78,8 +78,8 @@ def _stopped(
         figures["until_s"] = round(missed[-1].start_s, 4)
     return Finding(
         CODE,
-        f"the spikes do not resemble the frames ({worst:.2f}) {where} - does a clock drift "
-        "(spikedeblur align --drift), or a recording stop?",
+        f"the spikes do not resemble the frames ({worst:.2f}) {where} - does a clock drift or "
+        "jump (spikedeblur align finds out), or a recording stop?",
         figures,
     )
 

@@ -104,6 +104,6 @@ def lost(from_s: float, found: FrameComparison) -> Finding:
     return Finding(
         "spikes_drift",
         f"the spikes fit no longer from {from_s:.2f} s on: {how} - does a clock drift "
-        "(spikedeblur align --drift), or a recording stop?",
+        "or jump (spikedeblur align finds out), or a recording stop?",
         {"from_s": round(from_s, 3), **figures},
     )

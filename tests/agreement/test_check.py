@@ -191,7 +191,7 @@ def test_what_was_lost_within_a_recording_is_told_with_where_and_how_much(tmp_pa
         frames = np.concatenate([scene.frames[:8], scene.frames[10:]])
         scene, late = Wall(frames, scene.spikes), -2 * interval
     finding = check(scene.write(tmp_path)).findings[-1]
-    assert finding.code == "spikes_drift" and "--offset" in finding.text
+    assert finding.code == "spikes_drift" and "offset_jumps" in finding.text
     assert finding.figures["late_s"] == pytest.approx(late, abs=0.3 * interval)
     assert finding.figures["late_before_s"] == 0
     assert 0.12 <= finding.figures["from_s"] <= 0.26
