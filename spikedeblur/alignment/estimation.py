@@ -64,8 +64,7 @@ class Aligner:
         self.spike_size = stream.width, stream.height
         self.rate_hz = float(stream.rate_hz)
         self.offset_s = float(stream.offset_s if known.offset_s is None else known.offset_s)
-        self.exposure = self._first_exposure()
-        self.drift = drift
+        self.exposure, self.drift = self._first_exposure(), drift
         lenses = Lenses.of(source.settings.video_lens, source.settings.spike_lens)
         self.lenses = lenses and lenses.cropped(*self._crop_start)
         self.fixed: list[int] = []
@@ -80,8 +79,7 @@ class Aligner:
         if known.exposure is not None:
             self.fixed.append(EXPOSURE)
         self.matrix = None
-        self.state: State | None = None  # the one found
-        self.counts: list[CumulatedCounts] = []
+        self.state: State | None = None  # as found at last, with its `counts`
         if known.homography is not None:
             seen = placed(
                 self.spike_size,
@@ -101,11 +99,6 @@ class Aligner:
             exposure = self.source.exposure
         interval_s = Fraction(self.footage.interval_s)
         return float(exposure.seconds(interval_s) / interval_s)
-
-    @property
-    def mean_s(self) -> float:
-        """The mean time of all frames, at which a state's lag holds."""
-        return float(np.concatenate([each.middles_s for each in self.footage.bursts]).mean())
 
     @property
     def _crop_start(self) -> tuple[int, int]:

@@ -22,10 +22,10 @@ from spikedeblur.alignment.state import TIME, UNKNOWNS, State
 from spikedeblur.errors import LOGGER, InputError
 
 LEAST_JUMP = 0.02  # frame intervals
-SIGMAS = 4.0
+JUMP_SIGMAS = 4.0
 UNLIKE = 0.05  # of correlation, by which a burst fits worse than others where its lag is wrong
 MOST_PROBES = 24
-KNOWN = [number for number in range(UNKNOWNS) if number != TIME]
+ALL_BUT_TIME = [number for number in range(UNKNOWNS) if number != TIME]
 
 Jump = tuple[float, float]
 """Time on the video's clock, and by how much the offset is greater from then on, seconds."""
@@ -77,14 +77,16 @@ class JumpSearch:
     def _holds(self, state: State) -> bool:
         """Whether no burst would rather have a lag of its own."""
         footage, likenesses = self.aligner.footage, []
-        for burst, counts in zip(footage.bursts, self.aligner.counts, strict=True):
+        times = zip(footage.bursts, footage.since, self.aligner.counts, strict=True)
+        for burst, since, counts in times:
             alone = self._footage(burst)
-            since = float((burst.middles_s.mean() - self.aligner.mean_s) / self.interval)
             own = replace(state, lag=state.lag + state.drift * since, drift=0.0)
-            refiner = self.aligner.refiner(Fields(alone), [counts], own, FINE_SIGMAS[-1], KNOWN)
+            refiner = self.aligner.refiner(
+                Fields(alone), [counts], own, FINE_SIGMAS[-1], ALL_BUT_TIME
+            )
             step = refiner.step(own)
             error = math.sqrt(max(step.covariance[TIME, TIME], 0))
-            if abs(step.delta[TIME]) > max(LEAST_JUMP / 2, SIGMAS * error):
+            if abs(step.delta[TIME]) > max(LEAST_JUMP / 2, JUMP_SIGMAS * error):
                 return False
             likenesses.append(step.correlation)
         return max(likenesses) - min(likenesses) < UNLIKE
@@ -107,7 +109,9 @@ class JumpSearch:
 
     def _likeness(self, footage: Footage, state: State) -> float:
         counts = self.aligner.counts_at(footage, [state.lag], 1.0, FINE_PIXELS, FINE_KNOTS)
-        refiner = self.aligner.refiner(Fields(footage), counts, state, FINE_SIGMAS[-1], KNOWN)
+        refiner = self.aligner.refiner(
+            Fields(footage), counts, state, FINE_SIGMAS[-1], ALL_BUT_TIME
+        )
         return refiner.step(state).correlation
 
     def _own(self, burst: Burst, state: State) -> _Part:
@@ -117,14 +121,14 @@ class JumpSearch:
         fields, best = Fields(alone), replace(state, lag=rough.lag)
         counts = aligner.counts_at(alone, [rough.lag], 1.0, FINE_PIXELS, FINE_KNOTS)
         for sigma in FINE_SIGMAS:
-            refiner = aligner.refiner(fields, counts, best, sigma, KNOWN)
+            refiner = aligner.refiner(fields, counts, best, sigma, ALL_BUT_TIME)
             best, step = refiner.refine(best, 8)
         error = math.sqrt(max(step.covariance[TIME, TIME], 0))
         return _Part(burst, best.lag, error, step.correlation)
 
     def _between(self, one: _Part, other: _Part, state: State) -> list[Jump]:
         """The jumps between two bursts."""
-        if abs(other.lag - one.lag) <= max(LEAST_JUMP, SIGMAS * (one.error + other.error)):
+        if abs(other.lag - one.lag) <= max(LEAST_JUMP, JUMP_SIGMAS * (one.error + other.error)):
             return []
         before, after = one.burst.middles_s[-1], other.burst.middles_s[0]
         while after - before > 1.5 * self.interval and self._probes < MOST_PROBES:
@@ -188,7 +192,7 @@ class JumpSearch:
         alone, found = self._footage(burst), []
         reach = abs(other - one) + 1
         counts = self.aligner.counts_at(alone, [(one + other) / 2], reach, FINE_PIXELS, FINE_KNOTS)
-        refiner = self.aligner.refiner(Fields(alone), counts, state, FINE_SIGMAS[0], KNOWN)
+        refiner = self.aligner.refiner(Fields(alone), counts, state, FINE_SIGMAS[0], ALL_BUT_TIME)
         for lag in (one, other):
             found.append(refiner.terms(replace(state, lag=lag)))
         return found[0], found[1]
@@ -202,5 +206,5 @@ def _drifts(parts: list[_Part]) -> bool:
     times = np.array([part.burst.middles_s.mean() for part in parts])
     lags = np.array([part.lag for part in parts])
     line = np.polyval(np.polyfit(times, lags, 1), times)
-    allowed = [max(LEAST_JUMP / 3, SIGMAS * part.error) for part in parts]
+    allowed = [max(LEAST_JUMP / 3, JUMP_SIGMAS * part.error) for part in parts]
     return bool((np.abs(lags - line) <= allowed).all())

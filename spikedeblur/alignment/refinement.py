@@ -81,8 +81,7 @@ class Refiner:
         self.free = [number for number in range(UNKNOWNS) if number not in fixed]
         bursts = footage.bursts
         self.interval = footage.interval_s * rate_hz
-        middles = np.concatenate([burst.middles_s for burst in bursts])
-        self.middles_s = middles
+        middles = self.middles_s = np.concatenate([burst.middles_s for burst in bursts])
         self.ticks = (middles - offset_s) * rate_hz
         self.since = (middles - middles.mean()) / footage.interval_s
         self.owner = np.repeat(np.arange(len(bursts)), [len(burst.light) for burst in bursts])
@@ -148,9 +147,7 @@ class Refiner:
         both = self._compared(state)
         basis, mean = both.basis.mean(dim=0), both.rates[:, 0].mean(dim=0)
         *_, fit = robust_weights(mean, basis, both.weights, self.shape, self.widely)
-        fitted = (basis @ fit[..., None])[..., 0]
-        terms: np.ndarray = correlation_terms(mean, fitted, both.weights).double().numpy()
-        return terms
+        return np.asarray(correlation_terms(mean, (basis @ fit[..., None])[..., 0], both.weights))
 
     def _compared(self, state: State) -> Compared:
         where = self._seen_at(state)

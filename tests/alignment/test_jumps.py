@@ -14,10 +14,21 @@ from spikedeblur.alignment.recordings import align_files
 from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.spikes.settings import RecordingSettings
 from spikedeblur.io.video import create_video, open_video
-from tests.alignment.rigs import record
-from tests.alignment.test_align import SMALL
+from tests.alignment.rigs import Rig, record
 
-LONG = replace(SMALL, frames=80, rate_hz=5000, offset=-0.7)
+LONG = Rig(
+    size=(160, 120),
+    spike_size=(96, 72),
+    rate_hz=5000,
+    frames=80,
+    exposure=0.6,
+    offset=-0.7,
+    zoom=0.85,
+    angle=3.0,
+    shift=(0.06, -0.04),
+    blur=8.0,
+    seed=5,
+)
 SETTINGS = RecordingSettings(size=LONG.spike_size, rate_hz=LONG.rate_hz)
 
 
