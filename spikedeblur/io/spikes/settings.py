@@ -43,15 +43,7 @@ from spikedeblur.quantities import (
 )
 from spikedeblur.vocabulary import BIT_ORDERS, CFAS, SYMBOL_BITS, TRANSFERS
 
-__all__ = [
-    "KEYS",
-    "Crop",
-    "Origin",
-    "RecordingSettings",
-    "SpikeOptions",
-    "merged",
-    "parse_homography",
-]
+__all__ = ["Crop", "Origin", "RecordingSettings", "SpikeOptions", "merged", "parse_homography"]
 
 Origin = Literal[
     "option",

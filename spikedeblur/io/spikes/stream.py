@@ -37,14 +37,7 @@ from spikedeblur.io.spikes.settings import Crop, RecordingSettings, merged
 from spikedeblur.io.spikes.sidecar import find_sidecar
 from spikedeblur.quantities import RateLike, TimeLike, exact
 
-__all__ = [
-    "BitOrder",
-    "SpikeStream",
-    "check_size",
-    "is_array_file",
-    "stored_upside_down",
-    "write_dat",
-]
+__all__ = ["SpikeStream", "check_size", "is_array_file", "stored_upside_down", "write_dat"]
 
 BitOrder = Literal["little", "big"]
 IN_MEMORY = Path("the array of spikes")
@@ -255,7 +248,8 @@ class SpikeStream:
         if self.path == IN_MEMORY or is_array_file(self.path):
             return None
         other = self.with_settings(RecordingSettings(bit_order=bit_order))
-        other._planes = open_planes(self.path, other.settings)
+        other._stored = open_planes(self.path, other.settings)
+        other._number_ticks()
         return other
 
     def close(self) -> None:
