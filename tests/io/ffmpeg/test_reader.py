@@ -206,7 +206,7 @@ def _empty(folder: Path) -> Path:
         (lambda folder: folder / "%05d.jpg", "only PNG and TIFF"),
         (lambda folder: folder, "is a folder"),
         (_text, "cannot read"),
-        (_truncated, "truncated"),
+        (_truncated, "broke off"),
         (_sound, "it holds: audio"),
         (_playlist, "cannot read"),
         (_script, "cannot read"),
