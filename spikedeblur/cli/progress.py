@@ -11,6 +11,7 @@ from typing import Self
 from spikedeblur.cli.whole import WholeBatch
 
 MOMENT_S = 0.9  # what is done sooner needs no progress
+FIRST_SHOWN_S = 0.5  # after which it is shown that nothing is done yet
 FEW = 3  # frames that say nothing of the time to go yet: the first waits for a whole window
 
 
@@ -44,7 +45,7 @@ class Progress:
         self._passes: int | None = None
         self._passed, self._passed_s = 0, 0.0
         self._work_from, self._tile_seen = 0.0, False
-        self._first = Timer(MOMENT_S, self._show_first)
+        self._first = Timer(FIRST_SHOWN_S, self._show_first)
         self._first.daemon = True
         self._lock, self._ended = RLock(), False
 

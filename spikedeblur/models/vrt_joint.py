@@ -48,9 +48,9 @@ class VRTJoint(VRTSpike):
 
     @property
     def channels_per_pixel(self) -> float:
-        """Half the channels of the refiner's feature maps, few of which are held at once."""
+        """Three eighths of the channels of the refiner's maps, few of which are held at once."""
         assert self.config.MODEL.REFINER is not None
-        return self.config.MODEL.REFINER.WIDTHS[0] / 2
+        return self.config.MODEL.REFINER.WIDTHS[0] * 3 / 8
 
     @property
     def reach(self) -> int:

@@ -119,7 +119,7 @@ def test_what_is_done_in_a_moment_is_not_talked_about(clock, capsys, monkeypatch
 
 def test_what_takes_longer_is_shown_though_nothing_is_done_yet(capsys, monkeypatch):
     """Once, and without a time to go, which nobody knows; and nothing after the end."""
-    monkeypatch.setattr(progress, "MOMENT_S", 0.02)
+    monkeypatch.setattr(progress, "FIRST_SHOWN_S", 0.02)
     for kind in ("plain", "json"):
         with progress_display(kind, "walk.mp4") as display:
             display.begin(50, slow=False)
