@@ -170,4 +170,4 @@ def test_it_keeps_the_contract_of_models():
     assert isinstance(model, RestorationModel)
     assert (model.bins, model.window, model.uses_spikes) == (8, 4, True)
     assert (model.size_multiple, model.any_target_time) == (16, False)
-    assert model.channels_per_pixel == model.config.MODEL.REFINER.WIDTHS[0] / 2
+    assert model.channels_per_pixel == model.config.MODEL.REFINER.WIDTHS[0] * 3 / 8
