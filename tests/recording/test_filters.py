@@ -18,9 +18,8 @@ from spikedeblur.io.spikes.sidecar import read_sidecar, write_sidecar
 from spikedeblur.io.video import open_video
 from spikedeblur.recording.filters import filter_masks, luminance_counts
 from spikedeblur.restoration.exposing import exposed_video
-from spikedeblur.sample.picture import draw_street
 from spikedeblur.vocabulary import CFAS
-from tests.training.pictures import write_png
+from tests.street import STREET_RIG, street_photo
 
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722])
 
@@ -51,26 +50,13 @@ def test_a_slope_of_grey_light_is_kept():
     np.testing.assert_allclose(found[:, 1:-1, 1:-1], slope[:, 1:-1, 1:-1], rtol=1e-5)
 
 
-RIG = {
-    "frames": 3,
-    "size": "96x64",
-    "spike_size": "48x32",
-    "rate_hz": 20_000,
-    "fps": 50,
-    "exposure": "0.45x",
-    "blur_px": 5,
-    "seed": 3,
-}
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """The same scene before a grey sensor and before a filtered one."""
-    photo = tmp_path_factory.mktemp("photo") / "wall.png"
-    write_png(photo, draw_street(seed=0))
+    photo = street_photo(tmp_path_factory.mktemp("photo"))
     grey, filtered = (tmp_path_factory.mktemp(name) for name in ("grey", "filtered"))
-    spikedeblur.simulate(photo, grey, **RIG)
-    spikedeblur.simulate(photo, filtered, **RIG, cfa="GBRG")
+    spikedeblur.simulate(photo, grey, **STREET_RIG)
+    spikedeblur.simulate(photo, filtered, **STREET_RIG, cfa="GBRG")
     return grey, filtered
 
 

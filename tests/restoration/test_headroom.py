@@ -11,31 +11,19 @@ from spikedeblur.io.ffmpeg.encoders import EncoderSettings
 from spikedeblur.io.video import create_video, open_video
 from spikedeblur.io.video_info import VideoInfo
 from spikedeblur.recording.light import linear_to_srgb, srgb_to_linear
-from spikedeblur.sample.picture import draw_street
 from tests.recordings import frame_at
-from tests.training.pictures import write_png
+from tests.street import STREET_RIG, street_photo
 
 STOPS = 1.5
-RIG = {
-    "frames": 3,
-    "size": "96x64",
-    "spike_size": "48x32",
-    "rate_hz": 20_000,
-    "fps": 50,
-    "exposure": "0.45x",
-    "blur_px": 5,
-    "seed": 3,
-}
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """The same scene, overexposed and not."""
-    photo = tmp_path_factory.mktemp("photo") / "wall.png"
-    write_png(photo, draw_street(seed=0))
+    photo = street_photo(tmp_path_factory.mktemp("photo"))
     bright, plain = (tmp_path_factory.mktemp(name) for name in ("bright", "plain"))
-    spikedeblur.simulate(photo, bright, **RIG, overexposure=STOPS)
-    spikedeblur.simulate(photo, plain, **RIG)
+    spikedeblur.simulate(photo, bright, **STREET_RIG, overexposure=STOPS)
+    spikedeblur.simulate(photo, plain, **STREET_RIG)
     return bright, plain
 
 

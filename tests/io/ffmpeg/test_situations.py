@@ -107,18 +107,20 @@ def test_movies_that_were_joined_byte_by_byte(tmp_path: Path) -> None:
         open_video(path, strict=True)
 
 
-def test_fragments_are_one_movie(tmp_path: Path) -> None:
-    path = tmp_path / "x.mp4"
-    options = {"movflags": "frag_every_frame+empty_moov"}
-    with (
-        av.open(str(make_clip(tmp_path, Clip()))) as source,
-        av.open(str(path), "w", container_options=options) as output,
-    ):
+def remux(clip: Path, path: Path, options: dict[str, str]) -> None:
+    """Write the packets of a clip's video again, with options of the container."""
+    with av.open(str(clip)) as source, av.open(str(path), "w", container_options=options) as output:
         stream = output.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(video=0):
             if packet.size:
                 packet.stream = stream
                 output.mux(packet)
+
+
+def test_fragments_are_one_movie(tmp_path: Path) -> None:
+    path = tmp_path / "x.mp4"
+    options = {"movflags": "frag_every_frame+empty_moov"}
+    remux(make_clip(tmp_path, Clip()), path, options)
     whole = path.read_bytes()
     with open_video(path) as reader:
         assert (len(list(reader)), reader.damaged) == (7, 0)
@@ -134,15 +136,7 @@ def test_an_encrypted_movie_is_said_to_be_one(tmp_path: Path) -> None:
         "encryption_key": "76a6c65c5ea762046bd749a2e632ccbb",
         "encryption_kid": "a7e61c373e219033c21091fa607bf3b8",
     }
-    with (
-        av.open(str(make_clip(tmp_path, Clip()))) as source,
-        av.open(str(path), "w", container_options=options) as output,
-    ):
-        stream = output.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                output.mux(packet)
+    remux(make_clip(tmp_path, Clip()), path, options)
     with pytest.raises(InputError, match="encrypted"):
         open_video(path)
 

@@ -18,8 +18,7 @@ from spikedeblur.io.spikes.stream import write_dat
 from spikedeblur.recording.rolling import rolling_counts
 from spikedeblur.recording.timeline import Interval
 from spikedeblur.recording.voxel import voxelize_ticks
-from spikedeblur.sample.picture import draw_street
-from tests.training.pictures import write_png
+from tests.street import STREET_RIG, street_photo
 
 
 def symbols(bits: int, ticks: int = 300) -> np.ndarray:
@@ -84,26 +83,13 @@ def test_what_cannot_be_is_said(tmp_path):
             stream[:]
 
 
-RIG = {
-    "frames": 3,
-    "size": "96x64",
-    "spike_size": "48x32",
-    "rate_hz": 20_000,
-    "fps": 50,
-    "exposure": "0.45x",
-    "blur_px": 5,
-    "seed": 3,
-}
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """One recording by single bits at 20 kHz, one by 4 bits at a tenth of it: as many spikes."""
-    photo = tmp_path_factory.mktemp("photo") / "wall.png"
-    write_png(photo, draw_street(seed=0))
+    photo = street_photo(tmp_path_factory.mktemp("photo"))
     single, counted = (tmp_path_factory.mktemp(name) for name in ("single", "counted"))
-    spikedeblur.simulate(photo, single, **RIG)
-    spikedeblur.simulate(photo, counted, **{**RIG, "rate_hz": 2000}, bits=4, threshold=0.1)
+    spikedeblur.simulate(photo, single, **STREET_RIG)
+    spikedeblur.simulate(photo, counted, **{**STREET_RIG, "rate_hz": 2000}, bits=4, threshold=0.1)
     return single, counted
 
 
