@@ -11,13 +11,12 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
 
 from spikedeblur.errors import InputError
+from spikedeblur.io.closing import Closing
 from spikedeblur.io.colour import ColourConverter
 from spikedeblur.io.colour_tags import FULL, RGB_MATRIX, ColourTags, matrix_of
 from spikedeblur.io.guards import limits
@@ -42,7 +41,7 @@ _BT601 = 5  # the matrix of WebP's lossy pictures, whose range is limited
 _SLACK_BYTES = 1 << 16
 
 
-class AnimatedWebPReader:
+class AnimatedWebPReader(Closing):
     """Reads an animated WebP once, as `VideoReader` does a video: the canvas after each part.
 
     start, end: seconds. strict: any damage is an error. Raises `InputError` for what is too large,
@@ -72,17 +71,6 @@ class AnimatedWebPReader:
             self._file.close()
             raise
         self._frames = self._read()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[VideoFrame]:
         return self._frames

@@ -15,6 +15,7 @@ import numpy as np
 
 from spikedeblur.errors import InputError, OutputError, UsageError
 from spikedeblur.io.atomic import cannot_write, link_or_copy, short_name, sync
+from spikedeblur.io.closing import Closing
 from spikedeblur.io.colour import to_uint8
 from spikedeblur.io.colour_tags import FULL, RGB_MATRIX, ColourTags, matrix_of
 from spikedeblur.io.image_files import read_with_alpha, write_image
@@ -30,7 +31,7 @@ from spikedeblur.io.image_notes import ImageNotes, image_notes
 from spikedeblur.io.video_info import FALLBACK_RATE, VideoFrame, VideoInfo
 
 
-class ImageSequenceReader:
+class ImageSequenceReader(Closing):
     """Reads a numbered sequence; image `n` is shown at n / rate seconds. See `VideoReader`."""
 
     def __init__(
@@ -87,17 +88,6 @@ class ImageSequenceReader:
             notes=notes,
         )
         self._frames = self._read(first, alpha, notes)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[VideoFrame]:
         return self._frames

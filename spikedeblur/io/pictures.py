@@ -7,13 +7,13 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikedeblur.errors import InputError, UsageError, shown
+from spikedeblur.io.closing import Closing
 from spikedeblur.io.video_info import VideoFrame, VideoInfo
 
 __all__ = ["IN_TURN", "Pictures", "in_depth"]
@@ -23,7 +23,7 @@ IN_TURN = Path("the frames")
 SIXTEEN_BITS = 65535
 
 
-class Pictures:
+class Pictures(Closing):
     """Pictures that come from no file, as a reader of video has them.
 
     pictures: an array (N, H, W, 3), or (H, W, 3) each of a sequence or of anything to iterate over:
@@ -96,17 +96,6 @@ class Pictures:
             end=end,
         )
         return chosen
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Each picture in turn; those that cannot be read again go on where reading ended."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
 
 from spikedeblur.errors import InputError, UsageError
+from spikedeblur.io.closing import Closing
 from spikedeblur.io.colour import ColourConverter
 from spikedeblur.io.colour_tags import MATRIX_CODES, PixelLayout
 from spikedeblur.io.ffmpeg.decoder import Decoder
@@ -20,7 +19,7 @@ from spikedeblur.io.guards.cut_files import movies_behind
 from spikedeblur.io.video_info import Decoded, VideoFrame
 
 
-class VideoReader:
+class VideoReader(Closing):
     """Iterates over the frames of a video once, in the order and at the times they are shown.
 
     `info` describes the video. `damaged` counts corrupt packets skipped and frames the decoder had
@@ -89,17 +88,6 @@ class VideoReader:
     def damaged(self) -> int:
         """Corrupt packets skipped, and frames the decoder had to repair, so far."""
         return self._decoder.damaged
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[VideoFrame]:
         return self._frames
